@@ -1,0 +1,1 @@
+"""Sequence models over single nucleotides, at chromosome length."""

@@ -1,0 +1,1 @@
+"""One file a command: settings in, the run and its objects out."""

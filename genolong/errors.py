@@ -1,0 +1,31 @@
+"""What a person can mend: one line that says where, what was found, what was wanted and what to do; and its exit code."""
+
+
+class InputError(Exception):
+    """Bad data (exit 65): the message names the file and line, what was found, what was wanted, and the remedy."""
+
+    exit_code = 65
+
+
+class SettingsError(InputError):
+    """A setting that cannot be right (exit 64): the message starts with the setting's full name."""
+
+    exit_code = 64
+
+
+class MissingInputError(InputError):
+    """A file that does not exist or cannot be read (exit 66)."""
+
+    exit_code = 66
+
+
+class NumericalError(InputError):
+    """A loss or a weight that is no longer a finite number (exit 70)."""
+
+    exit_code = 70
+
+
+class OutputError(InputError):
+    """A file or folder that cannot be created (exit 73)."""
+
+    exit_code = 73

@@ -1,0 +1,1 @@
+"""Files and coordinates; numpy, no torch."""

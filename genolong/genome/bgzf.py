@@ -1,0 +1,115 @@
+"""BGZF (what bgzip writes) read from start to end: every block checked, and where each one begins."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import BinaryIO
+
+from genolong.errors import InputError
+
+MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 22
+
+
+def is_bgzip(head: bytes) -> bool:
+    """Whether bytes begin like a bgzip file: a gzip member whose first extra field is BC."""
+    return head.startswith(MAGIC) and len(head) > 13 and bool(head[3] & 4) and head[12:14] == b"BC"
+
+
+class BlockedText:
+    """The text of an open BGZF file, in chunks; afterwards `starts` holds where each block begins.
+
+    The format is section 4.1 of the SAM specification: gzip members of at most 65,536 bytes of text, whose extra field
+    BC holds their compressed size, and an empty one as the end. Raises InputError where a block is cut, corrupt or of
+    another kind.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self.starts: list[tuple[int, int]] = []  # in the file, in the text
+        self.longest_block = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        held: list[bytes] = []
+        size = 0
+        for text in self._blocks():
+            held.append(text)
+            size += len(text)
+            if size >= _CHUNK:
+                yield b"".join(held)
+                held, size = [], 0
+        yield b"".join(held)
+
+    def _blocks(self) -> Iterator[bytes]:
+        in_file = in_text = 0
+        text = None
+        while head := self._file.read(12):
+            body = self._body(head, in_file)
+            text = self._inflate(body, in_file)
+            self.starts.append((in_file, in_text))
+            self.longest_block = max(self.longest_block, len(text))
+            yield text
+            in_file = self._file.tell()
+            in_text += len(text)
+        if text != b"":
+            raise InputError(
+                f"{self._path}: the bgzip file has no end block, so it was cut short; download or copy it again"
+            )
+
+    def _body(self, head: bytes, start: int) -> bytes:
+        """What follows a block's header and extra field: the deflated text, its checksum and its length."""
+        if head[:2] != MAGIC[: len(head)]:
+            raise InputError(
+                f"{self._path}: at byte {start:,} there is something else than a bgzip block; "
+                "wanted bgzip blocks to the end; download or copy the file again"
+            )
+        if len(head) < 12:
+            raise self._cut(start)
+        if head[3] & 4:  # it has an extra field
+            extra = self._read(struct.unpack("<H", head[10:])[0], start)
+            size = _block_size(extra)
+            if size is not None:
+                return self._read(max(0, size - 12 - len(extra)), start)
+        name = str(self._path)
+        part = "it" if start == 0 else f"its part from byte {start:,}"
+        raise InputError(
+            f"{self._path}: {part} is compressed with gzip, which cannot be read from the middle; wanted plain text or "
+            f"bgzip; compress with bgzip: gunzip {quote(name)} && bgzip {quote(name.removesuffix('.gz'))}"
+        )
+
+    def _inflate(self, body: bytes, start: int) -> bytes:
+        try:
+            text = zlib.decompress(body[:-8], wbits=-15, bufsize=65536)
+            sound = struct.unpack("<II", body[-8:]) == (zlib.crc32(text), len(text))
+        except (zlib.error, struct.error):
+            text, sound = b"", False
+        if not sound:
+            raise InputError(
+                f"{self._path}: the bgzip block at byte {start:,} is corrupt (its checksum does not match); "
+                "download or copy it again"
+            )
+        return text
+
+    def _read(self, size: int, start: int) -> bytes:
+        found = self._file.read(size)
+        if len(found) < size:
+            raise self._cut(start)
+        return found
+
+    def _cut(self, start: int) -> InputError:
+        return InputError(
+            f"{self._path}: the bgzip file ends early, inside the block at byte {start:,}; download or copy it again"
+        )
+
+
+def _block_size(extra: bytes) -> int | None:
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = extra[at : at + 2], struct.unpack("<H", extra[at + 2 : at + 4])[0]
+        if kind == b"BC" and length == 2 and at + 6 <= len(extra):
+            return struct.unpack("<H", extra[at + 4 : at + 6])[0] + 1
+        at += 4 + length
+    return None

@@ -1,0 +1,163 @@
+"""A FASTA file checked once: its index, and a cleaned copy where one is needed, kept in a cache folder by content."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from jaxtyping import Int64
+
+from genolong.errors import InputError
+from genolong.genome.bgzf import MAGIC, BlockedText
+from genolong.genome.cache_folder import CacheFolder
+from genolong.genome.fasta_index import FastaIndex, build_index
+from genolong.genome.fasta_text import Header, Letters, read_text
+from genolong.genome.pinned_file import PinnedFile
+
+_FORMAT = b"genolong FASTA index 1 "  # the number rises whenever an index of the same file would hold something else
+_ARRAYS = ("lengths", "places", "run_starts", "run_ends", "first_run")
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class CheckedFasta:
+    """What reading needs: `reading` is the file itself, or its cleaned copy when `why_copied` says why."""
+
+    source: PinnedFile
+    reading: PinnedFile
+    index: FastaIndex
+    blocks: Int64[np.ndarray, "blocks 2"]  # where bgzip blocks begin: in the file, in its text; none for plain text
+    why_copied: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was skipped, replaced or is otherwise than people may think."""
+        path, index = self.source.path, self.index
+        notes = []
+        if index.ambiguous:
+            letters = ", ".join(f"{letter} {count:,}" for letter, count in index.ambiguous.items())
+            notes.append(f"{path}: {sum(index.ambiguous.values()):,} ambiguous letters are read as N ({letters})")
+        if index.has_lower and not index.has_upper:
+            notes.append(f"{path}: every base is lower case, so case is not taken for a repeat mask")
+        if index.empty:
+            named = ", ".join(index.empty[:3]) + (" …" if len(index.empty) > 3 else "")
+            notes.append(f"{path}: contigs without a base are skipped: {len(index.empty):,} ({named})")
+        if self.why_copied:
+            notes.append(f"{path}: {self.why_copied}, so a cleaned copy is read: {self.reading.path}")
+        return tuple(notes)
+
+
+def open_checked(path: Path, cache: CacheFolder) -> CheckedFasta:
+    """Hash the file, and read it whole unless the cache knows its content; raises InputError for what is no DNA.
+
+    An index beside the file (.fai, .gzi) is never looked at, so that none can be wrong.
+    """
+    source = PinnedFile.pin(path)
+    return _load(source, cache) or _check(source, cache)
+
+
+def _check(source: PinnedFile, cache: CacheFolder) -> CheckedFasta:
+    reading = source
+    with source.path.open("rb") as file:
+        source.verify(file.fileno())
+        chunks = _text_chunks(file, source.path)
+        index = build_index(chunks, source.path)
+        why_copied = _why_not_read_itself(source.path, index, chunks)
+        if why_copied:
+            text = read_text(_text_chunks(file, source.path), source.path)
+            reading = PinnedFile.pin(cache.write(_copy_name(source), lambda copy: _write_clean(text, copy)))
+        source.verify(file.fileno())
+    if why_copied:
+        with reading.path.open("rb") as copy:
+            index = replace(index, places=build_index(_text_chunks(copy, reading.path), reading.path).places)
+    blocks = chunks.starts if isinstance(chunks, BlockedText) and not why_copied else []
+    checked = CheckedFasta(source, reading, index, np.array(blocks, dtype=np.int64).reshape(-1, 2), why_copied)
+    cache.write(_index_name(source), lambda file: _save(checked, file))
+    return checked
+
+
+def _text_chunks(file: BinaryIO, path: Path) -> Iterable[bytes]:
+    file.seek(0)
+    bgzip = file.read(len(MAGIC)) == MAGIC
+    file.seek(0)
+    return BlockedText(file, path) if bgzip else iter(lambda: file.read(_CHUNK), b"")
+
+
+def _why_not_read_itself(path: Path, index: FastaIndex, chunks: Iterable[bytes]) -> str:
+    """What keeps pyfaidx from reading this file right; empty when nothing does."""
+    name = path.name.lower()
+    if index.irregular:
+        first, *others = index.irregular
+        return f"lines of contig {first}{f' and {len(others):,} more' if others else ''} are not all alike"
+    if name.endswith((".gz", ".bgz")) != isinstance(chunks, BlockedText) or name.endswith((".bz2", ".zip")):
+        return "its name does not say how it is compressed"  # and pyfaidx goes by the name
+    if isinstance(chunks, BlockedText) and chunks.longest_block > 65535:
+        return "its bgzip blocks are full to the last byte"  # pyfaidx seeks to a block's end, and offsets have 16 bits
+    return ""
+
+
+def _write_clean(text: Iterable[Header | Letters], copy: BinaryIO) -> None:
+    """Contigs that have bases, each on one line."""
+    header = ""
+    for part in text:
+        if isinstance(part, Header):
+            header = f">{part.name}\n"
+        elif part.letters:
+            if header:
+                copy.write(("\n" if copy.tell() else "").encode() + header.encode())
+                header = ""
+            copy.write(part.letters)
+    copy.write(b"\n")
+
+
+def _index_name(source: PinnedFile) -> str:
+    return f"{source.sha256}.index"
+
+
+def _copy_name(source: PinnedFile) -> str:
+    return f"{source.sha256}.fa"
+
+
+def _save(checked: CheckedFasta, file: BinaryIO) -> None:
+    """First line: the format and the sha256 of what follows, an .npz whose `facts` are JSON."""
+    index = asdict(checked.index)
+    facts = {name: value for name, value in index.items() if name not in _ARRAYS}
+    facts |= {"sha256": checked.source.sha256, "why_copied": checked.why_copied, "read": checked.reading.sha256}
+    held = io.BytesIO()
+    np.savez(
+        held,
+        allow_pickle=False,
+        facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
+        blocks=checked.blocks,
+        **{name: index[name] for name in _ARRAYS},
+    )
+    file.write(_FORMAT + hashlib.sha256(held.getbuffer()).hexdigest().encode() + b"\n" + held.getvalue())
+
+
+def _load(source: PinnedFile, cache: CacheFolder) -> CheckedFasta | None:
+    """What the cache knows of this content; None when that is nothing, damaged, or of another version."""
+    try:
+        head, _, held = cache.path(_index_name(source)).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    if head != _FORMAT + hashlib.sha256(held).hexdigest().encode():
+        return None
+    with np.load(io.BytesIO(held), allow_pickle=False) as arrays:
+        facts = json.loads(arrays["facts"].tobytes())
+        columns = {name: arrays[name] for name in _ARRAYS}
+        blocks = arrays["blocks"]
+    read_sha256, why_copied = facts.pop("read"), facts.pop("why_copied")
+    if facts.pop("sha256") != source.sha256:
+        return None
+    try:
+        reading = PinnedFile.pin(cache.path(_copy_name(source))) if why_copied else source
+    except InputError:
+        return None
+    if reading.sha256 != read_sha256:
+        return None
+    names = {name: tuple(facts.pop(name)) for name in ("names", "irregular", "empty")}
+    return CheckedFasta(source, reading, FastaIndex(**columns, **names, **facts), blocks, why_copied)

@@ -1,0 +1,145 @@
+"""A genome of one or several FASTA files: any interval as codes, N beyond the ends of a contig."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from genolong.errors import InputError
+from genolong.genome.alphabet import N
+from genolong.genome.cache_folder import CacheFolder
+from genolong.genome.checked_fasta import CheckedFasta, open_checked
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta_reader import FastaReader
+
+_ENDINGS = (".gz", ".bgz", ".bgzf", ".fa", ".fasta", ".fna", ".fas", ".ffn", ".seq", ".txt")
+
+
+@dataclass(frozen=True)
+class Contig:
+    """A contig's name, its number of bases, and how many of them are A C G T."""
+
+    name: str
+    length: int
+    known: int
+
+
+class Genome:
+    """Bases by name of contig. Can be pickled and may cross a fork: every process opens the files for itself.
+
+    `contigs` is in file order, `notes` is what people should be told, `sha256` is by path as it was given.
+    """
+
+    contigs: Mapping[str, Contig]
+    notes: tuple[str, ...]
+    sha256: Mapping[str, str]
+
+    def __init__(self, files: Sequence[CheckedFasta], notes: Sequence[str]) -> None:
+        _refuse_same_content(files)
+        self._files = tuple(files)
+        self._readers = tuple(FastaReader(file) for file in files)
+        self._places = _places_by_name(files)
+        self.contigs = {name: self._contig(name) for name in self._places}
+        self.notes = (*(note for file in files for note in file.notes), *notes)
+        self.sha256 = {str(file.source.path): file.source.sha256 for file in files}
+
+    @classmethod
+    def open(cls, paths: Sequence[str | Path], cache: str | Path | None = None) -> "Genome":
+        """Check FASTA files, plain or bgzip, and index them by their content in `cache`; known content is only hashed.
+
+        A contig name that several files hold is qualified by the file's, as in `human:chr1`. Raises InputError for what
+        is no FASTA of DNA, MissingInputError for a file that cannot be read.
+        """
+        listed = [paths] if isinstance(paths, str) else list(paths)
+        if not listed:
+            raise InputError("no FASTA file is given; wanted at least one in data.fasta")
+        folder = CacheFolder(cache)
+        files = [open_checked(Path(path).expanduser(), folder) for path in listed]
+        return cls(files, folder.notes)
+
+    def read(self, interval: Interval) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
+        """The interval's codes, and whether each is soft-masked (lower case); beyond the contig's ends N and False."""
+        file, contig = self._place(interval.contig)
+        start, end = max(interval.start, 0), min(interval.end, self.contigs[interval.contig].length)
+        codes = np.full(interval.length, N, dtype=np.uint8)
+        repeats = np.zeros(interval.length, dtype=bool)
+        if start < end:
+            inside = slice(start - interval.start, end - interval.start)
+            codes[inside], repeats[inside] = self._readers[file].read(contig, start, end)
+        return codes, repeats
+
+    def known(self, interval: Interval) -> int:
+        """How many of the interval's bases are A C G T; from the index, without reading the file."""
+        file, contig = self._place(interval.contig)
+        return self._files[file].index.known(contig, interval.start, interval.end)
+
+    def _contig(self, name: str) -> Contig:
+        file, number = self._places[name]
+        index = self._files[file].index
+        length = int(index.lengths[number])
+        return Contig(name, length, index.known(number, 0, length))
+
+    def _place(self, name: str) -> tuple[int, int]:
+        """Which file, and which contig of it."""
+        if name not in self._places:
+            near = [each for each in self._places if each.endswith(f":{name}")] or get_close_matches(
+                name, self._places, 3
+            )
+            hint = (
+                f"did you mean {' or '.join(near[:3])}?"
+                if near
+                else f"the first contigs are {', '.join([*self._places][:3])}"
+            )
+            raise InputError(f"there is no contig {name} in {', '.join(self.sha256)}; {hint}")
+        return self._places[name]
+
+
+def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]:
+    """Name → (file, contig of that file); names that several files hold are qualified."""
+    held_by = Counter(name for file in files for name in file.index.names)
+    places: dict[str, tuple[int, int]] = {}
+    for number, (file, title) in enumerate(zip(files, _titles([file.source.path for file in files]), strict=True)):
+        for contig, name in enumerate(file.index.names):
+            full = f"{title}:{name}" if held_by[name] > 1 else name
+            if full in places:
+                raise InputError(
+                    f"{file.source.path}: contig {name} would be called {full}, which another contig is; rename one"
+                )
+            places[full] = number, contig
+    return places
+
+
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """What tells the files apart: their stems, with as many parent folders as it takes."""
+    parts = [[*path.absolute().parts[1:-1], _stem(path)] for path in paths]
+    titles = ["/".join(part[-1:]) for part in parts]
+    depth = 1
+    while depth < max(map(len, parts)):
+        depth += 1
+        held_by = Counter(titles)
+        titles = [
+            title if held_by[title] == 1 else "/".join(part[-depth:]) for title, part in zip(titles, parts, strict=True)
+        ]
+    return titles
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    while name.lower().endswith(_ENDINGS) and Path(name).stem:
+        name = Path(name).stem
+    return name
+
+
+def _refuse_same_content(files: Sequence[CheckedFasta]) -> None:
+    first: dict[str, Path] = {}
+    for file in files:
+        if file.source.sha256 in first:
+            raise InputError(
+                f"{file.source.path} holds the same as {first[file.source.sha256]}; "
+                "wanted each genome once; leave one out"
+            )
+        first[file.source.sha256] = file.source.path

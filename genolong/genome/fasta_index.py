@@ -1,0 +1,124 @@
+"""What one checked pass over a FASTA file finds: its contigs, where their bases stand, and which are unknown."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from genolong.errors import InputError
+from genolong.genome.fasta_text import AMBIGUOUS_LETTER, LOWER, UNKNOWN, UPPER, Header, Letters, read_text
+from genolong.genome.line_shape import LineShape
+
+
+@dataclass(frozen=True)
+class FastaIndex:
+    """The contigs that have bases, in file order; `first_run[i]` … `first_run[i + 1] - 1` are the runs of contig i."""
+
+    names: tuple[str, ...]
+    lengths: Int64[np.ndarray, " contigs"]
+    places: Int64[
+        np.ndarray, "contigs 3"
+    ]  # byte of the first base, bases a line, bytes a line: columns 3 to 5 of a .fai
+    run_starts: Int64[np.ndarray, " runs"]  # stretches of N and ambiguous letters, in bases of their contig
+    run_ends: Int64[np.ndarray, " runs"]
+    first_run: Int64[np.ndarray, " contigs+1"]
+    irregular: tuple[str, ...]  # contigs whose lines are not alike: `places` does not hold for them
+    empty: tuple[str, ...]  # headers without a base
+    ambiguous: dict[str, int]  # how often each ambiguous letter occurs
+    has_upper: bool
+    has_lower: bool
+
+    @property
+    def soft_masked(self) -> bool:
+        """Whether lower case tells anything: not where it is everywhere."""
+        return self.has_upper and self.has_lower
+
+    @cached_property
+    def _unknown_before(self) -> Int64[np.ndarray, " runs+1"]:
+        return np.append(0, np.cumsum(self.run_ends - self.run_starts))
+
+    def known(self, contig: int, start: int, end: int) -> int:
+        """How many bases of start … end - 1 are A C G T; what lies outside the contig is not."""
+        start, end = max(start, 0), min(end, int(self.lengths[contig]))
+        if end <= start:
+            return 0
+        return end - start - (self._unknown_until(contig, end) - self._unknown_until(contig, start))
+
+    def _unknown_until(self, contig: int, position: int) -> int:
+        first, stop = self.first_run[contig], self.first_run[contig + 1]
+        run = first + np.searchsorted(self.run_starts[first:stop], position)  # the first that begins at or after it
+        beyond = max(0, int(self.run_ends[run - 1]) - position) if run > first else 0
+        return int(self._unknown_before[run]) - beyond
+
+
+def build_index(chunks: Iterable[bytes], path: Path) -> FastaIndex:
+    """Read a FASTA file's text once; raises InputError for whatever `read_text` refuses, and where no base is found."""
+    contigs: list[_Contig] = []
+    seen = 0
+    ambiguous: Counter[str] = Counter()
+    for part in read_text(chunks, path):
+        if isinstance(part, Header):
+            contigs.append(_Contig(part.name))
+        else:
+            contigs[-1].add(part)
+            seen |= part.present
+            if part.present & AMBIGUOUS_LETTER:
+                ambiguous.update(_ambiguous_letters(part))
+    filled = [contig for contig in contigs if contig.length]
+    if not filled:
+        what = f"has {len(contigs)} headers and no base" if contigs else "is empty"
+        raise InputError(f"{path} {what}; wanted FASTA with at least one sequence; was it cut short?")
+    for contig in filled:
+        contig.shape.finish()
+    runs = [contig.unknown_runs() for contig in filled]
+    return FastaIndex(
+        names=tuple(contig.name for contig in filled),
+        lengths=np.array([contig.length for contig in filled], dtype=np.int64),
+        places=np.array([(each.shape.first, each.shape.bases, each.shape.bytes) for each in filled], dtype=np.int64),
+        run_starts=np.concatenate([starts for starts, _ in runs]),
+        run_ends=np.concatenate([ends for _, ends in runs]),
+        first_run=np.append(0, np.cumsum([starts.size for starts, _ in runs])),
+        irregular=tuple(contig.name for contig in filled if not contig.shape.regular),
+        empty=tuple(contig.name for contig in contigs if not contig.length),
+        ambiguous=dict(sorted(ambiguous.items())),
+        has_upper=bool(seen & UPPER),
+        has_lower=bool(seen & LOWER),
+    )
+
+
+class _Contig:
+    """A contig while its letters come in."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.length = 0
+        self.shape = LineShape()
+        self._edges: list[
+            Int64[np.ndarray, " edges"]
+        ] = []  # from, to, from, to … of unknown stretches, cut at parts' ends
+
+    def add(self, part: Letters) -> None:
+        self.shape.add(part)
+        if part.present & (UNKNOWN | AMBIGUOUS_LETTER):
+            unknown = part.kinds >= UNKNOWN
+            edges = np.flatnonzero(unknown[1:] != unknown[:-1]) + 1
+            before, after = [0] * bool(unknown[0]), [unknown.size] * bool(unknown[-1])
+            self._edges.append(np.concatenate([before, edges, after]).astype(np.int64) + self.length)
+        self.length += len(part.letters)
+
+    def unknown_runs(self) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
+        """From, to of every unknown stretch, in order; stretches that meet are one."""
+        edges = np.concatenate([np.empty(0, dtype=np.int64), *self._edges])
+        starts, ends = edges[::2], edges[1::2]
+        if not edges.size:
+            return starts, ends
+        apart = starts[1:] != ends[:-1]
+        return starts[np.append(True, apart)], ends[np.append(apart, True)]
+
+
+def _ambiguous_letters(part: Letters) -> str:
+    return part.letters.translate(None, b"ACGTNacgtn").decode("ascii").upper()

@@ -1,0 +1,88 @@
+"""Bases of one checked FASTA file through pyfaidx, opened anew in every process and whenever the file looks touched."""
+
+import os
+import struct
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyfaidx
+from jaxtyping import Bool, UInt8
+
+from genolong.errors import InputError, MissingInputError
+from genolong.genome.alphabet import N, encode
+from genolong.genome.checked_fasta import CheckedFasta
+
+_BLOCKS_HELD = 1024  # of 64 KiB at most: a genome of up to 65 Mb is unpacked once a worker
+
+
+class FastaReader:
+    """Reads contigs by their number in the index. Can be pickled and may cross a fork: no open file ever does."""
+
+    def __init__(self, checked: CheckedFasta) -> None:
+        self._checked = checked
+        self._file: pyfaidx.Faidx | None = None
+        self._process = -1
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None, "_process": -1}
+
+    def read(
+        self, contig: int, start: int, end: int
+    ) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
+        """Codes of bases start … end - 1, which must lie inside the contig, and whether each is soft-masked.
+
+        Raises InputError when the file no longer holds what was checked.
+        """
+        index, path = self._checked.index, self._checked.reading.path
+        try:
+            letters = str(self._opened().fetch(str(contig), start + 1, end)).encode("ascii")
+            codes = encode(letters)
+        except (OSError, ValueError, IndexError, EOFError, RuntimeError, struct.error, zlib.error) as error:
+            raise InputError(f"{path} can no longer be read ({error}); did it change? start again") from error
+        unknown = end - start - index.known(contig, start, end)
+        if len(letters) != end - start or np.count_nonzero(codes == N) != unknown:
+            raise InputError(f"{path} no longer holds the bases it had when it was opened; did it change? start again")
+        if not index.soft_masked:
+            return codes, np.zeros(codes.size, dtype=bool)
+        return codes, np.frombuffer(letters, dtype=np.uint8) >= ord("a")
+
+    def _opened(self) -> pyfaidx.Faidx:
+        """The file as this process has it open: a file descriptor shared across fork reads wrong bases."""
+        if self._file is None or self._process != os.getpid():
+            self._file, self._process = self._open(), os.getpid()
+        elif not self._checked.reading.untouched(self._file.file.fileno()):
+            self._file = self._open()
+        return self._file
+
+    def _open(self) -> pyfaidx.Faidx:
+        path = self._checked.reading.path
+        try:
+            with tempfile.TemporaryDirectory(prefix="genolong-") as folder:
+                fai, gzi = Path(folder, "fai"), Path(folder, "gzi")
+                self._write_indexes(fai, gzi)
+                file: Any = pyfaidx.Faidx(
+                    str(path), indexname=str(fai), gzi_indexname=str(gzi), as_raw=True, rebuild=False, build_index=False
+                )
+        except (OSError, ValueError) as error:
+            raise MissingInputError(f"{path} cannot be opened again ({error}); was it moved?") from error
+        self._checked.reading.verify(file.file.fileno())
+        if len(self._checked.blocks):
+            file.file.max_cache = _BLOCKS_HELD
+        return file
+
+    def _write_indexes(self, fai: Path, gzi: Path) -> None:
+        """Our checked index in the two files pyfaidx wants, contigs called by number; it reads them once, at opening.
+
+        They are dated after the FASTA file, or pyfaidx would warn that they are stale; it never rebuilds them.
+        """
+        index, blocks = self._checked.index, self._checked.blocks
+        rows = np.column_stack([np.arange(len(index.names)), index.lengths, index.places]).tolist()
+        fai.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="ascii")
+        known_blocks = blocks[1:-1]  # the first is understood, the last is the empty end block
+        gzi.write_bytes(struct.pack("<Q", len(known_blocks)) + known_blocks.astype("<u8").tobytes())
+        later = self._checked.reading.path.stat().st_mtime + 2
+        for file in (fai, gzi):
+            os.utime(file, (later, later))

@@ -1,0 +1,151 @@
+"""The baselines that a model must beat: base composition and bidirectional k-mer counters, smoothed and fitted on both strands."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int, Int64, Integer, UInt8
+
+LARGEST_FLANK = 6  # 4^13 counts are 268 MB
+CHUNK_BP = 1 << 20
+SAMPLE = 1 << 18  # positions on which the smoothing is chosen
+STRENGTHS = tuple(2.0**exponent for exponent in range(-2, 11))
+
+
+@dataclass(frozen=True, eq=False)
+class KmerCounter:
+    """What letter stands between `flank` letters to the left and as many to the right; flank 0 is the base composition.
+
+    `counts[j]` holds how often each (2 j + 1)-mer was seen on either strand, its first letter the most significant digit.
+    The letters seen in a context of j + j are mixed with `strengths[j]` imaginary letters that follow the context of
+    (j-1) + (j-1) (interpolated Dirichlet smoothing), down to the composition and, below it, four equal letters.
+    `training_loss` is the loss in nats a base on the training letters, each left out of the counts when it is scored.
+    """
+
+    counts: tuple[Int64[np.ndarray, " _"], ...]
+    strengths: tuple[float, ...]
+    training_loss: float
+
+    @property
+    def flank(self) -> int:
+        return len(self.counts) - 1
+
+    @property
+    def name(self) -> str:
+        return f"k-mer counter {self.flank}+{self.flank}" if self.flank else "base composition"
+
+    def probabilities(
+        self, codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"]
+    ) -> Float64[np.ndarray, "positions 4"]:
+        """The chance of A C G T at each position, all flanks visible; where a flank is cut by N or the end, a shorter one is used."""
+        known = _known_flank(codes, positions, self.flank)
+        chances = np.full((len(positions), 4), 0.25)
+        for flank, (table, strength) in enumerate(zip(self.counts, self.strengths, strict=True)):
+            within = np.flatnonzero(known >= flank)
+            seen = table[_contexts(codes, positions[within], flank)[:, None] + 4**flank * np.arange(4)]
+            chances[within] = (seen + strength * chances[within]) / (seen.sum(1, keepdims=True) + strength)
+        return chances
+
+    def losses(
+        self, codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"]
+    ) -> Float64[np.ndarray, " positions"]:
+        """Nats lost at each position of `codes` (which must hold A C G T there)."""
+        return -np.log(self.probabilities(codes, positions)[np.arange(len(positions)), codes[positions]])
+
+
+def fit_baselines(contigs: Iterable[UInt8[np.ndarray, " _"]], bases: int) -> list[KmerCounter]:
+    """Counters of flank 0, 1, 2, ... fitted on `contigs` (read once), in all about `bases` long.
+
+    The largest flank is the one whose contexts are about as many as the bases, six at most.
+    """
+    largest = int(np.clip(np.rint(np.log(max(bases, 1)) / np.log(4) / 2), 0, LARGEST_FLANK))
+    table = np.zeros(4 ** (2 * largest + 1), np.uint32)
+    every = max(1, bases // SAMPLE)
+    sample = []
+    for kmers in _kmers(contigs, 2 * largest + 1):
+        _add(table, kmers)
+        sample.append(kmers[::every])
+    kmers = np.concatenate(sample) if sample else np.zeros(0, np.int64)
+    counts = _all_orders(table, largest)
+    return [KmerCounter(counts[: flank + 1], *chosen) for flank, chosen in enumerate(_choose_strengths(counts, kmers))]
+
+
+def best_baseline(baselines: list[KmerCounter]) -> KmerCounter:
+    """The counter with the smallest loss on the training letters, so that held-out letters choose nothing."""
+    return min(baselines, key=lambda baseline: baseline.training_loss)
+
+
+def _kmers(contigs: Iterable[UInt8[np.ndarray, " _"]], length: int) -> Iterator[Int64[np.ndarray, " _"]]:
+    """Every stretch of `length` known letters as one number, a chunk at a time."""
+    for codes in contigs:
+        for start in range(0, max(len(codes) - length + 1, 0), CHUNK_BP):
+            yield _packed(codes[start : start + CHUNK_BP + length - 1], length)
+
+
+def _packed(codes: UInt8[np.ndarray, " length"], length: int) -> Int64[np.ndarray, " _"]:
+    windows = len(codes) - length + 1
+    packed = np.zeros(windows, np.int64)
+    unknown = np.concatenate([[0], np.cumsum(codes > 3)])
+    for offset in range(length):
+        packed = (packed << 2) + codes[offset : offset + windows]
+    return packed[unknown[length:] == unknown[:windows]]
+
+
+def _add(table: np.ndarray, kmers: Int64[np.ndarray, " _"]) -> None:
+    if len(table) <= 4 * CHUNK_BP:
+        table += np.bincount(kmers, minlength=len(table)).astype(table.dtype)
+    else:
+        np.add.at(table, kmers, np.uint32(1))
+
+
+def _all_orders(table: np.ndarray, largest: int) -> tuple[Int64[np.ndarray, " _"], ...]:
+    """Counts of both strands for every flank: complementing a letter is 3 - code, reversing a k-mer reverses its digits."""
+    digits = table.reshape((4,) * (2 * largest + 1))
+    both = (digits + np.flip(digits).transpose()).astype(np.int64).reshape(-1)
+    counts = [both]
+    for _ in range(largest):
+        counts.append(counts[-1].reshape(4, -1, 4).sum((0, 2)))
+    return tuple(reversed(counts))
+
+
+def _choose_strengths(
+    counts: tuple[Int64[np.ndarray, " _"], ...], kmers: Int64[np.ndarray, " sample"]
+) -> Iterator[tuple[tuple[float, ...], float]]:
+    """For each flank the strengths up to it, each the best given those below it, and the loss they leave.
+
+    A sampled letter is left out of the counts while it is scored: one less of its own, one less of its context.
+    """
+    largest = len(counts) - 1
+    chances, strengths = np.full(len(kmers), 0.25), ()
+    for flank, table in enumerate(counts):
+        kmer = (kmers >> 2 * (largest - flank)) & (4 ** (2 * flank + 1) - 1)
+        letter = (kmer >> 2 * flank) & 3
+        seen = table[(kmer - (letter << 2 * flank))[:, None] + 4**flank * np.arange(4)]
+        own, total = np.take_along_axis(seen, letter[:, None], 1)[:, 0] - 1, seen.sum(1) - 1
+        trials = {strength: (own + strength * chances) / (total + strength) for strength in STRENGTHS}
+        strength = min(trials, key=lambda strength: -np.log(trials[strength]).sum())
+        chances, strengths = trials[strength], (*strengths, strength)
+        yield strengths, float(-np.log(chances).mean()) if len(kmers) else float("inf")
+
+
+def _known_flank(
+    codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"], largest: int
+) -> Int64[np.ndarray, " positions"]:
+    """How many letters are known on both sides of each position, `largest` at most."""
+    padded = np.concatenate([np.full(largest, 4, np.uint8), codes, np.full(largest, 4, np.uint8)])
+    known, unbroken = np.zeros(len(positions), np.int64), np.ones(len(positions), bool)
+    for flank in range(1, largest + 1):
+        left, right = padded[positions + largest - flank], padded[positions + largest + flank]
+        unbroken &= (left < 4) & (right < 4)
+        known += unbroken
+    return known
+
+
+def _contexts(
+    codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"], flank: int
+) -> Int64[np.ndarray, " positions"]:
+    """The number of the (2 flank + 1)-mer around each position, were its middle letter A."""
+    packed = np.zeros(len(positions), np.int64)
+    for offset in range(-flank, flank + 1):
+        packed = (packed << 2) + (codes[positions + offset] if offset else 0)
+    return packed

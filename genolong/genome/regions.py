@@ -1,0 +1,127 @@
+"""BED in, intervals out; what intervals cover, share and leave."""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+from genolong.errors import InputError, MissingInputError
+from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
+from genolong.genome.coordinates import Interval, match_contig
+
+_NO_REGION = re.compile(r"\s*($|#|(track|browser)\s)")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interval]:
+    """The regions of a BED file (plain, gzip or bgzip), in its order, with the genome's names of contigs.
+
+    `genome_contigs` holds the length of each. Raises InputError with the line of whatever is no region of this genome,
+    MissingInputError for a file that cannot be read.
+    """
+    path = Path(path).expanduser()
+    regions = [
+        _region(line.split(), genome_contigs, f"{path}, line {number}")
+        for number, line in enumerate(io.StringIO(_text(path), newline=None), start=1)
+        if not _NO_REGION.match(line)
+    ]
+    if not regions:
+        raise InputError(f"{path} holds no region; wanted lines of contig, start and end; is it the right file?")
+    return regions
+
+
+def merge(intervals: Iterable[Interval]) -> list[Interval]:
+    """What the intervals cover, sorted by contig and start, as few intervals as can be: those that touch are one."""
+    merged: list[Interval] = []
+    for interval in sorted(intervals):
+        last = merged[-1] if merged else None
+        if last and last.contig == interval.contig and interval.start <= last.end:
+            merged[-1] = Interval(last.contig, last.start, max(last.end, interval.end))
+        else:
+            merged.append(interval)
+    return merged
+
+
+def subtract(intervals: Iterable[Interval], removed: Iterable[Interval]) -> list[Interval]:
+    """What the intervals cover and the removed ones do not, merged."""
+    left: list[Interval] = []
+    holes = iter(merge(removed))
+    hole = next(holes, None)
+    for interval in merge(intervals):
+        start = interval.start
+        while hole and (hole.contig, hole.start) < (interval.contig, interval.end):
+            if hole.contig == interval.contig:
+                if start < hole.start:
+                    left.append(Interval(interval.contig, start, hole.start))
+                start = max(start, hole.end)
+                if hole.end > interval.end:
+                    break  # it may reach into the next interval
+            hole = next(holes, None)
+        if start < interval.end:
+            left.append(Interval(interval.contig, start, interval.end))
+    return left
+
+
+def first_overlap(one: Iterable[Interval], other: Iterable[Interval]) -> tuple[Interval, Interval] | None:
+    """An interval of `one` and one of `other` that share a base, the first by contig and start; None when none do.
+
+    A sweep over both in order: of what has begun, only the interval that reaches farthest matters.
+    """
+    farthest: list[Interval | None] = [None, None]
+    sides = chain(((interval, 0) for interval in one), ((interval, 1) for interval in other))
+    for interval, side in sorted(sides):
+        open_interval = farthest[1 - side]
+        if open_interval and open_interval.overlaps(interval):
+            return (interval, open_interval) if side == 0 else (open_interval, interval)
+        own = farthest[side]
+        if not own or own.contig != interval.contig or own.end < interval.end:
+            farthest[side] = interval
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if is_bgzip(content):
+            content = b"".join(BlockedText(io.BytesIO(content), path))  # gzip would not notice that its end is missing
+        elif content.startswith(MAGIC):
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{path} does not exist; wanted a BED file; check its spelling") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: its compressed content is cut or corrupt ({error}); download or copy it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text file; wanted a BED file, plain or gzip; is it the right file?") from error
+    except OSError as error:
+        raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a BED file") from error
+
+
+def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Interval:
+    if len(columns) < 3:
+        raise InputError(f"{where}: {len(columns)} columns; wanted contig, start and end")
+    name, *numbers = columns[:3]
+    contig = match_contig(name, contigs)
+    if contig is None:
+        near = get_close_matches(name, contigs, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
+        raise InputError(f"{where}: the genome has no contig {name}; {hint}")
+    if not all(map(_NUMBER.fullmatch, numbers)):
+        raise InputError(f"{where}: start {numbers[0]} and end {numbers[1]}; wanted two whole numbers")
+    start, end = map(int, numbers)
+    if start < 0:
+        raise InputError(f"{where}: start {start:,} is negative; wanted 0 or more (BED counts from 0)")
+    if end <= start:
+        raise InputError(f"{where}: start {start:,} is not below end {end:,}; wanted the start first")
+    if end > contigs[contig]:
+        raise InputError(
+            f"{where}: end {end:,} lies beyond {contig}, which has {contigs[contig]:,} bases; "
+            "is it another build of the genome?"
+        )
+    return Interval(contig, start, end)

@@ -1,0 +1,75 @@
+"""Random numbers as a pure function of their keys: same keys, same numbers, in any order, on any machine."""
+
+from enum import IntEnum
+from typing import Any, overload
+
+import numpy as np
+from jaxtyping import Float64, Int64, Integer, UInt64
+
+WORD = (1 << 64) - 1
+HALF = (1 << 32) - 1
+STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
+
+Keys = Integer[np.ndarray, "..."]
+
+
+class Stream(IntEnum):
+    """What a draw decides; the first key, so that no two decisions share their numbers."""
+
+    PLACE = 1
+    KEEP = 2
+    RESORT = 3
+    STRAND = 4
+    WINDOW = 5
+    HIDE = 6
+
+
+@overload
+def bits(seed: int, *keys: int) -> int: ...
+@overload
+def bits(seed: int, *keys: int | Keys) -> Any: ...
+def bits(seed: int, *keys: int | Keys) -> int | UInt64[np.ndarray, "..."]:
+    """64 random bits for each combination of keys, which broadcast; an int where no key is an array.
+
+    A counter-based generator: every key is added to the state, and the state mixed by the finaliser of splitmix64
+    (Steele, Lea and Flood 2014; constants of Stafford's variant 13), so that keys may be as regular as counters are.
+    """
+    state: Any = _mix((int(seed) + STRIDE) & WORD)
+    for key in keys:
+        word: Any = key.astype(np.uint64) if isinstance(key, np.ndarray) and key.ndim else int(key) & WORD
+        state = _mix(((state ^ STRIDE) + word) & WORD)
+    return state
+
+
+@overload
+def uniform(seed: int, *keys: int) -> float: ...
+@overload
+def uniform(seed: int, *keys: int | Keys) -> Any: ...
+def uniform(seed: int, *keys: int | Keys) -> float | Float64[np.ndarray, "..."]:
+    """A number of at least 0 and less than 1 for each combination of keys: a multiple of 2^-53."""
+    return (bits(seed, *keys) >> 11) * 2.0**-53
+
+
+@overload
+def integer(seed: int, *keys: int, below: int) -> int: ...
+@overload
+def integer(seed: int, *keys: int | Keys, below: int) -> Any: ...
+def integer(seed: int, *keys: int | Keys, below: int) -> int | Int64[np.ndarray, "..."]:
+    """A whole number of at least 0 and less than `below` (2^63 at most) for each combination of keys."""
+    assert 0 < below <= 1 << 63, below
+    drawn = _upper_half(bits(seed, *keys), below)
+    return drawn.astype(np.int64) if isinstance(drawn, np.ndarray) else drawn
+
+
+def _mix(word: Any) -> Any:
+    """Every bit of the result depends on every bit of the word; arrays wrap by themselves, ints are cut to 64 bits."""
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & WORD
+    return word ^ (word >> 31)
+
+
+def _upper_half(word: Any, factor: int) -> Any:
+    """The upper 64 bits of the 128-bit product, by halves of 32 bits so that arrays do not overflow."""
+    upper, lower = word >> 32, word & HALF
+    middle = upper * (factor & HALF) + (lower * (factor & HALF) >> 32)
+    return upper * (factor >> 32) + (middle >> 32) + ((lower * (factor >> 32) + (middle & HALF)) >> 32)

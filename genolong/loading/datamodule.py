@@ -1,0 +1,131 @@
+"""Workers and samplers: the batch of a step is the same after a resume, and for any number of workers and replicas."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from genolong.genome.coordinates import Interval
+from genolong.loading.datasets import MaskedBatch, TrainingWindows, ValidationWindows
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.order import TrainingOrder
+
+
+class StepBatches(Sampler[list[int]]):
+    """Indices of a replica's batches, from the first one of `start_step` to the end of the run.
+
+    A step's slots are dealt out batch by batch, and within a batch replica by replica, so that the slots of a step are
+    the same however they are split into batches, accumulated batches and replicas. The length is that of the whole run
+    even when it starts later: Lightning counts batches from the start of the run and compares with it.
+
+        slots of a step    0 1 2 3 | 4 5 6 7 | 8 9 10 11 | 12 13 14 15      batch 4, accumulation 2, 2 replicas
+        replica, batch       0, 0  |  1, 0   |   0, 1    |    1, 1
+    """
+
+    def __init__(
+        self, max_steps: int, batch: int, accumulation: int, *, start_step: int, replicas: int, replica: int
+    ) -> None:
+        self.max_steps, self.batch, self.accumulation = max_steps, batch, accumulation
+        self.start_step, self.replicas, self.replica = start_step, replicas, replica
+
+    def __len__(self) -> int:
+        return self.max_steps * self.accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for index in range(self.start_step * self.accumulation, len(self)):
+            first = (index * self.replicas + self.replica) * self.batch
+            yield list(range(first, first + self.batch))
+
+
+class EveryReplica(Sampler[int]):
+    """Every replicas-th window from `replica` on: no window is read twice to make the shares equal."""
+
+    def __init__(self, windows: int, *, replicas: int, replica: int) -> None:
+        self._mine = range(replica, windows, replicas)
+
+    def __len__(self) -> int:
+        return len(self._mine)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._mine)
+
+
+class StepLoader(DataLoader[MaskedBatch]):
+    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to load: the sampler was made with the step to start from."""
+
+
+class GenomeDataModule(pl.LightningDataModule):
+    """Batches for a run of `max_steps` optimizer steps, which is one Lightning epoch.
+
+    A step reads batch * accumulation windows on each data replica. The trainer's accumulate_grad_batches must be
+    `accumulation`, and its use_distributed_sampler False. A resumed run starts with the batch after the last optimizer
+    step.
+    """
+
+    def __init__(
+        self, order: TrainingOrder, validation: Sequence[Interval], masking: MaskingSettings, *, batch: int,
+        accumulation: int, max_steps: int, workers: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.order, self.masking = order, masking
+        self.batch, self.accumulation, self.max_steps, self.workers = batch, accumulation, max_steps, workers
+        self.validation = ValidationWindows(order.genome, validation, masking, order.seed)
+
+    def train_dataloader(self) -> StepLoader:
+        replicas, replica = self._replicas()
+        training = TrainingWindows(self.order, self.masking, self.max_steps, self.batch * self.accumulation * replicas)
+        return self._loader(
+            training,
+            batch_sampler=StepBatches(
+                self.max_steps, self.batch, self.accumulation,
+                start_step=_align(self._trainer, self.accumulation), replicas=replicas, replica=replica,
+            ),
+        )  # fmt: skip
+
+    def val_dataloader(self) -> StepLoader:
+        replicas, replica = self._replicas()
+        sampler = EveryReplica(len(self.validation), replicas=replicas, replica=replica)
+        return self._loader(self.validation, sampler=sampler, batch_size=self.batch)
+
+    def _replicas(self) -> tuple[int, int]:
+        """How many processes read different windows, and which of them this one is."""
+        known = self._trainer.distributed_sampler_kwargs or {"num_replicas": 1, "rank": 0}
+        return known["num_replicas"], known["rank"]
+
+    @property
+    def _trainer(self) -> pl.Trainer:
+        assert self.trainer is not None, "the trainer sets itself before it asks for batches"
+        return self.trainer
+
+    def _loader(self, windows: Dataset[MaskedBatch], **sampling: Any) -> StepLoader:
+        return StepLoader(
+            windows,
+            num_workers=self.workers,  # each limits itself to one thread
+            persistent_workers=self.workers > 0,
+            pin_memory=self._trainer.strategy.root_device.type == "cuda",
+            generator=torch.Generator(),  # or making an iterator would draw from the numbers that dropout uses
+            **sampling,
+        )
+
+
+def _align(trainer: pl.Trainer, accumulation: int) -> int:
+    """The optimizer step to come; Lightning's counters of batches are put to its first batch.
+
+    They stand elsewhere when a checkpoint was written between two accumulated batches, whose gradients are lost, in
+    the midst of a batch, or by a run that split its steps otherwise. `completed` is one less while the end of the last
+    batch is still to be accounted for, as Lightning has it in a checkpoint written when a batch ends.
+    """
+    loop, step = trainer.fit_loop.epoch_loop, trainer.global_step
+    counts = dict.fromkeys(("ready", "started", "processed", "completed"), step * accumulation)
+    if loop._batches_that_stepped < step:
+        counts["completed"] -= 1
+    loop.batch_progress.load_state_dict({"total": counts, "current": counts, "is_last_batch": False})
+    return step

@@ -1,0 +1,80 @@
+"""Training and validation windows as examples: codes with some of them hidden; batches are NamedTuples."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+import torch
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from genolong.genome.alphabet import reverse_complement
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+from genolong.loading.masking import MaskingSettings, hide
+from genolong.loading.order import TrainingOrder
+
+
+class MaskedBatch(NamedTuple):
+    """What the model reads (codes 0 to 5), what stood there (0 to 4), what it is asked for, and what is soft-masked.
+
+    An example lacks the axis `batch`.
+    """
+
+    inputs: UInt8[Tensor, "*batch length"]
+    targets: UInt8[Tensor, "*batch length"]
+    hidden: Bool[Tensor, "*batch length"]
+    repeats: Bool[Tensor, "*batch length"]
+
+
+class TrainingWindows(Dataset[MaskedBatch]):
+    """Example step * slots + slot, on the strand and with the mask that the order gives it."""
+
+    def __init__(self, order: TrainingOrder, masking: MaskingSettings, max_steps: int, slots: int) -> None:
+        self.order, self.masking, self.max_steps, self.slots = order, masking, max_steps, slots
+
+    def __len__(self) -> int:
+        return self.max_steps * self.slots
+
+    def __getitem__(self, index: int) -> MaskedBatch:
+        window = self.order.window(*divmod(index, self.slots))
+        codes, repeats = read(self.order.genome, window.interval, reverse=window.reverse)
+        return _example(codes, repeats, *hide(codes, self.masking, self.order.seed, window.key))
+
+
+class ValidationWindows(Dataset[MaskedBatch]):
+    """Windows read forwards. Whether a base is hidden depends on the seed and on its place in the genome alone.
+
+    So it is hidden in every window that holds it: losses of short and of long windows are those of the same bases.
+    """
+
+    def __init__(self, genome: Genome, windows: Sequence[Interval], masking: MaskingSettings, seed: int) -> None:
+        self.genome, self.windows, self.masking, self.seed = genome, tuple(windows), masking, seed
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, index: int) -> MaskedBatch:
+        window = self.windows[index]
+        codes, repeats = read(self.genome, window, reverse=False)
+        hidden = hide(codes, self.masking, self.seed, key=crc32(window.contig.encode()), start=window.start)
+        return _example(codes, repeats, *hidden)
+
+
+def read(
+    genome: Genome, interval: Interval, *, reverse: bool
+) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
+    """Codes and soft-masked bases of an interval, in the direction in which the strand is read."""
+    codes, repeats = genome.read(interval)
+    return (reverse_complement(codes), repeats[::-1].copy()) if reverse else (codes, repeats)
+
+
+def _example(
+    codes: UInt8[np.ndarray, " length"],
+    repeats: Bool[np.ndarray, " length"],
+    inputs: UInt8[np.ndarray, " length"],
+    hidden: Bool[np.ndarray, " length"],
+) -> MaskedBatch:
+    return MaskedBatch(*map(torch.from_numpy, (inputs, codes, hidden, repeats)))

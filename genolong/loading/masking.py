@@ -1,0 +1,57 @@
+"""Which bases are hidden, and behind what: a pure function of (seed, key, position)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from genolong.errors import SettingsError
+from genolong.genome.alphabet import MASK, N
+from genolong.loading.chance import Stream, uniform
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    """What share of the bases is hidden, and what share of those the model reads as MASK, or as a random base.
+
+    The rest of the hidden bases it reads as they are, and is asked for them like for the others.
+    """
+
+    share: float
+    as_mask: float
+    as_random: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise SettingsError(f"task.masking.share={self.share}: wanted more than 0 and less than 1")
+        for name in ("as_mask", "as_random"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"task.masking.{name}={getattr(self, name)}: wanted a share from 0 to 1")
+        if self.as_mask + self.as_random > 1 + 1e-9:
+            raise SettingsError(
+                f"task.masking.as_mask={self.as_mask} and task.masking.as_random={self.as_random} are more than 1 "
+                "together; the rest of the hidden bases stays as it is"
+            )
+
+
+def hide(
+    codes: UInt8[np.ndarray, " length"], settings: MaskingSettings, seed: int, key: int, start: int = 0
+) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
+    """What the model reads, and which bases it is asked for; `start` is the position of the first code.
+
+    A slice that is told where it starts is hidden like the same slice of the whole. N is neither hidden nor drawn. The
+    shares are BERT's (arXiv 1810.04805, appendix A.1); a random base is one of A C G T, maybe the one that stood there.
+
+    One number u decides all that happens at a position:
+
+        0          share * as_mask        share * (as_mask + as_random)       share           1
+        |   MASK   |   A  |  C  |  G  |  T   |         as it is           |   not hidden    |
+    """
+    drawn = uniform(seed, Stream.HIDE, key, np.arange(start, start + len(codes)))
+    hidden = (drawn < settings.share) & (codes < N)
+    masked = settings.share * settings.as_mask
+    replaced = masked + settings.share * settings.as_random
+    inputs = np.where(hidden & (drawn < masked), np.uint8(MASK), codes)
+    random = np.flatnonzero(hidden & (drawn >= masked) & (drawn < replaced))
+    inputs[random] = np.minimum((drawn[random] - masked) / (replaced - masked or 1) * 4, 3)
+    return inputs, hidden

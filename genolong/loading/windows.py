@@ -1,0 +1,317 @@
+"""Which windows of which contigs: the split into training and validation, where leakage is refused."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import groupby
+from math import ceil
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from genolong.errors import InputError, SettingsError
+from genolong.genome.coordinates import Interval, match_contig
+from genolong.genome.fasta import Genome
+from genolong.genome.regions import first_overlap, merge, read_bed, subtract
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which genome, and which of its bases are for training and which for validation."""
+
+    fasta: Any
+    cache: str | None
+    regions: str | None
+    validation: Any
+    validation_share: float
+    validation_windows: int
+    min_known: float
+    workers: int
+    reverse_complement: float
+
+    def __post_init__(self) -> None:
+        if not _are_names([self.fasta] if isinstance(self.fasta, str) else self.fasta):
+            raise SettingsError(f"data.fasta={self.fasta}: wanted the path of a FASTA file, or a list of such paths")
+        if not 0 < self.validation_share < 1:
+            raise SettingsError(f"data.validation_share={self.validation_share}: wanted more than 0 and less than 1")
+        for name in ("min_known", "reverse_complement"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"data.{name}={getattr(self, name)}: wanted a share from 0 to 1")
+        for name in ("validation_windows", "workers"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"data.{name}={getattr(self, name)}: wanted 0 or more")
+        if self.validation is not None and not _are_names(self.validation_contigs):
+            raise SettingsError(
+                f"data.validation={self.validation}: wanted a contig, a list of contigs, the path of a BED file "
+                "(its name ends in .bed or .bed.gz), or null to hold out the last bases of every contig"
+            )
+
+    @property
+    def validation_bed(self) -> str | None:
+        """The path, if validation is given as a BED file."""
+        named = self.validation
+        return named if isinstance(named, str) and named.endswith((".bed", ".bed.gz")) else None
+
+    @property
+    def validation_contigs(self) -> list[Any]:
+        """The names, if validation is given as contigs; YAML reads the name 1 as a number."""
+        one = isinstance(self.validation, str) or not isinstance(self.validation, Sequence)
+        return [str(name) if type(name) is int else name for name in ([self.validation] if one else self.validation)]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where training windows are drawn from, which windows validate, and what people should be told of both."""
+
+    train: tuple[Interval, ...]
+    validation: tuple[Interval, ...]
+    notes: tuple[str, ...]
+
+
+class Widened(NamedTuple):
+    """A stretch that was asked for, and the one that is used, which is at least a window long."""
+
+    asked: Interval
+    used: Interval
+
+
+def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
+    """Stretches to train on, each at least a window long, and validation windows of `window_bp`, never sharing a base.
+
+    Raises InputError where nothing is left of either, where both claim a base, and for contigs that are not there.
+    """
+    notes: list[str] = []
+    wholes = _contigs_that_fit(genome, window_bp, notes)
+    regions = None
+    if settings.regions is not None:
+        regions = _widened(read_bed(settings.regions, _lengths(genome)), wholes, window_bp, settings.regions, notes)
+    allowed = wholes if regions is None else merge(region.used for region in regions)
+    if settings.validation is None:
+        held = _last_share(allowed, settings.validation_share, window_bp, notes)
+    else:
+        asked = _named(genome, settings, wholes, window_bp, notes)
+        _refuse_overlap(regions or [], asked, window_bp)
+        held = merge(region.used for region in asked)
+    train = _long_enough(subtract(allowed, held), window_bp, notes)
+    if not train:
+        raise InputError(
+            f"nothing is left to train on: validation takes {count_bases(held):,} of {count_bases(allowed):,} bases, "
+            f"and no stretch of {window_bp:,} remains; hold out less (data.validation), or take a smaller context"
+        )
+    windows = _validation_windows(genome, held, settings, window_bp, notes)
+    told = (
+        f"training on {count_bases(train):,} bases of {_contigs(train)}",
+        f"validating on {len(windows):,} windows of {window_bp:,} bases of {_contigs(windows)}",
+    )
+    return Split(tuple(train), tuple(windows), (*told, *notes))
+
+
+def count_bases(stretches: Iterable[Interval]) -> int:
+    """How many bases they hold together."""
+    return sum(stretch.length for stretch in stretches)
+
+
+def least_known(min_known: float, window_bp: int) -> int:
+    """How many A C G T a window must hold: a share of its bases, and one at least, or there is nothing to learn."""
+    return max(1, ceil(round(min_known * window_bp, 6)))
+
+
+def usable_tiles(genome: Genome, stretch: Interval, window_bp: int, least: int) -> Int64[np.ndarray, " tiles"]:
+    """Starts of the windows, laid end to end from the start of the stretch, that hold at least so many A C G T.
+
+    Halved until a part can be judged as a whole: the cost grows with the runs of N, not with the length.
+    """
+    tiles = stretch.length // window_bp
+    if not tiles:
+        return np.zeros(0, np.int64)
+    part = Interval(stretch.contig, stretch.start, stretch.start + tiles * window_bp)
+    known = genome.known(part)
+    if known < least:
+        return np.zeros(0, np.int64)
+    if part.length - known <= window_bp - least:
+        return stretch.start + window_bp * np.arange(tiles)
+    middle = part.start + tiles // 2 * window_bp
+    halves = (Interval(part.contig, part.start, middle), Interval(part.contig, middle, part.end))
+    return np.concatenate([usable_tiles(genome, half, window_bp, least) for half in halves])
+
+
+def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[Interval]:
+    wholes = [Interval(name, 0, length) for name, length in _lengths(genome).items() if length >= window_bp]
+    short = {name: length for name, length in _lengths(genome).items() if length < window_bp}
+    if not wholes:
+        longest = max(short, key=short.__getitem__)
+        raise InputError(
+            f"every contig is shorter than the window of {window_bp:,} bases: the longest of {len(short):,}, "
+            f"{longest}, has {short[longest]:,}; take a smaller context (context.window_bp={short[longest]} or less)"
+        )
+    if short:
+        notes.append(
+            f"left out {_counted(len(short), 'contig')} shorter than a window of {window_bp:,}, "
+            f"{sum(short.values()):,} bases in all"
+        )
+    return wholes
+
+
+def _widened(
+    asked: list[Interval], wholes: list[Interval], window_bp: int, path: str, notes: list[str]
+) -> list[Widened]:
+    """BED intervals, the short ones grown to a window; those on contigs shorter than a window are left out."""
+    lengths = {whole.contig: whole.end for whole in wholes}
+    fit = [stretch for stretch in asked if stretch.contig in lengths]
+    widened = [Widened(stretch, _widen(stretch, lengths[stretch.contig], window_bp)) for stretch in fit]
+    if not widened:
+        raise InputError(
+            f"{path}: every interval lies on a contig shorter than the window of {window_bp:,} bases; "
+            "take a smaller context or other intervals"
+        )
+    if len(fit) < len(asked):
+        notes.append(f"{path}: left out {_counted(len(asked) - len(fit), 'interval')} on contigs shorter than a window")
+    if grown := sum(region.asked != region.used for region in widened):
+        notes.append(f"{path}: extended {_counted(grown, 'interval')} to a window of {window_bp:,} bases")
+    return widened
+
+
+def _widen(stretch: Interval, contig_length: int, window_bp: int) -> Interval:
+    """Grown on both sides to one window if it is shorter, and shifted where it would leave its contig."""
+    missing = window_bp - stretch.length
+    if missing <= 0:
+        return stretch
+    start = min(max(stretch.start - missing // 2, 0), contig_length - window_bp)
+    return Interval(stretch.contig, start, start + window_bp)
+
+
+def _named(
+    genome: Genome, settings: DataSettings, wholes: list[Interval], window_bp: int, notes: list[str]
+) -> list[Widened]:
+    """What data.validation asks for."""
+    if settings.validation_bed is not None:
+        asked = read_bed(settings.validation_bed, _lengths(genome))
+        return _widened(asked, wholes, window_bp, settings.validation_bed, notes)
+    found = {_contig(genome, name) for name in settings.validation_contigs}
+    fit = [Widened(whole, whole) for whole in wholes if whole.contig in found]
+    if len(fit) < len(found):
+        notes.append(f"data.validation: left out {_counted(len(found) - len(fit), 'contig')} shorter than a window")
+    if not fit:
+        longest = max(found, key=lambda name: genome.contigs[name].length)
+        raise InputError(
+            f"data.validation: {longest} has {genome.contigs[longest].length:,} bases, less than a window of "
+            f"{window_bp:,}; hold out a longer contig, or take a smaller context"
+        )
+    return fit
+
+
+def _contig(genome: Genome, name: str) -> str:
+    found = match_contig(name, genome.contigs)
+    if found is None:
+        near, listed = get_close_matches(name, genome.contigs, n=3), [*genome.contigs][:8]
+        more = ", ..." if len(genome.contigs) > len(listed) else ""
+        raise InputError(
+            f"data.validation: no contig is called {name}; "
+            + (f"did you mean {' or '.join(near)}?" if near else "")
+            + ("" if near else f"the genome's {len(genome.contigs):,} are {', '.join(listed)}{more}")
+        )
+    return found
+
+
+def _refuse_overlap(regions: list[Widened], held: list[Widened], window_bp: int) -> None:
+    train, validation = ({region.used: region.asked for region in side} for side in (regions, held))
+    if clash := first_overlap(train, validation):
+        told = [
+            str(used) if used == (asked := side[used]) else f"{asked} (extended to {used})"
+            for used, side in zip(clash, (train, validation), strict=True)
+        ]
+        raise InputError(
+            f"data.regions and data.validation share bases: {told[0]} and {told[1]}; "
+            f"remove one of them (intervals shorter than a window of {window_bp:,} bases are extended to it)"
+        )
+
+
+def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: list[str]) -> list[Interval]:
+    """The last bases of every contig whose share holds a window; of none, the last window of the longest stretch."""
+    held = [
+        stretch
+        for _, stretches in groupby(allowed, attrgetter("contig"))
+        for stretch in _tail(list(stretches), share, window_bp)
+    ]
+    if held:
+        notes.append(f"data.validation is not set: held out the last {100 * share:.3g} % of {_contigs(held)}")
+        return held
+    longest = max(allowed, key=attrgetter("length"))
+    if longest.length < 2 * window_bp:
+        raise InputError(
+            f"the longest stretch, {longest}, has {longest.length:,} bases: too few for a window of {window_bp:,} to "
+            "train on and another to validate on; take a smaller context, or name contigs to hold out (data.validation)"
+        )
+    last = Interval(longest.contig, longest.end - window_bp, longest.end)
+    notes.append(
+        f"data.validation is not set, and the last {100 * share:.3g} % of no contig holds a window of {window_bp:,}: "
+        f"held out the last window of the longest, {last}"
+    )
+    return [last]
+
+
+def _tail(stretches: list[Interval], share: float, window_bp: int) -> Iterator[Interval]:
+    """From the last stretch of a contig backwards, until the share is held out; every piece holds a window."""
+    wanted = int(count_bases(stretches) * share)
+    while wanted >= window_bp:
+        stretch = stretches.pop()
+        held = min(stretch.length, wanted)
+        yield Interval(stretch.contig, stretch.end - held, stretch.end)
+        wanted -= held
+
+
+def _long_enough(stretches: list[Interval], window_bp: int, notes: list[str]) -> list[Interval]:
+    short = [stretch for stretch in stretches if stretch.length < window_bp]
+    if short:
+        notes.append(
+            f"left out {_counted(len(short), 'stretch')} shorter than a window of {window_bp:,} once validation is taken "
+            f"out, {count_bases(short):,} bases in all"
+        )
+    return [stretch for stretch in stretches if stretch.length >= window_bp]
+
+
+def _validation_windows(
+    genome: Genome, held: list[Interval], settings: DataSettings, window_bp: int, notes: list[str]
+) -> list[Interval]:
+    """Windows laid end to end, those that are mostly N left out, and of the rest as many as settings want."""
+    least, tiles = least_known(settings.min_known, window_bp), sum(stretch.length // window_bp for stretch in held)
+    usable = [
+        Interval(stretch.contig, start, start + window_bp)
+        for stretch in held
+        for start in usable_tiles(genome, stretch, window_bp, least).tolist()
+    ]
+    if not usable:
+        raise InputError(
+            f"none of {_counted(tiles, 'validation window')} has {least:,} known bases (A C G T) of {window_bp:,}; "
+            "hold out other contigs (data.validation), or lower data.min_known"
+        )
+    if len(usable) < tiles:
+        notes.append(
+            f"left out {_counted(tiles - len(usable), 'validation window')} with less than {least:,} known bases"
+        )
+    if rest := count_bases(held) - tiles * window_bp:
+        notes.append(
+            f"{rest:,} bases at the ends of validation regions fill no window: neither trained nor validated on"
+        )
+    wanted = min(settings.validation_windows or len(usable), len(usable))
+    if wanted < len(usable):
+        notes.append(f"validating on {wanted:,} of {len(usable):,} windows, evenly spread (data.validation_windows)")
+    return [usable[(2 * index + 1) * len(usable) // (2 * wanted)] for index in range(wanted)]
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, Sequence) and len(names) > 0 and all(isinstance(name, str) and name for name in names)
+
+
+def _lengths(genome: Genome) -> dict[str, int]:
+    return {name: contig.length for name, contig in genome.contigs.items()}
+
+
+def _contigs(stretches: Sequence[Interval]) -> str:
+    return _counted(len({stretch.contig for stretch in stretches}), "contig")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 'es' if noun.endswith('ch') else 's'}"

@@ -1,0 +1,1 @@
+"""Codes in, tensors out; opens no file, knows no trainer."""

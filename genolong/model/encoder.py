@@ -1,0 +1,236 @@
+"""The LongNet encoder: codes in, one state a position out, at any length."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genolong.errors import SettingsError
+from genolong.model.dilated_attention import dilated_attention
+from genolong.model.geometry import Branch, growing_branches, keep_needed
+from genolong.model.recompute import in_chunks, recomputed
+from genolong.model.rotary import Rotation, rotate, rotation
+
+TOKENS = 6  # A C G T N and the hidden base
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """conf/model/*.yaml: the size of the encoder and the geometry of its attention."""
+
+    width: int
+    layers: int
+    heads: int
+    mlp: str
+    mlp_ratio: float
+    kernel: int
+    rotary_base: float
+    dropout: float
+    segment: int
+    growth: int
+    dilation_growth: int
+    segments: list[int] | None
+    dilations: list[int] | None
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "heads", "mlp_ratio", "rotary_base", "segment", "dilation_growth"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"model.{name}={getattr(self, name)}: wanted more than 0")
+        if self.width % self.heads:
+            raise SettingsError(f"model.width={self.width} does not divide into model.heads={self.heads} heads")
+        if self.width // self.heads % 2:
+            raise SettingsError(
+                f"model.width={self.width} gives each of model.heads={self.heads} heads {self.width // self.heads} "
+                "channels; rotary positions need an even number"
+            )
+        if self.mlp not in ("gelu", "swiglu"):
+            raise SettingsError(f"model.mlp={self.mlp}: wanted gelu or swiglu")
+        if self.kernel < 0 or (self.kernel and self.kernel % 2 == 0):
+            raise SettingsError(f"model.kernel={self.kernel}: wanted 0 (no convolution) or an odd number of bases")
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(f"model.dropout={self.dropout}: wanted at least 0 and less than 1")
+        if self.growth < 2:
+            raise SettingsError(f"model.growth={self.growth}: wanted 2 or more, or segments never span the window")
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        if self.segments is None and self.dilations is None:
+            return
+        segments, dilations = self.segments or [], self.dilations or []
+        if not segments or len(segments) != len(dilations):
+            raise SettingsError(
+                f"model.segments has {len(segments)} entries and model.dilations has {len(dilations)}; "
+                "give as many of each, or null for both"
+            )
+        if dilations[0] != 1:
+            raise SettingsError(
+                f"model.dilations starts with {dilations[0]}: wanted 1, or some bases would see nothing"
+            )
+        if min(dilations) < 1 or sorted(set(segments)) != segments or segments[0] < 1:
+            raise SettingsError(
+                f"model.segments={segments} and model.dilations={dilations}: wanted rising segments, dilations >= 1"
+            )
+
+    def branches(self, length: int) -> tuple[Branch, ...]:
+        """The attention's branches for a window of `length` bases."""
+        if self.segments is not None and self.dilations is not None:
+            return keep_needed([Branch(*pair) for pair in zip(self.segments, self.dilations, strict=True)], length)
+        return growing_branches(length, self.segment, self.growth, self.dilation_growth)
+
+    def check_window(self, window_bp: int) -> None:
+        """Refuses a window that this geometry cannot serve."""
+        first = self.segments[0] if self.segments else self.segment
+        if window_bp < first:
+            raise SettingsError(
+                f"context.window_bp={window_bp} is shorter than the first segment ({first} bases, "
+                f"model.{'segments' if self.segments else 'segment'}); take a longer window or a shorter segment"
+            )
+        self.branches(window_bp)
+
+
+class Encoder(nn.Module):
+    """Embedding, pre-norm blocks, norm. Bidirectional; needs no length in advance.
+
+    `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
+    recomputes the block; k > 1 keeps every k-th block's input only, and attends one head at a time.
+    """
+
+    def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
+        super().__init__()
+        self.settings, self.checkpoint_blocks = settings, checkpoint_blocks
+        self.embedding = nn.Embedding(TOKENS, settings.width)
+        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
+        self.norm = nn.RMSNorm(settings.width)
+        nn.init.normal_(self.embedding.weight, std=1.0)
+
+    def forward(self, codes: Integer[Tensor, "batch length"], start: int = 0) -> Float[Tensor, "batch length width"]:
+        """States of `codes`, whose first position is position `start` of the sequence (as far as rotation goes)."""
+        length = codes.shape[1]
+        width = self.settings.width // self.settings.heads
+        turn = rotation(start, length, width, self.settings.rotary_base, self.embedding.weight)
+        branches = self.settings.branches(length)
+        keep = self.checkpoint_blocks if torch.is_grad_enabled() else 0
+        run: list[Callable[[Tensor], Tensor]] = [
+            partial(block.lean if keep > 1 else block, turn=turn, branches=branches)
+            for block in cast(Iterable[Block], self.blocks)
+        ]
+        if keep:
+            run = [partial(recomputed, block) for block in run]
+        if keep > 1:
+            first, rest = [self._embed, *run[:keep]], run[keep:]
+            groups = [first, *(rest[at : at + keep] for at in range(0, len(rest), keep))]
+            run = [partial(recomputed, partial(_chain, group)) for group in groups]
+            return in_chunks(lambda states, _: self.norm(states), _chain(run, codes), [self.norm.weight])
+        return self.norm(_chain(run, self._embed(codes)))
+
+    def _embed(self, codes: Tensor) -> Tensor:
+        return self.embedding(codes.int())
+
+
+def _chain(functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tensor:
+    for function in functions:
+        states = function(states)
+    return states
+
+
+class Block(nn.Module):
+    """Convolution, dilated attention and MLP, each normed first and added to the states."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.convolution = Convolution(settings.width, settings.kernel) if settings.kernel else None
+        self.attention = Attention(settings)
+        self.mlp = Mlp(settings)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+        if self.convolution is not None:
+            states = states + self.convolution(states)
+        states = states + self.dropout(self.attention(states, turn, branches))
+        return states + self.dropout(self.mlp(states))
+
+    def lean(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+        """The same numbers, holding one head's rows and one stretch of positions at a time beside the states."""
+        if self.convolution is not None:
+            near = self.convolution
+            states = states + in_chunks(lambda x, _: near(x), states, list(near.parameters()), halo=near.reach)
+        for head in range(self.attention.heads):
+            one_head = partial(self.attention.one_head, head, turn=turn, branches=branches)
+            part = recomputed(one_head, states)
+            total = part if head == 0 else total + part  # noqa: F821  (bound by the first head)
+        states = states + self.dropout(total)
+        return states + self.dropout(in_chunks(lambda x, _: self.mlp(x), states, list(self.mlp.parameters())))
+
+
+class Convolution(nn.Module):
+    """A short depthwise convolution: what stands next to what, which dilated attention sees only in part."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.reach = kernel // 2
+        self.norm = nn.RMSNorm(width)
+        self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
+
+    def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
+        return self.taps(self.norm(states).transpose(1, 2)).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Dilated attention with rotary positions."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.heads = settings.heads
+        self.norm = nn.RMSNorm(settings.width)
+        self.inward = nn.Linear(settings.width, 3 * settings.width, bias=False)
+        self.outward = nn.Linear(settings.width, settings.width, bias=False)
+        nn.init.xavier_uniform_(self.inward.weight)
+        nn.init.normal_(self.outward.weight, std=0.02 / (2 * settings.layers) ** 0.5)
+
+    def forward(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+        queries, keys, values = self.inward(self.norm(states)).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        segments, dilations = zip(*branches, strict=True)
+        out = dilated_attention(rotate(queries, turn), rotate(keys, turn), values, segments, dilations)
+        return self.outward(out.flatten(2))
+
+    def one_head(self, head: int, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+        """What head number `head` adds to the output; the heads' sum is what `forward` gives."""
+
+        def rows(stretch: Tensor, start: int) -> Tensor:
+            weight = self.inward.weight.unflatten(0, (3, self.heads, -1))[:, head].flatten(0, 1)
+            near = Rotation(*(table[start : start + stretch.shape[1]] for table in turn))
+            queries, keys, values = functional.linear(self.norm(stretch), weight).unflatten(-1, (3, 1, -1)).unbind(2)
+            return torch.stack((rotate(queries, near), rotate(keys, near), values)).movedim(0, 2)
+
+        queries, keys, values = in_chunks(rows, states, [self.norm.weight, self.inward.weight]).unbind(2)
+        segments, dilations = zip(*branches, strict=True)
+        out = dilated_attention(queries, keys, values, segments, dilations, first_head=head, all_heads=self.heads)
+        return functional.linear(out.flatten(2), self.outward.weight.unflatten(1, (self.heads, -1))[:, head])
+
+
+class Mlp(nn.Module):
+    """Two layers with GELU between them, or the gated SwiGLU (arXiv 2002.05202)."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        hidden = round(settings.width * settings.mlp_ratio)
+        self.gated = settings.mlp == "swiglu"
+        self.norm = nn.RMSNorm(settings.width)
+        self.inward = nn.Linear(settings.width, hidden * (2 if self.gated else 1))
+        self.outward = nn.Linear(hidden, settings.width)
+        nn.init.xavier_uniform_(self.inward.weight)
+        nn.init.normal_(self.outward.weight, std=0.02 / (2 * settings.layers) ** 0.5)
+        nn.init.zeros_(self.inward.bias)
+        nn.init.zeros_(self.outward.bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        hidden = self.inward(self.norm(states))
+        if self.gated:
+            gate, hidden = hidden.chunk(2, dim=-1)
+            return self.outward(functional.silu(gate) * hidden)
+        return self.outward(functional.gelu(hidden, approximate="tanh"))

@@ -1,0 +1,107 @@
+"""PyTorch's own flash attention kernels, with the log-sum-exp handed out forward and handed in backward."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+aten = torch.ops.aten
+
+Rows = Float[Tensor, "problems heads length width"]
+RowSums = Float[Tensor, "problems heads length"]
+Grads = tuple[Rows, Rows, Rows]
+
+
+def attend(queries: Rows, keys: Rows, values: Rows) -> tuple[Rows, RowSums]:
+    """Softmax attention within each problem and head, and the natural log of each row's softmax denominator.
+
+    Scores are divided by the square root of `width`. The log-sum-exp is float32 (float64 for float64 inputs).
+    """
+    return _kernels(queries)[0](queries, keys, values)
+
+
+def attend_backward(grad: Rows, queries: Rows, keys: Rows, values: Rows, out: Rows, lse: RowSums) -> Grads:
+    """Gradients with respect to queries, keys and values, for a softmax whose output and denominator are `out`, `lse`.
+
+    They need not come from these keys alone: with the output and log-sum-exp of a softmax over more keys, this is
+    these keys' exact share of that softmax's gradient (probabilities are exp(score - lse); each score's gradient is
+    probability * (grad . value - grad . out)).
+    """
+    return _kernels(queries)[1](grad, queries, keys, values, out, lse)
+
+
+Forward = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Backward = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def _kernels(queries: Tensor) -> tuple[Forward, Backward]:
+    if queries.device.type == "cpu":
+        return _cpu, _cpu_backward
+    if (
+        queries.device.type == "cuda"
+        and queries.dtype in (torch.float16, torch.bfloat16)
+        and queries.shape[-1] % 8 == 0
+    ):
+        return _cuda_half, _cuda_half_backward
+    if queries.device.type == "cuda" and queries.dtype == torch.float32 and queries.shape[-1] % 4 == 0:
+        return _cuda_single, _cuda_single_backward
+    return _plain, _plain_backward
+
+
+def _cpu(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    return aten._scaled_dot_product_flash_attention_for_cpu(queries, keys, values)
+
+
+def _cpu_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
+    backward = aten._scaled_dot_product_flash_attention_for_cpu_backward
+    return backward(grad, queries, keys, values, out, lse, 0.0, False)
+
+
+def _cuda_half(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    out, lse, *_ = aten._scaled_dot_product_flash_attention(queries, keys, values)
+    return out, lse
+
+
+def _cuda_half_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
+    length = queries.shape[2]
+    unused = torch.empty(0, dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
+    backward = aten._scaled_dot_product_flash_attention_backward
+    return backward(
+        grad, queries, keys, values, out, lse, None, None, length, length, 0.0, False, unused, unused
+    )  # fmt: skip
+
+
+def _cuda_single(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    out, lse, *_ = aten._scaled_dot_product_efficient_attention(queries, keys, values, None, True)
+    return out, lse[..., : queries.shape[2]]
+
+
+def _cuda_single_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
+    length = queries.shape[2]
+    padded = torch.nn.functional.pad(lse, (0, -length % 32), value=float("inf"))  # the kernel reads rows of 32
+    unused = torch.zeros((), dtype=torch.int64, device=queries.device)
+    backward = aten._scaled_dot_product_efficient_attention_backward
+    wanted = [True, True, True, False]
+    dq, dk, dv, _ = backward(grad, queries, keys, values, None, out, padded, unused, unused, 0.0, wanted)
+    return dq, dk, dv
+
+
+def _plain(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    scores = _scores(queries, keys)
+    lse = scores.logsumexp(-1)
+    return ((scores - lse.unsqueeze(-1)).exp() @ values.to(scores)).to(values), lse
+
+
+def _plain_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
+    scores = _scores(queries, keys)
+    chances, grad = (scores - lse.unsqueeze(-1)).exp(), grad.to(scores)
+    along_out = (grad * out.to(scores)).sum(-1, keepdim=True)
+    slopes = chances * (grad @ values.to(scores).mT - along_out) * queries.shape[-1] ** -0.5
+    dq, dk, dv = slopes @ keys.to(scores), slopes.mT @ queries.to(scores), chances.mT @ grad
+    return dq.to(queries), dk.to(queries), dv.to(queries)
+
+
+def _scores(queries: Tensor, keys: Tensor) -> Tensor:
+    wide = torch.promote_types(queries.dtype, torch.float32)
+    return queries.to(wide) @ keys.to(wide).mT * queries.shape[-1] ** -0.5

@@ -1,0 +1,56 @@
+"""Whether long context pays: loss against the context that the model is given, beside what needs none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from genolong.report.figures import Figure
+from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, counted, draw_panels, save
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bases of one class: figures by context of the model and of a perfect reader (none if unknown), and flat baselines."""
+
+    title: str
+    model: Sequence[Figure]
+    floor: Sequence[Figure]
+    baselines: Mapping[str, Figure]
+
+
+def draw_context_use(path: Path, title: str, contexts: Sequence[int], panels: Sequence[Panel]) -> Path:
+    """Write the picture: a panel for each class of bases, context on a logarithmic axis, nats a base below it."""
+    figure, panes = draw_panels(title, len(panels))
+    for pane, panel in zip(panes, panels, strict=True):
+        _draw(pane, panel, contexts)
+    return save(figure, path)
+
+
+def _draw(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
+    for (name, baseline), colour, dashes in zip(panel.baselines.items(), (GREY, ORANGE), ("--", "-."), strict=False):
+        pane.axhline(baseline.value, color=colour, linestyle=dashes, linewidth=1.4, label=name)
+    _line(pane, contexts, panel.model, BLUE, "o", "model")
+    if panel.floor:
+        _line(pane, contexts, panel.floor, GREEN, "s", "perfect reader")
+    pane.set_xscale("log", base=2)
+    pane.xaxis.set_major_locator(FixedLocator(list(contexts)))
+    pane.xaxis.set_minor_locator(NullLocator())
+    pane.xaxis.set_minor_formatter(NullFormatter())
+    pane.set_xticklabels([counted(context) for context in contexts], rotation=45 if len(contexts) > 8 else 0)
+    pane.set_title(f"{panel.title} (n = {panel.model[0].n:,})", fontsize=10)
+    pane.set_xlabel("context the model is given (bases)")
+    pane.set_ylabel("loss on hidden bases (nats/base)")
+    pane.legend(fontsize=8, frameon=False)
+
+
+def _line(
+    pane: Axes, contexts: Sequence[int], figures: Sequence[Figure], colour: str, marker: str, label: str
+) -> None:
+    errors = [figure.standard_error or 0.0 for figure in figures]
+    pane.errorbar(
+        contexts, [figure.value for figure in figures], yerr=errors,
+        color=colour, marker=marker, markersize=4.5, linewidth=1.8, capsize=2.5, label=label,
+    )  # fmt: skip

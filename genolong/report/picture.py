@@ -1,0 +1,44 @@
+"""A picture's frame: size, colours that colour-blind people tell apart, and its file, without any screen."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from genolong.errors import OutputError
+
+# Okabe and Ito, Color Universal Design (2008)
+BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#666666"
+
+
+def draw_panels(title: str, panels: int, *, width: float = 6.4, height: float = 4.4) -> tuple[Figure, list[Axes]]:
+    """An empty picture with so many panels side by side, each `width` inches wide."""
+    figure = Figure(figsize=(width * panels, height), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=11)
+    panes = figure.subplots(1, panels, squeeze=False)[0]
+    for pane in panes:
+        pane.grid(visible=True, color="#e3e3e3", linewidth=0.7)
+        pane.set_axisbelow(True)
+        for side in ("top", "right"):
+            pane.spines[side].set_visible(False)
+    return figure, list(panes)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a PNG; raises OutputError where that cannot be."""
+    try:
+        figure.savefig(path, format="png")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write the picture ({error.strerror}); choose another folder") from error
+    return path
+
+
+def counted(number: float) -> str:
+    """512, 32k or 1M, powers of two as people name them; others with commas."""
+    whole = round(number)
+    for unit, size in (("M", 1 << 20), ("k", 1 << 10)):
+        if whole >= size and whole % size == 0:
+            return f"{whole // size}{unit}"
+    return f"{whole:,}"

@@ -1,0 +1,1 @@
+"""Where data and model meet: one LightningModule a file."""

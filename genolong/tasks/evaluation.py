@@ -1,0 +1,116 @@
+"""A trained model read on hidden bases: nats lost at each, and whether its likeliest base is right."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import nn
+from torch.nn import functional
+
+from genolong.errors import SettingsError
+from genolong.genome.fasta import Genome
+from genolong.loading.contexts import SHORTEST_BP, Piece
+from genolong.loading.datasets import MaskedBatch, ValidationWindows
+from genolong.loading.masking import MaskingSettings
+
+BATCH_BP = 1 << 15  # bases read at once, or one view where it is longer
+
+
+@dataclass(frozen=True)
+class HeldOutSettings:
+    """conf/evaluate.yaml, data: which genome is read, null for the run's own."""
+
+    fasta: Any
+    validation: Any
+    regions: str | None
+    cache: str | None
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """conf/evaluate.yaml: which model, on which windows, with how much context."""
+
+    model: str
+    data: HeldOutSettings
+    windows: int | None
+    contexts: bool
+    longest_context: int
+    device: str
+    output: str | None
+    debug: bool
+
+    def __post_init__(self) -> None:
+        if self.windows is not None and self.windows < 0:
+            raise SettingsError(f"windows={self.windows}: wanted a number of windows, 0 for all of them, or null")
+        if self.longest_context and self.longest_context < SHORTEST_BP:
+            raise SettingsError(
+                f"longest_context={self.longest_context}: wanted {SHORTEST_BP} bases or more, or 0 for the window"
+            )
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device itself; auto takes the GPU where there is one."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+class Scores(NamedTuple):
+    """Every hidden base that was scored, by window and position: where it is, what was in view, what the model said."""
+
+    window: Int64[np.ndarray, " positions"]
+    position: Int64[np.ndarray, " positions"]
+    view_start: Int64[np.ndarray, " positions"]
+    view_end: Int64[np.ndarray, " positions"]
+    soft_masked: Bool[np.ndarray, " positions"]
+    nats: Float64[np.ndarray, " positions"]
+    right: Bool[np.ndarray, " positions"]
+
+
+def score(
+    model: nn.Module, genome: Genome, pieces: Sequence[Piece], masking: MaskingSettings, seed: int, *,
+    device: torch.device, advance: Callable[[int], None],
+) -> Scores:  # fmt: skip
+    """Read every piece once and score its hidden bases; `advance` is told how many bases were read.
+
+    Bases are hidden as in validation during training: which ones depends on the seed and their place alone, so that pieces of any
+    length are asked for the same bases and read the same letters. All views have one length.
+    """
+    views = ValidationWindows(genome, [piece.view for piece in pieces], masking, seed)
+    parts = [_nothing()]
+    model = model.to(device).eval()
+    with torch.inference_mode():
+        for batch in _batches(len(pieces), pieces[0].view.length if pieces else 1):
+            examples = MaskedBatch(*map(torch.stack, zip(*(views[index] for index in batch), strict=True)))
+            parts.append(_score(model, examples, [pieces[index] for index in batch], device))
+            advance(examples.inputs.numel())
+    return Scores(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _batches(views: int, length: int) -> Iterator[range]:
+    size = max(1, BATCH_BP // length)
+    return (range(first, min(first + size, views)) for first in range(0, views, size))
+
+
+def _score(model: nn.Module, batch: MaskedBatch, pieces: Sequence[Piece], device: torch.device) -> Scores:
+    edges = [(piece.window, piece.view.start, piece.view.end, piece.scored.start, piece.scored.end) for piece in pieces]
+    window, view_start, view_end, first, last = torch.tensor(edges).T[:, :, None]
+    places = view_start + torch.arange(batch.inputs.shape[1])
+    scored = batch.hidden & (places >= first) & (places < last)
+    logits = model(batch.inputs.to(device))[scored.to(device)].double()
+    targets = batch.targets[scored].long().to(device)
+    nats = functional.cross_entropy(logits, targets, reduction="none")
+    known = (column.expand_as(places)[scored] for column in (window, places, view_start, view_end, batch.repeats))
+    return Scores(*(column.cpu().numpy() for column in (*known, nats, logits.argmax(-1) == targets)))
+
+
+def _nothing() -> Scores:
+    whole, switch = np.zeros(0, np.int64), np.zeros(0, bool)
+    return Scores(whole, whole, whole, whole, switch, np.zeros(0), switch)

@@ -1,0 +1,120 @@
+"""Pretraining on hidden bases: loss, accuracy, bits a base."""
+
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+from torch.nn import functional
+from torchmetrics import MeanMetric
+
+from genolong.errors import NumericalError, SettingsError
+from genolong.loading.chance import integer
+from genolong.loading.datasets import MaskedBatch
+from genolong.loading.masking import MaskingSettings
+from genolong.model.encoder import Encoder, EncoderSettings
+from genolong.model.heads import MaskedBaseHead
+from genolong.tasks.optimizer import OptimizerSettings, adamw
+
+
+@dataclass(frozen=True)
+class MaskedBasesSettings:
+    """conf/task/masked_bases.yaml: what is hidden, and what a soft-masked base weighs beside an ordinary one."""
+
+    masking: MaskingSettings
+    repeat_weight_train: float
+    repeat_weight_validation: float
+
+    def __post_init__(self) -> None:
+        for name in ("repeat_weight_train", "repeat_weight_validation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"task.{name}={getattr(self, name)}: wanted a weight from 0 to 1")
+
+
+class MaskedBases(pl.LightningModule):
+    """Encoder and head, trained to name hidden bases.
+
+    The loss of an optimizer step is the weighted sum of nats over the weight, both counted over the whole step: with
+    accumulation, gradients are those of that one mean, however unevenly hidden bases fall into the batches.
+    """
+
+    def __init__(
+        self, model: EncoderSettings, task: MaskedBasesSettings, optimizer: OptimizerSettings, *,
+        max_steps: int, seed: int, checkpoint_blocks: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.task, self.optimizer, self.max_steps, self.seed = task, optimizer, max_steps, seed
+        self.encoder = Encoder(model, checkpoint_blocks)
+        self.head = MaskedBaseHead(model.width)
+        self.step_nats = self.step_weight = 0.0
+        self.scores = torch.nn.ModuleDict(
+            {name: MeanMetric() for name in ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")}
+        )
+
+    def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
+        """Logits over A C G T at every position."""
+        return self.head(self.encoder(codes))
+
+    def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
+        torch.manual_seed(integer(self.seed, batch_idx, below=1 << 62))  # what dropout draws: a function of the step
+
+    def training_step(self, batch: MaskedBatch, batch_idx: int) -> Tensor:
+        nats, _ = self._nats(batch)
+        weight = _weight(batch, self.task.repeat_weight_train)
+        weighted = (nats * weight).sum()
+        self.step_nats += weighted.detach()
+        self.step_weight += weight.sum()
+        return weighted / batch.inputs.numel()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Turns the gradient of the scaled sums into that of the step's mean, refuses what is not finite, and clips."""
+        nats, weight = float(self.step_nats), float(self.step_weight)
+        self.step_nats = self.step_weight = 0.0
+        loss = nats / max(weight, 1e-9)
+        weights = [parameter for parameter in self.parameters() if parameter.grad is not None]
+        for parameter in weights:
+            parameter.grad *= self._batch_bases * self.trainer.accumulate_grad_batches / max(weight, 1e-9)
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, self.optimizer.clip))
+        if not (abs(loss) < float("inf") and norm < float("inf")):
+            raise NumericalError(
+                f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "
+                "numbers; nothing was updated. Lower optimizer.learning_rate, or take trainer.precision=32-true"
+            )
+        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/gradient_norm", norm)
+
+    def validation_step(self, batch: MaskedBatch, batch_idx: int) -> None:
+        nats, right = self._nats(batch)
+        weight = _weight(batch, self.task.repeat_weight_validation)
+        self.scores["loss"].update(nats, weight)
+        self.scores["accuracy"].update(right.float(), weight)
+        self.scores["loss_unmasked"].update(nats, (batch.hidden & ~batch.repeats).float())
+        self.scores["loss_soft_masked"].update(nats, (batch.hidden & batch.repeats).float())
+
+    def on_validation_epoch_end(self) -> None:
+        for name, score in self.scores.items():
+            if float(score.weight) > 0:  # a genome may have no soft-masked bases
+                self.log(f"validation/{name}", score.compute(), prog_bar=name == "loss")
+            if name == "loss":
+                self.log("validation/bits", score.compute() / log(2))
+            score.reset()
+
+    def configure_optimizers(self) -> Any:
+        optimizer, schedule = adamw(self, self.optimizer, self.max_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _nats(self, batch: MaskedBatch) -> tuple[Tensor, Tensor]:
+        """The loss of every position in nats, and whether its likeliest base is right; N counts as A, and weighs 0."""
+        logits = self(batch.inputs)
+        self._batch_bases = batch.inputs.numel()
+        targets = batch.targets.long().where(batch.hidden, 0)
+        nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return nats.view_as(targets), logits.argmax(-1) == targets
+
+
+def _weight(batch: MaskedBatch, repeats: float) -> Tensor:
+    """1 for a hidden base, `repeats` for a soft-masked hidden base, 0 for all others."""
+    return batch.hidden * torch.where(batch.repeats, repeats, 1.0)

@@ -1,0 +1,328 @@
+"""The split: training and validation never share a base, and whatever is left out is said."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from genolong.errors import InputError, SettingsError
+from genolong.genome.coordinates import Interval
+from genolong.loading.windows import DataSettings, Split, least_known, split, usable_tiles
+from tests.builders.memory_genome import MemoryGenome, random_letters
+
+DEFAULT = DataSettings(
+    fasta="genome.fa", cache=None, regions=None, validation=None, validation_share=0.05, validation_windows=0,
+    min_known=0.5, workers=0, reverse_complement=0.5,
+)  # fmt: skip
+GENOME = MemoryGenome(
+    {"chr1": random_letters(1_009, 1), "chr2": random_letters(307, 2), "chrM": random_letters(103, 3), "tiny": "ACGTA"}
+)
+
+
+def bed(path: Path, intervals: list[Interval]) -> str:
+    path.write_text("".join(f"{each.contig}\t{each.start}\t{each.end}\n" for each in intervals))
+    return str(path)
+
+
+def bases(stretches: tuple[Interval, ...]) -> set[tuple[str, int]]:
+    return {(stretch.contig, place) for stretch in stretches for place in range(stretch.start, stretch.end)}
+
+
+def check(genome: MemoryGenome, found: Split, window_bp: int, least: int) -> None:
+    assert found.train
+    assert found.validation
+    assert not bases(found.train) & bases(found.validation)
+    assert len(bases(found.validation)) == len(found.validation) * window_bp, "validation windows share no base"
+    for window in found.validation:
+        assert window.length == window_bp
+        assert genome.known(window) >= least
+    for stretch in found.train:
+        assert stretch.length >= window_bp
+    for stretch in (*found.train, *found.validation):
+        assert stretch.start >= 0
+        assert stretch.end <= genome.contigs[stretch.contig].length
+
+
+lengths = st.lists(st.integers(1, 400), min_size=1, max_size=5)
+intervals = st.builds(
+    lambda contig, start, length: Interval(contig, start, start + length),
+    st.sampled_from(["chr1", "chr2", "chrM"]), st.integers(0, 90), st.integers(1, 13),
+)  # fmt: skip
+
+
+@given(lengths, st.integers(1, 43), st.floats(0.01, 0.9), st.integers(0, 7), st.floats(0, 0.5), st.integers(0, 1 << 32))
+def test_without_a_wish_the_ends_of_long_contigs_are_held_out(
+    lengths: list[int], window_bp: int, share: float, windows: int, unknown: float, seed: int
+) -> None:
+    genome = MemoryGenome({f"chr{i}": random_letters(length, seed + i, unknown) for i, length in enumerate(lengths)})
+    wish = replace(DEFAULT, validation_share=share, validation_windows=windows, min_known=0.3)
+    try:
+        found = split(genome, wish, window_bp)
+    except InputError as error:
+        short = max(lengths) < window_bp
+        one = max(lengths) < 2 * window_bp
+        kept = [length - int(length * share) for length in lengths if length >= window_bp]
+        all_held = all(int(length * share) >= window_bp for length in lengths if length >= window_bp)
+        said = str(error)
+        assert (
+            ("every contig is shorter" in said and short)
+            or ("too few for a window" in said and one)
+            or ("nothing is left to train on" in said and all_held and max(kept) < window_bp)
+            or ("none of" in said and unknown > 0)
+        ), said
+        return
+    check(genome, found, window_bp, least_known(0.3, window_bp))
+    held = {
+        f"chr{i}": length - int(length * share) for i, length in enumerate(lengths) if int(length * share) >= window_bp
+    }
+    if held:
+        assert all(window.start >= held[window.contig] for window in found.validation)
+    else:
+        longest = f"chr{int(np.argmax(lengths))}"
+        assert found.validation == (Interval(longest, max(lengths) - window_bp, max(lengths)),)
+    if windows:
+        assert len(found.validation) <= windows
+
+
+@given(st.lists(intervals, min_size=1, max_size=5), st.lists(intervals, min_size=1, max_size=5), st.integers(1, 37))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_two_beds_either_keep_apart_or_are_refused(
+    tmp_path: Path, regions: list[Interval], validation: list[Interval], window_bp: int
+) -> None:
+    wish = replace(
+        DEFAULT, regions=bed(tmp_path / "train.bed", regions), validation=bed(tmp_path / "held.bed", validation)
+    )
+    try:
+        found = split(GENOME, wish, window_bp)
+    except InputError as error:
+        assert "share bases" in str(error)
+        near = [(one, two) for one in regions for two in validation if one.contig == two.contig]
+        assert any(one.start - window_bp < two.end and two.start - window_bp < one.end for one, two in near)
+        return
+    check(GENOME, found, window_bp, 1)
+    assert bases(tuple(regions)) <= bases(found.train)
+    tiled = sum(stretch.length // window_bp * window_bp for stretch in found.validation)
+    assert tiled == len(bases(found.validation))
+    assert all(any(window.overlaps(each) for each in validation) or window_bp < 13 for window in found.validation)
+
+
+@given(st.lists(intervals, min_size=1, max_size=5), st.integers(1, 37))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_validation_bed_leaves_all_else_for_training(tmp_path: Path, held: list[Interval], window_bp: int) -> None:
+    wish = replace(DEFAULT, validation=bed(tmp_path / "held.bed.bed", held))
+    found = split(GENOME, wish, window_bp)
+    check(GENOME, found, window_bp, 1)
+    assert not bases(found.train) & bases(tuple(held)), "not even what fills no window is trained on"
+
+
+@given(st.lists(intervals, min_size=1, max_size=5), st.floats(0.05, 0.5), st.integers(1, 37))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_regions_alone_give_up_their_last_share(
+    tmp_path: Path, regions: list[Interval], share: float, window_bp: int
+) -> None:
+    wish = replace(DEFAULT, regions=bed(tmp_path / "train.bed", regions), validation_share=share)
+    try:
+        found = split(GENOME, wish, window_bp)
+    except InputError as error:
+        assert "too few for a window" in str(error) or "nothing is left to train on" in str(error)
+        return
+    check(GENOME, found, window_bp, 1)
+
+
+def test_contigs_are_held_out_by_any_of_their_names() -> None:
+    for wish in ("2", "chr2", ["chr2"], ["2", "chr2"], [2], 2):
+        found = split(GENOME, replace(DEFAULT, validation=wish), 101)
+        assert {window.contig for window in found.validation} == {"chr2"}
+        assert len(found.validation) == 3
+        assert set(found.train) == {Interval("chr1", 0, 1_009), Interval("chrM", 0, 103)}
+    assert {window.contig for window in split(GENOME, replace(DEFAULT, validation="MT"), 101).validation} == {"chrM"}
+
+
+def test_a_genome_of_one_contig_gives_up_its_end() -> None:
+    genome = MemoryGenome({"bacterium": random_letters(2_003, 1)})
+    found = split(genome, DEFAULT, 47)
+    assert found.train == (Interval("bacterium", 0, 1_903),)
+    assert found.validation == (Interval("bacterium", 1_903, 1_950), Interval("bacterium", 1_950, 1_997))
+    assert found.notes == (
+        "training on 1,903 bases of 1 contig",
+        "validating on 2 windows of 47 bases of 1 contig",
+        "data.validation is not set: held out the last 5 % of 1 contig",
+        "6 bases at the ends of validation regions fill no window: neither trained nor validated on",
+    )
+
+
+def test_of_contigs_whose_share_holds_no_window_the_longest_gives_up_its_last() -> None:
+    found = split(GENOME, DEFAULT, 101)
+    assert found.validation == (Interval("chr1", 908, 1_009),)
+    assert set(found.train) == {Interval("chr1", 0, 908), Interval("chr2", 0, 307), Interval("chrM", 0, 103)}
+    assert found.notes[2:] == (
+        "left out 1 contig shorter than a window of 101, 5 bases in all",
+        "data.validation is not set, and the last 5 % of no contig holds a window of 101: held out the last window of the "
+        "longest, chr1:909-1009",
+    )
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    genome = MemoryGenome(
+        {"chr1": random_letters(1_000, 1) + "N" * 500 + random_letters(500, 2), "tiny": "ACGT", "small": "ACGTA"}
+    )
+    held = [Interval("chr1", 40, 50), Interval("chr1", 900, 1_710), Interval("tiny", 1, 3)]
+    found = split(genome, replace(DEFAULT, validation=bed(tmp_path / "held.bed", held), validation_windows=2), 100)
+    assert found.validation == (Interval("chr1", 900, 1_000), Interval("chr1", 1_600, 1_700))
+    assert found.train == (Interval("chr1", 100, 900), Interval("chr1", 1_710, 2_000))
+    path = tmp_path / "held.bed"
+    assert found.notes == (
+        "training on 1,090 bases of 1 contig",
+        "validating on 2 windows of 100 bases of 1 contig",
+        "left out 2 contigs shorter than a window of 100, 9 bases in all",
+        f"{path}: left out 1 interval on contigs shorter than a window",
+        f"{path}: extended 1 interval to a window of 100 bases",
+        "left out 5 validation windows with less than 50 known bases",
+        "10 bases at the ends of validation regions fill no window: neither trained nor validated on",
+        "validating on 2 of 4 windows, evenly spread (data.validation_windows)",
+    )
+
+
+def test_training_stretches_between_validation_regions_may_be_too_short(tmp_path: Path) -> None:
+    held = [Interval("chr1", 100, 200), Interval("chr1", 250, 350)]
+    found = split(GENOME, replace(DEFAULT, validation=bed(tmp_path / "held.bed", held)), 100)
+    assert (
+        "left out 1 stretch shorter than a window of 100 once validation is taken out, 50 bases in all" in found.notes
+    )
+
+
+def test_named_contigs_shorter_than_a_window_are_counted() -> None:
+    found = split(GENOME, replace(DEFAULT, validation=["chr2", "tiny"]), 101)
+    assert "data.validation: left out 1 contig shorter than a window" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("wanted", "starts"), [(1, [505]), (2, [202, 707]), (3, [101, 505, 808]), (99, list(range(0, 1_001, 101)))]
+)
+def test_fewer_windows_are_evenly_spread(wanted: int, starts: list[int]) -> None:
+    genome = MemoryGenome({"held": random_letters(1_010, 1), "other": random_letters(200, 2)})
+    found = split(genome, replace(DEFAULT, validation="held", validation_windows=wanted), 101)
+    assert [window.start for window in found.validation] == [start for start in starts if start < 1_010]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=15),
+    st.integers(0, 20), st.integers(1, 19), st.floats(0, 1),
+)  # fmt: skip
+def test_usable_tiles_are_those_that_hold_enough(
+    runs: list[tuple[int, bool]], start: int, window_bp: int, min_known: float
+) -> None:
+    letters = "A" + "".join(("N" if unknown else "C") * length for length, unknown in runs)
+    genome = MemoryGenome({"chr1": letters})
+    stretch = Interval("chr1", min(start, len(letters) - 1), len(letters))
+    least = least_known(min_known, window_bp)
+    known = [letter != "N" for letter in letters]
+    firsts = range(stretch.start, stretch.end - window_bp + 1, window_bp)
+    expected = [first for first in firsts if sum(known[first : first + window_bp]) >= least]
+    assert usable_tiles(genome, stretch, window_bp, least).tolist() == expected
+
+
+@given(st.integers(0, 1_000), st.integers(1, 1_000))
+def test_enough_is_the_share_and_one_at_least(thousandths: int, window_bp: int) -> None:
+    assert least_known(thousandths / 1_000, window_bp) == max(1, -(-thousandths * window_bp // 1_000))
+
+
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    (
+        {}, 2_000,
+        r"every contig is shorter than the window of 2,000 bases: the longest of 4, chr1, has 1,009; "
+        r"take a smaller context \(context\.window_bp=1009 or less\)",
+    ),
+    (
+        {}, 600,
+        r"the longest stretch, chr1:1-1009, has 1,009 bases: too few for a window of 600 to train on and another to "
+        r"validate on; take a smaller context, or name contigs to hold out \(data\.validation\)",
+    ),
+    ({"validation": ["chr1", "chrr2"]}, 100, r"data\.validation: no contig is called chrr2; did you mean chr2"),
+    ({"validation": "zzz"}, 100, r"data\.validation: no contig is called zzz; the genome's 4 are chr1, chr2, chrM, tiny$"),
+    ({"validation": "tiny"}, 100, r"data\.validation: tiny has 5 bases, less than a window of 100; hold out a longer contig"),
+    (
+        {"validation": ["chr1", "chr2"]}, 200,
+        r"nothing is left to train on: validation takes 1,316 of 1,316 bases, and no stretch of 200 remains; hold out less",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "window_bp", "said"), REFUSED)
+def test_splits_that_cannot_be_are_refused(changed: dict[str, Any], window_bp: int, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        split(GENOME, replace(DEFAULT, **changed), window_bp)
+    assert caught.value.exit_code == 65
+
+
+def test_many_contigs_are_not_all_listed() -> None:
+    genome = MemoryGenome({f"contig_{number}": random_letters(100, number) for number in range(50)})
+    with pytest.raises(InputError, match=r"no contig is called x; the genome's 50 are contig_0, .*contig_7, \.\.\.$"):
+        split(genome, replace(DEFAULT, validation="x"), 20)
+
+
+def test_validation_of_unknown_bases_is_refused() -> None:
+    genome = MemoryGenome({"chr1": random_letters(1_000, 1), "gap": "N" * 1_000})
+    said = (
+        r"none of 10 validation windows has 50 known bases \(A C G T\) of 100; hold out other contigs \(data\.validation\), or "
+        r"lower data\.min_known"
+    )
+    with pytest.raises(InputError, match=said):
+        split(genome, replace(DEFAULT, validation="gap"), 100)
+
+
+def test_regions_on_short_contigs_alone_are_refused(tmp_path: Path) -> None:
+    path = bed(tmp_path / "train.bed", [Interval("tiny", 0, 3)])
+    with pytest.raises(
+        InputError, match=r"train\.bed: every interval lies on a contig shorter than the window of 100 bases"
+    ):
+        split(GENOME, replace(DEFAULT, regions=path), 100)
+
+
+def test_leakage_names_both_intervals_as_asked_and_as_extended(tmp_path: Path) -> None:
+    train = bed(tmp_path / "train.bed", [Interval("chr2", 0, 100), Interval("chr1", 0, 410)])
+    held = bed(tmp_path / "held.bed", [Interval("chr1", 440, 460)])
+    assert split(GENOME, replace(DEFAULT, regions=train, validation=held), 50).validation == (
+        Interval("chr1", 425, 475),
+    )
+    said = (
+        r"data\.regions and data\.validation share bases: chr1:1-410 and chr1:441-460 \(extended to chr1:401-500\); remove one "
+        r"of them \(intervals shorter than a window of 100 bases are extended to it\)"
+    )
+    with pytest.raises(InputError, match=said):
+        split(GENOME, replace(DEFAULT, regions=train, validation=held), 100)
+
+
+def test_a_contig_that_is_held_out_may_not_be_in_the_regions(tmp_path: Path) -> None:
+    train = bed(tmp_path / "train.bed", [Interval("chr1", 0, 410), Interval("chr2", 7, 203)])
+    with pytest.raises(InputError, match=r"share bases: chr2:8-203 and chr2:1-307; remove one of them"):
+        split(GENOME, replace(DEFAULT, regions=train, validation="chr2"), 100)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"fasta": []}, r"data\.fasta=\[\]: wanted the path of a FASTA file, or a list of such paths"),
+        ({"fasta": {"a": 1}}, r"data\.fasta=\{'a': 1\}: wanted the path"),
+        ({"fasta": ""}, r"data\.fasta=: wanted the path"),
+        ({"validation_share": 0.0}, r"data\.validation_share=0\.0: wanted more than 0 and less than 1"),
+        ({"validation_share": 1.0}, r"data\.validation_share=1\.0: wanted more than 0 and less than 1"),
+        ({"validation_share": float("nan")}, r"data\.validation_share=nan: wanted more than 0"),
+        ({"min_known": 1.1}, r"data\.min_known=1\.1: wanted a share from 0 to 1"),
+        ({"reverse_complement": -0.5}, r"data\.reverse_complement=-0\.5: wanted a share from 0 to 1"),
+        ({"validation_windows": -1}, r"data\.validation_windows=-1: wanted 0 or more"),
+        ({"workers": -2}, r"data\.workers=-2: wanted 0 or more"),
+        ({"validation": []}, r"data\.validation=\[\]: wanted a contig, a list of contigs, the path of a BED file"),
+        ({"validation": {"chr1": 1}}, r"data\.validation=\{'chr1': 1\}: wanted a contig"),
+        ({"validation": 0.5}, r"data\.validation=0\.5: wanted a contig"),
+        ({"validation": True}, r"data\.validation=True: wanted a contig"),
+        ({"validation": ["chr1", None]}, r"data\.validation=\['chr1', None\]: wanted a contig"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        DataSettings(**{**asdict(DEFAULT), **changed})

@@ -1,0 +1,103 @@
+"""The encoder: any length, information across every boundary, recomputation that changes nothing, settings refused."""
+
+import pytest
+import torch
+
+from genolong.errors import SettingsError
+from genolong.model.encoder import Encoder
+from genolong.model.geometry import Branch
+from genolong.model.heads import MaskedBaseHead
+from tests.builders.models import encoder_settings
+
+
+def codes_of(length: int, batch: int = 2) -> torch.Tensor:
+    torch.manual_seed(length)
+    return torch.randint(0, 6, (batch, length), dtype=torch.uint8)
+
+
+def made(checkpoint_blocks: int = 0, **changes) -> Encoder:
+    torch.manual_seed(3)
+    return Encoder(encoder_settings(**changes), checkpoint_blocks).double()
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 31, 64, 67])
+@pytest.mark.parametrize("mlp", ["gelu", "swiglu"])
+def test_any_length_gives_a_state_a_position(length, mlp):
+    states = made(mlp=mlp)(codes_of(length))
+    assert states.shape == (2, length, 12)
+    assert states.isfinite().all()
+
+
+@pytest.mark.parametrize("kernel", [0, 3])
+def test_every_base_reaches_every_other(kernel):
+    encoder = made(kernel=kernel, layers=5, heads=4, width=16)
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    embedded = encoder.embedding(codes_of(61, 1).int()).detach().requires_grad_()
+    encoder.embedding.forward = lambda codes: embedded  # type: ignore[method-assign]
+    for position in (0, 30, 60):
+        reached = torch.autograd.grad(encoder(codes_of(61, 1))[0, position].sum(), embedded)[0]
+        assert (reached[0].abs().sum(-1) > 0).all()
+
+
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_recomputation_changes_no_number(keep):
+    plain, lean = made(layers=5), made(keep, layers=5)
+    outs = [encoder(codes_of(29)) for encoder in (plain, lean)]
+    for out in outs:
+        out.square().sum().backward()
+    assert torch.allclose(*outs, atol=1e-12)
+    for (name, a), b in zip(plain.named_parameters(), lean.parameters(), strict=True):
+        assert a.grad is not None and b.grad is not None and torch.allclose(a.grad, b.grad, atol=1e-9), name
+
+
+def test_the_kernel_of_0_leaves_the_convolution_out():
+    assert not any("convolution" in name for name, _ in made(kernel=0).named_parameters())
+
+
+def test_a_later_start_only_turns_all_positions_alike():
+    encoder, codes = made(), codes_of(29)
+    assert torch.allclose(encoder(codes), encoder(codes, start=1_000_000), atol=1e-9)
+
+
+def test_the_head_gives_four_logits_a_base():
+    assert MaskedBaseHead(12).double()(made()(codes_of(13))).shape == (2, 13, 4)
+
+
+def test_branches_follow_the_lists_when_they_are_given():
+    settings = encoder_settings(segments=[8, 64, 128], dilations=[1, 4, 8])
+    assert settings.branches(40) == (Branch(8, 1), Branch(40, 4))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 10}, r"model.width=10 does not divide into model.heads=3"),
+        ({"width": 9}, r"even number"),
+        ({"layers": 0}, r"model.layers=0: wanted more than 0"),
+        ({"mlp": "relu"}, r"model.mlp=relu: wanted gelu or swiglu"),
+        ({"kernel": 4}, r"model.kernel=4: wanted 0 .* or an odd"),
+        ({"dropout": 1.0}, r"model.dropout=1.0"),
+        ({"growth": 1}, r"model.growth=1: wanted 2 or more"),
+        ({"segments": [8]}, r"model.segments has 1 entries and model.dilations has 0"),
+        ({"segments": [8], "dilations": [2]}, r"model.dilations starts with 2: wanted 1"),
+        ({"segments": [8, 8], "dilations": [1, 2]}, r"wanted rising segments"),
+    ],
+)
+def test_settings_that_cannot_be_right_are_refused(changes, message):
+    with pytest.raises(SettingsError, match=message):
+        encoder_settings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "window", "message"),
+    [
+        ({}, 7, r"context.window_bp=7 is shorter than the first segment \(8 bases, model.segment\)"),
+        ({"segments": [8, 16], "dilations": [1, 2]}, 40, r"longest is 16"),
+        ({"segments": [8, 16], "dilations": [1, 2]}, 5, r"model.segments"),
+    ],
+)
+def test_windows_that_the_geometry_cannot_serve_are_refused(changes, window, message):
+    with pytest.raises(SettingsError, match=message):
+        encoder_settings(**changes).check_window(window)

@@ -1,0 +1,1 @@
+"""Slow, plain truth for every fast path."""

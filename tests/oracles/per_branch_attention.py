@@ -1,0 +1,49 @@
+"""Dilated attention as public implementations do it: every branch spread out densely, kept, and mixed at the end.
+
+For comparison in benchmarks. The output is exact where every length divides; the gradient is not that of the output,
+because the mixing weights are held constant in the backward pass.
+"""
+
+import torch
+from torch import Tensor
+
+
+def per_branch_attention(queries: Tensor, keys: Tensor, values: Tensor, segments, dilations) -> Tensor:
+    """(batch, length, heads, width); wants lengths that divide, dilations that divide the heads, and PyTorch's kernels."""
+    outs, denominators = [], []
+    for segment, dilation in zip(segments, dilations, strict=True):
+        out, lse = _branch(queries, keys, values, min(segment, queries.shape[1]), dilation)
+        outs.append(out)
+        denominators.append(lse)
+    with torch.no_grad():
+        shares = torch.stack(denominators).softmax(0)
+    return sum(out * share.unsqueeze(-1).to(out.dtype) for out, share in zip(outs, shares, strict=True))
+
+
+def _branch(queries: Tensor, keys: Tensor, values: Tensor, segment: int, dilation: int) -> tuple[Tensor, Tensor]:
+    batch, length, heads, width = queries.shape
+    group = heads // dilation
+
+    def gathered(rows: Tensor) -> Tensor:
+        split = rows.view(batch, length // segment, segment // dilation, dilation, dilation, group, width)
+        kept = split.diagonal(dim1=3, dim2=4)  # (batch, segments, positions, group, width, offset = head group)
+        return kept.permute(0, 1, 5, 3, 2, 4).reshape(-1, group, segment // dilation, width)
+
+    def spread(rows: Tensor, fill: float) -> Tensor:
+        rows = rows.view(batch, length // segment, dilation, group, segment // dilation, -1).permute(0, 1, 4, 3, 5, 2)
+        dense = torch.diag_embed(rows, dim1=3, dim2=4)  # ... positions, offset, head group, group, width
+        if fill:
+            dense = dense.masked_fill(dense == 0, fill)
+        return dense.reshape(batch, length, heads, -1)
+
+    found = _flash(gathered(queries), gathered(keys), gathered(values))
+    return spread(found[0], 0.0), spread(found[1].unsqueeze(-1), -1e8).squeeze(-1)
+
+
+def _flash(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    aten = torch.ops.aten
+    if queries.device.type == "cpu":
+        return aten._scaled_dot_product_flash_attention_for_cpu(queries, keys, values)
+    if queries.dtype == torch.float32:
+        return aten._scaled_dot_product_efficient_attention(queries, keys, values, None, True)[:2]
+    return aten._scaled_dot_product_flash_attention(queries, keys, values)[:2]
