@@ -1,4 +1,4 @@
-"""What a person can mend: one line that says where, what was found, what was wanted and what to do; and its exit code."""
+"""What a person can mend: one line that says where, what was found, what was wanted, the remedy; and its exit code."""
 
 
 class InputError(Exception):
@@ -29,3 +29,9 @@ class OutputError(InputError):
     """A file or folder that cannot be created (exit 73)."""
 
     exit_code = 73
+
+
+class UnsafeInputError(InputError):
+    """A file that could run code if it were loaded (exit 77)."""
+
+    exit_code = 77

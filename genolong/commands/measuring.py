@@ -1,4 +1,4 @@
-"""What evaluate measures: a model, baselines and, for a synthetic genome, a perfect reader, all asked for the same hidden bases."""
+"""What evaluate measures: a model, baselines and a perfect reader (of a synthetic genome) on the same hidden bases."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.kmer_counter import KmerCounter, best_baseline
 from genolong.genome.perfect_reader import PerfectReader
-from genolong.genome.synthetic_truth import is_slot
 from genolong.loading.baselines import fit_on, score_baseline
 from genolong.loading.contexts import pieces
 from genolong.loading.masking import MaskingSettings
@@ -57,16 +56,16 @@ def measure(
     scores = _read(model, held_out, window_bp, device, follow)
     if not len(scores.nats):
         raise InputError(
-            f"none of the bases of {len(held_out.windows)} windows is hidden, so none can be scored; wanted windows with "
-            "known bases; take more of them (windows=0), or other contigs (data.validation)"
+            f"none of the bases of {len(held_out.windows)} windows is hidden, so none can be scored; wanted windows "
+            "with known bases; take more of them (windows=0), or other contigs (data.validation)"
         )
     bases = Bases(scores.window, _classes(held_out, scores))
-    figures = [Figure("windows", len(held_out.windows), "windows", len(scores.nats), None)]
+    figures = [Figure("windows", float(len(held_out.windows)), "windows", len(scores.nats), None)]
     figures += bases.of_reader("model", scores.nats, scores.right)
-    told, notes, best = _baselines(held_out, scores, bases, follow)
-    figures += told.figures
+    baselines, best = _baselines(held_out, scores, bases, follow)
+    figures += baselines.figures
     figures += bases.by_class("model/gain_over_best_kmer", best - scores.nats, NATS)
-    readers = dict(told.readers) | {"model": "model"}
+    readers = {**baselines.readers, "model": "model"}
     if held_out.truth:
         floor, right = _floor(held_out, scores)
         figures += bases.of_reader("floor", floor, right)
@@ -74,7 +73,7 @@ def measure(
     for context_bp in contexts:
         cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device, follow)
         figures += _of_context(context_bp, held_out, cut, bases)
-    return Measured(tuple(figures), readers, notes)
+    return Measured(tuple(figures), readers, baselines.notes)
 
 
 def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device, follow: Follow) -> Scores:
@@ -93,15 +92,15 @@ def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " 
         columns, slots = np.zeros(len(scores.nats), np.int64), np.zeros(len(scores.nats), bool)
         for chosen, reader in _by_contig(held_out, scores):
             columns[chosen] = reader.columns[scores.position[chosen]]
-            slots[chosen] = is_slot(reader.grammar)[columns[chosen]]
+            slots[chosen] = reader.grammar.is_slot()[columns[chosen]]
         classes |= {"planted": columns > 0, "slots": slots}
     return classes
 
 
 def _baselines(
     held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow
-) -> tuple[Measured, tuple[str, ...], Float64[np.ndarray, " positions"]]:
-    """Figures of all counters, the notes, and what the best of them loses at each base."""
+) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
+    """What is measured of all counters, and what the best of them loses at each base."""
     advance = follow("counting k-mers", count_bases(held_out.train))
     counters, notes = fit_on(held_out.genome, held_out.train, advance=advance)
     best = best_baseline(counters)
@@ -115,8 +114,8 @@ def _baselines(
         if counter is best:
             losses = nats
             figures += bases.of_reader("best_kmer", nats, right)
-            figures.append(Figure("best_kmer/flank", counter.flank, "bases", len(nats), None))
-    return Measured(tuple(figures), readers, notes), notes, losses
+            figures.append(Figure("best_kmer/flank", float(counter.flank), "bases", len(nats), None))
+    return Measured(tuple(figures), readers, notes), losses
 
 
 def _name(counter: KmerCounter) -> str:
@@ -135,7 +134,7 @@ def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases
 def _floor(
     held_out: HeldOut, scores: Scores
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
-    """What a perfect reader loses who sees all other letters of the same views, and whether its likeliest base is right."""
+    """What a perfect reader loses who sees all other letters of the views, and whether its likeliest base is right."""
     nats, right = np.zeros(len(scores.nats)), np.zeros(len(scores.nats), bool)
     for chosen, reader in _by_contig(held_out, scores):
         at = scores.position[chosen]

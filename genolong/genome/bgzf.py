@@ -3,19 +3,20 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from shlex import quote
-from typing import BinaryIO
 
 from genolong.errors import InputError
 
 MAGIC = b"\x1f\x8b"
+_BLOCK_MAGIC = MAGIC + b"\x08\x04"  # deflated, with an extra field and nothing else
 _CHUNK = 1 << 22
 
 
 def is_bgzip(head: bytes) -> bool:
     """Whether bytes begin like a bgzip file: a gzip member whose first extra field is BC."""
-    return head.startswith(MAGIC) and len(head) > 13 and bool(head[3] & 4) and head[12:14] == b"BC"
+    return head.startswith(_BLOCK_MAGIC) and head[12:14] == b"BC"
 
 
 class BlockedText:
@@ -26,7 +27,7 @@ class BlockedText:
     another kind.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BufferedIOBase, path: Path) -> None:
         self._file = file
         self._path = path
         self.starts: list[tuple[int, int]] = []  # in the file, in the text
@@ -68,7 +69,7 @@ class BlockedText:
             )
         if len(head) < 12:
             raise self._cut(start)
-        if head[3] & 4:  # it has an extra field
+        if head[:4] == _BLOCK_MAGIC:
             extra = self._read(struct.unpack("<H", head[10:])[0], start)
             size = _block_size(extra)
             if size is not None:

@@ -6,8 +6,8 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from genolong.errors import OutputError
 
@@ -23,7 +23,7 @@ class CacheFolder:
         """Where a file of this name lies, or would."""
         return self.folder / name
 
-    def write(self, name: str, write: Callable[[BinaryIO], None]) -> Path:
+    def write(self, name: str, write: Callable[[BufferedIOBase], None]) -> Path:
         """Let `write` fill a file, and only then give it its name; raises OutputError where no folder can hold it."""
         try:
             return _write_whole(self.path(name), write)
@@ -53,7 +53,7 @@ def _usual_folder() -> Path:
         raise OutputError("no home folder is known to keep indexes in; set data.cache to a folder") from error
 
 
-def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+def _write_whole(path: Path, write: Callable[[BufferedIOBase], None]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:

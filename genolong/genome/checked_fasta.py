@@ -5,8 +5,8 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int64
@@ -80,7 +80,7 @@ def _check(source: PinnedFile, cache: CacheFolder) -> CheckedFasta:
     return checked
 
 
-def _text_chunks(file: BinaryIO, path: Path) -> Iterable[bytes]:
+def _text_chunks(file: BufferedIOBase, path: Path) -> Iterable[bytes]:
     file.seek(0)
     bgzip = file.read(len(MAGIC)) == MAGIC
     file.seek(0)
@@ -100,7 +100,7 @@ def _why_not_read_itself(path: Path, index: FastaIndex, chunks: Iterable[bytes])
     return ""
 
 
-def _write_clean(text: Iterable[Header | Letters], copy: BinaryIO) -> None:
+def _write_clean(text: Iterable[Header | Letters], copy: BufferedIOBase) -> None:
     """Contigs that have bases, each on one line."""
     header = ""
     for part in text:
@@ -122,7 +122,7 @@ def _copy_name(source: PinnedFile) -> str:
     return f"{source.sha256}.fa"
 
 
-def _save(checked: CheckedFasta, file: BinaryIO) -> None:
+def _save(checked: CheckedFasta, file: BufferedIOBase) -> None:
     """First line: the format and the sha256 of what follows, an .npz whose `facts` are JSON."""
     index = asdict(checked.index)
     facts = {name: value for name, value in index.items() if name not in _ARRAYS}

@@ -38,7 +38,7 @@ class FastaIndex:
         return self.has_upper and self.has_lower
 
     @cached_property
-    def _unknown_before(self) -> Int64[np.ndarray, " runs+1"]:
+    def _unknown_before(self) -> Int64[np.ndarray, " _"]:
         return np.append(0, np.cumsum(self.run_ends - self.run_starts))
 
     def known(self, contig: int, start: int, end: int) -> int:
@@ -73,7 +73,7 @@ def build_index(chunks: Iterable[bytes], path: Path) -> FastaIndex:
         what = f"has {len(contigs)} headers and no base" if contigs else "is empty"
         raise InputError(f"{path} {what}; wanted FASTA with at least one sequence; was it cut short?")
     for contig in filled:
-        contig.shape.finish()
+        contig.shape.finish(last=contig is contigs[-1])
     runs = [contig.unknown_runs() for contig in filled]
     return FastaIndex(
         names=tuple(contig.name for contig in filled),

@@ -58,17 +58,19 @@ class FastaReader:
         return self._file
 
     def _open(self) -> pyfaidx.Faidx:
-        path = self._checked.reading.path
+        path, verify = self._checked.reading.path, self._checked.reading.verify
         try:
+            with path.open("rb") as unchanged:
+                verify(unchanged.fileno())
             with tempfile.TemporaryDirectory(prefix="genolong-") as folder:
                 fai, gzi = Path(folder, "fai"), Path(folder, "gzi")
                 self._write_indexes(fai, gzi)
                 file: Any = pyfaidx.Faidx(
                     str(path), indexname=str(fai), gzi_indexname=str(gzi), as_raw=True, rebuild=False, build_index=False
                 )
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise MissingInputError(f"{path} cannot be opened again ({error}); was it moved?") from error
-        self._checked.reading.verify(file.file.fileno())
+        verify(file.file.fileno())
         if len(self._checked.blocks):
             file.file.max_cache = _BLOCKS_HELD
         return file

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64, Integer, UInt8
+from jaxtyping import Float64, Int64, Integer, UInt8
 
 LARGEST_FLANK = 6  # 4^13 counts are 268 MB
 CHUNK_BP = 1 << 20

@@ -21,11 +21,13 @@ class LineShape:
         self.regular = True
         self._whole = 0  # lines seen to their end
         self._open = (0, 0)  # the line that may go on: from byte, to byte
+        self._end = 0  # byte after all that was seen, blanks included
 
     def add(self, part: Letters) -> None:
         """Look at some more of the contig's lines."""
         if b" " in part.body or b"\t" in part.body:
             self.regular = False  # pyfaidx leaves out line ends alone: any other blank would be read as a base
+        self._end = part.start + len(part.body)
         starts, ends = _letter_runs(part)
         if not starts.size:
             return
@@ -47,12 +49,15 @@ class LineShape:
             self.regular &= bool(alike.all()) and b" " not in part.body and b"\\t" not in part.body
             self._whole += starts.size - 1
 
-    def finish(self) -> None:
-        """No more lines follow."""
+    def finish(self, *, last: bool) -> None:
+        """No more lines follow, and no other contig if it is the last."""
         start, end = self._open
         if not self._whole:
             self.first, self.bases, self.bytes = start, end - start, end - start + 1
         self.regular &= start == self.first + self._whole * self.bytes and end - start <= self.bases
+        # After a full line pyfaidx reads its line end, too: were the last one shorter, it would read the next header.
+        if end - start == self.bases and not last:
+            self.regular &= self._end - end >= self.bytes - self.bases
 
 
 def _letter_runs(part: Letters) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:

@@ -37,7 +37,7 @@ def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interv
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
     """What the intervals cover, sorted by contig and start, as few intervals as can be: those that touch are one."""
     merged: list[Interval] = []
-    for interval in sorted(intervals):
+    for interval in sorted(intervals, key=_order):
         last = merged[-1] if merged else None
         if last and last.contig == interval.contig and interval.start <= last.end:
             merged[-1] = Interval(last.contig, last.start, max(last.end, interval.end))
@@ -73,7 +73,7 @@ def first_overlap(one: Iterable[Interval], other: Iterable[Interval]) -> tuple[I
     """
     farthest: list[Interval | None] = [None, None]
     sides = chain(((interval, 0) for interval in one), ((interval, 1) for interval in other))
-    for interval, side in sorted(sides):
+    for interval, side in sorted(sides, key=lambda item: _order(item[0])):
         open_interval = farthest[1 - side]
         if open_interval and open_interval.overlaps(interval):
             return (interval, open_interval) if side == 0 else (open_interval, interval)
@@ -81,6 +81,10 @@ def first_overlap(one: Iterable[Interval], other: Iterable[Interval]) -> tuple[I
         if not own or own.contig != interval.contig or own.end < interval.end:
             farthest[side] = interval
     return None
+
+
+def _order(interval: Interval) -> tuple[str, int]:
+    return interval.contig, interval.start
 
 
 def _text(path: Path) -> str:

@@ -13,7 +13,9 @@ from genolong.genome.synthetic_truth import Truth
 DISRUPTING, NEUTRAL = "disrupting", "neutral"
 DISRUPTING_BELOW = -2.0  # natural log of the motif's chance of the alternate letter over that of the reference letter
 NEUTRAL_WITHIN = 0.7
-NEUTRAL_IN_MOTIFS = 0.2  # share of neutral variants that stand in a motif, where it takes the one letter as well as the other
+NEUTRAL_IN_MOTIFS = (
+    0.2  # share of neutral variants that stand in a motif, where it takes the one letter as well as the other
+)
 
 
 class LabelledVariant(NamedTuple):

@@ -18,7 +18,7 @@ MOST_BASES = 200_000_000  # counted; more would not tell the largest counter apa
 def fit_on(
     genome: Genome, stretches: Sequence[Interval], *, advance: Callable[[int], None], most_bases: int = MOST_BASES
 ) -> tuple[list[KmerCounter], tuple[str, ...]]:
-    """Counters fitted on the stretches, or on evenly spread pieces of them where they are more than `most_bases`, and the notes.
+    """Counters fitted on the stretches (evenly spread pieces of them beyond `most_bases` in all), and the notes.
 
     `advance` is told how many bases were read.
     """
@@ -37,9 +37,9 @@ def score_baseline(
     window: Int64[np.ndarray, " positions"],
     position: Int64[np.ndarray, " positions"],
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
-    """Nats lost at each position of the contig of its window (sorted by window), and whether the likeliest base is right.
+    """Nats lost at each position in the contig of its window, and whether the likeliest base is right.
 
-    All flanks are visible, those beyond the window too.
+    Positions are sorted by window. All flanks are visible, those beyond the window too.
     """
     nats, right = [np.zeros(0)], [np.zeros(0, bool)]
     bounds = np.searchsorted(window, np.arange(len(windows) + 1))

@@ -22,6 +22,7 @@ class Stream(IntEnum):
     STRAND = 4
     WINDOW = 5
     HIDE = 6
+    DROPOUT = 7
 
 
 @overload

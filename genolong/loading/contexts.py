@@ -19,9 +19,9 @@ class Piece(NamedTuple):
 def pieces(windows: Sequence[Interval], context_bp: int, contig_lengths: Mapping[str, int]) -> list[Piece]:
     """Views of `context_bp` bases that score every base of every window once, window by window, from left to right.
 
-    A context shorter than the window cuts it, from its start, into pieces that are read alone, so that a base sees what is left and
-    right of it in its piece; the last view reaches back to be as long as the others. A longer context is laid around the
-    window's middle, and shifted where it would leave its contig.
+    A context shorter than the window cuts it, from its start, into pieces that are read alone: a base sees what lies
+    left and right of it in its piece. The last view reaches back to be as long as the others. A longer context is laid
+    around the window's middle, and shifted where it would leave its contig.
 
         window           |-----------------------------------|
         context, cut     |==========|==========|==========|==|

@@ -11,7 +11,7 @@ from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.chance import Stream, bits, integer, uniform
-from genolong.loading.windows import count_bases, least_known, usable_tiles
+from genolong.loading.stretches import count_bases, least_known, usable_tiles
 
 ATTEMPTS = 64
 

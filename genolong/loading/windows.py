@@ -1,20 +1,17 @@
 """Which windows of which contigs: the split into training and validation, where leakage is refused."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import groupby
-from math import ceil
 from operator import attrgetter
 from typing import Any, NamedTuple
-
-import numpy as np
-from jaxtyping import Int64
 
 from genolong.errors import InputError, SettingsError
 from genolong.genome.coordinates import Interval, match_contig
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap, merge, read_bed, subtract
+from genolong.loading.stretches import count_bases, least_known, tail, usable_tiles, widen
 
 
 @dataclass(frozen=True)
@@ -103,38 +100,9 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
     windows = _validation_windows(genome, held, settings, window_bp, notes)
     told = (
         f"training on {count_bases(train):,} bases of {_contigs(train)}",
-        f"validating on {len(windows):,} windows of {window_bp:,} bases of {_contigs(windows)}",
+        f"validating on {_counted(len(windows), 'window')} of {window_bp:,} bases of {_contigs(windows)}",
     )
     return Split(tuple(train), tuple(windows), (*told, *notes))
-
-
-def count_bases(stretches: Iterable[Interval]) -> int:
-    """How many bases they hold together."""
-    return sum(stretch.length for stretch in stretches)
-
-
-def least_known(min_known: float, window_bp: int) -> int:
-    """How many A C G T a window must hold: a share of its bases, and one at least, or there is nothing to learn."""
-    return max(1, ceil(round(min_known * window_bp, 6)))
-
-
-def usable_tiles(genome: Genome, stretch: Interval, window_bp: int, least: int) -> Int64[np.ndarray, " tiles"]:
-    """Starts of the windows, laid end to end from the start of the stretch, that hold at least so many A C G T.
-
-    Halved until a part can be judged as a whole: the cost grows with the runs of N, not with the length.
-    """
-    tiles = stretch.length // window_bp
-    if not tiles:
-        return np.zeros(0, np.int64)
-    part = Interval(stretch.contig, stretch.start, stretch.start + tiles * window_bp)
-    known = genome.known(part)
-    if known < least:
-        return np.zeros(0, np.int64)
-    if part.length - known <= window_bp - least:
-        return stretch.start + window_bp * np.arange(tiles)
-    middle = part.start + tiles // 2 * window_bp
-    halves = (Interval(part.contig, part.start, middle), Interval(part.contig, middle, part.end))
-    return np.concatenate([usable_tiles(genome, half, window_bp, least) for half in halves])
 
 
 def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[Interval]:
@@ -160,7 +128,7 @@ def _widened(
     """BED intervals, the short ones grown to a window; those on contigs shorter than a window are left out."""
     lengths = {whole.contig: whole.end for whole in wholes}
     fit = [stretch for stretch in asked if stretch.contig in lengths]
-    widened = [Widened(stretch, _widen(stretch, lengths[stretch.contig], window_bp)) for stretch in fit]
+    widened = [Widened(stretch, widen(stretch, lengths[stretch.contig], window_bp)) for stretch in fit]
     if not widened:
         raise InputError(
             f"{path}: every interval lies on a contig shorter than the window of {window_bp:,} bases; "
@@ -171,15 +139,6 @@ def _widened(
     if grown := sum(region.asked != region.used for region in widened):
         notes.append(f"{path}: extended {_counted(grown, 'interval')} to a window of {window_bp:,} bases")
     return widened
-
-
-def _widen(stretch: Interval, contig_length: int, window_bp: int) -> Interval:
-    """Grown on both sides to one window if it is shorter, and shifted where it would leave its contig."""
-    missing = window_bp - stretch.length
-    if missing <= 0:
-        return stretch
-    start = min(max(stretch.start - missing // 2, 0), contig_length - window_bp)
-    return Interval(stretch.contig, start, start + window_bp)
 
 
 def _named(
@@ -233,7 +192,7 @@ def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: li
     held = [
         stretch
         for _, stretches in groupby(allowed, attrgetter("contig"))
-        for stretch in _tail(list(stretches), share, window_bp)
+        for stretch in tail(list(stretches), share, window_bp)
     ]
     if held:
         notes.append(f"data.validation is not set: held out the last {100 * share:.3g} % of {_contigs(held)}")
@@ -252,22 +211,12 @@ def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: li
     return [last]
 
 
-def _tail(stretches: list[Interval], share: float, window_bp: int) -> Iterator[Interval]:
-    """From the last stretch of a contig backwards, until the share is held out; every piece holds a window."""
-    wanted = int(count_bases(stretches) * share)
-    while wanted >= window_bp:
-        stretch = stretches.pop()
-        held = min(stretch.length, wanted)
-        yield Interval(stretch.contig, stretch.end - held, stretch.end)
-        wanted -= held
-
-
 def _long_enough(stretches: list[Interval], window_bp: int, notes: list[str]) -> list[Interval]:
     short = [stretch for stretch in stretches if stretch.length < window_bp]
     if short:
         notes.append(
-            f"left out {_counted(len(short), 'stretch')} shorter than a window of {window_bp:,} once validation is taken "
-            f"out, {count_bases(short):,} bases in all"
+            f"left out {_counted(len(short), 'stretch')} shorter than a window of {window_bp:,} when validation is "
+            f"taken out, {count_bases(short):,} bases in all"
         )
     return [stretch for stretch in stretches if stretch.length >= window_bp]
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from genolong.errors import SettingsError
 from genolong.model.dilated_attention import dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
-from genolong.model.recompute import in_chunks, recomputed
+from genolong.model.recompute import in_chunks, in_parts, recomputed
 from genolong.model.rotary import Rotation, rotate, rotation
 
 TOKENS = 6  # A C G T N and the hidden base
@@ -159,10 +159,9 @@ class Block(nn.Module):
         if self.convolution is not None:
             near = self.convolution
             states = states + in_chunks(lambda x, _: near(x), states, list(near.parameters()), halo=near.reach)
-        for head in range(self.attention.heads):
-            one_head = partial(self.attention.one_head, head, turn=turn, branches=branches)
-            part = recomputed(one_head, states)
-            total = part if head == 0 else total + part  # noqa: F821  (bound by the first head)
+        one_head = partial(self.attention.one_head, turn=turn, branches=branches)
+        heads = [partial(one_head, head) for head in range(self.attention.heads)]
+        total = in_parts(heads, states, list(self.attention.parameters()))
         states = states + self.dropout(total)
         return states + self.dropout(in_chunks(lambda x, _: self.mlp(x), states, list(self.mlp.parameters())))
 

@@ -32,6 +32,43 @@ def in_chunks(
     return _InChunks.apply(states, function, halo, *weights)  # type: ignore[no-any-return]
 
 
+def in_parts(
+    functions: Sequence[Callable[[Tensor], Tensor]],
+    states: Float[Tensor, "batch length width"],
+    weights: Sequence[Tensor],
+) -> Float[Tensor, "batch length width"]:
+    """The sum of what `functions` make of `states`, one after the other; only `states` is kept.
+
+    `weights` are the parameters that they read. They must draw no random numbers, and end with an operation whose
+    backward pass does not read its own output, like a linear map.
+    """
+    return _InParts.apply(states, functions, *weights)  # type: ignore[no-any-return]
+
+
+class _InParts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, functions: Sequence[Callable], *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(states, *weights)
+        ctx.functions, ctx.autocast = functions, _autocast_now(states.device.type)
+        total = functions[0](states)
+        for function in functions[1:]:
+            total += function(states)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+        states, *weights = ctx.saved_tensors
+        totals: list[Tensor] = []
+        for function in ctx.functions:
+            leaf = states.detach().requires_grad_()
+            with torch.enable_grad(), ctx.autocast():
+                out = function(leaf)
+            out.untyped_storage().resize_(0)  # backward reads its graph only, and it is as large as the states
+            parts = torch.autograd.grad(out, [leaf, *weights], grad)
+            totals = [total.add_(part) for total, part in zip(totals, parts, strict=True)] if totals else list(parts)
+        return totals[0], None, *totals[1:]
+
+
 class _InChunks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, function: Callable, halo: int, *weights: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, counted, draw_pan
 
 @dataclass(frozen=True)
 class Panel:
-    """Bases of one class: figures by context of the model and of a perfect reader (none if unknown), and flat baselines."""
+    """Bases of one class: what the model, and a perfect reader if known, lose by context, and baselines without any."""
 
     title: str
     model: Sequence[Figure]
@@ -26,6 +26,7 @@ def draw_context_use(path: Path, title: str, contexts: Sequence[int], panels: Se
     figure, panes = draw_panels(title, len(panels))
     for pane, panel in zip(panes, panels, strict=True):
         _draw(pane, panel, contexts)
+    figure.legend(*panes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return save(figure, path)
 
 
@@ -43,12 +44,9 @@ def _draw(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
     pane.set_title(f"{panel.title} (n = {panel.model[0].n:,})", fontsize=10)
     pane.set_xlabel("context the model is given (bases)")
     pane.set_ylabel("loss on hidden bases (nats/base)")
-    pane.legend(fontsize=8, frameon=False)
 
 
-def _line(
-    pane: Axes, contexts: Sequence[int], figures: Sequence[Figure], colour: str, marker: str, label: str
-) -> None:
+def _line(pane: Axes, contexts: Sequence[int], figures: Sequence[Figure], colour: str, marker: str, label: str) -> None:
     errors = [figure.standard_error or 0.0 for figure in figures]
     pane.errorbar(
         contexts, [figure.value for figure in figures], yerr=errors,

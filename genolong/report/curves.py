@@ -1,4 +1,4 @@
-"""A training's course: loss on training windows, thin and smoothed, and on validation windows, over steps and bases read."""
+"""A training's course: its loss at every step, smoothed, and in validation, over steps and over bases read."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -31,21 +31,25 @@ def draw_curves(metrics: Path, path: Path, title: str, bases_per_step: int) -> P
 
 
 def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
-    """Steps (from 1 on, how many were taken) and values of each named column, where it is filled; of a step written twice, the last."""
+    """Steps taken and values of each named column, where it is filled; of a step that was written twice, the last."""
     found: dict[str, dict[int, float]] = {name: {} for name in names}
     try:
         with metrics.open(newline="") as lines:
-            for row in csv.DictReader(lines):
-                for name in names:
-                    if row.get(name):
-                        found[name][int(row["step"]) + 1] = float(row[name])
+            rows = csv.DictReader(lines)
+            for row in rows:
+                for name in filter(row.get, names):
+                    found[name][int(row["step"]) + 1] = float(row[name])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{metrics}, line {rows.line_num}: {error}; wanted numbers in the columns step, {', '.join(names)}"
+        ) from error
     except OSError as error:
         raise MissingInputError(f"{metrics}: cannot be read ({error.strerror}); wanted a run's metrics.csv") from error
     return {name: _sorted(course) for name, course in found.items()}
 
 
 def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
-    """The mean of the last points, about a fiftieth of all, each counted less the older it is, the first ones without bias."""
+    """The mean of the points so far, each weighing less the older it is: about a fiftieth of all matter."""
     keep = 1 - min(1.0, SMOOTHED / max(len(values), 1))
     smoothed, weight, total = np.empty(len(values)), 0.0, 0.0
     for index, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""Named figures: means over hidden bases with their standard errors, of one reader beside another, and the table of them."""
+"""Named figures: means over hidden bases with their standard errors, one reader beside another, and their table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NATS, BITS, SHARE = "nats/base", "bits/base", "share"
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its name (`reader/what`), its unit, on how many bases it rests, and its standard error, where it has one."""
+    """A number, its name (`reader/what`) and unit, how many bases it rests on, and its standard error if it has one."""
 
     name: str
     value: float
@@ -71,36 +71,35 @@ class Bases:
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of text under a title and column heads; the first column is text, the others are numbers."""
+    """Lines of text under a title and names of columns; the first column is text, the others are numbers."""
 
     title: str
-    heads: tuple[str, ...]
+    columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def readers_table(title: str, readers: Mapping[str, str], figures: Sequence[Figure]) -> Table:
-    """A row for every reader (its name in figures, and as people read it), a column for every figure that any of them has."""
-    columns = {
+    """A row for every reader (name in figures → as people read it), a column for every figure that one of them has."""
+    names = {
         "loss": "nats/base", "bits": "bits/base", "accuracy": "accuracy", "loss_unmasked": "unmasked",
         "loss_soft_masked": "soft-masked", "loss_planted": "planted", "loss_slots": "slots",
     }  # fmt: skip
     found = {figure.name: figure for figure in figures}
-    kept = [what for what in columns if any(f"{reader}/{what}" in found for reader in readers)]
+    kept = [what for what in names if any(f"{reader}/{what}" in found for reader in readers)]
     rows = [(label, *(_cell(found.get(f"{reader}/{what}")) for what in kept)) for reader, label in readers.items()]
-    return Table(title, ("reader", *(columns[what] for what in kept)), tuple(rows))
+    return Table(title, ("reader", *(names[what] for what in kept)), tuple(rows))
 
 
 def contexts_table(title: str, contexts: Sequence[int], figures: Sequence[Figure]) -> Table:
     """A row for every context, columns for what was measured at it."""
-    columns = {
-        "loss": "model", "floor": "perfect reader", "loss_slots": "model, slots", "floor_slots": "perfect reader, slots",
+    names = {
+        "loss": "model", "floor": "perfect reader",
+        "loss_slots": "model, slots", "floor_slots": "perfect reader, slots",
     }  # fmt: skip
     found = {figure.name: figure for figure in figures}
-    kept = [what for what in columns if f"context/{contexts[0]}/{what}" in found]
-    rows = [
-        (f"{context:,}", *(_cell(found.get(f"context/{context}/{what}")) for what in kept)) for context in contexts
-    ]
-    return Table(title, ("context", *(columns[what] for what in kept)), tuple(rows))
+    kept = [what for what in names if f"context/{contexts[0]}/{what}" in found]
+    rows = [(f"{context:,}", *(_cell(found.get(f"context/{context}/{what}")) for what in kept)) for context in contexts]
+    return Table(title, ("context", *(names[what] for what in kept)), tuple(rows))
 
 
 def _scaled(error: float | None, factor: float) -> float | None:

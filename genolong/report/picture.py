@@ -35,10 +35,9 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def counted(number: float) -> str:
+def counted(number: int) -> str:
     """512, 32k or 1M, powers of two as people name them; others with commas."""
-    whole = round(number)
     for unit, size in (("M", 1 << 20), ("k", 1 << 10)):
-        if whole >= size and whole % size == 0:
-            return f"{whole // size}{unit}"
-    return f"{whole:,}"
+        if number >= size and number % size == 0:
+            return f"{number // size}{unit}"
+    return f"{number:,}"

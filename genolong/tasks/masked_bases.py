@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -12,12 +12,15 @@ from torch.nn import functional
 from torchmetrics import MeanMetric
 
 from genolong.errors import NumericalError, SettingsError
-from genolong.loading.chance import integer
+from genolong.loading.chance import Stream, bits
 from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.tasks.optimizer import OptimizerSettings, adamw
+
+
+SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,16 @@ class MaskedBases(pl.LightningModule):
         self.task, self.optimizer, self.max_steps, self.seed = task, optimizer, max_steps, seed
         self.encoder = Encoder(model, checkpoint_blocks)
         self.head = MaskedBaseHead(model.width)
-        self.step_nats = self.step_weight = 0.0
-        self.scores = torch.nn.ModuleDict(
-            {name: MeanMetric() for name in ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")}
-        )
+        self.step_nats: Tensor | float = 0.0
+        self.step_weight: Tensor | float = 0.0
+        self.scores = torch.nn.ModuleDict({name: MeanMetric() for name in SCORES})
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
         """Logits over A C G T at every position."""
         return self.head(self.encoder(codes))
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
-        torch.manual_seed(integer(self.seed, batch_idx, below=1 << 62))  # what dropout draws: a function of the step
+        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout, too, is a function of the step
 
     def training_step(self, batch: MaskedBatch, batch_idx: int) -> Tensor:
         nats, _ = self._nats(batch)
@@ -89,18 +91,22 @@ class MaskedBases(pl.LightningModule):
     def validation_step(self, batch: MaskedBatch, batch_idx: int) -> None:
         nats, right = self._nats(batch)
         weight = _weight(batch, self.task.repeat_weight_validation)
-        self.scores["loss"].update(nats, weight)
-        self.scores["accuracy"].update(right.float(), weight)
-        self.scores["loss_unmasked"].update(nats, (batch.hidden & ~batch.repeats).float())
-        self.scores["loss_soft_masked"].update(nats, (batch.hidden & batch.repeats).float())
+        self._score("loss").update(nats, weight)
+        self._score("accuracy").update(right.float(), weight)
+        self._score("loss_unmasked").update(nats, (batch.hidden & ~batch.repeats).float())
+        self._score("loss_soft_masked").update(nats, (batch.hidden & batch.repeats).float())
 
     def on_validation_epoch_end(self) -> None:
-        for name, score in self.scores.items():
-            if float(score.weight) > 0:  # a genome may have no soft-masked bases
-                self.log(f"validation/{name}", score.compute(), prog_bar=name == "loss")
-            if name == "loss":
-                self.log("validation/bits", score.compute() / log(2))
+        for name in SCORES:
+            score = self._score(name)
+            if float(cast(Tensor, score.weight)) > 0:  # a genome may have no soft-masked bases
+                self.log(f"validation/{name}", score.compute())
+                if name == "loss":
+                    self.log("validation/bits", score.compute() / log(2))
             score.reset()
+
+    def _score(self, name: str) -> MeanMetric:
+        return cast(MeanMetric, self.scores[name])
 
     def configure_optimizers(self) -> Any:
         optimizer, schedule = adamw(self, self.optimizer, self.max_steps)

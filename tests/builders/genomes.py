@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM specification, section 4.1.2
+END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM specification, 4.1.2
 
 
 def fasta_text(contigs: Mapping[str, str], width: int = 60, newline: str = "\n", final_newline: bool = True) -> bytes:
@@ -48,6 +48,7 @@ def random_letters(length: int, seed: int, alphabet: str = "ACGT") -> str:
 
 def contigs(alphabet: str = "ACGTacgtNnRrW", most: int = 4, longest: int = 131) -> st.SearchStrategy[dict[str, str]]:
     """One or several contigs, some of them short or in one letter for a stretch, none empty."""
-    stretch = st.tuples(st.text(alphabet, min_size=1, max_size=longest), st.integers(1, 3)).map(lambda pair: pair[0] * pair[1])
+    letters = st.text(alphabet, min_size=1, max_size=longest)
+    stretch = st.tuples(letters, st.integers(1, 3)).map(lambda pair: pair[0] * pair[1])
     names = st.from_regex(r"[A-Za-z0-9_.:|]{1,8}", fullmatch=True)
     return st.dictionaries(names, stretch, min_size=1, max_size=most)

@@ -22,8 +22,10 @@ class MemoryGenome(Genome):
     def read(self, interval: Interval) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
         codes, repeats = np.full(interval.length, N, np.uint8), np.zeros(interval.length, bool)
         first, last = max(interval.start, 0), min(interval.end, len(self.codes[interval.contig]))
-        codes[first - interval.start : last - interval.start] = self.codes[interval.contig][first:last]
-        repeats[first - interval.start : last - interval.start] = self.soft[interval.contig][first:last]
+        if first < last:
+            inside = slice(first - interval.start, last - interval.start)
+            codes[inside] = self.codes[interval.contig][first:last]
+            repeats[inside] = self.soft[interval.contig][first:last]
         return codes, repeats
 
     def known(self, interval: Interval) -> int:

@@ -41,26 +41,29 @@ def test_files_may_be_joined():
     assert read(bgzip(TEXT, 7) + bgzip(TEXT)) == TEXT + TEXT
 
 
-@pytest.mark.parametrize("cut", range(1, len(bgzip(TEXT, 7))))
-def test_every_cut_is_noticed(cut: int):
-    with pytest.raises(InputError, match=r"genome.fa.gz: .*(ends early|no end block)"):
-        read(bgzip(TEXT, 7)[:cut])
+def test_every_cut_is_noticed():
+    content = bgzip(TEXT, 7)
+    for cut in range(1, len(content)):
+        with pytest.raises(InputError, match=r"genome.fa.gz: .*(ends early|no end block)"):
+            read(content[:cut])
 
 
-@pytest.mark.parametrize("bit", range(8 * len(bgzip(TEXT))))
-def test_a_changed_bit_is_noticed_or_harmless(bit: int):
-    content = bytearray(bgzip(TEXT))
-    content[bit // 8] ^= 1 << bit % 8
-    try:
-        assert read(bytes(content)) == TEXT
-    except InputError as error:
-        assert str(error).startswith("genome.fa.gz: ")
+def test_a_changed_bit_is_noticed_or_harmless():
+    noticed = 0
+    for bit in range(8 * len(bgzip(TEXT))):
+        content = bytearray(bgzip(TEXT))
+        content[bit // 8] ^= 1 << bit % 8
+        try:
+            assert read(bytes(content)) == TEXT
+        except InputError:
+            noticed += 1
+    assert noticed > 8 * len(bgzip(TEXT)) * 0.7  # the rest is dates and the like
 
 
 def test_corrupt_block():
     content = bytearray(bgzip(TEXT))
     content[-len(END_BLOCK) - 8] ^= 1
-    with pytest.raises(InputError, match="block at byte 0 is corrupt .* download or copy it again"):
+    with pytest.raises(InputError, match=r"block at byte 0 is corrupt .* download or copy it again"):
         read(bytes(content))
 
 
@@ -70,8 +73,8 @@ def test_missing_end_block():
 
 
 def test_what_follows_must_be_bgzip():
-    with pytest.raises(InputError, match="at byte 64 there is something else than a bgzip block"):
-        read(bgzip(TEXT)[:64] + b"<html>")
+    with pytest.raises(InputError, match="at byte 46 there is something else than a bgzip block"):
+        read(bgzip(TEXT)[: -len(END_BLOCK)] + b"<html>")
 
 
 def test_plain_gzip_is_refused_with_the_commands_to_type():
@@ -80,8 +83,8 @@ def test_plain_gzip_is_refused_with_the_commands_to_type():
 
 
 def test_plain_gzip_after_bgzip():
-    with pytest.raises(InputError, match="its part from byte 64 is compressed with gzip"):
-        read(bgzip(TEXT)[:64] + gzip.compress(TEXT))
+    with pytest.raises(InputError, match="its part from byte 46 is compressed with gzip"):
+        read(bgzip(TEXT)[: -len(END_BLOCK)] + gzip.compress(TEXT))
 
 
 def test_is_bgzip():

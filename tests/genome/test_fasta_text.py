@@ -53,7 +53,7 @@ def test_parts_say_where_they_stand(expected, size):
 
 
 def test_kinds_of_letters():
-    _, part = read_text([b">c\nAcNr"], PATH)
+    _, part, _ = read_text([b">c\nAcNr"], PATH)
     assert not isinstance(part, Header)
     assert part.kinds.tolist() == [UPPER, LOWER, UNKNOWN, 8]
     assert part.present == 15
@@ -82,7 +82,10 @@ def test_accepted(text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b">c\nAC\n>d\nA\n>c x\nAC", "g.fa, line 5: contig c was already defined in line 1; give every contig its own name"),
+        (
+            b">c\nAC\n>d\n>c x\nAC",
+            "g.fa, line 4: contig c was already defined in line 1; give every contig its own name",
+        ),
         (b">c\nAC\n>\nAC", "g.fa, line 3: a header without a name; wanted the name right after '>', such as >chr1"),
         (b"> c\nAC", "g.fa, line 1: a header without a name; wanted the name right after '>', such as >chr1"),
         (b">c\xe9\nAC", "the contig name b'c\\xe9' holds bytes that are no letters; rename it in plain ASCII"),
@@ -93,11 +96,14 @@ def test_accepted(text, expected):
         (b">c\nAC-G\n", "g.fa, line 2: found '-', a gap of an alignment; wanted a sequence without gaps; remove them"),
         (b">c\nAC\0G\n", "g.fa, line 2: found '\\x00', a NUL byte; wanted plain text; is the file damaged?"),
         (b">c\nAC\xc3\x89G\n", "g.fa, line 2: found the byte 0xC3, which is not ASCII; wanted A C G T N or R Y"),
-        (b">c\n1 ACGT\n", "g.fa, line 2: found '1', which is no letter of DNA; wanted A C G T N or R Y S W K M B D H V and"),
+        (b">c\n1 ACGT\n", "g.fa, line 2: found '1', which is no letter of DNA; wanted A C G T N or R Y"),
         (b">c\nAC>d\nAC\n", "g.fa, line 2: found '>', which is no letter of DNA"),
-        (b">c\rACGT\r>d\rAC\r", "g.fa, line 1: lines end in CR alone, as on old Macintoshes; wanted LF or CRLF; convert: tr"),
+        (
+            b">c\rACGT\r>d\rAC\r",
+            "g.fa, line 1: lines end in CR alone, as on old Macintoshes; wanted LF or CRLF; convert:",
+        ),
         (b">c\nACGT\rAC\r\n", "g.fa, line 2: lines end in CR alone"),
-        (b"\n\nACGT\n", "g.fa, line 3: found 'ACGT' before any header; wanted FASTA, whose first line is such as >chr1"),
+        (b"\n\nACGT\n", "g.fa, line 3: found 'ACGT' before any header; wanted FASTA, whose first line is such as"),
         (b"<!DOCTYPE html>\n<p>", "g.fa, line 1: found '<!DOCTYPE html>' before any header; wanted FASTA"),
         (b"<html>", "is it HTML? open the address in a browser"),
         (b"##fileformat=VCFv4.2\n", "is it a VCF?"),
@@ -116,7 +122,7 @@ def test_accepted(text, expected):
         (">c\nACGT\n".encode("utf-16-be"), "is it UTF-16? convert it: iconv -f UTF-16 -t ASCII"),
         (b"\xfe\xff" + ">c\nACGT\n".encode("utf-16-be"), "is it UTF-16? convert it: iconv -f UTF-16 -t ASCII"),
         (">c\nACGT\n".encode("utf-16-le"), "g.fa, line 1: a NUL byte in a header; is it UTF-16?"),
-        (b">" + b"A" * (1 << 21), "g.fa, line 1: a header longer than 1,048,576 characters; does it lack its line break?"),
+        (b">" + b"A" * (1 << 21), "line 1: a header longer than 1,048,576 characters; does it lack its line break?"),
     ],
 )
 def test_refused(text, message):

@@ -15,7 +15,7 @@ def shape_of(body: bytes, size: int) -> LineShape:
     for part in read_text([text[at : at + size] for at in range(0, len(text), size)], Path("g.fa")):
         if not isinstance(part, Header):
             shape.add(part)
-    shape.finish()
+    shape.finish(last=True)
     return shape
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from genolong.errors import InputError, SettingsError
 from genolong.genome.coordinates import Interval
-from genolong.loading.windows import DataSettings, Split, least_known, split, usable_tiles
+from genolong.loading.order import TrainingOrder
+from genolong.loading.stretches import least_known
+from genolong.loading.windows import DataSettings, Split, split
 from tests.builders.memory_genome import MemoryGenome, random_letters
 
 DEFAULT = DataSettings(
@@ -30,6 +32,13 @@ def bed(path: Path, intervals: list[Interval]) -> str:
 
 def bases(stretches: tuple[Interval, ...]) -> set[tuple[str, int]]:
     return {(stretch.contig, place) for stretch in stretches for place in range(stretch.start, stretch.end)}
+
+
+def split_or_reason(genome: MemoryGenome, wish: DataSettings, window_bp: int) -> Split | str:
+    try:
+        return split(genome, wish, window_bp)
+    except InputError as error:
+        return str(error)
 
 
 def check(genome: MemoryGenome, found: Split, window_bp: int, least: int) -> None:
@@ -60,20 +69,18 @@ def test_without_a_wish_the_ends_of_long_contigs_are_held_out(
 ) -> None:
     genome = MemoryGenome({f"chr{i}": random_letters(length, seed + i, unknown) for i, length in enumerate(lengths)})
     wish = replace(DEFAULT, validation_share=share, validation_windows=windows, min_known=0.3)
-    try:
-        found = split(genome, wish, window_bp)
-    except InputError as error:
+    found = split_or_reason(genome, wish, window_bp)
+    if isinstance(found, str):
         short = max(lengths) < window_bp
         one = max(lengths) < 2 * window_bp
         kept = [length - int(length * share) for length in lengths if length >= window_bp]
         all_held = all(int(length * share) >= window_bp for length in lengths if length >= window_bp)
-        said = str(error)
         assert (
-            ("every contig is shorter" in said and short)
-            or ("too few for a window" in said and one)
-            or ("nothing is left to train on" in said and all_held and max(kept) < window_bp)
-            or ("none of" in said and unknown > 0)
-        ), said
+            ("every contig is shorter" in found and short)
+            or ("too few for a window" in found and one)
+            or ("nothing is left to train on" in found and all_held and max(kept) < window_bp)
+            or ("none of" in found and unknown > 0)
+        ), found
         return
     check(genome, found, window_bp, least_known(0.3, window_bp))
     held = {
@@ -96,10 +103,9 @@ def test_two_beds_either_keep_apart_or_are_refused(
     wish = replace(
         DEFAULT, regions=bed(tmp_path / "train.bed", regions), validation=bed(tmp_path / "held.bed", validation)
     )
-    try:
-        found = split(GENOME, wish, window_bp)
-    except InputError as error:
-        assert "share bases" in str(error)
+    found = split_or_reason(GENOME, wish, window_bp)
+    if isinstance(found, str):
+        assert "share bases" in found
         near = [(one, two) for one in regions for two in validation if one.contig == two.contig]
         assert any(one.start - window_bp < two.end and two.start - window_bp < one.end for one, two in near)
         return
@@ -125,12 +131,20 @@ def test_regions_alone_give_up_their_last_share(
     tmp_path: Path, regions: list[Interval], share: float, window_bp: int
 ) -> None:
     wish = replace(DEFAULT, regions=bed(tmp_path / "train.bed", regions), validation_share=share)
-    try:
-        found = split(GENOME, wish, window_bp)
-    except InputError as error:
-        assert "too few for a window" in str(error) or "nothing is left to train on" in str(error)
+    found = split_or_reason(GENOME, wish, window_bp)
+    if isinstance(found, str):
+        assert "too few for a window" in found or "nothing is left to train on" in found
         return
     check(GENOME, found, window_bp, 1)
+
+
+@given(st.integers(1, 43), st.integers(0, 1 << 40))
+def test_no_window_that_is_drawn_holds_a_validation_base(window_bp: int, seed: int) -> None:
+    wish = replace(DEFAULT, validation_share=0.3)
+    found = split(GENOME, wish, window_bp)
+    order = TrainingOrder(GENOME, found.train, window_bp, 0.5, 0.5, seed)
+    drawn = tuple(order.window(step, 0).interval for step in range(17))
+    assert not bases(drawn) & bases(found.validation)
 
 
 def test_contigs_are_held_out_by_any_of_their_names() -> None:
@@ -161,8 +175,8 @@ def test_of_contigs_whose_share_holds_no_window_the_longest_gives_up_its_last() 
     assert set(found.train) == {Interval("chr1", 0, 908), Interval("chr2", 0, 307), Interval("chrM", 0, 103)}
     assert found.notes[2:] == (
         "left out 1 contig shorter than a window of 101, 5 bases in all",
-        "data.validation is not set, and the last 5 % of no contig holds a window of 101: held out the last window of the "
-        "longest, chr1:909-1009",
+        "data.validation is not set, and the last 5 % of no contig holds a window of 101: "
+        "held out the last window of the longest, chr1:909-1009",
     )
 
 
@@ -191,7 +205,7 @@ def test_training_stretches_between_validation_regions_may_be_too_short(tmp_path
     held = [Interval("chr1", 100, 200), Interval("chr1", 250, 350)]
     found = split(GENOME, replace(DEFAULT, validation=bed(tmp_path / "held.bed", held)), 100)
     assert (
-        "left out 1 stretch shorter than a window of 100 once validation is taken out, 50 bases in all" in found.notes
+        "left out 1 stretch shorter than a window of 100 when validation is taken out, 50 bases in all" in found.notes
     )
 
 
@@ -209,28 +223,6 @@ def test_fewer_windows_are_evenly_spread(wanted: int, starts: list[int]) -> None
     assert [window.start for window in found.validation] == [start for start in starts if start < 1_010]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=15),
-    st.integers(0, 20), st.integers(1, 19), st.floats(0, 1),
-)  # fmt: skip
-def test_usable_tiles_are_those_that_hold_enough(
-    runs: list[tuple[int, bool]], start: int, window_bp: int, min_known: float
-) -> None:
-    letters = "A" + "".join(("N" if unknown else "C") * length for length, unknown in runs)
-    genome = MemoryGenome({"chr1": letters})
-    stretch = Interval("chr1", min(start, len(letters) - 1), len(letters))
-    least = least_known(min_known, window_bp)
-    known = [letter != "N" for letter in letters]
-    firsts = range(stretch.start, stretch.end - window_bp + 1, window_bp)
-    expected = [first for first in firsts if sum(known[first : first + window_bp]) >= least]
-    assert usable_tiles(genome, stretch, window_bp, least).tolist() == expected
-
-
-@given(st.integers(0, 1_000), st.integers(1, 1_000))
-def test_enough_is_the_share_and_one_at_least(thousandths: int, window_bp: int) -> None:
-    assert least_known(thousandths / 1_000, window_bp) == max(1, -(-thousandths * window_bp // 1_000))
-
-
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
     (
         {}, 2_000,
@@ -243,11 +235,11 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
         r"validate on; take a smaller context, or name contigs to hold out \(data\.validation\)",
     ),
     ({"validation": ["chr1", "chrr2"]}, 100, r"data\.validation: no contig is called chrr2; did you mean chr2"),
-    ({"validation": "zzz"}, 100, r"data\.validation: no contig is called zzz; the genome's 4 are chr1, chr2, chrM, tiny$"),
-    ({"validation": "tiny"}, 100, r"data\.validation: tiny has 5 bases, less than a window of 100; hold out a longer contig"),
+    ({"validation": "zzz"}, 100, r"no contig is called zzz; the genome's 4 are chr1, chr2, chrM, tiny$"),
+    ({"validation": "tiny"}, 100, r"data\.validation: tiny has 5 bases, less than a window of 100; hold out a longer"),
     (
         {"validation": ["chr1", "chr2"]}, 200,
-        r"nothing is left to train on: validation takes 1,316 of 1,316 bases, and no stretch of 200 remains; hold out less",
+        r"nothing is left to train on: validation takes 1,316 of 1,316 bases, and no stretch of 200 remains; hold",
     ),
 ]  # fmt: skip
 
@@ -268,8 +260,8 @@ def test_many_contigs_are_not_all_listed() -> None:
 def test_validation_of_unknown_bases_is_refused() -> None:
     genome = MemoryGenome({"chr1": random_letters(1_000, 1), "gap": "N" * 1_000})
     said = (
-        r"none of 10 validation windows has 50 known bases \(A C G T\) of 100; hold out other contigs \(data\.validation\), or "
-        r"lower data\.min_known"
+        r"none of 10 validation windows has 50 known bases \(A C G T\) of 100; "
+        r"hold out other contigs \(data\.validation\), or lower data\.min_known"
     )
     with pytest.raises(InputError, match=said):
         split(genome, replace(DEFAULT, validation="gap"), 100)
@@ -290,8 +282,8 @@ def test_leakage_names_both_intervals_as_asked_and_as_extended(tmp_path: Path) -
         Interval("chr1", 425, 475),
     )
     said = (
-        r"data\.regions and data\.validation share bases: chr1:1-410 and chr1:441-460 \(extended to chr1:401-500\); remove one "
-        r"of them \(intervals shorter than a window of 100 bases are extended to it\)"
+        r"data\.regions and data\.validation share bases: chr1:1-410 and chr1:441-460 \(extended to chr1:401-500\); "
+        r"remove one of them \(intervals shorter than a window of 100 bases are extended to it\)"
     )
     with pytest.raises(InputError, match=said):
         split(GENOME, replace(DEFAULT, regions=train, validation=held), 100)

@@ -49,7 +49,9 @@ def test_recomputation_changes_no_number(keep):
         out.square().sum().backward()
     assert torch.allclose(*outs, atol=1e-12)
     for (name, a), b in zip(plain.named_parameters(), lean.parameters(), strict=True):
-        assert a.grad is not None and b.grad is not None and torch.allclose(a.grad, b.grad, atol=1e-9), name
+        assert a.grad is not None, name
+        assert b.grad is not None, name
+        assert torch.allclose(a.grad, b.grad, atol=1e-9), name
 
 
 def test_the_kernel_of_0_leaves_the_convolution_out():

@@ -5,12 +5,12 @@ def parse(text: bytes) -> dict[str, str]:
     """Name → letters; blanks are no letters, a name ends at the first blank."""
     contigs: dict[str, str] = {}
     name = ""
-    for line in text.decode("utf-8-sig").replace("\r", "").split("\n"):
-        if line.startswith(">"):
-            name = line[1:].split()[0]
+    for line in text.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"").split(b"\n"):
+        if line.startswith(b">"):
+            name = line[1:].split()[0].decode()
             contigs[name] = ""
         elif line.strip():
-            contigs[name] += line.replace(" ", "").replace("\t", "")
+            contigs[name] += line.replace(b" ", b"").replace(b"\t", b"").decode()
     return contigs
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def per_branch_attention(queries: Tensor, keys: Tensor, values: Tensor, segments, dilations) -> Tensor:
-    """(batch, length, heads, width); wants lengths that divide, dilations that divide the heads, and PyTorch's kernels."""
+    """(batch, length, heads, width); lengths must divide, and dilations must divide the heads."""
     outs, denominators = [], []
     for segment, dilation in zip(segments, dilations, strict=True):
         out, lse = _branch(queries, keys, values, min(segment, queries.shape[1]), dilation)

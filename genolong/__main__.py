@@ -1,0 +1,6 @@
+"""`python -m genolong COMMAND`."""
+
+from genolong.cli import main
+
+if __name__ == "__main__":
+    main()

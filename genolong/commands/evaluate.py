@@ -1,0 +1,151 @@
+"""`evaluate`: a trained model on held-out bases, beside baselines, and with less and less context."""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from genolong.commands.measuring import Follow, HeldOut, Measured, measure
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.errors import OutputError
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+from genolong.loading.contexts import doubling_contexts
+from genolong.loading.truth import perfect_readers
+from genolong.loading.windows import DataSettings, Split, split
+from genolong.report.context_use import Panel, draw_context_use
+from genolong.report.curves import draw_curves
+from genolong.report.figures import Figure, Table, contexts_table, readers_table
+from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings
+
+logger = logging.getLogger(__name__)
+
+ENOUGH_BASES = 500_000  # read where the number of windows is left open
+PANELS = {"": "all bases", "_planted": "planted bases", "_slots": "slots (votes for the domain's type)"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures by name, tables of them for people, what to tell them, and the files that were written."""
+
+    figures: tuple[Figure, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+    files: tuple[Path, ...]
+
+    def value(self, name: str) -> float:
+        """The figure of that name, as in `model/loss`; raises KeyError for one that was not measured."""
+        return {figure.name: figure.value for figure in self.figures}[name]
+
+
+def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
+    """Measure a trained model and write evaluation.json and pictures into its run's folder, or beside `output`.
+
+    `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
+    called with the number of bases done.
+    """
+    run = open_run(settings.model)
+    output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
+    _refuse_unwritable(output.parent)
+    genome, parts, notes = _data(run, settings.data)
+    windows, thinning = thinned(parts.validation, settings.windows)
+    truth, truth_notes = perfect_readers(genome)
+    held_out = HeldOut(genome, windows, parts.train, run.masking, run.seed, truth)
+    contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
+    measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
+    names = ", ".join(Path(path).name for path in genome.sha256)
+    files = _write(output, run, measured, contexts, names)
+    notes = (*genome.notes, *notes, *parts.notes, *thinning, *truth_notes, *measured.notes)
+    for note in notes:
+        logger.info(note)
+    return Evaluation(measured.figures, _tables(run, measured, contexts, names), notes, files)
+
+
+def thinned(windows: Sequence[Interval], wanted: int | None) -> tuple[list[Interval], tuple[str, ...]]:
+    """So many windows, evenly spread (0: all; None: about half a million bases), and the note that tells it."""
+    if wanted is None:
+        wanted = max(1, ENOUGH_BASES // windows[0].length)
+    if not 0 < wanted < len(windows):
+        return list(windows), ()
+    chosen = [windows[(2 * index + 1) * len(windows) // (2 * wanted)] for index in range(wanted)]
+    return chosen, (f"read {wanted:,} of {len(windows):,} windows, evenly spread (windows=0 reads all)",)
+
+
+def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool) -> DataSettings:
+    """The run's data settings but for what is asked otherwise; its regions and validation mean its own genome only."""
+    own = (
+        {"regions": run.regions, "validation": run.validation} if same_genome else {"regions": None, "validation": None}
+    )
+    named = {name: value for name, value in vars(asked).items() if value is not None}
+    return replace(run, **{**own, **named, "validation_windows": 0})
+
+
+def _data(run: TrainedRun, asked: HeldOutSettings) -> tuple[Genome, Split, tuple[str, ...]]:
+    """The genome, what of it is held out, and whether the model was trained on any of that."""
+    fasta = asked.fasta or run.data.fasta
+    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
+    same = set(genome.sha256.values()) == run.sha256
+    parts = split(genome, data_to_read(run.data, asked, same_genome=same or asked.fasta is None), run.window_bp)
+    if not same:
+        changed = asked.fasta is None and f"{fasta} is not what the run was trained on: its sha256 has changed since"
+        return genome, parts, ((changed,) if changed else ())
+    trained = split(genome, run.data, run.window_bp).train
+    leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
+    if not leaked:
+        return genome, parts, ()
+    return genome, parts, (f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows",)
+
+
+def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:
+    bases = measured.figures[0].n
+    title = f"{run.name} on {genome}: loss on {bases:,} hidden bases of {measured.figures[0].value:,.0f} windows"
+    tables = [readers_table(title, measured.readers, measured.figures)]
+    if contexts:
+        title = "the same bases, windows cut to a context of so many bases (nats/base)"
+        tables.append(contexts_table(title, contexts, measured.figures))
+    return tuple(tables)
+
+
+def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Path, ...]:
+    rows = ",\n".join(f" {json.dumps(figure.as_json())}" for figure in measured.figures)
+    partial = output.with_name(f"{output.name}.partial")
+    try:
+        partial.write_text(f"[\n{rows}\n]\n")
+        os.replace(partial, output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
+    files = [output]
+    if contexts:
+        panels = _panels(measured, contexts)
+        title = f"Loss against context: {run.name} on {genome}"
+        files.append(draw_context_use(output.with_name("context_use.png"), title, contexts, panels))
+    metrics = run.folder / "metrics.csv"
+    if metrics.is_file():
+        title = f"Training of {run.name}"
+        files.append(draw_curves(metrics, output.with_name("curves.png"), title, run.bases_per_step))
+    return tuple(files)
+
+
+def _panels(measured: Measured, contexts: Sequence[int]) -> list[Panel]:
+    found = {figure.name: figure for figure in measured.figures}
+    panels = []
+    for suffix, title in PANELS.items():
+        model, floor = (
+            [found[name] for context in contexts if (name := f"context/{context}/{what}{suffix}") in found]
+            for what in ("loss", "floor")
+        )
+        flat = {"best k-mer counter": f"best_kmer/loss{suffix}", "base composition": f"composition/loss{suffix}"}
+        if model:
+            panels.append(Panel(title, model, floor, {label: found[name] for label, name in flat.items()}))
+    return panels
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Before the work, not after it."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OutputError(f"{folder}: figures cannot be written to this folder; name a file elsewhere (output=)")

@@ -1,0 +1,54 @@
+"""How far a training is: a bar where people watch, a line now and then where nobody does."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+logger = logging.getLogger(__name__)
+
+LINES = 10  # written over a run that nobody watches
+
+
+class TrainingProgress(pl.Callback):
+    """Steps, bases a second, loss and the time left, on stderr."""
+
+    def __init__(self, bases_per_step: int) -> None:
+        self.bases_per_step = bases_per_step
+        columns = (
+            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True) if sys.stderr.isatty() else None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.begun, self.first = time.perf_counter(), trainer.global_step
+        if self.bar is not None:
+            self.bar.start()
+            self.row = self.bar.add_task("", total=trainer.max_steps, completed=self.first, told="")
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if step == self.first:
+            return
+        rate = (step - self.first) * self.bases_per_step / (time.perf_counter() - self.begun)
+        told = f"loss {float(trainer.callback_metrics.get('train/loss', float('nan'))):.3f}"
+        if "validation/loss" in trainer.callback_metrics:
+            told += f", validation {float(trainer.callback_metrics['validation/loss']):.3f}"
+        told += f", {rate:,.0f} bases/s"
+        if self.bar is not None:
+            self.bar.update(self.row, completed=step, told=told)
+        elif step * LINES // trainer.max_steps > (step - 1) * LINES // trainer.max_steps:
+            left = (trainer.max_steps - step) * self.bases_per_step / rate
+            logger.info("step %d of %d: %s, %.0f s left", step, trainer.max_steps, told, left)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.on_train_end(trainer, pl_module)

@@ -1,0 +1,183 @@
+"""`train`: a genome and settings in, a run folder with a trained model out."""
+
+import logging
+import os
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+
+from genolong.commands.progress import TrainingProgress
+from genolong.errors import OutputError, SettingsError
+from genolong.genome.fasta import Genome
+from genolong.loading.datamodule import GenomeDataModule
+from genolong.loading.order import TrainingOrder
+from genolong.loading.windows import Split, split
+from genolong.model.geometry import pairs_per_token
+from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.record import finished, started, write_record
+from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
+from genolong.tasks.masked_bases import MaskedBases
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A finished training: its folder, the trained model, all that it was made with, and record.json's content."""
+
+    folder: Path
+    model: MaskedBases
+    trainer: pl.Trainer
+    datamodule: GenomeDataModule
+    genome: Genome
+    split: Split
+    record: dict[str, Any]
+
+
+def train(settings: TrainSettings, folder: Path) -> Training:
+    """Train, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
+
+    Raises InputError (and its kinds) for whatever a person can mend.
+    """
+    fasta = settings.data.fasta
+    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
+    settings = with_window(settings, genome)
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
+    settings.model.check_window(window_bp)
+    parts = split(genome, settings.data, window_bp)
+    order = TrainingOrder(
+        genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
+    )
+    for note in (*genome.notes, *parts.notes, *order.notes):
+        logger.info(note)
+    make_folder(folder)
+    plain = asdict(settings)
+    OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+    record = started(plain, settings.seed, genome.sha256)
+    write_record(folder, record)
+    pl.seed_everything(settings.seed, workers=True, verbose=False)
+    model = MaskedBases(
+        settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
+        checkpoint_blocks=settings.context.checkpoint_blocks,
+    )  # fmt: skip
+    datamodule = GenomeDataModule(
+        order, parts.validation, settings.task.masking, batch=settings.context.batch,
+        accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
+    )  # fmt: skip
+    checkpoints = RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)})
+    trainer = make_trainer(settings, folder, checkpoints)
+    _tell_plan(settings, model)
+    trainer.fit(model, datamodule)
+    trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
+    results = {
+        "steps": trainer.global_step,
+        "bases": trainer.global_step * bases_per_step(settings),
+        "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
+        "weights_sha256": weights_sha256(model.state_dict()),
+    }
+    record = finished(record, results)
+    write_record(folder, record)
+    return Training(folder, model, trainer, datamodule, genome, parts, record)
+
+
+def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
+    """The settings with the window written out: context=chromosome reads the longest contig whole."""
+    if settings.context.window_bp is not None:
+        return settings
+    longest = max(contig.length for contig in genome.contigs.values())
+    return replace(settings, context=replace(settings.context, window_bp=longest))
+
+
+def bases_per_step(settings: TrainSettings) -> int:
+    """Bases read for one optimizer step."""
+    assert settings.context.window_bp is not None
+    return settings.context.window_bp * settings.context.batch * settings.context.accumulation
+
+
+def make_folder(folder: Path) -> None:
+    """The run's folder, and the link `latest` beside it that points to the newest run of that name."""
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        link = folder.parent / f".latest-{os.getpid()}"
+        link.symlink_to(folder.name)
+        os.replace(link, folder.parent / "latest")
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+        ) from error
+
+
+def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpointIO) -> pl.Trainer:
+    """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
+    chosen = settings.trainer
+    callbacks: list[Callback] = [
+        TrainingProgress(bases_per_step(settings)),
+        LearningRateMonitor(logging_interval="step"),
+        _newest(folder, chosen.checkpoint_every),
+        ModelCheckpoint(
+            folder / "checkpoints", "best", monitor="validation/loss", save_top_k=1, enable_version_counter=False
+        ),
+    ]
+    if chosen.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
+    return pl.Trainer(
+        accelerator=accelerator(chosen), devices=1, precision=precision(chosen), max_steps=chosen.max_steps,
+        max_time=chosen.max_time, accumulate_grad_batches=settings.context.accumulation,
+        val_check_interval=min(chosen.validate_every, chosen.max_steps) * settings.context.accumulation,
+        num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
+        enable_model_summary=False, logger=_loggers(settings.logger, folder, settings.run.name),
+        callbacks=callbacks, plugins=[checkpoints], default_root_dir=folder,
+    )  # fmt: skip
+
+
+def accelerator(chosen: TrainerSettings) -> str:
+    """cuda or cpu; refuses a GPU that is not there."""
+    if chosen.accelerator == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+    if chosen.accelerator == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return chosen.accelerator
+
+
+def precision(chosen: TrainerSettings) -> Any:
+    """bf16-mixed where a GPU has it; float32 on a CPU, where PyTorch's kernels are faster in float32."""
+    if chosen.precision != "auto":
+        return chosen.precision
+    return "bf16-mixed" if accelerator(chosen) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _newest(folder: Path, every: int) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        folder / "checkpoints", "last", every_n_train_steps=every, save_top_k=1, enable_version_counter=False
+    )
+
+
+def _loggers(chosen: LoggerSettings, folder: Path, name: str) -> list[Logger]:
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="")]
+    if chosen.tensorboard and find_spec("tensorboard"):
+        loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
+    if chosen.wandb:
+        if not find_spec("wandb"):
+            raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
+        loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
+    return loggers
+
+
+def _tell_plan(settings: TrainSettings, model: MaskedBases) -> None:
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
+    branches = settings.model.branches(window_bp)
+    shown = " ".join(f"{branch.segment}/{branch.dilation}" for branch in branches)
+    size = sum(weight.numel() for weight in model.parameters())
+    logger.info(
+        "model of %s parameters, window %s bases, %s bases a step; attention segments/dilations %s: %.0f pairs a base",
+        f"{size:,}", f"{window_bp:,}", f"{bases_per_step(settings):,}", shown, pairs_per_token(branches),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""A finished training, opened to be used: its model, and what it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from genolong.commands.train import bases_per_step
+from genolong.errors import InputError, MissingInputError
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.windows import DataSettings
+from genolong.runs.checkpoint import load_weights
+from genolong.settings import TrainSettings, check
+from genolong.tasks.masked_bases import MaskedBases
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """The model is called with codes (batch, length) and gives logits (batch, length, 4).
+
+    `sha256` are the hashes of the FASTA files it was trained on.
+    """
+
+    name: str
+    folder: Path
+    model: nn.Module
+    data: DataSettings
+    masking: MaskingSettings
+    seed: int
+    window_bp: int
+    bases_per_step: int
+    sha256: frozenset[str]
+
+
+def open_run(path: str) -> TrainedRun:
+    """A run's folder (its newest checkpoint is taken) or one of its checkpoint files.
+
+    Raises MissingInputError for what is not there, InputError for what is no run, or no whole checkpoint of this version.
+    """
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise MissingInputError(f"model={path}: no such run; name a run's folder, like runs/quickstart/latest")
+    checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
+    if not checkpoint.is_file():
+        raise InputError(f"model={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
+    stored, weights = load_weights(checkpoint)
+    try:
+        settings, sha256 = check(stored["settings"], TrainSettings), frozenset(stored["inputs_sha256"].values())
+    except (InputError, KeyError) as error:
+        raise InputError(
+            f"{checkpoint}: its settings are not those of this version ({error}); open it with the one that wrote it"
+        ) from error
+    assert settings.context.window_bp is not None, "written out when the run began"
+    model = MaskedBases(
+        settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
+        checkpoint_blocks=0,
+    )  # fmt: skip
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{checkpoint}: its weights are not those of its settings ({str(error).splitlines()[1].strip()})"
+        ) from error
+    folder = checkpoint.resolve().parent
+    return TrainedRun(
+        settings.run.name, folder.parent if folder.name == "checkpoints" else folder, model.eval(), settings.data,
+        settings.task.masking, settings.seed, settings.context.window_bp, bases_per_step(settings), sha256,
+    )  # fmt: skip

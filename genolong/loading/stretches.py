@@ -1,0 +1,59 @@
+"""Stretches of contigs and the windows that fit into them: counted, widened, cut from the end, laid end to end."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+
+import numpy as np
+from jaxtyping import Int64
+
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+
+
+def count_bases(stretches: Iterable[Interval]) -> int:
+    """How many bases they hold together."""
+    return sum(stretch.length for stretch in stretches)
+
+
+def widen(stretch: Interval, contig_length: int, window_bp: int) -> Interval:
+    """Grown on both sides to one window if it is shorter, and shifted where it would leave its contig."""
+    missing = window_bp - stretch.length
+    if missing <= 0:
+        return stretch
+    start = min(max(stretch.start - missing // 2, 0), contig_length - window_bp)
+    return Interval(stretch.contig, start, start + window_bp)
+
+
+def tail(stretches: Sequence[Interval], share: float, window_bp: int) -> Iterator[Interval]:
+    """From the last stretch backwards, until the share of their bases is taken; every piece holds a window."""
+    wanted = int(count_bases(stretches) * share)
+    for stretch in reversed(stretches):
+        length = min(stretch.length, wanted)
+        if length < window_bp:
+            return
+        yield Interval(stretch.contig, stretch.end - length, stretch.end)
+        wanted -= length
+
+
+def least_known(min_known: float, window_bp: int) -> int:
+    """How many A C G T a window must hold: a share of its bases, and one at least, or there is nothing to learn."""
+    return max(1, ceil(round(min_known * window_bp, 6)))
+
+
+def usable_tiles(genome: Genome, stretch: Interval, window_bp: int, least: int) -> Int64[np.ndarray, " tiles"]:
+    """Starts of the windows, laid end to end from the start of the stretch, that hold at least so many A C G T.
+
+    Halved until a part can be judged as a whole: the cost grows with the runs of N, not with the length.
+    """
+    tiles = stretch.length // window_bp
+    if not tiles:
+        return np.zeros(0, np.int64)
+    part = Interval(stretch.contig, stretch.start, stretch.start + tiles * window_bp)
+    known = genome.known(part)
+    if known < least:
+        return np.zeros(0, np.int64)
+    if part.length - known <= window_bp - least:
+        return stretch.start + window_bp * np.arange(tiles)
+    middle = part.start + tiles // 2 * window_bp
+    halves = (Interval(part.contig, part.start, middle), Interval(part.contig, middle, part.end))
+    return np.concatenate([usable_tiles(genome, half, window_bp, least) for half in halves])

@@ -1,0 +1,127 @@
+"""Weights and the settings that built them: checked, written whole or not at all, nothing in them that runs."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+from torch import Tensor
+
+from genolong.errors import InputError, MissingInputError, UnsafeInputError
+
+FORMAT = 1
+MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
+
+
+class RunCheckpointIO(CheckpointIO):
+    """Lightning's checkpoints as zip files of parts, each with its sha256 in the manifest.
+
+    weights.pt holds the state dict, training.pt what a resumed training needs, settings.json how to build the model.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        rest = {name: value for name, value in checkpoint.items() if name != "state_dict"}
+        parts = {
+            SETTINGS: json.dumps(self.settings, indent=1).encode(),
+            WEIGHTS: _packed(checkpoint["state_dict"]),
+            TRAINING: _packed(rest),
+        }
+        hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+        manifest = {"format": FORMAT, "step": checkpoint["global_step"], "sha256": hashes}
+        write_zip(Path(path), {MANIFEST: json.dumps(manifest, indent=1).encode(), **parts})
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        parts = _read(Path(path), (WEIGHTS, TRAINING))
+        return {**_unpacked(parts[TRAINING], path), "state_dict": _unpacked(parts[WEIGHTS], path)}
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The settings and the state dict of a checkpoint file.
+
+    Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (holds code).
+    """
+    parts = _read(path, (SETTINGS, WEIGHTS))
+    return json.loads(parts[SETTINGS]), _unpacked(parts[WEIGHTS], path)
+
+
+def weights_sha256(state: Mapping[str, Tensor]) -> str:
+    """One hash over the names, types, shapes and bytes of all tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
+    """Beside its place, synced, then renamed: there is the old file or the new one, never a part of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, part in parts.items():
+                    archive.writestr(name, part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _packed(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def _unpacked(part: bytes, path: Any) -> Any:
+    try:
+        return torch.load(io.BytesIO(part), map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise UnsafeInputError(
+            f"{path}: holds more than tensors and plain values, so it was not written by genolong and could run code; "
+            "it was not loaded"
+        ) from error
+
+
+def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    if not path.is_file():
+        raise MissingInputError(f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(MANIFEST))
+            parts = {name: archive.read(name) for name in wanted}
+    except KeyError as error:
+        raise InputError(f"{path}: a zip file without {error.args[0]!r}; wanted a checkpoint of genolong") from error
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path}: not a whole checkpoint of genolong ({error}); copy it again") from error
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: checkpoint format {manifest.get('format')}, this version reads {FORMAT}; update genolong"
+        )
+    for name, part in parts.items():
+        if hashlib.sha256(part).hexdigest() != manifest["sha256"].get(name):
+            raise InputError(f"{path}: {name} is damaged (its sha256 is not the one in the manifest); copy it again")
+    return parts

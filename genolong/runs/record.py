@@ -1,0 +1,77 @@
+"""What made this run: settings, hashes, versions, seed, threads."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = (
+    "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
+    "biopython",
+)  # fmt: skip
+
+
+def started(settings: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """The record of a run that begins now; `inputs` maps each file that is read to its sha256."""
+    return {
+        "status": "started",
+        "started": _now(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "settings": dict(settings),
+        "seed": seed,
+        "inputs_sha256": dict(inputs),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+        "code": _code(Path(__file__).resolve().parents[2]),
+    }
+
+
+def finished(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
+    """The same record with what came out of the run."""
+    return {**record, "status": "finished", "finished": _now(), **results}
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """record.json, replaced whole."""
+    partial = folder / "record.json.partial"
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(partial, folder / "record.json")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _code(folder: Path) -> dict[str, str] | None:
+    """The commit of the checkout that this package runs from and what differs from it; None for an installed wheel."""
+    if not (folder / ".git").exists():
+        return None
+    try:
+        commit, diff = (
+            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout
+            for words in (["rev-parse", "HEAD"], ["diff", "HEAD"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit.strip(), "diff": diff}

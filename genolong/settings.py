@@ -1,0 +1,170 @@
+"""Every knob: YAML and overrides in, checked frozen dataclasses out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from genolong.errors import SettingsError
+from genolong.loading.windows import DataSettings
+from genolong.model.encoder import EncoderSettings
+from genolong.tasks.masked_bases import MaskedBasesSettings
+from genolong.tasks.optimizer import OptimizerSettings
+
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
+DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """conf/train.yaml, run: where a run leaves what it made."""
+
+    name: str
+    folder: str
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name.startswith(".") or "/" in self.name:
+            raise SettingsError(
+                f"run.name={self.name!r}: wanted the name of a folder, without / and not starting with ."
+            )
+
+
+@dataclass(frozen=True)
+class ContextSettings:
+    """conf/context/*.yaml: how much is read at once, and what is kept of it for the backward pass."""
+
+    window_bp: int | None
+    batch: int
+    accumulation: int
+    checkpoint_blocks: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("window_bp", 1), ("batch", 1), ("accumulation", 1), ("checkpoint_blocks", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SettingsError(f"context.{name}={value}: wanted {least} or more")
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """conf/trainer/*.yaml: how long, on what, and how often to look."""
+
+    max_steps: int
+    devices: int
+    accelerator: str
+    precision: str
+    max_time: str | None
+    validate_every: int
+    checkpoint_every: int
+    ema_decay: float
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted a number of steps, 1 or more")
+        if self.devices != 1:
+            raise SettingsError(f"trainer.devices={self.devices}: this version trains on one device; take 1")
+        for name, known in (("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed"))):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
+        if not 0 <= self.ema_decay < 1:
+            raise SettingsError(f"trainer.ema_decay={self.ema_decay}: wanted at least 0 (none) and less than 1")
+
+
+@dataclass(frozen=True)
+class LoggerSettings:
+    """conf/logger/*.yaml: who is told of the metrics, beside metrics.csv."""
+
+    tensorboard: bool
+    wandb: bool
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """conf/train.yaml: all that makes a training what it is."""
+
+    seed: int
+    debug: bool
+    run: RunSettings
+    data: DataSettings
+    model: EncoderSettings
+    context: ContextSettings
+    task: MaskedBasesSettings
+    optimizer: OptimizerSettings
+    trainer: TrainerSettings
+    logger: LoggerSettings
+
+
+Schema = TypeVar("Schema")
+
+
+def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
+    """The settings as a `schema`; raises SettingsError with the full name of the first key that is wrong.
+
+    Keys starting with an underscore are refused: a configuration can select, never execute.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
+        for key in _keys(plain):
+            if key.rsplit(".", 1)[-1].startswith("_"):
+                raise SettingsError(f"{key}: a configuration names no code; remove this key")
+        merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
+        values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        return _made(schema, cast(dict[str, Any], values))
+    except OmegaConfBaseException as error:
+        key = error.full_key or ""
+        reason = str(error.msg or error).splitlines()[0]
+        raise SettingsError(f"{key}: {reason}{did_you_mean(key, known_keys(schema))}") from error
+
+
+def train_settings(config: DictConfig) -> TrainSettings:
+    """Settings of `train`; without data.fasta, on the genome that comes with the package."""
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    plain.pop("experiment", None)
+    if isinstance(plain.get("data"), dict) and plain["data"].get("fasta") is None:
+        plain["data"]["fasta"] = str(DEMO / "genome.fa.gz")
+    return check(plain, TrainSettings)
+
+
+def known_keys(schema: Any, prefix: str = "") -> list[str]:
+    """The full name of every setting of a schema."""
+    return [
+        name
+        for field in fields(schema)
+        for name in (
+            known_keys(field.type, f"{prefix}{field.name}.") if is_dataclass(field.type) else [prefix + field.name]
+        )
+    ]
+
+
+def did_you_mean(key: str, known: list[str]) -> str:
+    """The end of a message: the known keys nearest to one that is not known, if any are near."""
+    near = [] if key in known else get_close_matches(key, known, n=2)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _thawed(schema: Any) -> Any:
+    """The same fields in a dataclass that is not frozen, which OmegaConf can fill, and that checks types only."""
+    named = [(field.name, _thawed(field.type) if is_dataclass(field.type) else field.type) for field in fields(schema)]
+    return make_dataclass(schema.__name__, named)
+
+
+def _made(schema: Any, values: dict[str, Any]) -> Any:
+    return schema(
+        **{
+            field.name: _made(field.type, values[field.name]) if is_dataclass(field.type) else values[field.name]
+            for field in fields(schema)
+        }
+    )
+
+
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in pairs:
+        yield f"{prefix}{key}"
+        yield from _keys(value, f"{prefix}{key}.")

@@ -1,0 +1,93 @@
+"""A run is opened as it was trained; what is none is refused in one line."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from genolong.commands.trained_run import open_run
+from genolong.errors import InputError, MissingInputError
+from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.settings import CONF, TrainSettings, train_settings
+from genolong.tasks.masked_bases import MaskedBases
+
+SMALL = ["model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x"]
+
+
+@pytest.fixture(scope="module")
+def settings() -> TrainSettings:
+    with initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+        return train_settings(compose("train", overrides=SMALL))
+
+
+@pytest.fixture
+def model(settings) -> MaskedBases:
+    torch.manual_seed(7)
+    return MaskedBases(
+        settings.model, settings.task, settings.optimizer, max_steps=1, seed=settings.seed, checkpoint_blocks=0
+    )
+
+
+@pytest.fixture
+def folder(settings, model, tmp_path) -> Path:
+    return save(tmp_path / "run", {"settings": asdict(settings), "inputs_sha256": {"genome.fa": "abc"}}, model)
+
+
+def save(folder: Path, about: dict, model: MaskedBases) -> Path:
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 5}
+    RunCheckpointIO(about).save_checkpoint(checkpoint, folder / "checkpoints" / "last.ckpt")
+    return folder
+
+
+def test_the_model_answers_as_the_one_that_was_saved(folder, model, settings):
+    run = open_run(str(folder))
+    codes = torch.randint(0, 6, (2, 211))
+    with torch.no_grad():
+        torch.testing.assert_close(run.model(codes), model.eval()(codes), rtol=0, atol=0)
+    assert (run.name, run.folder, run.window_bp, run.sha256) == ("x", folder, 211, frozenset({"abc"}))
+    assert (run.data, run.masking, run.seed) == (settings.data, settings.task.masking, settings.seed)
+    assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
+def test_a_link_a_checkpoint_and_a_copy_of_it_are_runs_too(folder, tmp_path):
+    (tmp_path / "latest").symlink_to("run")
+    assert open_run(str(tmp_path / "latest")).folder == folder
+    assert open_run(str(folder / "checkpoints" / "last.ckpt")).folder == folder
+    copy = shutil.copy(folder / "checkpoints" / "last.ckpt", tmp_path / "mine.ckpt")
+    assert open_run(str(copy)).folder == tmp_path
+
+
+def test_a_run_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(MissingInputError, match=r"model=.*/nothing: no such"):
+        open_run(str(tmp_path / "nothing"))
+
+
+def test_a_folder_without_a_checkpoint_is_no_run(tmp_path):
+    with pytest.raises(InputError, match=r"has no checkpoints/last.ckpt"):
+        open_run(str(tmp_path))
+
+
+def test_a_file_that_is_no_checkpoint_is_told(tmp_path):
+    (tmp_path / "x.ckpt").write_text("hello")
+    with pytest.raises(InputError, match=r"x.ckpt: not a whole checkpoint"):
+        open_run(str(tmp_path / "x.ckpt"))
+
+
+def test_settings_of_another_version_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    del plain["model"]["width"]
+    for about in ({"settings": plain, "inputs_sha256": {}}, {"settings": asdict(settings)}, {}):
+        with pytest.raises(InputError, match=r"last.ckpt: its settings are not those of this version") as caught:
+            open_run(str(save(tmp_path, about, model)))
+        assert caught.value.exit_code == 65
+
+
+def test_weights_of_another_model_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["model"]["layers"] = 3
+    folder = save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)
+    with pytest.raises(InputError, match=r"last.ckpt: its weights are not those of its settings \(.*Missing key"):
+        open_run(str(folder))

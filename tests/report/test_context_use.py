@@ -1,0 +1,30 @@
+"""The picture of loss against context is written, with or without a floor."""
+
+import pytest
+
+from genolong.report.context_use import Panel, draw_context_use
+from genolong.report.figures import NATS, Figure
+from genolong.report.picture import counted
+
+CONTEXTS = (128, 256, 512)
+
+
+def line(*values):
+    return [Figure("x", value, NATS, 101, error) for value, error in zip(values, (0.01, None, 0.02), strict=True)]
+
+
+def panel(floor=()) -> Panel:
+    flat = {"best k-mer counter": Figure("k", 1.25, NATS, 101, None)}
+    return Panel("all bases", line(1.3, 1.2, 1.1), floor, flat)
+
+
+@pytest.mark.parametrize("panels", [[panel()], [panel(line(1.0, 0.9, 0.8)), panel()]])
+def test_the_picture_is_written(tmp_path, panels):
+    picture = draw_context_use(tmp_path / "context_use.png", "a run on a genome", CONTEXTS, panels)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_powers_of_two_are_named_as_people_do():
+    assert [counted(number) for number in (128, 1_000, 1_024, 131_072, 1 << 20, 1_025)] == [
+        "128", "1,000", "1k", "128k", "1M", "1,025",
+    ]  # fmt: skip

@@ -1,0 +1,60 @@
+"""The log of a run as a picture, and what is read from it."""
+
+import numpy as np
+import pytest
+
+from genolong.errors import InputError, MissingInputError, OutputError
+from genolong.report.curves import draw_curves, read_courses, smooth
+
+LOG = "step,train/loss,validation/loss\n0,1.4,\n1,1.3,\n1,,1.35\n2,1.2,\n1,1.25,\n"
+PNG = b"\x89PNG"
+
+
+def test_courses_skip_empty_fields_and_keep_the_last_of_a_repeated_step(tmp_path):
+    (tmp_path / "metrics.csv").write_text(LOG)
+    courses = read_courses(tmp_path / "metrics.csv", ("train/loss", "validation/loss", "nothing"))
+    assert [course.tolist() for course in courses["train/loss"]] == [[1, 2, 3], [1.4, 1.25, 1.2]]
+    assert [course.tolist() for course in courses["validation/loss"]] == [[2], [1.35]]
+    assert len(courses["nothing"][0]) == 0
+
+
+def test_the_picture_is_written(tmp_path):
+    (tmp_path / "metrics.csv").write_text(LOG)
+    picture = draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", "a run", 4_096)
+    assert picture.read_bytes().startswith(PNG)
+
+
+def test_a_run_without_validation_is_drawn_too(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,train/loss\n0,1.4\n")
+    assert draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", "a run", 7).is_file()
+
+
+def test_a_log_without_a_step_is_refused(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,validation/loss\n0,1.4\n")
+    with pytest.raises(InputError, match=r"metrics.csv: no row holds train/loss"):
+        draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", "a run", 7)
+
+
+def test_a_missing_log_is_told(tmp_path):
+    with pytest.raises(MissingInputError, match=r"metrics.csv: cannot be read \(No such file"):
+        read_courses(tmp_path / "metrics.csv", ("train/loss",))
+
+
+def test_a_torn_log_is_told_with_its_line(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,train/loss\n0,1.4\n1,1.x\n")
+    with pytest.raises(InputError, match=r"metrics.csv, line 3: .*1.x"):
+        read_courses(tmp_path / "metrics.csv", ("train/loss",))
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    (tmp_path / "metrics.csv").write_text(LOG)
+    with pytest.raises(OutputError, match=r"curves.png: cannot write the picture"):
+        draw_curves(tmp_path / "metrics.csv", tmp_path / "no" / "curves.png", "a run", 7)
+
+
+def test_smoothing_keeps_a_level_and_forgets_the_start():
+    assert smooth(np.full(211, 1.5)) == pytest.approx(1.5)
+    steps = np.where(np.arange(1_000) < 500, 2.0, 1.0)
+    assert smooth(steps)[[499, 999]] == pytest.approx([2, 1], abs=1e-3)
+    noise = np.random.default_rng(1).normal(size=5_000)
+    assert smooth(noise)[1_000:].std() < 0.2

@@ -1,0 +1,84 @@
+"""Means, their standard errors with windows as clusters, and tables."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genolong.report.figures import NATS, Bases, Figure, contexts_table, readers_table
+
+WINDOW = np.array([0, 0, 0, 2, 2, 5, 5, 5, 5])
+NATS_LOST = np.array([1.0, 2.0, 0.5, 3.0, 1.0, 0.0, 2.0, 2.0, 1.0])
+EVEN = np.arange(9) % 2 == 0
+
+
+def bases(**classes) -> Bases:
+    return Bases(WINDOW, classes)
+
+
+def test_loss_bits_and_accuracy_over_all_bases_and_by_class():
+    right = NATS_LOST < 1.5
+    figures = bases(even=EVEN, nothing=np.zeros(9, bool)).of_reader("model", NATS_LOST, right)
+    values = {figure.name: (figure.value, figure.unit, figure.n) for figure in figures}
+    assert values == {
+        "model/loss": (pytest.approx(12.5 / 9), "nats/base", 9),
+        "model/bits": (pytest.approx(12.5 / 9 / np.log(2)), "bits/base", 9),
+        "model/loss_even": (pytest.approx(NATS_LOST[::2].mean()), "nats/base", 5),
+        "model/accuracy": (pytest.approx(5 / 9), "share", 9),
+        "model/accuracy_even": (pytest.approx(right[::2].mean()), "share", 5),
+    }
+
+
+def test_with_one_base_a_window_the_error_is_the_plain_one():
+    values = np.random.default_rng(1).normal(size=101)
+    figure = Bases(np.arange(101), {}).mean("x", values, NATS, np.ones(101, bool))
+    assert figure.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(101))
+
+
+@given(st.integers(0, 1_000))
+def test_copies_of_a_base_in_its_window_change_neither_mean_nor_error(seed):
+    values = np.random.default_rng(seed).normal(size=13)
+    once = Bases(np.arange(13), {}).mean("x", values, NATS, np.ones(13, bool))
+    often = Bases(np.repeat(np.arange(13), 7), {}).mean("x", np.repeat(values, 7), NATS, np.ones(91, bool))
+    assert often.value == pytest.approx(once.value)
+    assert often.standard_error == pytest.approx(once.standard_error)
+
+
+def test_the_error_is_that_of_drawing_windows():
+    chance = np.random.default_rng(2)
+    means, errors = [], []
+    for _ in range(400):
+        counts = chance.integers(1, 9, 40)
+        window = np.repeat(np.arange(40), counts)
+        values = np.repeat(chance.normal(size=40), counts) + chance.normal(size=counts.sum())
+        figure = Bases(window, {}).mean("x", values, NATS, np.ones(len(values), bool))
+        means.append(figure.value)
+        errors.append(figure.standard_error)
+    assert np.mean(errors) == pytest.approx(np.std(means), rel=0.15)
+
+
+def test_one_window_has_no_error():
+    figure = bases().mean("x", NATS_LOST, NATS, WINDOW == 0)
+    assert (figure.n, figure.standard_error) == (3, None)
+
+
+def test_a_figure_as_json_is_flat():
+    assert Figure("model/loss", 1.25, NATS, 9, None).as_json() == {
+        "name": "model/loss", "value": 1.25, "unit": "nats/base", "n": 9, "standard_error": None,
+    }  # fmt: skip
+
+
+def test_the_table_of_readers_leaves_out_what_nobody_has():
+    figures = [
+        Figure("model/loss", 1.2345, NATS, 9, 0.01), Figure("model/accuracy", 0.5, "share", 9, 0.004),
+        Figure("composition/loss", 1.3, NATS, 9, None), Figure("model/loss_slots", 1.0, NATS, 2, None),
+    ]  # fmt: skip
+    table = readers_table("t", {"composition": "base composition", "model": "model"}, figures)
+    assert table.columns == ("reader", "nats/base", "accuracy", "slots")
+    assert table.rows == (("base composition", "1.300", "–", "–"), ("model", "1.234 ±0.010", "50.0% ±0.4", "1.000"))
+
+
+def test_the_table_of_contexts_has_a_row_for_each():
+    figures = [Figure(f"context/{context}/loss", context / 1_000, NATS, 9, None) for context in (128, 2_048)]
+    table = contexts_table("t", (128, 2_048), figures)
+    assert (table.columns, table.rows) == (("context", "model"), (("128", "0.128"), ("2,048", "2.048")))
