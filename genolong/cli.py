@@ -77,8 +77,9 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
 
 
+FOLDERS = {"train": CONF, "evaluate": CONF / "trained"}  # apart: where `model` is a path, conf/model is no group
 COMMANDS = {
-    name: hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(function)
+    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(function)
     for name, function in (("train", train), ("evaluate", evaluate))
 }
 
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def help_text(command: str) -> str:
     """The command's settings with their comments: its own file, then the file of each group that it selects."""
-    main_file = (CONF / f"{command}.yaml").read_text()
+    main_file = (FOLDERS[command] / f"{command}.yaml").read_text()
     chosen = [entry for entry in yaml.safe_load(main_file).get("defaults", []) if isinstance(entry, dict)]
     parts = [f"genolong {command} [setting=value ...]      settings, their units, and what they are when not given\n"]
     parts.append(main_file.split("\nhydra:")[0].rstrip() + "\n")

@@ -24,7 +24,7 @@ from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings
 logger = logging.getLogger(__name__)
 
 ENOUGH_BASES = 500_000  # read where the number of windows is left open
-PANELS = {"": "all bases", "_planted": "planted bases", "_slots": "slots (votes for the domain's type)"}
+PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _baselines(
             counter, held_out.genome, held_out.windows, scores.window, scores.position
         )  # fmt: skip
         figures += bases.of_reader(_name(counter), nats, right)
-        readers[_name(counter)] = counter.name + (" (best)" if counter is best else "")
+        readers[_name(counter)] = _label(counter) + (" (best)" if counter is best else "")
         if counter is best:
             losses = nats
             figures += bases.of_reader("best_kmer", nats, right)
@@ -120,6 +120,10 @@ def _baselines(
 
 def _name(counter: KmerCounter) -> str:
     return f"kmer_{counter.flank}+{counter.flank}" if counter.flank else "composition"
+
+
+def _label(counter: KmerCounter) -> str:
+    return f"k-mer {counter.flank}+{counter.flank}" if counter.flank else "base composition"
 
 
 def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases) -> list[Figure]:

@@ -35,7 +35,7 @@ class TrainedRun:
 def open_run(path: str) -> TrainedRun:
     """A run's folder (its newest checkpoint is taken) or one of its checkpoint files.
 
-    Raises MissingInputError for what is not there, InputError for what is no run, or no whole checkpoint of this version.
+    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version.
     """
     place = Path(path).expanduser()
     if not place.exists():

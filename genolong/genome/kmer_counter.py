@@ -1,10 +1,10 @@
-"""The baselines that a model must beat: base composition and bidirectional k-mer counters, smoothed and fitted on both strands."""
+"""The baselines that a model must beat: base composition and bidirectional k-mer counters of both strands."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer, UInt8
+from jaxtyping import Float64, Int64, Integer, UInt8, UInt32
 
 LARGEST_FLANK = 6  # 4^13 counts are 268 MB
 CHUNK_BP = 1 << 20
@@ -14,30 +14,35 @@ STRENGTHS = tuple(2.0**exponent for exponent in range(-2, 11))
 
 @dataclass(frozen=True, eq=False)
 class KmerCounter:
-    """What letter stands between `flank` letters to the left and as many to the right; flank 0 is the base composition.
+    """What letter stands between `flank` letters on the left and as many on the right; flank 0 is the base composition.
 
-    `counts[j]` holds how often each (2 j + 1)-mer was seen on either strand, its first letter the most significant digit.
+    `counts[j]` holds how often each (2 j + 1)-mer was seen on either strand; its first letter is the highest digit.
     The letters seen in a context of j + j are mixed with `strengths[j]` imaginary letters that follow the context of
     (j-1) + (j-1) (interpolated Dirichlet smoothing), down to the composition and, below it, four equal letters.
     `training_loss` is the loss in nats a base on the training letters, each left out of the counts when it is scored.
     """
 
-    counts: tuple[Int64[np.ndarray, " _"], ...]
+    counts: tuple[Integer[np.ndarray, " _"], ...]
     strengths: tuple[float, ...]
     training_loss: float
 
     @property
     def flank(self) -> int:
+        """Letters that it looks at on either side."""
         return len(self.counts) - 1
 
     @property
     def name(self) -> str:
+        """As people read it."""
         return f"k-mer counter {self.flank}+{self.flank}" if self.flank else "base composition"
 
     def probabilities(
         self, codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"]
     ) -> Float64[np.ndarray, "positions 4"]:
-        """The chance of A C G T at each position, all flanks visible; where a flank is cut by N or the end, a shorter one is used."""
+        """The chance of A C G T at each position, all flanks visible.
+
+        Where N or the end of `codes` cuts a flank, a shorter one is used.
+        """
         known = _known_flank(codes, positions, self.flank)
         chances = np.full((len(positions), 4), 0.25)
         for flank, (table, strength) in enumerate(zip(self.counts, self.strengths, strict=True)):
@@ -91,25 +96,24 @@ def _packed(codes: UInt8[np.ndarray, " length"], length: int) -> Int64[np.ndarra
     return packed[unknown[length:] == unknown[:windows]]
 
 
-def _add(table: np.ndarray, kmers: Int64[np.ndarray, " _"]) -> None:
+def _add(table: UInt32[np.ndarray, " _"], kmers: Int64[np.ndarray, " _"]) -> None:
     if len(table) <= 4 * CHUNK_BP:
         table += np.bincount(kmers, minlength=len(table)).astype(table.dtype)
     else:
         np.add.at(table, kmers, np.uint32(1))
 
 
-def _all_orders(table: np.ndarray, largest: int) -> tuple[Int64[np.ndarray, " _"], ...]:
-    """Counts of both strands for every flank: complementing a letter is 3 - code, reversing a k-mer reverses its digits."""
+def _all_orders(table: UInt32[np.ndarray, " _"], largest: int) -> tuple[Integer[np.ndarray, " _"], ...]:
+    """Counts of both strands for every flank: 3 - code complements a letter, reversed digits reverse a k-mer."""
     digits = table.reshape((4,) * (2 * largest + 1))
-    both = (digits + np.flip(digits).transpose()).astype(np.int64).reshape(-1)
-    counts = [both]
+    counts: list[np.ndarray] = [(digits + np.flip(digits).transpose()).reshape(-1)]
     for _ in range(largest):
-        counts.append(counts[-1].reshape(4, -1, 4).sum((0, 2)))
+        counts.append(counts[-1].reshape(4, -1, 4).sum((0, 2), dtype=np.int64))
     return tuple(reversed(counts))
 
 
 def _choose_strengths(
-    counts: tuple[Int64[np.ndarray, " _"], ...], kmers: Int64[np.ndarray, " sample"]
+    counts: tuple[Integer[np.ndarray, " _"], ...], kmers: Int64[np.ndarray, " sample"]
 ) -> Iterator[tuple[tuple[float, ...], float]]:
     """For each flank the strengths up to it, each the best given those below it, and the loss they leave.
 
@@ -120,7 +124,7 @@ def _choose_strengths(
     for flank, table in enumerate(counts):
         kmer = (kmers >> 2 * (largest - flank)) & (4 ** (2 * flank + 1) - 1)
         letter = (kmer >> 2 * flank) & 3
-        seen = table[(kmer - (letter << 2 * flank))[:, None] + 4**flank * np.arange(4)]
+        seen = table[(kmer - (letter << 2 * flank))[:, None] + 4**flank * np.arange(4)].astype(np.int64)
         own, total = np.take_along_axis(seen, letter[:, None], 1)[:, 0] - 1, seen.sum(1) - 1
         trials = {strength: (own + strength * chances) / (total + strength) for strength in STRENGTHS}
         strength = min(trials, key=lambda strength: -np.log(trials[strength]).sum())

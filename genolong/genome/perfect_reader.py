@@ -12,7 +12,7 @@ from genolong.genome.synthetic_truth import Truth
 
 @dataclass(frozen=True, eq=False)
 class PerfectReader:
-    """Knows the rules, where every motif stands and on which strand, and every letter in view but the one it is asked for.
+    """Knows the rules, where every motif stands and on which strand, and every letter in view but the one asked for.
 
     It knows neither the types of domains nor where they end. What it learns of them it learns from the other slots in
     view, by the forward-backward algorithm over the memoryless switching of types. Other letters bear on a base only
@@ -39,7 +39,7 @@ class PerfectReader:
         starts: Integer[np.ndarray, " positions"],
         ends: Integer[np.ndarray, " positions"],
     ) -> Float64[np.ndarray, " positions"]:
-        """Nats lost at each position (of A C G T) when the letters from its start to its end (not included) are in view.
+        """Nats lost at each position (of A C G T) when the letters from its start up to its end are in view.
 
         A view may reach beyond the contig; there is nothing to see there.
         """
@@ -73,7 +73,7 @@ class PerfectReader:
         starts: Integer[np.ndarray, " positions"],
         ends: Integer[np.ndarray, " positions"],
     ) -> Float64[np.ndarray, "positions types"]:
-        """The chance of each hidden type at each position, told by the slots in view except the one that stands there."""
+        """The chance of each hidden type at each position, told by the slots in view except one that stands there."""
         before = np.searchsorted(self.slots, positions)
         after = np.searchsorted(self.slots, positions, side="right")
         first = np.minimum(np.searchsorted(self.slots, starts), before)

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
 from genolong.genome.alphabet import N
-from genolong.genome.synthetic_grammar import MINUS, Chance, Grammar
+from genolong.genome.synthetic_chance import Chance
+from genolong.genome.synthetic_grammar import MINUS, Grammar
 from genolong.genome.synthetic_truth import ContigTruth
 
 
@@ -60,7 +61,7 @@ def _draw_contig(
 def _draw_domains(
     length: int, grammar: Grammar, chance: Chance
 ) -> tuple[Int64[np.ndarray, " domains"], Int64[np.ndarray, " domains"]]:
-    """Starts and types: every base ends its domain with the same chance, so nothing but the letters tells where one ends."""
+    """Starts and types: every base ends its domain with the same chance, so only letters tell where one ends."""
     expected = length * grammar.switch
     starts = np.cumsum(chance.waits(grammar.switch, int(expected + 10 * np.sqrt(expected) + 20)))
     starts = np.concatenate([[0], starts[starts < length]])
@@ -69,18 +70,22 @@ def _draw_domains(
     return starts, np.cumsum(steps) % grammar.types
 
 
-def _draw_units(length: int, grammar: Grammar, assembly: AssemblySettings, chance: Chance):
+def _draw_units(
+    length: int, grammar: Grammar, assembly: AssemblySettings, chance: Chance
+) -> tuple[Int64[np.ndarray, " _"], Int64[np.ndarray, " _"], Int64[np.ndarray, " _"], Bool[np.ndarray, " length"]]:
     """Units, a motif or a motif and its partner on either strand, with background between them, and a few runs of N.
 
     Starts, motifs and strands of all instances, left to right; and which bases are unknown.
     """
     sizes = np.array([len(motif.letters) for motif in grammar.motifs])
     distances = np.array([motif.distance_bp for motif in grammar.motifs])
-    partners = np.array([motif.partner for motif in grammar.motifs])
+    partners = np.array([-1 if motif.partner is None else motif.partner for motif in grammar.motifs])
+    pairing, voting = np.flatnonzero(partners >= 0), np.flatnonzero(partners < 0)
     count = length // (grammar.shortest_gap_bp + int(sizes.min())) + 1
-    first = chance.integers(0, len(sizes), count)
+    votes = chance.uniform(count) < grammar.voting_share
+    first = np.where(votes, _one_of(voting, count, chance), _one_of(pairing, count, chance))
     strand = chance.integers(0, 2, count)
-    paired = chance.uniform(count) < grammar.follow
+    paired = (chance.uniform(count) < grammar.follow) & ~votes
     gap = grammar.shortest_gap_bp - 1 + chance.waits(1 / (1 + grammar.gap_bp - grammar.shortest_gap_bp), count)
     second = partners[first]
     extent = sizes[first] + paired * (distances[first] + sizes[second])
@@ -100,6 +105,10 @@ def _draw_units(length: int, grammar: Grammar, assembly: AssemblySettings, chanc
     np.add.at(edges, (begin - gap - run)[fits], 1)
     np.add.at(edges, (begin - gap)[fits], -1)
     return starts[order], motifs, strands, np.cumsum(edges[:-1]) > 0
+
+
+def _one_of(choices: Int64[np.ndarray, " _"], count: int, chance: Chance) -> Int64[np.ndarray, " count"]:
+    return choices[chance.integers(0, len(choices), count)]
 
 
 def _fill_background(

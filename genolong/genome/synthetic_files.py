@@ -14,7 +14,8 @@ from genolong.errors import OutputError, SettingsError
 from genolong.genome.alphabet import N, decode
 from genolong.genome.perfect_reader import PerfectReader, centred
 from genolong.genome.synthetic import AssemblySettings, SyntheticContig, draw_genome
-from genolong.genome.synthetic_grammar import Chance, GrammarSettings, draw_grammar
+from genolong.genome.synthetic_chance import Chance
+from genolong.genome.synthetic_grammar import GrammarSettings, draw_grammar
 from genolong.genome.synthetic_truth import Truth
 from genolong.genome.synthetic_variants import draw_variants, vcf_lines
 
@@ -25,21 +26,22 @@ SMALLEST_BP = 10_000
 LINE_BP = 80
 
 GRAMMAR = GrammarSettings(
-    motifs=16,
-    shortest_bp=12,
-    longest_bp=14,
+    paired_motifs=10,
+    shortest_bp=10,
+    longest_bp=11,
     weak=1,
-    strong_chance=0.96,
+    strong_chance=0.97,
     weak_chances=(0.4, 0.3, 0.2, 0.1),
-    follow=0.6,
-    nearest_bp=6,
-    farthest_bp=40,
-    slot_motifs=2,
+    follow=0.9,
+    nearest_bp=3,
+    farthest_bp=12,
+    voting_motifs=3,
+    voting_share=0.06,
     slots=1,
     types=4,
-    vote=0.7,
+    vote=0.65,
     domain_bp=32_768,
-    gap_bp=30,
+    gap_bp=15,
     shortest_gap_bp=4,
     background=0.22,
     weak_pairs=1.4,
@@ -136,7 +138,7 @@ def _fasta(contig: SyntheticContig) -> Iterable[str]:
 def _write(path: Path, parts: Iterable[str]) -> str:
     """Write text as bgzip, whose header holds no time; returns the sha256 of the text."""
     digest = hashlib.sha256()
-    with pysam.BGZFile(str(path), "wb") as file:
+    with pysam.BGZFile(str(path), "wb", None) as file:
         for part in parts:
             file.write(part.encode())
             digest.update(part.encode())

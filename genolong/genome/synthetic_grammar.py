@@ -1,4 +1,4 @@
-"""The rules of a synthetic genome: second-order background, motifs with partners, and slots that vote for a hidden type."""
+"""The rules of a synthetic genome: background, motifs with partners, and slots that vote for a hidden type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,47 +8,27 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from genolong.genome.alphabet import N
+from genolong.genome.synthetic_chance import Chance
 
 PLUS, MINUS = 0, 1
-
-
-class Chance:
-    """Uniform numbers that are the same on every machine and in every version of numpy (raw PCG64 words)."""
-
-    def __init__(self, seed: int) -> None:
-        self._words = np.random.PCG64(seed)
-
-    def uniform(self, *shape: int) -> Float64[np.ndarray, "..."]:
-        words = self._words.random_raw(int(np.prod(shape))) >> np.uint64(11)
-        return words.reshape(shape) * 2.0**-53
-
-    def integers(self, low: int, high: int, count: int) -> Int64[np.ndarray, " count"]:
-        """`low` or more, less than `high`."""
-        return low + (self.uniform(count) * (high - low)).astype(np.int64)
-
-    def waits(self, rate: float, count: int) -> Int64[np.ndarray, " count"]:
-        """Steps up to and with the first success, each step succeeding with chance `rate`."""
-        return 1 + np.floor(np.log1p(-self.uniform(count)) / np.log1p(-rate)).astype(np.int64)
-
-    def order(self, count: int) -> Int64[np.ndarray, " count"]:
-        return np.argsort(self.uniform(count), kind="stable")
 
 
 @dataclass(frozen=True)
 class GrammarSettings:
     """What a grammar is drawn from."""
 
-    motifs: int
+    paired_motifs: int  # motifs with a partner
     shortest_bp: int
     longest_bp: int
     weak: int  # positions of a motif that hardly tell letters apart
     strong_chance: float  # of the consensus letter elsewhere
     weak_chances: tuple[float, float, float, float]
-    follow: float  # chance that a motif's partner stands beside it
+    follow: float  # chance that such a motif's partner stands beside it
     nearest_bp: int  # distance of partners, from end to start
     farthest_bp: int
-    slot_motifs: int  # the first so many motifs hold slots
-    slots: int  # in each of them
+    voting_motifs: int  # further motifs, without partners, that hold slots
+    voting_share: float  # of all units
+    slots: int  # in each voting motif
     types: int
     vote: float  # chance that a slot's letter is the one that its type favours
     domain_bp: int  # mean length of a domain
@@ -60,15 +40,16 @@ class GrammarSettings:
 
 @dataclass(frozen=True, eq=False)
 class Motif:
-    """Letter chances on the plus strand, the slots among them, and the partner that may follow `distance_bp` further on.
+    """Letter chances on the plus strand, the slots, and the partner that may follow `distance_bp` further on.
 
-    `slots` maps an offset to the letter each type favours there.
+    `slots` maps an offset to the letter each type favours there; `letters` holds the mean over the types. A motif with
+    slots has no partner.
     """
 
     name: str
     letters: Float64[np.ndarray, "length 4"]
     slots: Mapping[int, tuple[int, ...]]
-    partner: int
+    partner: int | None
     distance_bp: int
 
     @property
@@ -80,8 +61,9 @@ class Motif:
 class Grammar:
     """All that is needed to write a synthetic genome, and to read one perfectly.
 
-    `background[a, b]` are the chances of the letter that follows a b; a or b is 4 where it is unknown (N, or the contig's
-    start). It reads the same on both strands. Domains end with the chance `switch` at every base, and the next one is of any other type.
+    `background[a, b]` are the chances of the letter that follows a b; a or b is 4 where it is unknown (N, or the
+    contig's start). It reads the same on both strands. Every base ends its domain with the chance `switch`, and the
+    next domain is of any other type. `gap_bp` is the mean length of background between units.
     """
 
     background: Float64[np.ndarray, "5 5 4"]
@@ -90,11 +72,12 @@ class Grammar:
     vote: float
     switch: float
     follow: float
+    voting_share: float
     gap_bp: int
     shortest_gap_bp: int
 
     def columns(self) -> tuple[Float64[np.ndarray, "columns types 4"], Int64[np.ndarray, "motifs 2"]]:
-        """The letter chances of every motif position as it is read left to right, and where each motif and strand begins.
+        """Letter chances of every motif position, read left to right, and the first row of each motif and strand.
 
         Column 0 stands for background and is never drawn from.
         """
@@ -131,6 +114,7 @@ class Grammar:
             "vote": self.vote,
             "switch": self.switch,
             "follow": self.follow,
+            "voting_share": self.voting_share,
             "gap_bp": self.gap_bp,
             "shortest_gap_bp": self.shortest_gap_bp,
         }
@@ -152,8 +136,8 @@ class Grammar:
 
 def draw_grammar(settings: GrammarSettings, chance: Chance) -> Grammar:
     """Draw the rules; every chance is rounded to six decimals, so that the printed rules are the rules."""
-    partners = _cycle(settings.motifs, chance)
-    motifs = tuple(_draw_motif(index, partners[index], settings, chance) for index in range(settings.motifs))
+    partners = [*_ring(settings.paired_motifs, chance), *[None] * settings.voting_motifs]
+    motifs = tuple(_draw_motif(index, partner, settings, chance) for index, partner in enumerate(partners))
     return Grammar(
         background=_draw_background(settings, chance),
         motifs=motifs,
@@ -161,12 +145,13 @@ def draw_grammar(settings: GrammarSettings, chance: Chance) -> Grammar:
         vote=settings.vote,
         switch=1 / settings.domain_bp,
         follow=settings.follow,
+        voting_share=settings.voting_share,
         gap_bp=settings.gap_bp,
         shortest_gap_bp=settings.shortest_gap_bp,
     )
 
 
-def _cycle(count: int, chance: Chance) -> list[int]:
+def _ring(count: int, chance: Chance) -> list[int]:
     """Each motif's partner: one ring through all of them, so that all are equally frequent."""
     order = chance.order(count)
     partners = np.empty(count, np.int64)
@@ -174,7 +159,7 @@ def _cycle(count: int, chance: Chance) -> list[int]:
     return partners.tolist()
 
 
-def _draw_motif(index: int, partner: int, settings: GrammarSettings, chance: Chance) -> Motif:
+def _draw_motif(index: int, partner: int | None, settings: GrammarSettings, chance: Chance) -> Motif:
     length = int(chance.integers(settings.shortest_bp, settings.longest_bp + 1, 1)[0])
     consensus = chance.integers(0, 4, length)
     letters = np.full((length, 4), (1 - settings.strong_chance) / 3)
@@ -182,12 +167,13 @@ def _draw_motif(index: int, partner: int, settings: GrammarSettings, chance: Cha
     interior = 2 + chance.order(length - 4)
     for offset in interior[: settings.weak]:
         letters[offset] = np.array(settings.weak_chances)[chance.order(4)]
-    slots = interior[settings.weak : settings.weak + (settings.slots if index < settings.slot_motifs else 0)]
+    votes = settings.slots if partner is None else 0
+    slots = interior[settings.weak : settings.weak + votes]
     letters[slots] = 0.25
     return Motif(
         name=f"motif{index + 1:02d}",
         letters=_rounded(letters),
-        slots={int(offset): tuple(chance.order(4)[: settings.types].tolist()) for offset in sorted(slots)},
+        slots={int(offset): tuple(chance.order(4)[: settings.types].tolist()) for offset in np.sort(slots)},
         partner=partner,
         distance_bp=int(chance.integers(settings.nearest_bp, settings.farthest_bp + 1, 1)[0]),
     )
@@ -196,7 +182,8 @@ def _draw_motif(index: int, partner: int, settings: GrammarSettings, chance: Cha
 def _draw_background(settings: GrammarSettings, chance: Chance) -> Float64[np.ndarray, "5 5 4"]:
     """Weights of trinucleotides that both strands share make a Markov chain that reads the same on both.
 
-    With weights w the chain steps from ab to c with chance w(abc) v(bc) / (lambda v(ab)), v being the leading eigenvector.
+    With weights w the chain steps from ab to c with chance w(abc) v(bc) / (lambda v(ab)), where v is the eigenvector
+    of the largest eigenvalue lambda.
     """
     energy = settings.background * (2 * chance.uniform(4, 4, 4) - 1)
     energy = energy + np.flip(energy).transpose()

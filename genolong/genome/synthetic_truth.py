@@ -1,4 +1,4 @@
-"""What was planted where in a synthetic genome: motifs, slots and hidden domain types, as arrays and as a BED beside the rules."""
+"""What was planted where in a synthetic genome: motifs, slots and hidden domain types, as arrays and as a BED."""
 
 import gzip
 import json
@@ -51,7 +51,7 @@ class Truth:
 
     @classmethod
     def read(cls, bed: str | Path, rules: str | Path) -> "Truth":
-        """Read a BED of `write_bed` and the JSON file that holds `rules` and the lengths of `contigs`.
+        """Read a bgzip BED of `bed_lines` and the JSON file that holds the `rules` and the lengths of the `contigs`.
 
         Raises MissingInputError for a missing file and InputError for a line or an entry that says something else.
         """
@@ -121,8 +121,7 @@ class Placed(NamedTuple):
 
 
 def _lines(bed: str | Path) -> Iterator[str]:
-    opened = gzip.open(bed, "rt") if Path(bed).suffix == ".gz" else open(bed)
-    with opened as lines:
+    with gzip.open(bed, "rt") as lines:
         yield from lines
 
 
@@ -139,5 +138,6 @@ def _place(line: str, grammar: Grammar, placed: Mapping[str, Placed], where: str
             raise ValueError(f"kind {kind}")
     except (ValueError, KeyError) as problem:
         raise InputError(
-            f"{where}: not a row of this genome's truth ({problem}); wanted {' '.join(COLUMNS)}, as scripts/make_demo_genome writes them"
+            f"{where}: not a row of this genome's truth ({problem}); wanted {' '.join(COLUMNS)}, "
+            "as scripts/make_demo_genome writes them"
         ) from problem

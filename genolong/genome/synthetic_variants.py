@@ -1,4 +1,4 @@
-"""Labelled variants of a synthetic genome: letters that break a motif, and letters that change nothing that was planted."""
+"""Labelled variants of a synthetic genome: some break a planted motif, some change nothing that was planted."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from genolong.genome.alphabet import BASES, N
-from genolong.genome.synthetic_grammar import Chance
+from genolong.genome.synthetic_chance import Chance
 from genolong.genome.synthetic_truth import Truth
 
 DISRUPTING, NEUTRAL = "disrupting", "neutral"
@@ -32,7 +32,7 @@ class LabelledVariant(NamedTuple):
 def draw_variants(
     truth: Truth, codes: Mapping[str, UInt8[np.ndarray, " _"]], count: int, chance: Chance
 ) -> list[LabelledVariant]:
-    """`count` variants of either label (fewer where a genome has no more), each at a place of its own, in the genome's order.
+    """`count` variants of either label (fewer where a genome has no more), each at its own place, in genome order.
 
     Slots and N are left alone. Background letters are neutral whatever they turn into.
     """
@@ -69,7 +69,8 @@ def vcf_lines(variants: list[LabelledVariant], lengths: Mapping[str, int]) -> It
     for name, length in lengths.items():
         yield f"##contig=<ID={name},length={length}>\n"
     yield (
-        f'##INFO=<ID=LABEL,Number=1,Type=String,Description="{DISRUPTING}: a letter that a planted motif wants is lost; '
+        '##INFO=<ID=LABEL,Number=1,Type=String,Description="'
+        f"{DISRUPTING}: a letter that a planted motif wants is lost; "
         f'{NEUTRAL}: background, or a letter that its motif takes as well">\n'
     )
     yield '##INFO=<ID=MOTIF,Number=1,Type=String,Description="The planted motif that the variant stands in">\n'

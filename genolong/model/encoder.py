@@ -97,7 +97,7 @@ class Encoder(nn.Module):
     """Embedding, pre-norm blocks, norm. Bidirectional; needs no length in advance.
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
-    recomputes the block; k > 1 keeps every k-th block's input only, and attends one head at a time.
+    recomputes the block; k > 1 keeps every k-th block's input only, and attends one head at a time (in use, too).
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -114,18 +114,18 @@ class Encoder(nn.Module):
         width = self.settings.width // self.settings.heads
         turn = rotation(start, length, width, self.settings.rotary_base, self.embedding.weight)
         branches = self.settings.branches(length)
-        keep = self.checkpoint_blocks if torch.is_grad_enabled() else 0
+        keep = self.checkpoint_blocks
         run: list[Callable[[Tensor], Tensor]] = [
             partial(block.lean if keep > 1 else block, turn=turn, branches=branches)
             for block in cast(Iterable[Block], self.blocks)
         ]
-        if keep:
+        if keep and torch.is_grad_enabled():
             run = [partial(recomputed, block) for block in run]
         if keep > 1:
-            first, rest = [self._embed, *run[:keep]], run[keep:]
-            groups = [first, *(rest[at : at + keep] for at in range(0, len(rest), keep))]
-            run = [partial(recomputed, partial(_chain, group)) for group in groups]
-            return in_chunks(lambda states, _: self.norm(states), _chain(run, codes), [self.norm.weight])
+            run = [self._embed, *run]
+            groups = [run[: keep + 1], *(run[at : at + keep] for at in range(keep + 1, len(run), keep))]
+            states = _chain([partial(recomputed, partial(_chain, group)) for group in groups], codes)
+            return in_chunks(lambda stretch, _: self.norm(stretch), states, [self.norm.weight])
         return self.norm(_chain(run, self._embed(codes)))
 
     def _embed(self, codes: Tensor) -> Tensor:

@@ -107,9 +107,10 @@ def _scaled(error: float | None, factor: float) -> float | None:
 
 
 def _cell(figure: Figure | None) -> str:
-    """The value and its standard error; shares in percent."""
+    """The value, shares in percent; losses in nats with their standard error, which tells that of the others."""
     if figure is None:
         return "–"
-    factor, decimals = (100, 1) if figure.unit == SHARE else (1, 3)
-    error = "" if figure.standard_error is None else f" ±{figure.standard_error * factor:.{decimals}f}"
-    return f"{figure.value * factor:.{decimals}f}{'%' if figure.unit == SHARE else ''}{error}"
+    if figure.unit == SHARE:
+        return f"{figure.value:.1%}"
+    error = "" if figure.standard_error is None or figure.unit != NATS else f" ±{figure.standard_error:.3f}"
+    return f"{figure.value:.3f}{error}"

@@ -21,7 +21,7 @@ BATCH_BP = 1 << 15  # bases read at once, or one view where it is longer
 
 @dataclass(frozen=True)
 class HeldOutSettings:
-    """conf/evaluate.yaml, data: which genome is read, null for the run's own."""
+    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own."""
 
     fasta: Any
     validation: Any
@@ -31,7 +31,7 @@ class HeldOutSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """conf/evaluate.yaml: which model, on which windows, with how much context."""
+    """conf/trained/evaluate.yaml: which model, on which windows, with how much context."""
 
     model: str
     data: HeldOutSettings
@@ -81,7 +81,7 @@ def score(
     """Read every piece once and score its hidden bases; `advance` is told how many bases were read.
 
     Bases are hidden as in validation during training (80 % behind MASK, ...): which ones, and behind what, depends on
-    the seed and their place alone, so that pieces of any length are asked for the same bases. All views have one length.
+    the seed and their place alone: pieces of any length are asked for the same bases. All views have one length.
     """
     views = ValidationWindows(genome, [piece.view for piece in pieces], masking, seed)
     parts = [_nothing()]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from genolong.commands import evaluate as command
 from genolong.commands.evaluate import data_to_read, evaluate, thinned
@@ -15,6 +16,7 @@ from genolong.genome.fasta import Genome
 from genolong.genome.synthetic_files import write_synthetic_genome
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
+from genolong.settings import CONF, check
 from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.trained_models import Neighbours
@@ -69,8 +71,7 @@ def test_tables_name_run_genome_and_readers(run):
     assert readers.title.startswith("x on genome.fa: loss on ")
     assert readers.title.endswith(" hidden bases of 6 windows")
     assert readers.columns == ("reader", "nats/base", "bits/base", "accuracy", "unmasked", "soft-masked")
-    assert [row[0] for row in readers.rows][0] == "base composition"
-    assert [row[0] for row in readers.rows][-1] == "model"
+    assert (readers.rows[0][0], readers.rows[-1][0]) == ("base composition", "model")
     assert [row[0] for row in contexts.rows] == ["128", "151"]
 
 
@@ -162,3 +163,9 @@ def test_windows_are_thinned_evenly_and_told():
     assert note == "read 3 of 10 windows, evenly spread (windows=0 reads all)"
     long = [Interval("one", start, start + 200_000) for start in range(0, 2_000_000, 200_000)]
     assert len(thinned(long, None)[0]) == 2
+
+
+def test_the_command_line_names_a_run_although_train_has_a_group_of_that_name():
+    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
+        asked = check(compose("evaluate", overrides=["model=runs/x/latest", "device=cpu"]), EvaluationSettings)
+    assert asked == SETTINGS

@@ -54,6 +54,11 @@ def test_recomputation_changes_no_number(keep):
         assert torch.allclose(a.grad, b.grad, atol=1e-9), name
 
 
+def test_a_lean_encoder_in_use_gives_the_same_states():
+    with torch.no_grad():
+        assert torch.allclose(made()(codes_of(29)), made(2)(codes_of(29)), atol=1e-12)
+
+
 def test_the_kernel_of_0_leaves_the_convolution_out():
     assert not any("convolution" in name for name, _ in made(kernel=0).named_parameters())
 
