@@ -53,7 +53,8 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     genome, parts, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
     truth, truth_notes = perfect_readers(genome)
-    held_out = HeldOut(genome, windows, parts.train, run.masking, run.seed, truth)
+    masking = replace(run.masking, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
+    held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
     contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)

@@ -122,8 +122,7 @@ def _fill_background(
     edges = np.flatnonzero(np.diff(background, prepend=False, append=False))
     at, ends = edges[::2].copy(), edges[1::2]
     while len(at):
-        before = np.where(at >= 1, codes[at - 1], N)
-        second = np.where(at >= 2, codes[at - 2], N)
+        before, second = (np.where(at >= back, codes[np.maximum(at - back, 0)], N) for back in (1, 2))
         codes[at] = (drawn[at][:, None] >= limits[second, before, :3]).sum(1)
         at, ends = at[at + 1 < ends] + 1, ends[at + 1 < ends]
 

@@ -58,8 +58,9 @@ def write_synthetic_genome(folder: str | Path, bases: int, seed: int, variants: 
     """
     if bases < SMALLEST_BP:
         raise SettingsError(f"--bases={bases}: wanted {SMALLEST_BP} or more, or the last contig holds next to nothing")
-    if seed < 0:
-        raise SettingsError(f"--seed={seed}: wanted 0 or more")
+    for name, value in (("seed", seed), ("variants", variants)):
+        if value < 0:
+            raise SettingsError(f"--{name}={value}: wanted 0 or more")
     chance = Chance(seed)
     grammar = draw_grammar(GRAMMAR, chance)
     contigs = list(draw_genome(grammar, ASSEMBLY, _lengths(bases), chance))

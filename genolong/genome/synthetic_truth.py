@@ -121,8 +121,13 @@ class Placed(NamedTuple):
 
 
 def _lines(bed: str | Path) -> Iterator[str]:
-    with gzip.open(bed, "rt") as lines:
-        yield from lines
+    try:
+        with gzip.open(bed, "rt") as lines:
+            yield from lines
+    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as problem:
+        raise InputError(
+            f"{bed}: cannot be read ({problem}); wanted the bgzip file that scripts/make_demo_genome writes"
+        ) from problem
 
 
 def _place(line: str, grammar: Grammar, placed: Mapping[str, Placed], where: str) -> None:

@@ -78,7 +78,7 @@ def test_pieces_of_any_size_are_counted_once(seed, chunk):
 
 
 def test_a_letter_that_its_flanks_name_is_learned_and_the_longer_flank_chosen():
-    # every third letter is the complement of the one before it, so that one letter on the left and one on the right tell it
+    # every third letter is the complement of the one before it
     rng = np.random.default_rng(7)
     free = rng.integers(0, 4, (20_000, 2)).astype(np.uint8)
     codes = np.column_stack([free, 3 - free[:, 1]]).reshape(-1)
@@ -104,9 +104,15 @@ def test_letters_that_nothing_tells_are_left_to_composition():
 @pytest.mark.parametrize(("bases", "largest"), [(0, 0), (1, 0), (60, 1), (10**6, 5), (10**8, 6), (10**12, 6)])
 def test_the_largest_flank_follows_the_genome(bases, largest, monkeypatch):
     monkeypatch.setattr("genolong.genome.kmer_counter._all_orders", lambda table, flank: (table,) * (flank + 1))
-    monkeypatch.setattr("genolong.genome.kmer_counter._choose_strengths", lambda counts, kmers: [((), 0.0)] * len(counts))
+    monkeypatch.setattr(
+        "genolong.genome.kmer_counter._choose_strengths", lambda counts, kmers: [((), 0.0)] * len(counts)
+    )
     assert fit_baselines([], bases)[-1].flank == largest
 
 
 def test_names_are_for_people():
-    assert [baseline.name for baseline in fitted(["ACGT"])] == ["base composition", "k-mer counter 1+1", "k-mer counter 2+2"]
+    assert [baseline.name for baseline in fitted(["ACGT"])] == [
+        "base composition",
+        "k-mer counter 1+1",
+        "k-mer counter 2+2",
+    ]

@@ -27,7 +27,9 @@ def test_chances_are_those_of_every_path_of_types(seed, shape, data):
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_letters_beside_N_and_the_ends_are_exact_too(seed, data):
-    assembly = WHOLE.__class__(unknown_every_bp=10, unknown_longest_bp=2, soft_masked_every_bp=7, soft_masked_longest_bp=2)
+    assembly = WHOLE.__class__(
+        unknown_every_bp=10, unknown_longest_bp=2, soft_masked_every_bp=7, soft_masked_longest_bp=2
+    )
     truth, codes = synthetic({"one": 11}, seed, assembly, **(TINY | {"types": 2}))
     known = np.flatnonzero(codes["one"] < 4)
     assume(len(known) > 0)

@@ -66,7 +66,9 @@ def test_background_follows_the_two_letters_before_it(drawn):
 def test_partners_stand_at_their_distance_and_mirrored_on_the_minus_strand(drawn):
     grammar, contig = drawn
     truth = contig.truth
-    instances = {(start, motif, strand) for start, motif, strand in zip(truth.starts, truth.motifs, truth.strands, strict=True)}
+    instances = {
+        (start, motif, strand) for start, motif, strand in zip(truth.starts, truth.motifs, truth.strands, strict=True)
+    }
     sizes = [len(motif.letters) for motif in grammar.motifs]
     for strand in (0, 1):
         leaders = follows = 0

@@ -1,4 +1,4 @@
-"""The rules: chances that sum to one, strands that mirror each other, motifs that are as many and as noisy as promised."""
+"""The rules: chances that sum to one, strands that mirror each other, as many motifs and slots as promised."""
 
 import json
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from genolong.genome.synthetic_truth import Truth
 from tests.builders.synthetic import TINY, synthetic
 
 LENGTHS = {"one": 997, "two": 211, "three": 1}
+FEW: dict[str, Any] = TINY | {"domain_bp": 97}
 
 
 def write(folder, truth, lines=None):
@@ -28,7 +30,7 @@ def write(folder, truth, lines=None):
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_what_is_written_is_read_back(tmp_path_factory, seed):
-    truth, _ = synthetic(LENGTHS, seed, **(TINY | {"domain_bp": 97}))
+    truth, _ = synthetic(LENGTHS, seed, **FEW)
     again = Truth.read(*write(tmp_path_factory.mktemp("truth"), truth))
     assert list(again.contigs) == list(LENGTHS)
     for name, contig in truth.contigs.items():
@@ -42,7 +44,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, seed):
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_rows_are_sorted_and_say_base_by_base_what_the_arrays_say(seed):
-    truth, _ = synthetic(LENGTHS, seed, **(TINY | {"domain_bp": 97}))
+    truth, _ = synthetic(LENGTHS, seed, **FEW)
     for name, contig in truth.contigs.items():
         rows = [line.rstrip("\n").split("\t") for line in truth.bed_lines(name)]
         assert all(len(row) == 8 and row[0] == name for row in rows)

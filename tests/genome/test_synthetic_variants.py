@@ -60,9 +60,7 @@ def test_the_vcf_is_read_by_others(drawn, tmp_path):
     path.write_text("".join(vcf_lines(variants, LENGTHS)))
     with pysam.VariantFile(str(path)) as file:
         assert {name: contig.length for name, contig in file.header.contigs.items()} == LENGTHS
-        records = [
-            (one.chrom, one.start, one.ref, one.alts, one.info["LABEL"], one.info.get("MOTIF")) for one in file
-        ]
+        records = [(one.chrom, one.start, one.ref, one.alts, one.info["LABEL"], one.info.get("MOTIF")) for one in file]
     assert records == [
         (one.contig, one.position, one.reference, (one.alternate,), one.label, one.motif) for one in variants
     ]

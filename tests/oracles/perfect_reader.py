@@ -1,4 +1,4 @@
-"""The perfect reader by brute force: every path of hidden types along a contig, its chance, and the letters under it."""
+"""The perfect reader by brute force: every path of hidden types along a contig, and the chance of letters under it."""
 
 from itertools import pairwise, product
 
