@@ -80,8 +80,8 @@ def score(
 ) -> Scores:  # fmt: skip
     """Read every piece once and score its hidden bases; `advance` is told how many bases were read.
 
-    Bases are hidden as in validation during training (80 % behind MASK, ...): which ones, and behind what, depends on
-    the seed and their place alone: pieces of any length are asked for the same bases. All views have one length.
+    Which bases are hidden depends on the seed and their place alone: pieces of any length are asked for the same bases,
+    those of validation in training. All views have one length.
     """
     views = ValidationWindows(genome, [piece.view for piece in pieces], masking, seed)
     parts = [_nothing()]
