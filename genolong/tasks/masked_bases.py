@@ -19,7 +19,6 @@ from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.tasks.optimizer import OptimizerSettings, adamw
 
-
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
 
@@ -76,10 +75,10 @@ class MaskedBases(pl.LightningModule):
         nats, weight = float(self.step_nats), float(self.step_weight)
         self.step_nats = self.step_weight = 0.0
         loss = nats / max(weight, 1e-9)
-        weights = [parameter for parameter in self.parameters() if parameter.grad is not None]
-        for parameter in weights:
-            parameter.grad *= self._batch_bases * self.trainer.accumulate_grad_batches / max(weight, 1e-9)
-        norm = float(torch.nn.utils.clip_grad_norm_(weights, self.optimizer.clip))
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(self._batch_bases * self.trainer.accumulate_grad_batches / max(weight, 1e-9))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip))
         if not (abs(loss) < float("inf") and norm < float("inf")):
             raise NumericalError(
                 f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "

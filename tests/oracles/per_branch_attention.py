@@ -17,7 +17,9 @@ def per_branch_attention(queries: Tensor, keys: Tensor, values: Tensor, segments
         denominators.append(lse)
     with torch.no_grad():
         shares = torch.stack(denominators).softmax(0)
-    return sum(out * share.unsqueeze(-1).to(out.dtype) for out, share in zip(outs, shares, strict=True))
+    return torch.stack([out * share.unsqueeze(-1).to(out.dtype) for out, share in zip(outs, shares, strict=True)]).sum(
+        0
+    )
 
 
 def _branch(queries: Tensor, keys: Tensor, values: Tensor, segment: int, dilation: int) -> tuple[Tensor, Tensor]:

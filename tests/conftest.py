@@ -1,0 +1,12 @@
+"""Every test runs with the shapes and types of genolong's signatures checked, on one thread, and hypothesis without a clock."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook("genolong", "beartype.beartype")  # here, before anything imports genolong, in each test process
+
+import hypothesis  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)  # several test processes share the cores
+hypothesis.settings.register_profile("genolong", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("genolong")
