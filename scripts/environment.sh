@@ -1,13 +1,12 @@
-# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test]": goes to the project's folder, makes
-# .venv there and installs genolong into it with the versions of constraints.txt; later only if these have changed.
+# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test]": goes to the project's folder,
+# makes .venv there and installs genolong into it with the versions of constraints.txt; later only if these have changed.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=.venv/bin/python
 
 find_python() { # 3.11 first: the versions in constraints.txt were found with it
-    local candidate
+    local candidate versions='(3, 11) <= sys.version_info[:2] < (3, 14)'
     for candidate in python3.11 python3.12 python3.13 python3 python; do
-        if "$candidate" -c 'import ensurepip, venv
-import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+        if "$candidate" -c "import sys, ensurepip, venv; sys.exit(not $versions)" 2>/dev/null; then
             echo "$candidate"
             return
         fi

@@ -1,4 +1,4 @@
-"""Every test runs with the shapes and types of genolong's signatures checked, on one thread, and hypothesis without a clock."""
+"""Every test runs with the shapes and types of signatures checked, on one thread, and without a clock in hypothesis."""
 
 from jaxtyping import install_import_hook
 

@@ -129,7 +129,7 @@ def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpoi
     if chosen.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
-        accelerator=accelerator(chosen), devices=1, precision=precision(chosen), max_steps=chosen.max_steps,
+        accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen), max_steps=chosen.max_steps,
         max_time=chosen.max_time, accumulate_grad_batches=settings.context.accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * settings.context.accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
