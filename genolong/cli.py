@@ -6,11 +6,12 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
-import yaml
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -19,11 +20,13 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import Progress
 from rich.table import Table
+from yaml import YAMLError
 
-from genolong.errors import InputError, SettingsError
+from genolong.composing import CONF, as_settings_error, guard, nearest
+from genolong.errors import InputError, SettingsError, UnsafeInputError
+from genolong.help import help_text
+from genolong.runs.folder import remove_unbegun
 
-PACKAGE = Path(__file__).parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
@@ -45,7 +48,7 @@ def train(config: DictConfig) -> None:
     settings = train_settings(config)
     done = run(settings, Path(HydraConfig.get().runtime.output_dir))
     metrics = done.record["metrics"]
-    latest = done.folder.parent / "latest"
+    latest = Path(settings.run.folder, settings.run.name, "latest")
     shown = latest if latest.resolve() == done.folder.resolve() else done.folder
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
     tell.info("the run is in %s; next: python -m genolong evaluate model=%s", done.folder, os.path.relpath(shown))
@@ -77,9 +80,27 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
 
 
+def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """The command, which exits with one line where it fails, before Hydra says so in its own way."""
+
+    @wraps(command)
+    def run(config: DictConfig) -> None:
+        try:
+            command(config)
+        except Exception as error:
+            if config.get("debug"):
+                raise
+            job = HydraConfig.get()
+            if job.output_subdir:
+                remove_unbegun(Path(job.runtime.output_dir))
+            _fail(error, command.__name__)
+
+    return run
+
+
 FOLDERS = {"train": CONF, "evaluate": CONF / "trained"}  # apart: where `model` is a path, conf/model is no group
 COMMANDS = {
-    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(function)
+    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
     for name, function in (("train", train), ("evaluate", evaluate))
 }
 
@@ -89,73 +110,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell asks the bare program
         return _complete(arguments)
-    if not arguments or arguments[0] not in COMMANDS:
-        asked = arguments[:1] in (["-h"], ["--help"])
+    command, *rest = arguments or [""]
+    if command not in COMMANDS:
+        asked = command in ("-h", "--help")
+        if command and not asked:
+            print(f"genolong: error: {command}: no such command{nearest(command, list(COMMANDS))}", file=sys.stderr)
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
         raise SystemExit(0 if asked else 64)
-    command, *rest = arguments
-    if {"-h", "--help"} & set(rest):
-        print(help_text(command), end="")
-        raise SystemExit(0)
-    sys.argv = [sys.argv[0], *rest]
+    try:
+        _run(command, rest)
+        sys.stdout.flush()
+    except SystemExit as ending:
+        raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2: how argparse refuses an option
+    except KeyboardInterrupt:
+        print("genolong: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # whoever read stdout, like `head`, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except Exception as error:
+        if "debug=true" in rest:
+            raise
+        _fail(error, command)
+
+
+def _run(command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a trace
     _set_up_messages()
-    raise SystemExit(_run(COMMANDS[command], debug="debug=true" in rest))
+    guard()
+    options, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown:
+        raise SettingsError(f"{unknown[0]}: no such option; settings are given as name=value")
+    if options.experimental_rerun:
+        raise UnsafeInputError("--experimental-rerun: would run whatever that file holds; give the settings instead")
+    if options.help:
+        print(help_text(FOLDERS[command], command, options.overrides), end="")
+    else:
+        sys.argv = [sys.argv[0], *arguments]
+        COMMANDS[command]()
 
 
-def help_text(command: str) -> str:
-    """The command's settings with their comments: its own file, then the file of each group that it selects."""
-    main_file = (FOLDERS[command] / f"{command}.yaml").read_text()
-    chosen = [entry for entry in yaml.safe_load(main_file).get("defaults", []) if isinstance(entry, dict)]
-    parts = [f"genolong {command} [setting=value ...]      settings, their units, and what they are when not given\n"]
-    parts.append(main_file.split("\nhydra:")[0].rstrip() + "\n")
-    for entry in chosen:
-        group, name = next(iter(entry.items()))
-        if name and (CONF / group / f"{name}.yaml").is_file():
-            others = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-            lines = (CONF / group / f"{name}.yaml").read_text().splitlines()
-            parts.append(
-                "\n".join(
-                    [
-                        f"\n{group}={name}   (of: {others})",
-                        *(f"  {group}.{line}" if line[0] not in " #" else f"  {line}" for line in lines if line),
-                    ]
-                )
-                + "\n"
-            )
-    return "".join(parts)
+def _fail(error: Exception, command: str) -> NoReturn:
+    line, code = explain(error, command)
+    print(f"genolong: error: {' '.join(line.split())}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
-def _run(command: Callable[[], None], *, debug: bool) -> int:
-    """The exit code; a mistake of the person's is one line, whatever library noticed it."""
-    try:
-        command()
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
-        if debug:
-            raise
-        known = error if isinstance(error, InputError) else _as_input_error(error)
-        return _fail(" ".join(str(known).split()), known.exit_code)
-    except Exception as error:
-        if debug:
-            raise
-        return _fail(f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70)
-    return 0
-
-
-def _as_input_error(error: Exception) -> InputError:
+def explain(error: Exception, command: str) -> tuple[str, int]:
+    """What a person is told about an error of a command, and the exit code."""
+    if isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)):
+        error = as_settings_error(error, FOLDERS[command], command)
+    if isinstance(error, InputError):
+        return str(error), error.exit_code
     if isinstance(error, OSError):
-        found = InputError(f"{error.filename or 'a file'}: {error.strerror or error}")
-        found.exit_code = 74
-        return found
-    lines = [line.strip() for line in str(error).splitlines() if "object_type" not in line and "full_key" not in line]
-    return SettingsError("; ".join(line for line in lines if line))
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"genolong: error: {message}", file=sys.stderr)
-    return code
+        cannot_create = isinstance(error, (PermissionError, FileExistsError, NotADirectoryError))
+        return f"{error.filename or 'a file'}: {error.strerror or error}", 73 if cannot_create else 74
+    return f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70
 
 
 def _set_up_messages() -> None:

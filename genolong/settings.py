@@ -1,22 +1,21 @@
 """Every knob: YAML and overrides in, checked frozen dataclasses out."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, fields, is_dataclass, make_dataclass
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from genolong.composing import CONF as CONF
+from genolong.composing import PACKAGE, entries, nearest
 from genolong.errors import SettingsError
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
+from genolong.runs.folder import check_name
 from genolong.tasks.masked_bases import MaskedBasesSettings
 from genolong.tasks.optimizer import OptimizerSettings
 
-PACKAGE = Path(__file__).parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
 
 
@@ -28,10 +27,7 @@ class RunSettings:
     folder: str
 
     def __post_init__(self) -> None:
-        if not self.name or self.name.startswith(".") or "/" in self.name:
-            raise SettingsError(
-                f"run.name={self.name!r}: wanted the name of a folder, without / and not starting with ."
-            )
+        check_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,10 @@ class TrainerSettings:
         for name, known in (("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed"))):
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
+        if self.max_time is not None and not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", self.max_time):
+            raise SettingsError(
+                f"trainer.max_time={self.max_time}: wanted days:hours:minutes:seconds in two digits each, like 00:01:30:00"
+            )
         if not 0 <= self.ema_decay < 1:
             raise SettingsError(f"trainer.ema_decay={self.ema_decay}: wanted at least 0 (none) and less than 1")
 
@@ -99,6 +99,10 @@ class TrainSettings:
     trainer: TrainerSettings
     logger: LoggerSettings
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 1 << 32:
+            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+
 
 Schema = TypeVar("Schema")
 
@@ -110,7 +114,7 @@ def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
-        for key in _keys(plain):
+        for key, _ in entries(plain):
             if key.rsplit(".", 1)[-1].startswith("_"):
                 raise SettingsError(f"{key}: a configuration names no code; remove this key")
         merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
@@ -119,7 +123,7 @@ def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
     except OmegaConfBaseException as error:
         key = error.full_key or ""
         reason = str(error.msg or error).splitlines()[0]
-        raise SettingsError(f"{key}: {reason}{did_you_mean(key, known_keys(schema))}") from error
+        raise SettingsError(f"{key}: {reason}{nearest(key, known_keys(schema))}") from error
 
 
 def train_settings(config: DictConfig) -> TrainSettings:
@@ -142,12 +146,6 @@ def known_keys(schema: Any, prefix: str = "") -> list[str]:
     ]
 
 
-def did_you_mean(key: str, known: list[str]) -> str:
-    """The end of a message: the known keys nearest to one that is not known, if any are near."""
-    near = [] if key in known else get_close_matches(key, known, n=2)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
 def _thawed(schema: Any) -> Any:
     """The same fields in a dataclass that is not frozen, which OmegaConf can fill, and that checks types only."""
     named = [(field.name, _thawed(field.type) if is_dataclass(field.type) else field.type) for field in fields(schema)]
@@ -161,10 +159,3 @@ def _made(schema: Any, values: dict[str, Any]) -> Any:
             for field in fields(schema)
         }
     )
-
-
-def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in pairs:
-        yield f"{prefix}{key}"
-        yield from _keys(value, f"{prefix}{key}.")

@@ -1,7 +1,6 @@
 """`train`: a genome and settings in, a run folder with a trained model out."""
 
 import logging
-import os
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,17 +9,19 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.progress import TrainingProgress
-from genolong.errors import OutputError, SettingsError
+from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
 from genolong.model.geometry import pairs_per_token
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
 from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
 from genolong.tasks.masked_bases import MaskedBases
@@ -58,7 +59,7 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     )
     for note in (*genome.notes, *parts.notes, *order.notes):
         logger.info(note)
-    make_folder(folder)
+    make_folder(folder, Path(settings.run.folder, settings.run.name))
     plain = asdict(settings)
     OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
     record = started(plain, settings.seed, genome.sha256)
@@ -75,7 +76,11 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     checkpoints = RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)})
     trainer = make_trainer(settings, folder, checkpoints)
     _tell_plan(settings, model)
-    trainer.fit(model, datamodule)
+    try:
+        _fit(trainer, model, datamodule)
+    except BaseException as error:
+        write_record(folder, {**record, "status": f"stopped: {type(error).__name__}", "steps": trainer.global_step})
+        raise
     trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
     results = {
         "steps": trainer.global_step,
@@ -86,6 +91,22 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     record = finished(record, results)
     write_record(folder, record)
     return Training(folder, model, trainer, datamodule, genome, parts, record)
+
+
+def _fit(trainer: pl.Trainer, model: MaskedBases, datamodule: GenomeDataModule) -> None:
+    try:
+        trainer.fit(model, datamodule)
+    except SIGTERMException:  # Lightning would end with 0, as if the training were done
+        raise SystemExit(143) from None
+    except SystemExit:  # what Lightning makes of Ctrl-C
+        raise KeyboardInterrupt from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+            raise SettingsError(
+                "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "
+                "context.checkpoint_blocks=1 (recompute instead of keeping), or a smaller model"
+            ) from error
+        raise
 
 
 def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
@@ -102,17 +123,11 @@ def bases_per_step(settings: TrainSettings) -> int:
     return settings.context.window_bp * settings.context.batch * settings.context.accumulation
 
 
-def make_folder(folder: Path) -> None:
-    """The run's folder, and the link `latest` beside it that points to the newest run of that name."""
-    try:
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        link = folder.parent / f".latest-{os.getpid()}"
-        link.symlink_to(folder.name)
-        os.replace(link, folder.parent / "latest")
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
-        ) from error
+class LastStep(Callback):
+    """The last step is followed by a validation, whether or not trainer.validate_every divides the steps."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
 
 
 def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpointIO) -> pl.Trainer:
@@ -120,7 +135,7 @@ def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpoi
     chosen = settings.trainer
     callbacks: list[Callback] = [
         TrainingProgress(bases_per_step(settings)),
-        LearningRateMonitor(logging_interval="step"),
+        LastStep(),
         _newest(folder, chosen.checkpoint_every),
         ModelCheckpoint(
             folder / "checkpoints", "best", monitor="validation/loss", save_top_k=1, enable_version_counter=False
@@ -129,8 +144,8 @@ def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpoi
     if chosen.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
-        accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen), max_steps=chosen.max_steps,
-        max_time=chosen.max_time, accumulate_grad_batches=settings.context.accumulation,
+        accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen),
+        max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=settings.context.accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * settings.context.accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
         enable_model_summary=False, logger=_loggers(settings.logger, folder, settings.run.name),

@@ -78,6 +78,7 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
                 for name, part in parts.items():
                     archive.writestr(name, part)
             file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's files are for their owner only
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
@@ -96,14 +97,31 @@ def _packed(value: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def _unpacked(part: bytes, path: Any) -> Any:
     try:
+        _refuse_compressed(zipfile.ZipFile(io.BytesIO(part)), path)
         return torch.load(io.BytesIO(part), map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise UnsafeInputError(
             f"{path}: holds more than tensors and plain values, so it was not written by genolong and could run code; "
             "it was not loaded"
         ) from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever torch says of bytes that somebody else wrote
+        raise InputError(f"{path}: not a checkpoint of genolong ({type(error).__name__}: {error})") from error
+
+
+def _refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
+    """Parts are stored as they are: what is compressed was written by somebody else, and could fill the memory."""
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+        raise UnsafeInputError(f"{path}: has compressed parts, so it was not written by genolong; it was not loaded")
 
 
 def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
@@ -111,17 +129,21 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
         raise MissingInputError(f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt")
     try:
         with zipfile.ZipFile(path) as archive:
+            _refuse_compressed(archive, path)
             manifest = json.loads(archive.read(MANIFEST))
             parts = {name: archive.read(name) for name in wanted}
+            version, hashes = manifest["format"], manifest["sha256"]
+    except InputError:
+        raise
     except KeyError as error:
         raise InputError(f"{path}: a zip file without {error.args[0]!r}; wanted a checkpoint of genolong") from error
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except PermissionError as error:
+        raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were
         raise InputError(f"{path}: not a whole checkpoint of genolong ({error}); copy it again") from error
-    if manifest.get("format") != FORMAT:
-        raise InputError(
-            f"{path}: checkpoint format {manifest.get('format')}, this version reads {FORMAT}; update genolong"
-        )
+    if version != FORMAT:
+        raise InputError(f"{path}: checkpoint format {version}, this version reads {FORMAT}; update genolong")
     for name, part in parts.items():
-        if hashlib.sha256(part).hexdigest() != manifest["sha256"].get(name):
+        if hashlib.sha256(part).hexdigest() != hashes.get(name):
             raise InputError(f"{path}: {name} is damaged (its sha256 is not the one in the manifest); copy it again")
     return parts

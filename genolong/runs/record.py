@@ -24,7 +24,7 @@ def started(settings: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -
     return {
         "status": "started",
         "started": _now(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": sys.orig_argv,
         "settings": dict(settings),
         "seed": seed,
         "inputs_sha256": dict(inputs),

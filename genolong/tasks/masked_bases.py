@@ -86,6 +86,7 @@ class MaskedBases(pl.LightningModule):
             )
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/gradient_norm", norm)
+        self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: MaskedBatch, batch_idx: int) -> None:
         nats, right = self._nats(batch)

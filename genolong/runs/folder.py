@@ -1,0 +1,48 @@
+"""A run's folder: its name, the link to the newest of that name, and no trace of a run that never began."""
+
+import os
+from pathlib import Path
+
+from genolong.errors import OutputError, SettingsError
+
+HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before a command is called
+
+
+def check_name(name: object) -> None:
+    """Raises SettingsError for a name that could lead out of the folder of runs."""
+    if not isinstance(name, str) or not name or name[0] in ".-" or not set("/\\\0\n").isdisjoint(name):
+        raise SettingsError(f"run.name={name!r}: wanted the name of a folder, without / and not starting with . or -")
+
+
+def make_folder(folder: Path, runs: Path) -> None:
+    """Makes a run's folder, and lets `runs`/latest point to it where it lies inside `runs`, all runs of its name.
+
+    Raises OutputError where that cannot be done, or where the folder holds another run.
+    """
+    if (folder / "record.json").exists():
+        raise OutputError(f"{folder}: holds a run already; wanted a new folder")
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if folder.resolve().is_relative_to(runs.resolve()):
+            link = runs / f".latest-{os.getpid()}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(folder.resolve().relative_to(runs.resolve()))
+            os.replace(link, runs / "latest")
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+        ) from error
+
+
+def remove_unbegun(folder: Path) -> None:
+    """Removes the folder of a run that was refused before it began: one that holds Hydra's own three files only."""
+    hydras = folder / ".hydra"
+    if not hydras.is_dir() or {path.name for path in folder.iterdir()} != {".hydra"}:
+        return
+    if {path.name for path in hydras.iterdir()} <= HYDRAS_FILES:
+        for path in hydras.iterdir():
+            path.unlink()
+        hydras.rmdir()
+        folder.rmdir()
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
