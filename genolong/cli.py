@@ -120,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(command, rest)
         sys.stdout.flush()
+        raise SystemExit(0)
     except SystemExit as ending:
         raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2: how argparse refuses an option
     except KeyboardInterrupt:
@@ -164,18 +165,20 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, OSError):
         cannot_create = isinstance(error, (PermissionError, FileExistsError, NotADirectoryError))
-        return f"{error.filename or 'a file'}: {error.strerror or error}", 73 if cannot_create else 74
+        return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
     return f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70
 
 
 def _set_up_messages() -> None:
-    handler = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
-    tell.handlers, tell.propagate = [handler], False
+    watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
+    tell.handlers, tell.propagate = [watched if err.is_terminal else logging.StreamHandler()], False
     tell.setLevel(logging.INFO)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings(
-        "ignore", module="pytorch_lightning"
-    )  # advice to programmers; what matters we say ourselves
+    quiet = logging.StreamHandler()
+    quiet.setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[quiet])  # where there is none, Lightning adds one that shows everything
+    for library in ("pytorch_lightning", "lightning_fabric"):  # advice to programmers; what matters we say ourselves
+        warnings.filterwarnings("ignore", module=library)
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _complete(arguments: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
         config = OmegaConf.to_container(compose(command, list(overrides), return_hydra_config=True))
     assert isinstance(config, dict)
     choices = config.pop("hydra")["runtime"]["choices"]
-    chosen = {group: name for group, name in choices.items() if "/" not in group and name and group in config}
+    chosen = {group: choices[group] for group in config if choices.get(group)}
     main = (folder / f"{command}.yaml").read_text()
     about = dict(comments(main))
     own = {key: value for key, value in config.items() if key not in chosen}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from genolong.composing import CONF as CONF
 from genolong.composing import PACKAGE, entries, nearest
@@ -17,6 +17,7 @@ from genolong.tasks.masked_bases import MaskedBasesSettings
 from genolong.tasks.optimizer import OptimizerSettings
 
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
+LARGEST = 1 << 40  # beyond what any setting can mean, NaN included
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class TrainerSettings:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
         if self.max_time is not None and not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", self.max_time):
             raise SettingsError(
-                f"trainer.max_time={self.max_time}: wanted days:hours:minutes:seconds in two digits each, like 00:01:30:00"
+                f"trainer.max_time={self.max_time}: wanted days:hours:minutes:seconds, like 00:01:30:00"
             )
         if not 0 <= self.ema_decay < 1:
             raise SettingsError(f"trainer.ema_decay={self.ema_decay}: wanted at least 0 (none) and less than 1")
@@ -119,11 +120,15 @@ def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
                 raise SettingsError(f"{key}: a configuration names no code; remove this key")
         merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
         values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        for key, value in entries(values):
+            if isinstance(value, (int, float)) and not -LARGEST < value < LARGEST:
+                raise SettingsError(f"{key}={value}: wanted a number that is not out of all bounds")
         return _made(schema, cast(dict[str, Any], values))
     except OmegaConfBaseException as error:
         key = error.full_key or ""
-        reason = str(error.msg or error).splitlines()[0]
-        raise SettingsError(f"{key}: {reason}{nearest(key, known_keys(schema))}") from error
+        if isinstance(error, ConfigKeyError):
+            raise SettingsError(f"{key}: no such setting{nearest(key, known_keys(schema))}") from error
+        raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
 
 
 def train_settings(config: DictConfig) -> TrainSettings:

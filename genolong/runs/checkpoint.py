@@ -19,6 +19,7 @@ from genolong.errors import InputError, MissingInputError, UnsafeInputError
 
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
+PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
 
 
 class RunCheckpointIO(CheckpointIO):
@@ -55,7 +56,13 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (holds code).
     """
     parts = _read(path, (SETTINGS, WEIGHTS))
-    return json.loads(parts[SETTINGS]), _unpacked(parts[WEIGHTS], path)
+    state = _unpacked(parts[WEIGHTS], path)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path}: {WEIGHTS} holds something else than named tensors; wanted a checkpoint of genolong")
+    try:
+        return json.loads(parts[SETTINGS]), state
+    except ValueError as error:
+        raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a checkpoint of genolong") from error
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
@@ -105,6 +112,8 @@ def _umask() -> int:
 
 def _unpacked(part: bytes, path: Any) -> Any:
     try:
+        if part.startswith(PICKLED):
+            raise UnpicklingError("a bare pickle")
         _refuse_compressed(zipfile.ZipFile(io.BytesIO(part)), path)
         return torch.load(io.BytesIO(part), map_location="cpu", weights_only=True)
     except UnpicklingError as error:
@@ -131,12 +140,12 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             _refuse_compressed(archive, path)
             manifest = json.loads(archive.read(MANIFEST))
-            parts = {name: archive.read(name) for name in wanted}
-            version, hashes = manifest["format"], manifest["sha256"]
+            version, hashes = manifest["format"], dict(manifest["sha256"])
+            parts = {name: archive.read(name) for name in wanted} if version == FORMAT else {}
     except InputError:
         raise
     except KeyError as error:
-        raise InputError(f"{path}: a zip file without {error.args[0]!r}; wanted a checkpoint of genolong") from error
+        raise InputError(f"{path}: not a checkpoint of genolong ({error.args[0]})") from error
     except PermissionError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were

@@ -1,5 +1,6 @@
 """What made this run: settings, hashes, versions, seed, threads."""
 
+import hashlib
 import json
 import os
 import platform
@@ -17,6 +18,8 @@ PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
     "biopython",
 )  # fmt: skip
+
+LONGEST_DIFF = 1 << 20  # bytes; of a longer git diff only its hash is kept
 
 
 def started(settings: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -63,15 +66,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _code(folder: Path) -> dict[str, str] | None:
+def _code(folder: Path) -> dict[str, str | None] | None:
     """The commit of the checkout that this package runs from and what differs from it; None for an installed wheel."""
     if not (folder / ".git").exists():
         return None
     try:
-        commit, diff = (
-            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout
-            for words in (["rev-parse", "HEAD"], ["diff", "HEAD"])
-        )
+        commit, diff = (_git(folder, *words) for words in (["rev-parse", "HEAD"], ["diff", "--no-ext-diff", "HEAD"]))
     except (OSError, subprocess.CalledProcessError):
         return None
-    return {"commit": commit.strip(), "diff": diff}
+    return {
+        "commit": commit.decode().strip(),
+        "diff": diff.decode(errors="replace") if len(diff) <= LONGEST_DIFF else None,  # null: too long to keep
+        "diff_sha256": hashlib.sha256(diff).hexdigest(),
+    }
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True).stdout

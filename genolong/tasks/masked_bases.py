@@ -1,7 +1,7 @@
 """Pretraining on hidden bases: loss, accuracy, bits a base."""
 
 from dataclasses import dataclass
-from math import log
+from math import inf, isfinite, log
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
-from genolong.errors import NumericalError, SettingsError
+from genolong.errors import InputError, NumericalError, SettingsError
 from genolong.loading.chance import Stream, bits
 from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
@@ -53,7 +53,8 @@ class MaskedBases(pl.LightningModule):
         self.head = MaskedBaseHead(model.width)
         self.step_nats: Tensor | float = 0.0
         self.step_weight: Tensor | float = 0.0
-        self.scores = torch.nn.ModuleDict({name: MeanMetric() for name in SCORES})
+        # a loss that is no number counts as infinite, where the default leaves it out ("disable" also ignores weights)
+        self.scores = torch.nn.ModuleDict({name: MeanMetric(nan_strategy=inf) for name in SCORES})
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
         """Logits over A C G T at every position."""
@@ -79,7 +80,7 @@ class MaskedBases(pl.LightningModule):
             if parameter.grad is not None:
                 parameter.grad.mul_(self._batch_bases * self.trainer.accumulate_grad_batches / max(weight, 1e-9))
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip))
-        if not (abs(loss) < float("inf") and norm < float("inf")):
+        if not (isfinite(loss) and isfinite(norm)):
             raise NumericalError(
                 f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "
                 "numbers; nothing was updated. Lower optimizer.learning_rate, or take trainer.precision=32-true"
@@ -97,16 +98,30 @@ class MaskedBases(pl.LightningModule):
         self._score("loss_soft_masked").update(nats, (batch.hidden & batch.repeats).float())
 
     def on_validation_epoch_end(self) -> None:
+        """Logs the figures of all windows together, and refuses a loss that is none."""
+        means = {name: float(self._score(name).compute()) for name in SCORES if self._counted(name) > 0}
         for name in SCORES:
-            score = self._score(name)
-            if float(cast(Tensor, score.weight)) > 0:  # a genome may have no soft-masked bases
-                self.log(f"validation/{name}", score.compute())
-                if name == "loss":
-                    self.log("validation/bits", score.compute() / log(2))
-            score.reset()
+            self._score(name).reset()
+        if "loss" not in means:
+            raise InputError(
+                "no base of the validation windows counts: none is hidden, or all of those are soft-masked, with "
+                f"task.repeat_weight_validation={self.task.repeat_weight_validation}; hold out more (data.validation)"
+            )
+        if not isfinite(means["loss"]):
+            raise NumericalError(
+                f"step {self.trainer.global_step}: the validation loss is {means['loss']}, no finite number. "
+                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
+            )
+        for name, mean in means.items():
+            self.log(f"validation/{name}", mean)
+        self.log("validation/bits", means["loss"] / log(2))
 
     def _score(self, name: str) -> MeanMetric:
         return cast(MeanMetric, self.scores[name])
+
+    def _counted(self, name: str) -> float:
+        """The weight of what a score is the mean of; a genome may have no soft-masked bases."""
+        return float(cast(Tensor, self._score(name).weight))
 
     def configure_optimizers(self) -> Any:
         optimizer, schedule = adamw(self, self.optimizer, self.max_steps)

@@ -1,7 +1,7 @@
 """AdamW: which weights decay, and the learning rate at every step."""
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 
 from torch import nn
 from torch.optim import AdamW
@@ -25,19 +25,20 @@ class OptimizerSettings:
     clip: float
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
-            raise SettingsError(f"optimizer.learning_rate={self.learning_rate}: wanted more than 0")
-        for name in ("beta1", "beta2", "decay_share", "final_share"):
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < inf:
+                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted a number, more than 0")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted at least 0 and less than 1")
+        for name in ("decay_share", "final_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted a number from 0 to 1")
-        if self.weight_decay < 0 or self.warmup_steps < 0:
-            raise SettingsError(
-                f"optimizer.weight_decay={self.weight_decay}, optimizer.warmup_steps={self.warmup_steps}: wanted >= 0"
-            )
+        for name in ("weight_decay", "warmup_steps"):
+            if not 0 <= getattr(self, name) < inf:
+                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted 0 or more")
         if self.schedule not in ("cosine", "wsd"):
             raise SettingsError(f"optimizer.schedule={self.schedule}: wanted cosine or wsd (warm-up, stable, decay)")
-        if self.clip <= 0:
-            raise SettingsError(f"optimizer.clip={self.clip}: wanted the largest gradient norm, more than 0")
 
     def rate_at(self, step: int, max_steps: int) -> float:
         """The share of `learning_rate` in force at `step`: linear warm-up, then cosine, or flat and a linear decay."""

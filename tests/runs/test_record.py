@@ -1,0 +1,94 @@
+"""The record of a run says what made it, and is a whole file at any time."""
+
+import json
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+
+from genolong.runs import record
+from genolong.runs.record import finished, started, write_record
+
+
+def git(folder: Path, *words: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    return subprocess.run(["git", *who, *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of one file, that this package seems to run from."""
+    (tmp_path / "genolong" / "runs").mkdir(parents=True)
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "genolong" / "runs" / "record.py"))
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("one\n")
+    git(tmp_path, "add", "a.txt")
+    git(tmp_path, "commit", "-q", "-m", "First")
+    return tmp_path
+
+
+def made() -> dict:
+    return started({"seed": 7}, 7, {"genome.fa": "abc"})
+
+
+def test_a_record_says_what_made_the_run():
+    found = made()
+    assert (found["settings"], found["seed"], found["inputs_sha256"]) == ({"seed": 7}, 7, {"genome.fa": "abc"})
+    assert found["status"] == "started"
+    assert found["versions"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert found["machine"]["threads"] == torch.get_num_threads()
+    assert all(found["versions"][name] for name in ("python", "genolong", "pytorch-lightning", "hydra-core", "pysam"))
+
+
+def test_a_finished_record_keeps_all_and_adds_results():
+    found = finished(made(), {"weights_sha256": "def"})
+    assert (found["status"], found["weights_sha256"], found["seed"]) == ("finished", "def", 7)
+    assert found["finished"] >= found["started"]
+
+
+def test_the_commit_and_what_differs_from_it_are_kept(checkout):
+    assert made()["code"] == {"commit": git(checkout, "rev-parse", "HEAD"), "diff": "", "diff_sha256": sha(b"")}
+    (checkout / "a.txt").write_text("two\n")
+    code = made()["code"]
+    assert "-one\n+two\n" in code["diff"]
+    assert code["diff_sha256"] == sha(code["diff"].encode())
+
+
+def test_letters_that_are_no_utf8_do_not_stop_a_run(checkout):
+    (checkout / "a.txt").write_bytes(b"caf\xe9\n")
+    assert "+caf\ufffd\n" in made()["code"]["diff"]
+
+
+def test_of_a_long_diff_only_the_hash_is_kept(checkout):
+    (checkout / "a.txt").write_text("ACGT\n" * 300_000)
+    code = made()["code"]
+    assert code["diff"] is None
+    assert len(code["diff_sha256"]) == 64
+
+
+def test_a_wheel_has_no_code_to_tell_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "genolong" / "runs" / "record.py"))
+    assert made()["code"] is None
+
+
+def test_a_checkout_without_a_commit_or_a_machine_without_git_is_no_mistake(tmp_path, monkeypatch, checkout):
+    git(checkout, "update-ref", "-d", "HEAD")
+    assert made()["code"] is None
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert made()["code"] is None
+
+
+def test_a_record_is_replaced_whole(tmp_path):
+    write_record(tmp_path, {"status": "started"})
+    write_record(tmp_path, {"status": "finished", "name": "Ünï"})
+    assert json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["name"] == "Ünï"
+    with pytest.raises(TypeError):
+        write_record(tmp_path, {"status": object()})
+    assert json.loads((tmp_path / "record.json").read_text())["status"] == "finished"
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+def sha(content: bytes) -> str:
+    return sha256(content).hexdigest()

@@ -1,0 +1,96 @@
+"""A configuration selects and never executes; what Hydra refuses is one line that names the setting."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from genolong.composing import CONF, as_settings_error, entries, guard, nearest, refuse_code, settings_of
+from genolong.errors import InputError, SettingsError, UnsafeInputError
+
+
+def composed(*overrides: str, folder: Path = CONF, command: str = "train"):
+    guard()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        return compose(command, list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("+model._target_=os.system", ["model._target_=os.system", "names no code", "names no code"]),
+        ("data.fasta={_args_: [x]}", ["data.fasta._args_"]),
+        ("+hydra.callbacks.mine._target_=os.system", ["hydra.callbacks.mine"]),
+        ("hydra.launcher._target_=subprocess.run", ["hydra.launcher._target_"]),
+        ("++hydra.sweeper._target_=torch.hub.load", ["hydra.sweeper._target_"]),
+        ("+hydra.job_logging.handlers.a.class=os.system", ["handlers.a.class"]),
+        ("+hydra.job_logging.handlers.a.stream=ext://os.environ", ["handlers.a.stream", "ext://sys.stderr"]),
+        ("+hydra.hydra_logging={handlers: {a: {__x: 1}}}", ["__x"]),
+        ("+hydra.job.env_set.LD_PRELOAD=x.so", ["env_set.LD_PRELOAD"]),
+        ("run.folder=${oc.env:HOME}", ["run.folder", "${oc.env:...}", "write the value itself"]),
+        ("data.fasta=[a.fa,'x${ oc.decode:HOME}']", ["data.fasta.1", "oc.decode"]),
+    ],
+)
+def test_what_could_run_code_is_refused_before_hydra_makes_anything(override, words):
+    with pytest.raises(InputError) as caught:
+        composed(override)
+    assert caught.value.exit_code == 77
+    assert all(word.replace("names", "name") in str(caught.value) for word in words), caught.value
+
+
+def test_log_handlers_made_by_a_factory_are_refused():
+    with pytest.raises(UnsafeInputError, match=r"formatters.a.\(\)=os.system: settings name no code"):
+        refuse_code({"hydra": {"job_logging": {"formatters": {"a": {"()": "os.system"}}}}})
+
+
+def test_a_configuration_from_elsewhere_is_guarded_too(tmp_path):
+    (tmp_path / "theirs.yaml").write_text("hydra:\n  callbacks:\n    a: {_target_: os.system, command: echo}\n")
+    with pytest.raises(UnsafeInputError, match=r"hydra.callbacks.a"):
+        composed(folder=tmp_path, command="theirs")
+
+
+@pytest.mark.parametrize("overrides", [[], ["hydra/job_logging=default", "hydra/hydra_logging=default"], ["model=small"]])
+def test_what_hydra_and_we_ship_passes(overrides):
+    refuse_code(OmegaConf.to_container(composed(*overrides), resolve=False))
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", ".", "-rf", "", "a\\b"])
+def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
+    with pytest.raises(SettingsError, match=r"run.name=.*without / and"):
+        composed(f"run.name='{name}'")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("foo=1", "foo: no such setting"),
+        ("modle.width=3", "modle.width: no such setting; did you mean model.width?"),
+        ("model.widht=3", "model.widht: no such setting; did you mean model.width?"),
+        ("contxt=2k", "contxt: no such setting; did you mean context?"),
+        ("~data.fastas", "data.fastas: no such setting; did you mean data.fasta?"),
+        ("model=huge", "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        ("data.fasta=[a", "data.fasta=[a: not understood as name=value"),
+        ("data.fasta=a,b", "data.fasta=a,b: a list is written data.fasta=[a,b]; to try one after the other, add -m"),
+        ("+seed=3", "Could not append to config. An item is already at 'seed'"),
+    ],
+)
+def test_what_hydra_refuses_is_one_line_that_names_the_setting(override, words):
+    with pytest.raises(Exception) as caught:
+        composed(override)
+    told = as_settings_error(caught.value, CONF, "train")
+    assert str(told).startswith(words)
+    assert "\n" not in str(told)
+
+
+def test_nearest_names_a_sibling_alone_and_nothing_where_nothing_is_near():
+    known = ["data.cache", "model.width", "model.layers"]
+    assert nearest("model.with", known) == "; did you mean model.width?"
+    assert nearest("zzz", known) == ""
+    assert nearest("model.width", known) == ""
+
+
+def test_entries_are_the_full_names_of_all_keys():
+    assert [key for key, _ in entries({"a": {"b": [1, {"c": 2}]}})] == ["a", "a.b", "a.b.0", "a.b.1", "a.b.1.c"]
+    assert {"seed", "model", "model.width"} <= set(settings_of(CONF, "train"))
+    assert {"model", "data.fasta"} <= set(settings_of(CONF / "trained", "evaluate"))

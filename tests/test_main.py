@@ -1,0 +1,145 @@
+"""The command line as people meet it: one line for a mistake, the right exit code, results alone on stdout."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genolong import cli
+from genolong.runs.checkpoint import load_weights, weights_sha256
+from tests.builders.genomes import random_letters
+
+TINY = [
+    "model.width=8", "model.layers=1", "model.heads=2", "model.segment=8", "context.window_bp=32",
+    "trainer.max_steps=3", "trainer.validate_every=2", "data.workers=0", "data.validation_windows=3",
+    "logger.tensorboard=false",
+]  # fmt: skip
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> str:
+    path = tmp_path / "genome.fa"
+    path.write_text(">chr1\n" + random_letters(2003, seed=1) + "\n>chr2\n" + random_letters(1009, seed=2) + "\n")
+    return str(path)
+
+
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a command typed in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["genolong"])
+    try:
+        cli.main([*arguments])
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    return 0
+
+
+def refused(tmp_path, monkeypatch, capfd, *arguments: str) -> tuple[int, str]:
+    """The exit code and the message, which must be the last line, and the only one that speaks of an error."""
+    code = run(tmp_path, monkeypatch, *arguments)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Error executing" not in err
+    *_, last = err.splitlines()
+    assert last.startswith("genolong: error: ")
+    assert err.count("error: ") == 1
+    return code, last
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.fasat=x", ["data.fasat"]),
+        ("model.width=abc", ["model.width", "abc"]),
+        ("model=tinyy", ["model=tinyy", "small, tiny"]),
+        ("model.width=9", ["model.width=9", "heads"]),
+        ("context.window_bp=7", ["context.window_bp=7", "segment"]),
+        ("trainer.devices=2", ["trainer.devices=2"]),
+        ("trainer.max_steps=0", ["trainer.max_steps=0"]),
+        ("optimizer.schedule=linear", ["optimizer.schedule=linear", "cosine or wsd"]),
+        ("task.masking.share=1.5", ["task.masking.share=1.5"]),
+        ("trainer.accelerator=tpu", ["trainer.accelerator=tpu"]),
+        ("run.name=a/b", ["run.name='a/b'"]),
+    ],
+)
+def test_a_wrong_setting_is_one_line(tmp_path, monkeypatch, capfd, fasta, override, words):
+    code, line = refused(tmp_path, monkeypatch, capfd, "train", f"data.fasta={fasta}", *TINY, override)
+    assert code == 64
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (">p\nMKVLAAGIVE\n", 65, ["genome.fa", "protein"]),
+        ("", 65, ["genome.fa"]),
+        (">a\nACGT\n", 65, ["shorter than the window of 32", "context"]),
+        (None, 66, ["genome.fa"]),
+    ],
+)
+def test_bad_data_is_one_line(tmp_path, monkeypatch, capfd, content, code, words):
+    path = tmp_path / "genome.fa"
+    if content is not None:
+        path.write_text(content)
+    found, line = refused(tmp_path, monkeypatch, capfd, "train", f"data.fasta={path}", *TINY)
+    assert found == code
+    assert all(word in line for word in words), line
+
+
+def test_a_loss_that_is_no_number_stops_before_any_update(tmp_path, monkeypatch, capfd, fasta):
+    code, line = refused(
+        tmp_path, monkeypatch, capfd, "train", f"data.fasta={fasta}", *TINY, "optimizer.learning_rate=1e30",
+        "optimizer.warmup_steps=0", "optimizer.clip=1e30",
+    )  # fmt: skip
+    assert code == 70
+    assert "not finite" in line
+
+
+def test_train_then_evaluate(tmp_path, monkeypatch, capfd, fasta):
+    assert run(tmp_path, monkeypatch, "train", f"data.fasta={fasta}", *TINY, "context.accumulation=2") == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "evaluate model=runs/train/latest" in err
+    assert not [word for word in ("GPU", "Tip", "weights_only", "Trainer.fit", "logs directory") if word in err]
+    folder = tmp_path / "runs/train/latest"
+    record = json.loads((folder / "record.json").read_text())
+    assert record["status"] == "finished"
+    assert record["weights_sha256"] == weights_sha256(load_weights(folder / "checkpoints/last.ckpt")[1])
+    header, *rows = (line.split(",") for line in (folder / "metrics.csv").read_text().splitlines())
+    losses = [row for row in rows if row[header.index("train/loss")]]
+    assert [row[header.index("step")] for row in losses] == ["0", "1", "2"]
+    assert run(tmp_path, monkeypatch, "evaluate", "model=runs/train/latest", "contexts=false") == 0
+    out, _ = capfd.readouterr()
+    assert "nats/base" in out
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert {"model/loss", "composition/loss"} <= {figure["name"] for figure in figures}
+
+
+def test_the_same_seed_gives_the_same_weights_for_any_number_of_workers(tmp_path, monkeypatch, capfd, fasta):
+    hashes = []
+    for workers in (0, 0, 2):
+        assert run(tmp_path, monkeypatch, "train", f"data.fasta={fasta}", *TINY, f"data.workers={workers}") == 0
+        hashes.append(json.loads((tmp_path / "runs/train/latest/record.json").read_text())["weights_sha256"])
+    assert len(set(hashes)) == 1
+    assert run(tmp_path, monkeypatch, "train", f"data.fasta={fasta}", *TINY, "seed=2") == 0
+    assert json.loads((tmp_path / "runs/train/latest/record.json").read_text())["weights_sha256"] not in hashes
+
+
+def test_help_shows_every_setting_without_loading_torch():
+    code = (
+        "import sys\nfrom genolong.cli import main\n"
+        "try: main(['train', '--help'])\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for word in ("window_bp", "segment", "bases of one example", "learning_rate", "fasta", "max_steps", "tiny"):
+        assert word in shown
+
+
+def test_no_command_is_a_usage_error_and_help_is_not(tmp_path, monkeypatch, capfd):
+    assert run(tmp_path, monkeypatch) == 64
+    assert "usage" in capfd.readouterr().err
+    assert run(tmp_path, monkeypatch, "--help") == 0
+    assert "usage" in capfd.readouterr().out
