@@ -50,7 +50,7 @@ def refuse_code(plain: Any) -> None:
     for key, value in entries(plain):
         *_, room, last = ("", *key.split("."))
         text = str(value)
-        if key.startswith("hydra.overrides."):  # what was typed; it stands in the settings, too
+        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # what was typed; it is a setting, too
             continue
         looked_up = set(re.findall(r"\$\{\s*([\w.]+)\s*:", text)) - RESOLVERS if isinstance(value, str) else ()
         if looked_up:

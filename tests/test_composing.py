@@ -19,7 +19,7 @@ def composed(*overrides: str, folder: Path = CONF, command: str = "train"):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("+model._target_=os.system", ["model._target_=os.system", "names no code", "names no code"]),
+        ("+model._target_=os.system", ["model._target_=os.system", "settings name no code"]),
         ("data.fasta={_args_: [x]}", ["data.fasta._args_"]),
         ("+hydra.callbacks.mine._target_=os.system", ["hydra.callbacks.mine"]),
         ("hydra.launcher._target_=subprocess.run", ["hydra.launcher._target_"]),
@@ -36,7 +36,7 @@ def test_what_could_run_code_is_refused_before_hydra_makes_anything(override, wo
     with pytest.raises(InputError) as caught:
         composed(override)
     assert caught.value.exit_code == 77
-    assert all(word.replace("names", "name") in str(caught.value) for word in words), caught.value
+    assert all(word in str(caught.value) for word in words), caught.value
 
 
 def test_log_handlers_made_by_a_factory_are_refused():
@@ -50,7 +50,9 @@ def test_a_configuration_from_elsewhere_is_guarded_too(tmp_path):
         composed(folder=tmp_path, command="theirs")
 
 
-@pytest.mark.parametrize("overrides", [[], ["hydra/job_logging=default", "hydra/hydra_logging=default"], ["model=small"]])
+@pytest.mark.parametrize(
+    "overrides", [[], ["hydra/job_logging=default", "hydra/hydra_logging=default"], ["model=small"]]
+)
 def test_what_hydra_and_we_ship_passes(overrides):
     refuse_code(OmegaConf.to_container(composed(*overrides), resolve=False))
 

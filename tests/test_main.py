@@ -89,15 +89,6 @@ def test_bad_data_is_one_line(tmp_path, monkeypatch, capfd, content, code, words
     assert all(word in line for word in words), line
 
 
-def test_a_loss_that_is_no_number_stops_before_any_update(tmp_path, monkeypatch, capfd, fasta):
-    code, line = refused(
-        tmp_path, monkeypatch, capfd, "train", f"data.fasta={fasta}", *TINY, "optimizer.learning_rate=1e30",
-        "optimizer.warmup_steps=0", "optimizer.clip=1e30",
-    )  # fmt: skip
-    assert code == 70
-    assert "not finite" in line
-
-
 def test_train_then_evaluate(tmp_path, monkeypatch, capfd, fasta):
     assert run(tmp_path, monkeypatch, "train", f"data.fasta={fasta}", *TINY, "context.accumulation=2") == 0
     out, err = capfd.readouterr()

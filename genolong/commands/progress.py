@@ -27,14 +27,16 @@ class TrainingProgress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.begun, self.first = time.perf_counter(), trainer.global_step
+        self.told = self.first
         if self.bar is not None:
             self.bar.start()
             self.row = self.bar.add_task("", total=trainer.max_steps, completed=self.first, told="")
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
-        if step == self.first:
+        if step == self.told:  # between two accumulated batches
             return
+        self.told = step
         rate = (step - self.first) * self.bases_per_step / (time.perf_counter() - self.begun)
         told = f"loss {float(trainer.callback_metrics.get('train/loss', float('nan'))):.3f}"
         if "validation/loss" in trainer.callback_metrics:

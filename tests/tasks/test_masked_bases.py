@@ -1,4 +1,5 @@
 """The loss of a step is one mean over all its hidden bases, and the figures of a validation are plain sums."""
+# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
 
 from collections.abc import Sequence
 from math import log

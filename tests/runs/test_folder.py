@@ -1,0 +1,73 @@
+"""Run folders: `latest` points to the newest, an old run is never written over, and refused runs leave nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from genolong.errors import OutputError
+from genolong.runs.folder import HYDRAS_FILES, make_folder, remove_unbegun
+
+
+def test_latest_points_to_the_newest_run_of_that_name(tmp_path: Path):
+    runs = tmp_path / "runs" / "name"
+    for stamp in ("one", "two", "sweep/3"):
+        make_folder(runs / stamp, runs)
+        assert (runs / "latest").resolve() == (runs / stamp).resolve()
+        assert not (runs / "latest").readlink().is_absolute(), "or it breaks when the folder is moved"
+    assert {path.name for path in runs.iterdir()} == {"one", "two", "sweep", "latest"}
+
+
+def test_a_run_elsewhere_leaves_latest_alone(tmp_path: Path):
+    runs = tmp_path / "runs"
+    make_folder(runs / "one", runs)
+    make_folder(tmp_path / "mine", runs)
+    assert (runs / "latest").resolve() == (runs / "one").resolve()
+    assert (tmp_path / "mine" / "checkpoints").is_dir()
+    assert not (tmp_path / "latest").exists()
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path: Path):
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder") as caught:
+        make_folder(tmp_path, tmp_path.parent)
+    assert caught.value.exit_code == 73
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/run: cannot be made \(Not a directory\); take another place"):
+        make_folder(tmp_path / "file" / "run", tmp_path / "file")
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Path:
+    """A folder as Hydra leaves it before a command is called."""
+    folder = tmp_path / "name" / "stamp"
+    (folder / ".hydra").mkdir(parents=True)
+    for name in HYDRAS_FILES:
+        (folder / ".hydra" / name).write_text("")
+    return folder
+
+
+def test_a_refused_run_leaves_nothing(refused: Path, tmp_path: Path):
+    remove_unbegun(refused)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_runs_of_that_name_stay(refused: Path):
+    (refused.parent / "other").mkdir()
+    remove_unbegun(refused)
+    assert [path.name for path in refused.parent.iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("extra", ["record.json", "notes.txt", ".hydra/mine.yaml"])
+def test_what_holds_anything_else_stays(refused: Path, extra: str):
+    (refused / extra).write_text("")
+    before = sorted(refused.rglob("*"))
+    remove_unbegun(refused)
+    assert sorted(refused.rglob("*")) == before
+
+
+def test_a_folder_without_hydras_files_stays(tmp_path: Path):
+    remove_unbegun(tmp_path)
+    assert tmp_path.is_dir()

@@ -1,0 +1,164 @@
+"""The command line's corners: refusals, interruptions, pipes, sweeps, help and completion."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from genolong import cli
+from genolong.cli import explain
+from genolong.errors import InputError, NumericalError, OutputError
+from tests.builders.genomes import random_letters
+
+TINY = [
+    "model.width=6", "model.layers=1", "model.heads=3", "model.segment=7", "context.window_bp=29",
+    "trainer.max_steps=2", "data.workers=0", "data.validation_windows=2", "logger.tensorboard=false",
+]  # fmt: skip
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Types a command in an empty folder; gives its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["genolong"])
+
+    def type_(*arguments: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as left:
+            cli.main(arguments)
+        out, err = capfd.readouterr()
+        return left.value.code, out, err
+
+    return type_
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> str:
+    (tmp_path / "g.fa").write_text(f">one\n{random_letters(811, seed=1)}\n")
+    return f"data.fasta={tmp_path / 'g.fa'}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["train", "--nonsense"], 64, "--nonsense: no such option; settings are given as name=value"),
+        (["train", "--experimental-rerun", "x.pickle"], 77, "--experimental-rerun: would run whatever that file holds"),
+        (["train", "+model._target_=os.system"], 77, "model._target_=os.system: settings name no code"),
+        (["train", "run.name=${oc.env:HOME}"], 77, "run.name: ${oc.env:...} is not looked up"),
+        (["train", "-cd", "/does/not/exist"], 64, "Additional config directory '/does/not/exist' not found"),
+        (["train", "modle=tiny"], 64, "modle: no such setting; did you mean model?"),
+        (["train", "--help", "model=huge"], 64, "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        (["train", "+data.x=1"], 64, "data.x: no such setting"),
+        (["evaluate"], 64, "model: Missing mandatory value"),
+        (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
+    ],
+)
+def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, code, line, tmp_path):
+    more = [fasta, *TINY] if "-m" in arguments else []
+    found, out, err = typed(*arguments, *more)
+    assert (found, out) == (code, "")
+    *before, last = err.splitlines()
+    assert last.startswith(f"genolong: error: {line}")
+    assert not before or "-m" in arguments
+    kept = list(tmp_path.rglob("record.json"))
+    assert len(kept) == ("-m" in arguments), "of a sweep, what came before the mistake"
+    if "-m" not in arguments:
+        assert not list(tmp_path.rglob(".hydra"))
+
+
+def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):
+    code, out, err = typed("trian")
+    assert (code, out) == (64, "")
+    assert err.startswith("genolong: error: trian: no such command; did you mean train?\nusage: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("x.fa, line 3: no"), 65, "x.fa, line 3: no"),
+        (NumericalError("step 3"), 70, "step 3"),
+        (OutputError("x"), 73, "x"),
+        (PermissionError(13, "Permission denied", "/x"), 73, "/x: Permission denied"),
+        (OSError(28, "No space left on device"), 74, "the disk: No space left on device"),
+        (OSError(5, "Input/output error", "/x"), 74, "/x: Input/output error"),
+        (
+            ZeroDivisionError("by zero"),
+            70,
+            "ZeroDivisionError: by zero (a mistake in genolong; debug=true shows where)",
+        ),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code(error, code, line):
+    assert explain(error, "train") == (line, code)
+
+
+def test_debug_shows_where_a_mistake_was_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["genolong"])
+    with pytest.raises(InputError, match=r"nothing.fa"):
+        cli.main(["train", "data.fasta=nothing.fa", "debug=true"])
+
+
+def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp_path):
+    code, out, err = typed("train", "-m", "seed=1,2", fasta, "run.name=s", *TINY)
+    assert (code, out) == (0, "")
+    first, second = sorted(path.parent for path in (tmp_path / "runs" / "s").glob("2*/record.json"))
+    assert (tmp_path / "runs" / "s" / "latest").resolve() == second.resolve() != first.resolve()
+    assert err.count("next: python -m genolong evaluate model=runs/s/latest") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"), [(["model=small", "--cfg", "job"], "width: 256"), (["--info", "defaults"], "masked_bases")]
+)
+def test_what_hydra_prints_is_about_our_settings(arguments, word):
+    command = [sys.executable, "-m", "genolong", "train", *arguments]  # apart: Hydra leaves loggers behind
+    assert word in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def completed(line: str) -> list[str]:
+    words = subprocess.run(
+        [sys.executable, "-m", "genolong", "-sc", "query=bash"], capture_output=True, text=True, check=True,
+        env=os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))},
+    )  # fmt: skip
+    return words.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("genolong ", ["train", "evaluate"]),
+        ("genolong ev", ["evaluate"]),
+        ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
+        ("genolong train model=", [f"model={name}" for name in ("base", "large", "mini", "small", "tiny")]),
+        ("genolong evaluate wind", ["windows="]),
+    ],
+)
+def test_tab_completes_commands_settings_and_choices(line, words):
+    assert completed(line) == words
+
+
+def test_whoever_has_read_enough_of_stdout_gets_no_complaint():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "genolong", "train", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_training_ends_with_its_code_and_without_a_trace(tmp_path, fasta, sent, code):
+    command = [sys.executable, "-m", "genolong", "train", fasta, *TINY, "trainer.max_steps=1000000", "data.workers=1"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as child:
+        until = time.monotonic() + 60
+        while not list(tmp_path.glob("runs/train/*/metrics.csv")):
+            assert child.poll() is None and time.monotonic() < until
+            time.sleep(0.1)
+        os.killpg(child.pid, sent)  # as a terminal does: to the workers, too
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == code
+    assert "Traceback" not in err
