@@ -169,13 +169,20 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70
 
 
+class Lines(logging.Handler):
+    """Messages as plain lines on what is stderr when they come."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
 def _set_up_messages() -> None:
     watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
-    tell.handlers, tell.propagate = [watched if err.is_terminal else logging.StreamHandler()], False
+    tell.handlers, tell.propagate = [watched if err.is_terminal else Lines()], False
     tell.setLevel(logging.INFO)
-    quiet = logging.StreamHandler()
-    quiet.setLevel(logging.WARNING)
-    logging.basicConfig(handlers=[quiet])  # where there is none, Lightning adds one that shows everything
+    logging.basicConfig(
+        handlers=[Lines(logging.WARNING)]
+    )  # where there is none, Lightning adds one that shows everything
     for library in ("pytorch_lightning", "lightning_fabric"):  # advice to programmers; what matters we say ourselves
         warnings.filterwarnings("ignore", module=library)
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -26,9 +26,9 @@ def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
     own = {key: value for key, value in config.items() if key not in chosen}
     parts = [f"genolong {command} [setting=value ...]\n\n{title(main)}\n\n{table(own, '', about)}"]
     for group, name in chosen.items():
-        file = folder / group / f"{name}.yaml"
+        file = folder / group / f"{name}.yaml"  # type: ignore[operator]
         text = file.read_text() if file.is_file() else ""
-        others = sorted((path.stem for path in (folder / group).glob("*.yaml")), key=_by_number)
+        others = sorted((path.stem for path in (folder / group).glob("*.yaml")), key=_by_number)  # type: ignore[operator]
         head = f"{group}={name}"
         if len(others) > 1:
             head += f"   (of {' '.join(others)})"

@@ -101,6 +101,8 @@ def _fit(trainer: pl.Trainer, model: MaskedBases, datamodule: GenomeDataModule) 
     except SystemExit:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from None
     except (MemoryError, RuntimeError) as error:
+        if trainer.received_sigterm:  # which ended the processes that read windows, too
+            raise SystemExit(143) from None
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
             raise SettingsError(
                 "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "
