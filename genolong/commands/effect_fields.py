@@ -1,0 +1,86 @@
+"""What predict adds to a VCF: the header's lines and every record's INFO entries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genolong.genome.alleles import SCORED, Status
+from genolong.tasks.variant_effect import Effect
+
+STATUS_WORDS = (
+    "ok; edge: scored, the window reaches beyond the contig; n_rich: scored, more than a tenth of the window is N; "
+    "without a score: " + ", ".join(status for status in Status if status not in SCORED)
+)
+MODE_WORDS = {
+    "exact": "its site hidden from the model, in the middle of the window",
+    "shared": "its site hidden from the model, together with others of the window",
+    "unmasked": "its site seen by the model",
+}
+
+
+@dataclass(frozen=True)
+class EffectFields:
+    """The INFO fields <prefix>_LLR, _DIST (where distances are computed) and _STATUS, one value an ALT allele."""
+
+    prefix: str
+    with_distance: bool
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Their names; also of those that this run leaves out, so that no stale ones stay."""
+        return tuple(f"{self.prefix}_{name}" for name in ("LLR", "DIST", "STATUS"))
+
+    @property
+    def keys(self) -> frozenset[bytes]:
+        """The names as they stand in a VCF."""
+        return frozenset(name.encode() for name in self.ids)
+
+    def header(self, origin: Mapping[str, str], flank: int) -> list[bytes]:
+        """The lines that declare them and say where they come from, without line ends."""
+        llr, distance, status = self.ids
+        mode, model = origin["mode"], origin["weights_sha256"][:12]
+        told = f"Window of {origin['window_bp']} bases, model {model}, FASTA {origin['fasta']}"
+        declared = [
+            (
+                llr,
+                "Float",
+                "log p(ALT) - log p(REF) in nats, mean of both strands; below 0: the model finds ALT less likely. Single "
+                f"bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window less that of the REF "
+                f"window over the longer allele and {flank} bases on either side. {told}",
+            ),
+            (
+                distance,
+                "Float",
+                "Euclidean distance between the model's mean states of the ALT and the REF window over the longer allele "
+                f"and {flank} bases on either side, mean of both strands. {told}",
+            ),
+            (status, "String", f"Of each ALT allele: {STATUS_WORDS}"),
+        ]
+        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in origin.items())
+        lines = [
+            f'##INFO=<ID={name},Number=A,Type={kind},Description="{_escaped(words)}">'
+            for name, kind, words in declared
+            if name != distance or self.with_distance
+        ]
+        return [line.encode() for line in (*lines, f"##genolong_predict=<ID={self.prefix},{pairs}>")]
+
+    def entries(self, statuses: Sequence[Status], effects: Sequence[Effect | None]) -> bytes:
+        """A record's INFO entries: scores where any allele has one, and the status of every allele."""
+        llr, distance, status = self.ids
+        parts = []
+        if any(effects):
+            parts.append(f"{llr}={','.join('.' if effect is None else _llr(effect.llr) for effect in effects)}")
+            if self.with_distance:
+                values = ("." if effect is None else f"{effect.distance:.4g}" for effect in effects)
+                parts.append(f"{distance}={','.join(values)}")
+        parts.append(f"{status}={','.join(statuses)}")
+        return ";".join(parts).encode()
+
+
+def _llr(value: float) -> str:
+    shown = f"{value:.4f}"
+    return "0.0000" if shown == "-0.0000" else shown
+
+
+def _escaped(text: str) -> str:
+    """For a quoted header value."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\t", " ")

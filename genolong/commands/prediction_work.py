@@ -1,0 +1,141 @@
+"""The files that predict writes, kept in step: the VCF, the table of alleles without a score, and the journal."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from genolong.commands.checked_records import CheckedRecord
+from genolong.commands.effect_fields import EffectFields
+from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.skipped import SkippedTable
+from genolong.errors import InputError
+from genolong.genome.alleles import SCORED, Status
+from genolong.genome.vcf import Record, VcfReader
+from genolong.genome.vcf_writer import VcfWriter
+from genolong.report.tally import Tally
+from genolong.runs.journal import Journal
+from genolong.tasks.variant_effect import Effect
+
+NOTED_EVERY_S = 1.0
+NOT_IN_RESULT = ("model", "vcf", "output", "data", "trainer", "resume", "debug", "synonyms", "skipped_to")
+
+
+class PredictionWork:
+    """Begins the files, or goes on where the same command was stopped; `tally` is what became of the records so far.
+
+    Standard input cannot be read again and standard output not be cut, so work on these has no journal.
+    """
+
+    def __init__(
+        self, settings: PredictSettings, fields: EffectFields, origin: Mapping[str, str], header: Sequence[bytes]
+    ) -> None:
+        self._settings, self._fields = settings, fields
+        self._journal, state = None, None
+        if "-" not in (settings.vcf, settings.output):
+            self._journal = Journal(Path(settings.output).expanduser(), _identity(settings, origin))
+            state = self._journal.state() if settings.resume == "auto" else None
+        self.tally = Tally.of(state["tally"]) if state else Tally()
+        self.resumed_after = self.tally.records
+        self._writer = VcfWriter(settings.output, state["offset"] if state else None)
+        self._skipped = None
+        if settings.skipped_to:
+            path = Path(settings.skipped_to).expanduser()
+            self._skipped = SkippedTable(path, state["skipped_offset"] if state else None)
+        self._noted = time.monotonic()
+        if not state:
+            self._writer.write_header(header)
+            self._note()
+
+    def rest_of(self, reader: VcfReader) -> Iterator[Record]:
+        """The records that are still to be written."""
+        records = iter(reader)
+        for record in islice(records, self.resumed_after):
+            self._writer.seen(record)
+        return records
+
+    def write(self, block: Sequence[CheckedRecord], effects: Sequence[Effect]) -> None:
+        """A block of records; `effects` are those of its variants, in their order."""
+        following = iter(effects)
+        for record, alleles in block:
+            found = [None if variant is None else next(following) for _, variant in alleles]
+            statuses = [status if effect is None else effect.status for (status, _), effect in zip(alleles, found, strict=True)]
+            self._count(record, statuses)
+            if record.malformed:
+                self._writer.write(record)
+                continue
+            self._refuse_held(record)
+            self._writer.write(record, self._fields.entries(statuses, found), self._fields.keys)
+        self._offset = self._writer.flush()
+        if time.monotonic() - self._noted > NOTED_EVERY_S:
+            self._note()
+
+    def complete(self) -> tuple[str, ...]:
+        """Gives the files their names; what people should be told of that."""
+        notes = self._writer.complete()
+        if self._skipped is not None:
+            self._skipped.complete()
+        if self._journal is not None:
+            self._journal.remove()
+        return notes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        if self._skipped is not None:
+            self._skipped.close()
+
+    def _note(self) -> None:
+        offset = self._writer.flush()
+        skipped = 0 if self._skipped is None else self._skipped.flush()
+        if self._journal is not None:
+            self._journal.note({"offset": offset, "skipped_offset": skipped, "tally": self.tally.as_json()})
+        self._noted = time.monotonic()
+
+    def _count(self, record: Record, statuses: Sequence[Status]) -> None:
+        self.tally.records += 1
+        where = f"line {record.line}"
+        if not record.malformed:
+            where += f", {record.contig}:{'?' if record.position is None else record.position + 1}"
+        alternates = record.alternates or (record.malformed.encode(),)
+        for status, alternate in zip(statuses, alternates, strict=True):
+            change = f"{record.reference.decode('latin-1')}>{alternate.decode('latin-1')}"
+            self.tally.add(status, f"{where} {change}")
+            if self._skipped is not None and status not in SCORED:
+                self._skipped.add(record, alternate, status)
+
+    def _refuse_held(self, record: Record) -> None:
+        if self._settings.overwrite_fields:
+            return
+        held = record.held_keys(self._fields.keys)
+        if held:
+            raise InputError(
+                f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
+                "overwrite_fields=true to replace it, or another prefix="
+            )
+
+
+def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str, Any]:
+    """All that the result depends on: hashes of what is read, and the settings that change a byte of it."""
+    plain = {name: value for name, value in vars(settings).items() if name not in NOT_IN_RESULT}
+    plain["scoring"] = vars(settings.scoring)
+    files = {"vcf": settings.vcf, "synonyms": settings.synonyms}
+    return {
+        **origin, **plain, "skipped_to": settings.skipped_to,
+        **{f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None},
+    }  # fmt: skip
+
+
+def _sha256(path: str) -> str | None:
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None  # whoever reads it says what is wrong

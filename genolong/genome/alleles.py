@@ -1,0 +1,138 @@
+"""What an ALT allele is, and whether it can be scored: one word for every reason why not."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from genolong.errors import InputError, MissingInputError
+from genolong.genome.coordinates import match_contig
+from genolong.genome.edit import Variant, trimmed
+
+_BASES = frozenset(b"ACGTacgt")
+_LETTERS = frozenset(b"ACGTNRYSWKMBDHVUacgtnryswkmbdhvu")
+
+
+class Status(StrEnum):
+    """Of one ALT allele; the first three are scored."""
+
+    OK = "ok"
+    EDGE = "edge"  # scored; its window reaches beyond an end of the contig and is filled up with N
+    N_RICH = "n_rich"  # scored; more than a tenth of its window's bases within the contig are N
+    REF_MISMATCH = "ref_mismatch"  # REF is not what the genome has there
+    NO_CONTIG = "no_contig"
+    PAST_CONTIG_END = "past_contig_end"
+    SYMBOLIC = "symbolic"  # <DEL>, <NON_REF>, ...
+    BREAKEND = "breakend"
+    STAR = "star"  # *: the base is deleted by another record
+    NO_ALT = "no_alt"  # ALT is .
+    REF_EQ_ALT = "ref_eq_alt"
+    NON_ACGT = "non_acgt"  # other letters of DNA than A C G T
+    TOO_LONG = "too_long"
+    MALFORMED = "malformed"  # not as the VCF format wants it
+
+
+SCORED = (Status.OK, Status.EDGE, Status.N_RICH)
+
+
+def kind(reference: bytes, alternate: bytes) -> Status:
+    """What the two alleles are by their letters alone; OK where both are bases."""
+    if not alternate:
+        return Status.MALFORMED
+    if _BASES.issuperset(alternate):
+        if _BASES.issuperset(reference) and reference:
+            return Status.REF_EQ_ALT if alternate.upper() == reference.upper() else Status.OK
+        return Status.NON_ACGT if reference and _LETTERS.issuperset(reference) else Status.MALFORMED
+    if alternate == b".":
+        return Status.NO_ALT
+    if alternate in (b"*", b"<*:DEL>"):
+        return Status.STAR
+    if alternate.startswith(b"<") and alternate.endswith(b">") and len(alternate) > 2:
+        return Status.SYMBOLIC
+    if b"[" in alternate or b"]" in alternate or (len(alternate) > 1 and b"." in (alternate[:1], alternate[-1:])):
+        return Status.BREAKEND
+    return Status.NON_ACGT if _LETTERS.issuperset(alternate) else Status.MALFORMED
+
+
+class ContigNames:
+    """A VCF's names of contigs as the genome's: the same, with or without chr, mitochondria, then synonyms."""
+
+    def __init__(self, lengths: Mapping[str, int], synonyms: Mapping[str, str]) -> None:
+        self.lengths, self._synonyms = lengths, synonyms
+        self._found: dict[str, str | None] = {}
+
+    def find(self, name: str) -> str | None:
+        """The genome's name of it, or None."""
+        if name not in self._found:
+            found = match_contig(name, self.lengths)
+            if found is None and name in self._synonyms:
+                found = match_contig(self._synonyms[name], self.lengths)
+            self._found[name] = found
+        return self._found[name]
+
+
+def read_synonyms(path: str | Path) -> dict[str, str]:
+    """Names that mean the same contig: two columns, separated by a tab or spaces, in either order; # begins a comment.
+
+    Raises InputError with the line of what is none, MissingInputError for a file that cannot be read.
+    """
+    path = Path(path).expanduser()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text file; wanted two names of a contig in every line") from error
+    except OSError as error:
+        raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a file of synonyms") from error
+    synonyms: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        names = line.split("#", 1)[0].split()
+        if len(names) not in (0, 2):
+            raise InputError(f"{path}, line {number}: {len(names)} names; wanted two that mean the same contig")
+        for name, other in (names, names[::-1]) if names else ():
+            if synonyms.setdefault(name, other) != other:
+                raise InputError(
+                    f"{path}, line {number}: {name} means {other} here, and {synonyms[name]} in a line before; keep one"
+                )
+    return synonyms
+
+
+class AlleleChecks:
+    """Every allele's status against a genome, before any model has seen it.
+
+    `read(contig, start, end)` gives the genome's letters in upper case, N beyond the ends.
+    """
+
+    def __init__(self, names: ContigNames, read: Callable[[str, int, int], bytes], longest_bp: int) -> None:
+        self._names, self._read, self._longest_bp = names, read, longest_bp
+
+    def reference(self, contig: str, position: int | None, reference: bytes) -> tuple[Status, str, bytes]:
+        """Of a record's place and REF: OK or what is wrong, the genome's name of the contig, and its letters there."""
+        if position is None:
+            return Status.MALFORMED, "", b""
+        name = self._names.find(contig)
+        if name is None:
+            return Status.NO_CONTIG, "", b""
+        if position < 0 or position + len(reference) > self._names.lengths[name]:
+            return Status.PAST_CONTIG_END, name, b""
+        found = self._read(name, position, position + len(reference))
+        return (Status.OK if found == reference.upper() else Status.REF_MISMATCH), name, found
+
+    def alleles(
+        self, contig: str, position: int | None, reference: bytes, alternates: tuple[bytes, ...]
+    ) -> list[tuple[Status, Variant | None]]:
+        """Each ALT's status, and the variant where it can be scored."""
+        kinds = [kind(reference, alternate) for alternate in alternates]
+        placed, name = Status.OK, ""
+        if Status.OK in kinds:
+            placed, name, _ = self.reference(contig, position, reference)
+        found: list[tuple[Status, Variant | None]] = []
+        for status, alternate in zip(kinds, alternates, strict=True):
+            if status is not Status.OK:
+                found.append((Status.MALFORMED if position is None else status, None))
+            elif placed is not Status.OK:
+                found.append((placed, None))
+            elif max(len(reference), len(alternate)) > self._longest_bp:
+                found.append((Status.TOO_LONG, None))
+            else:
+                assert position is not None
+                found.append((Status.OK, trimmed(name, position, reference, alternate)))
+        return found

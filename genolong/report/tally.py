@@ -1,0 +1,51 @@
+"""What became of every allele of a VCF: counted by status, with the first of each, as people and as a journal want it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from genolong.genome.alleles import SCORED, Status
+
+ABOUT = 60  # characters of an example
+
+
+@dataclass
+class Tally:
+    """Counts of records and alleles, and for every status the first allele that got it."""
+
+    records: int = 0
+    alleles: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    checked: int = 0  # records whose REF could be compared with the genome, the first of them only
+    mismatched: int = 0  # of these
+
+    def add(self, status: Status, example: str) -> None:
+        """One more allele; `example` is where it stands and what it is."""
+        self.alleles += 1
+        self.counts[status] = self.counts.get(status, 0) + 1
+        if status not in self.examples:
+            self.examples[status] = example if len(example) <= ABOUT else f"{example[: ABOUT - 3]}..."
+
+    @property
+    def scored(self) -> int:
+        """Alleles that have a score."""
+        return sum(self.counts.get(status, 0) for status in SCORED)
+
+    def lines(self) -> list[str]:
+        """A summary: totals, then each status with its count and its first example."""
+        shown = sorted(self.counts, key=lambda status: (status not in SCORED, -self.counts[status], status))
+        width = max((len(status) for status in shown), default=0)
+        return [
+            f"read {self.records:,} records with {self.alleles:,} alleles; scored {self.scored:,}",
+            *(f"  {status:<{width}}  {self.counts[status]:>11,}  first: {self.examples[status]}" for status in shown),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a journal; `Tally.of` makes it a tally again."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> "Tally":
+        """The tally that as_json described."""
+        return cls(**noted)

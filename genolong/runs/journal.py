@@ -1,0 +1,59 @@
+"""How far a long work on one file has come, so that the same command, given again, goes on where it was stopped."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genolong.errors import InputError, SettingsError
+
+FORMAT = 1
+
+
+class Journal:
+    """A file `<output>.journal` beside `<output>.partial`: what is being done, and the state after so many records.
+
+    `identity` is all that decides what the output holds (hashes of the inputs and of the model, settings).
+    """
+
+    def __init__(self, output: Path, identity: Mapping[str, Any]) -> None:
+        self.path = output.with_name(f"{output.name}.journal")
+        self._identity = json.loads(json.dumps(identity))
+
+    def state(self) -> dict[str, Any] | None:
+        """The state that was noted last; None where nothing was begun.
+
+        Raises SettingsError where something else was begun, InputError where the journal cannot be read.
+        """
+        try:
+            noted = json.loads(self.path.read_text(encoding="utf-8"))
+            version, identity, state = noted["format"], noted["identity"], noted["state"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({type(error).__name__}: {error}); remove it, or start anew with resume=no"
+            ) from error
+        if version != FORMAT:
+            raise InputError(f"{self.path}: format {version}, this version reads {FORMAT}; start anew with resume=no")
+        other = [name for name in {**identity, **self._identity} if identity.get(name) != self._identity.get(name)]
+        if other:
+            raise SettingsError(
+                f"{self.path}: an unfinished result of another command is here (another {', '.join(sorted(other))}); "
+                "give that command again to finish it, or start anew with resume=no"
+            )
+        return state
+
+    def note(self, state: Mapping[str, Any]) -> None:
+        """Replaces what was noted, whole."""
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, "identity": self._identity, "state": dict(state)}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self.path)
+
+    def remove(self) -> None:
+        """The work is complete."""
+        self.path.unlink(missing_ok=True)
