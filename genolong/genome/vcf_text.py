@@ -162,10 +162,8 @@ class _Counted(io.BufferedIOBase):
 
 
 def _open(path: str) -> IO[bytes]:
-    if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
     try:
-        return open(path, "rb")
+        return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")
     except FileNotFoundError as error:
         raise MissingInputError(f"{path} does not exist; wanted a VCF; check its spelling") from error
     except IsADirectoryError as error:
