@@ -5,7 +5,7 @@ from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from genolong.errors import InputError
 from genolong.genome.spool import Spool, SpooledLine
@@ -51,8 +51,10 @@ class Record(NamedTuple):
         if self.malformed:
             raise ValueError(f"line {self.line} cannot take INFO: {self.malformed}")
         start, end = self.info_start, self.info_end
-        if not removed and isinstance(self.text, bytes):
-            return (self.text[:start] + extended(self.text[start:end], additions) + self.text[end:],)
+        if isinstance(self.text, bytes):
+            info = self.text[start:end]
+            if not any(key in info for key in removed):  # most often; several times faster
+                return (self.text[:start] + extended(info, additions) + self.text[end:],)
         changed = edited(self._pieces(start, end), additions, removed)
         return chain(self._pieces(0, start), changed, self._pieces(end, None))
 
@@ -100,7 +102,7 @@ class VcfReader:
         """Close the file."""
         self._text.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VcfReader":
         return self
 
     def __exit__(

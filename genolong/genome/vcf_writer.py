@@ -5,7 +5,6 @@ import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from genolong.errors import OutputError
 from genolong.genome.bgzf_writer import BlockedOutput, PlainOutput
@@ -70,7 +69,7 @@ class VcfWriter:
         self._output.close()
         self._file.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VcfWriter":
         return self
 
     def __exit__(
