@@ -53,7 +53,7 @@ class Record(NamedTuple):
         start, end = self.info_start, self.info_end
         if isinstance(self.text, bytes):
             info = self.text[start:end]
-            if not any(key in info for key in removed):  # most often; several times faster
+            if not removed or not any(key in info for key in removed):  # most often; several times faster
                 return (self.text[:start] + extended(info, additions) + self.text[end:],)
         changed = edited(self._pieces(start, end), additions, removed)
         return chain(self._pieces(0, start), changed, self._pieces(end, None))
