@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genolong.errors import InputError
-from genolong.genome import vcf
+from genolong.genome import spool, vcf
 from genolong.genome.spool import SpooledLine
 from genolong.genome.vcf import Record, VcfReader
 from tests.builders.vcfs import HEADER, record_line, texts, vcf_text
@@ -160,10 +160,13 @@ def test_a_long_line_lies_in_a_file(path: Path):
     assert b"".join(pieces) == line.replace(info.encode(), expected) + b"\n"
 
 
-def test_many_long_lines_may_be_held_at_once(path: Path):
-    lines = [record_line(pos=pos, info="x" * 90) for pos in range(1, 3000)]
+@pytest.mark.parametrize(("full_bytes", "files"), [(1 << 26, 1), (1100, 100)])
+def test_long_lines_share_files(path: Path, monkeypatch: pytest.MonkeyPatch, full_bytes: int, files: int):
+    monkeypatch.setattr(spool, "_FULL_BYTES", full_bytes)
+    lines = [record_line(pos=pos, info="x" * 90) for pos in range(1000, 1990)]  # 115 bytes each; the header comes first
     _, records = read(path, vcf_text(*lines), 8)
-    assert all(isinstance(record.text, SpooledLine) for record in records)
+    spooled = [record.text for record in records if isinstance(record.text, SpooledLine)]
+    assert len(spooled) == len(lines) and len({id(text.file) for text in spooled}) == files
     assert [written(record) for record in records] == [line + b"\n" for line in lines]
 
 

@@ -88,7 +88,7 @@ def test_a_header_that_fills_the_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_declared_info():
     lines = (
-        b'##INFO=<Number=1,ID=B,Description=",ID=C">\n',
+        b'##INFO=<Number=1,Description=",ID=C",ID=B>\n',
         b"##INFO=<Number=1>\n",
         b"##FORMAT=<ID=D>\n",
         b"##INFO=x\n",
