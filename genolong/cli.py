@@ -31,6 +31,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
+  predict    what it makes of the variants of a VCF           genolong predict model=runs/train/latest vcf=a.vcf output=b.vcf
 
   genolong COMMAND --help      every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used
@@ -80,6 +81,22 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
 
 
+def predict(config: DictConfig) -> None:
+    """Predict, and say what became of the alleles; fails where none could be scored."""
+    from genolong.commands.predict import predict as run
+    from genolong.commands.predict_progress import PredictProgress
+    from genolong.commands.predict_settings import PredictSettings
+    from genolong.settings import check
+
+    done = run(check(config, PredictSettings), PredictProgress())
+    for line in (*done.notes, *done.tally.lines()):
+        tell.info(line)
+    if done.tally.alleles and not done.tally.scored:
+        raise InputError(f"no allele could be scored; all records are in {done.output}, with the reason for each")
+    if done.output != "-":
+        tell.info("wrote %s", done.output)
+
+
 def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     """The command, which exits with one line where it fails, before Hydra says so in its own way."""
 
@@ -98,10 +115,11 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
     return run
 
 
-FOLDERS = {"train": CONF, "evaluate": CONF / "trained"}  # apart: where `model` is a path, conf/model is no group
+TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
+FOLDERS = {"train": CONF, "evaluate": TRAINED, "predict": TRAINED}
 COMMANDS = {
     name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
-    for name, function in (("train", train), ("evaluate", evaluate))
+    for name, function in (("train", train), ("evaluate", evaluate), ("predict", predict))
 }
 
 

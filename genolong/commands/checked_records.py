@@ -46,7 +46,7 @@ class RecordChecks:
         held = 0
         for record in records:
             block.append(self._checked(record))
-            held += record.size_bytes
+            held += record.size
             if len(block) == size or held >= BLOCK_BYTES:
                 yield block
                 block, held = [], 0

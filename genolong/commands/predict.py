@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genolong.commands.checked_records import RecordChecks
 from genolong.commands.effect_fields import EffectFields
+from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.prediction_work import PredictionWork
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -30,26 +31,10 @@ class Prediction:
     notes: tuple[str, ...]
 
 
-class Watch:
-    """What predict tells while it works; this one listens to nothing."""
-
-    def begin(self, total: int | None) -> None:
-        """So many bytes of input, where that is known."""
-
-    def block(self, consumed: int, windows: int) -> None:
-        """The next block is read, up to this byte of the input; its scores take so many windows."""
-
-    def advance(self, windows: int) -> None:
-        """So many more windows were read."""
-
-    def done(self, tally: Tally) -> None:
-        """A block is written."""
-
-
 def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction:
     """Write every record of a VCF with the scores of its alleles; an interrupted file is continued.
 
-    Raises InputError (and its kinds) for whatever a person can mend; also when no allele at all could be scored.
+    Raises InputError (and its kinds) for whatever a person can mend.
     """
     watch = watch or Watch()
     run = open_run(settings.model)
@@ -71,7 +56,8 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
         header = with_lines(reader.header, fields.header(origin, settings.scoring.flank), fields.keys)
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
-        watch.begin(reader.bytes_total)
+        watch.begin(reader.bytes_total, work.resumed_after)
+        stack.callback(watch.end)
         for block in checks.blocks(work.rest_of(reader), settings.records_at_once):
             variants = [variant for checked in block for variant in checked.variants]
             watch.block(reader.bytes_read, scorer.windows(variants))

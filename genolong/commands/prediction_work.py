@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ class PredictionWork:
         self, settings: PredictSettings, fields: EffectFields, origin: Mapping[str, str], header: Sequence[bytes]
     ) -> None:
         self._settings, self._fields = settings, fields
+        self._prefix = f"{settings.prefix}_".encode()
         self._journal, state = None, None
         if "-" not in (settings.vcf, settings.output):
             self._journal = Journal(Path(settings.output).expanduser(), _identity(settings, origin))
@@ -54,7 +55,7 @@ class PredictionWork:
         """The records that are still to be written."""
         records = iter(reader)
         for record in islice(records, self.resumed_after):
-            self._writer.seen(record)
+            self._writer.pass_over(record)
         return records
 
     def write(self, block: Sequence[CheckedRecord], effects: Sequence[Effect]) -> None:
@@ -62,25 +63,29 @@ class PredictionWork:
         following = iter(effects)
         for record, alleles in block:
             found = [None if variant is None else next(following) for _, variant in alleles]
-            statuses = [status if effect is None else effect.status for (status, _), effect in zip(alleles, found, strict=True)]
+            statuses = [
+                status if effect is None else effect.status for (status, _), effect in zip(alleles, found, strict=True)
+            ]
             self._count(record, statuses)
             if record.malformed:
                 self._writer.write(record)
                 continue
-            self._refuse_held(record)
-            self._writer.write(record, self._fields.entries(statuses, found), self._fields.keys)
-        self._offset = self._writer.flush()
+            held = self._held(record)
+            if held and not self._settings.overwrite_fields:
+                raise self._holds(record, held)
+            self._writer.write(record, self._fields.entries(statuses, found), held)
+        self._writer.end_block()
         if time.monotonic() - self._noted > NOTED_EVERY_S:
             self._note()
 
     def complete(self) -> tuple[str, ...]:
         """Gives the files their names; what people should be told of that."""
-        notes = self._writer.complete()
+        self._writer.finish()
         if self._skipped is not None:
-            self._skipped.complete()
+            self._skipped.finish()
         if self._journal is not None:
             self._journal.remove()
-        return notes
+        return tuple(self._writer.notes)
 
     def __enter__(self) -> Self:
         return self
@@ -88,9 +93,13 @@ class PredictionWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
-        if self._skipped is not None:
-            self._skipped.close()
+        """Leaves what an interruption left, to be gone on with; of work that never began it leaves nothing."""
+        begun = self.tally.records > 0
+        for file in (self._writer, self._skipped):
+            if file is not None:
+                file.close() if begun else file.discard()
+        if not begun and self._journal is not None:
+            self._journal.remove()
 
     def _note(self) -> None:
         offset = self._writer.flush()
@@ -111,15 +120,17 @@ class PredictionWork:
             if self._skipped is not None and status not in SCORED:
                 self._skipped.add(record, alternate, status)
 
-    def _refuse_held(self, record: Record) -> None:
-        if self._settings.overwrite_fields:
-            return
-        held = record.held_keys(self._fields.keys)
-        if held:
-            raise InputError(
-                f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
-                "overwrite_fields=true to replace it, or another prefix="
-            )
+    def _held(self, record: Record) -> Collection[bytes]:
+        """Those of our fields that INFO holds; most lines are asked by a look for the prefix alone."""
+        if isinstance(record.text, bytes) and self._prefix not in record.text:
+            return ()
+        return record.held_keys(self._fields.keys)
+
+    def _holds(self, record: Record, held: Collection[bytes]) -> InputError:
+        return InputError(
+            f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
+            "overwrite_fields=true to replace it, or another prefix="
+        )
 
 
 def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str, Any]:

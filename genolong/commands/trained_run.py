@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from genolong.commands.train import bases_per_step
 from genolong.errors import InputError, MissingInputError
 from genolong.loading.masking import MaskingSettings
@@ -23,7 +21,7 @@ class TrainedRun:
 
     name: str
     folder: Path
-    model: nn.Module
+    model: MaskedBases
     data: DataSettings
     masking: MaskingSettings
     seed: int

@@ -34,6 +34,10 @@ class Stream:
         """Nothing more comes."""
         self.close()
 
+    def discard(self) -> None:
+        """Nothing of it is wanted; what is no file has it already."""
+        self.close()
+
     def close(self) -> None:
         """Let the descriptor go; a second time changes nothing."""
         descriptor, self._descriptor = self._descriptor, None
@@ -82,6 +86,11 @@ class PartialFile(Stream):
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def discard(self) -> None:
+        """Remove what was written; what had the name before keeps it."""
+        self.close()
+        self._partial.unlink(missing_ok=True)
 
     def _create(self) -> int:
         try:

@@ -33,6 +33,11 @@ class Record(NamedTuple):
     malformed: str = ""
 
     @property
+    def size(self) -> int:
+        """Bytes of the line."""
+        return len(self.text) if isinstance(self.text, bytes) else self.text.size
+
+    @property
     def info(self) -> bytes:
         """The INFO column, however long it is; `held_keys` needs no such memory."""
         return b"".join(self._pieces(self.info_start, self.info_end))

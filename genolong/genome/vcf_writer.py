@@ -43,8 +43,19 @@ class VcfWriter:
             self._output.write(piece)
         self._order.follow(record)
 
+    def pass_over(self, record: Record) -> None:
+        """A record that the partial file holds already, before the first one that is written."""
+        self._order.follow(record)
+
+    def end_block(self) -> None:
+        """End the bgzip block here, whether or not `flush` is called, which does so too."""
+        self._output.flush()
+
     def flush(self) -> int:
-        """Bring everything to the disk; returns the bytes of the partial file, at which a later writer can resume."""
+        """Bring everything to the disk; returns the bytes of the partial file, at which a later writer can resume.
+
+        It ends a block: a file that shall be the same however often it is flushed has `end_block` at all these places.
+        """
         self._output.flush()
         self._file.sync()
         return self._file.size
@@ -68,6 +79,11 @@ class VcfWriter:
         """Stop, and leave the partial file as it is."""
         self._output.close()
         self._file.close()
+
+    def discard(self) -> None:
+        """Stop, and remove the partial file."""
+        self._output.close()
+        self._file.discard()
 
     def __enter__(self) -> "VcfWriter":
         return self

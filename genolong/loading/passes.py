@@ -49,8 +49,8 @@ def unmasked_passes(sites: Iterable[Site], window_bp: int) -> Iterator[Pass]:
 def _by_window(sites: Iterable[Site], window_bp: int) -> Iterator[tuple[Interval, list[int]]]:
     """Every site's window is a function of its place alone, so that no other site can move it.
 
-        window k      |----:====:----|                 : = : the middle half, whose sites are its own
-        window k + 1            |----:====:----|
+    window k      |----:====:----|                 : = : the middle half, whose sites are its own
+    window k + 1            |----:====:----|
     """
     step = max(1, window_bp // 2)
     found: dict[tuple[str, int], set[int]] = defaultdict(set)

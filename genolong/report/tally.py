@@ -1,4 +1,4 @@
-"""What became of every allele of a VCF: counted by status, with the first of each, as people and as a journal want it."""
+"""What became of every allele of a VCF: counted by status, with the first of each."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,0 +1,80 @@
+"""How far predict is: a bar where people watch, a line now and then where nobody does."""
+
+import logging
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from genolong.report.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+LINE_EVERY_S = 30.0
+
+
+class Watch:
+    """What predict tells while it works; this one listens to nothing."""
+
+    def begin(self, total: int | None, resumed_after: int) -> None:
+        """So many bytes of input, where that is known; so many records were done before."""
+
+    def block(self, consumed: int, windows: int) -> None:
+        """The next block is read, up to this byte of the input; its scores take so many windows."""
+
+    def advance(self, windows: int) -> None:
+        """So many more windows were read."""
+
+    def done(self, tally: Tally) -> None:
+        """A block is written."""
+
+    def end(self) -> None:
+        """No more comes, whether or not all went well."""
+
+
+class PredictProgress(Watch):
+    """The share of the input's bytes that is done, alleles a second and the time left, on stderr."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("scoring"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True) if sys.stderr.isatty() else None
+
+    def begin(self, total: int | None, resumed_after: int) -> None:
+        if resumed_after:
+            logger.info("going on after %s records that were done before", f"{resumed_after:,}")
+        self._total, self._begun = total, time.monotonic()
+        self._told, self._before = self._begun, -1
+        self._from = self._to = self._windows = self._read = 0
+        if self._bar is not None:
+            self._row = self._bar.add_task("", total=total, told="")
+            self._bar.start()
+
+    def block(self, consumed: int, windows: int) -> None:
+        self._from, self._to, self._windows, self._read = self._to, consumed, windows, 0
+
+    def advance(self, windows: int) -> None:
+        self._read += windows
+        if self._bar is not None:
+            done = self._from + (self._to - self._from) * self._read / max(self._windows, 1)
+            self._bar.update(self._row, completed=done)
+
+    def done(self, tally: Tally) -> None:
+        if self._before < 0:  # the first block, and what was done before it: no measure of speed
+            self._before, self._begun = tally.alleles, time.monotonic()
+        now = time.monotonic()
+        speed = (tally.alleles - self._before) / max(now - self._begun, 1e-9)
+        told = f"{tally.records:,} records, {tally.scored:,} alleles scored, {speed:,.0f} alleles/s"
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._to, told=told)
+        elif now - self._told >= LINE_EVERY_S:
+            share = f", {self._to / self._total:.0%} of the input" if self._total else ""
+            logger.info("%s%s", told, share)
+            self._told = now
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
