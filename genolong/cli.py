@@ -31,7 +31,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
-  predict    what it makes of the variants of a VCF           genolong predict model=runs/train/latest vcf=a.vcf output=b.vcf
+  predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
 
   genolong COMMAND --help      every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used

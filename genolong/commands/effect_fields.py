@@ -43,15 +43,15 @@ class EffectFields:
             (
                 llr,
                 "Float",
-                "log p(ALT) - log p(REF) in nats, mean of both strands; below 0: the model finds ALT less likely. Single "
-                f"bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window less that of the REF "
-                f"window over the longer allele and {flank} bases on either side. {told}",
+                "log p(ALT) - log p(REF) in nats, mean of both strands; below 0: the model finds ALT less likely. "
+                f"Single bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window less that "
+                f"of the REF window over the longer allele and {flank} bases on either side. {told}",
             ),
             (
                 distance,
                 "Float",
-                "Euclidean distance between the model's mean states of the ALT and the REF window over the longer allele "
-                f"and {flank} bases on either side, mean of both strands. {told}",
+                "Euclidean distance between the model's mean states of the ALT and the REF window over the longer "
+                f"allele and {flank} bases on either side, mean of both strands. {told}",
             ),
             (status, "String", f"Of each ALT allele: {STATUS_WORDS}"),
         ]

@@ -78,7 +78,7 @@ def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
         raise MissingInputError(f"the FASTA of the training is not there ({error}); name one (data.fasta=)") from error
     if not asked.fasta and set(genome.sha256.values()) != run.sha256:
         raise InputError(
-            f"{', '.join(genome.sha256)}: its content has changed since the training, so nothing says that it is meant; "
+            f"{', '.join(genome.sha256)}: its content has changed since the training; "
             "name the FASTA that the variants were called on (data.fasta=)"
         )
     return genome
@@ -104,6 +104,6 @@ def _refuse_held_fields(reader: VcfReader, fields: EffectFields, settings: Predi
     held = declared_info(reader.header) & fields.keys
     if held and not settings.overwrite_fields:
         raise InputError(
-            f"{reader.name}: has the INFO field {min(held).decode()} already; take overwrite_fields=true to replace it, "
-            "or another prefix="
+            f"{reader.name}: has the INFO field {min(held).decode()} already; "
+            "take overwrite_fields=true to replace it, or another prefix="
         )

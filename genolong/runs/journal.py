@@ -33,7 +33,7 @@ class Journal:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{self.path}: cannot be read ({type(error).__name__}: {error}); remove it, or start anew with resume=no"
+                f"{self.path}: cannot be read ({type(error).__name__}: {error}); start anew with resume=no"
             ) from error
         if version != FORMAT:
             raise InputError(f"{self.path}: format {version}, this version reads {FORMAT}; start anew with resume=no")
