@@ -65,8 +65,9 @@ class PredictProgress(Watch):
         if self._before < 0:  # the first block, and what was done before it: no measure of speed
             self._before, self._begun = tally.alleles, time.monotonic()
         now = time.monotonic()
-        speed = (tally.alleles - self._before) / max(now - self._begun, 1e-9)
-        told = f"{tally.records:,} records, {tally.scored:,} alleles scored, {speed:,.0f} alleles/s"
+        told = f"{tally.records:,} records, {tally.scored:,} alleles scored"
+        if now > self._begun:
+            told += f", {(tally.alleles - self._before) / (now - self._begun):,.0f} alleles/s"
         if self._bar is not None:
             self._bar.update(self._row, completed=self._to, told=told)
         elif now - self._told >= LINE_EVERY_S:

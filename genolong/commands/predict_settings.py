@@ -18,7 +18,9 @@ class GenomeSettings:
     cache: str | None
 
     def __post_init__(self) -> None:
-        if not all(isinstance(path, str) and path for path in self.paths) or (self.fasta is not None and not self.paths):
+        if not all(isinstance(path, str) and path for path in self.paths) or (
+            self.fasta is not None and not self.paths
+        ):
             raise SettingsError(f"data.fasta={self.fasta}: wanted the path of a FASTA file, or a list of such paths")
 
     @property
