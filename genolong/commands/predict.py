@@ -53,7 +53,8 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     with ExitStack() as stack:
         reader = stack.enter_context(VcfReader(settings.vcf))
         _refuse_held_fields(reader, fields, settings)
-        header = with_lines(reader.header, fields.header(origin, settings.scoring.flank), fields.keys)
+        lines = [line for line in reader.header if not fields.is_own(line)]
+        header = with_lines(lines, fields.header(origin, settings.scoring.flank), fields.keys)
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
@@ -69,9 +70,9 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
     """The genome that is named, or the run's own; raises InputError where that is not what it was in training."""
-    fasta = asked.fasta or run.data.fasta
+    own = [run.data.fasta] if isinstance(run.data.fasta, str) else run.data.fasta
     try:
-        genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
+        genome = Genome.open(asked.paths or own, asked.cache or run.data.cache)
     except MissingInputError as error:
         if asked.fasta:
             raise
@@ -91,6 +92,7 @@ def _window(scoring: ScoringSettings, run: TrainedRun) -> int:
             f"scoring.longest_allele={scoring.longest_allele} with scoring.flank={scoring.flank} bases on either side "
             f"does not fit into the window of {window_bp:,}; lower it, or take a longer scoring.window_bp"
         )
+    run.model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
     return window_bp
 
 
