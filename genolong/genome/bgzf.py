@@ -35,8 +35,11 @@ class BlockedText:
 
     def __iter__(self) -> Iterator[bytes]:
         held: list[bytes] = []
-        size = 0
-        for text in self._blocks():
+        size = in_text = 0
+        for in_file, text in self.blocks():
+            self.starts.append((in_file, in_text))
+            self.longest_block = max(self.longest_block, len(text))
+            in_text += len(text)
             held.append(text)
             size += len(text)
             if size >= _CHUNK:
@@ -44,17 +47,15 @@ class BlockedText:
                 held, size = [], 0
         yield b"".join(held)
 
-    def _blocks(self) -> Iterator[bytes]:
-        in_file = in_text = 0
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Where each block begins in the file, and its text; keeps nothing of them."""
+        in_file = 0
         text = None
         while head := self._file.read(12):
             body = self._body(head, in_file)
             text = self._inflate(body, in_file)
-            self.starts.append((in_file, in_text))
-            self.longest_block = max(self.longest_block, len(text))
-            yield text
+            yield in_file, text
             in_file = self._file.tell()
-            in_text += len(text)
         if text != b"":
             raise InputError(
                 f"{self._path}: the bgzip file has no end block, so it was cut short; download or copy it again"

@@ -1,0 +1,59 @@
+"""Lines too long for memory lie in a temporary file, which vanishes with the last of them."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_PIECE_BYTES = 1 << 20
+_FULL_BYTES = 1 << 26  # then the next line gets a new file, so that the space of lines that are done comes back
+
+
+class SpoolFile:
+    """A nameless temporary file that closes when the last who holds it goes."""
+
+    def __init__(self) -> None:
+        self.bytes = tempfile.TemporaryFile()  # noqa: SIM115  see __del__
+
+    def __del__(self) -> None:
+        self.bytes.close()
+
+
+class SpooledLine(NamedTuple):
+    """A line in a file: `size` bytes from byte `start` on."""
+
+    file: SpoolFile
+    start: int
+    size: int
+
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes start … end - 1 of the line, in pieces of at most a mebibyte."""
+        at, stop = self.start + start, self.start + (self.size if end is None else end)
+        while at < stop:
+            piece = os.pread(self.file.bytes.fileno(), min(_PIECE_BYTES, stop - at), at)
+            if not piece:
+                raise OSError(f"the temporary file of a long line ends at byte {at:,}, before {stop:,}")
+            yield piece
+            at += len(piece)
+
+
+class Spool:
+    """Takes lines, piece by piece; many share a file, for a process may open only so many."""
+
+    def __init__(self) -> None:
+        self._file = SpoolFile()
+        self._start = 0
+
+    def write(self, piece: bytes) -> None:
+        """The next piece of the line."""
+        self._file.bytes.write(piece)
+
+    def end_line(self) -> SpooledLine:
+        """What was written since the last line's end."""
+        self._file.bytes.flush()
+        end = self._file.bytes.tell()
+        line = SpooledLine(self._file, self._start, end - self._start)
+        self._start = end
+        if end >= _FULL_BYTES:
+            self._file, self._start = SpoolFile(), 0
+        return line

@@ -1,0 +1,218 @@
+"""A VCF line by line: every record keeps its bytes, and only INFO is ever changed."""
+
+from collections.abc import Collection, Iterable, Iterator
+from io import BytesIO
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from genolong.errors import InputError
+from genolong.genome.spool import Spool, SpooledLine
+from genolong.genome.vcf_header import HeaderReader
+from genolong.genome.vcf_info import edited, extended, held_keys
+from genolong.genome.vcf_text import CHUNK_BYTES, VcfText
+
+FIXED_BYTES = 1 << 20  # what columns 1 to 5 may take, with their tabs; a line itself may be of any length
+
+_HASH = ord("#")
+_LONGEST_NUMBER = 19  # digits: what 64 bits hold
+
+
+class Record(NamedTuple):
+    """A line after the header; where `malformed` says why, it is no variant, and passes through unchanged."""
+
+    line: int  # its number in the file, from 1
+    contig: str  # bytes that are no UTF-8 are kept as lone surrogates
+    position: int | None  # 0-based, so POS 0, the telomere, is -1; None: POS is no whole number
+    reference: bytes
+    alternates: tuple[bytes, ...]  # as written, so a missing one is b"."
+    text: bytes | SpooledLine  # all of the line, with its terminator; spooled where it is longer than a chunk
+    info_start: int  # in the text
+    info_end: int
+    malformed: str = ""
+
+    @property
+    def info(self) -> bytes:
+        """The INFO column, however long it is; `held_keys` needs no such memory."""
+        return b"".join(self._pieces(self.info_start, self.info_end))
+
+    def held_keys(self, keys: Collection[bytes]) -> set[bytes]:
+        """Those of the keys that INFO holds already."""
+        return held_keys(self._pieces(self.info_start, self.info_end), keys)
+
+    def pieces(self, additions: bytes = b"", removed: Collection[bytes] = ()) -> Iterable[bytes]:
+        """The line with fields (`KEY=value;FLAG`) added to INFO, after those with the removed keys were taken out.
+
+        Raises ValueError where a malformed record shall be changed.
+        """
+        if not additions and not removed:
+            return self._pieces(0, None)
+        if self.malformed:
+            raise ValueError(f"line {self.line} cannot take INFO: {self.malformed}")
+        start, end = self.info_start, self.info_end
+        if isinstance(self.text, bytes):
+            info = self.text[start:end]
+            if not removed or not any(key in info for key in removed):  # most often; several times faster
+                return (self.text[:start] + extended(info, additions) + self.text[end:],)
+        changed = edited(self._pieces(start, end), additions, removed)
+        return chain(self._pieces(0, start), changed, self._pieces(end, None))
+
+    def _pieces(self, start: int, end: int | None) -> Iterable[bytes]:
+        if isinstance(self.text, bytes):
+            return (self.text[start:end],)
+        return self.text.pieces(start, end)
+
+
+class VcfReader:
+    """The header and the records of a VCF or BCF (`-` is standard input), in memory that does not grow with the file.
+
+    A line longer than a chunk lies in a temporary file for as long as its record is held. Raises what VcfText and
+    HeaderReader raise, and InputError where columns 1 to 5 of a record take more than FIXED_BYTES.
+    """
+
+    def __init__(self, path: str | Path, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._text = VcfText(path, chunk_bytes)
+        self.name = self._text.name
+        self._groups = _lines(self._text, chunk_bytes)
+        try:
+            self.header, self._group = self._read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the file have been read, at most a chunk or two ahead of the records."""
+        return self._text.bytes_read
+
+    @property
+    def bytes_total(self) -> int | None:
+        """The size of the file, where it is known."""
+        return self._text.size
+
+    def __iter__(self) -> Iterator[Record]:
+        line = len(self.header) + 1
+        for group in chain((self._group,), self._groups):
+            for number, text in enumerate(group, start=line):
+                yield self._record(number, text)
+            line += len(group)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._text.close()
+
+    def __enter__(self) -> "VcfReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read_header(self) -> tuple[tuple[bytes, ...], list[bytes | SpooledLine]]:
+        """The header's lines, and what of their last group follows them."""
+        header = HeaderReader(self.name)
+        for group in self._groups:
+            for used, text in enumerate(group, start=1):
+                header.take(text if isinstance(text, bytes) else b"".join(text.pieces()))
+                if header.is_whole:
+                    return tuple(header.lines), group[used:]
+        raise header.cut_short()
+
+    def _record(self, line: int, text: bytes | SpooledLine) -> Record:
+        if not isinstance(text, bytes):
+            return self._long_record(line, text)
+        columns = text.split(b"\t", 8)
+        count = len(columns)
+        if len(text) > FIXED_BYTES and text[0] != _HASH:
+            self._check_width(line, sum(map(len, columns[:5])) + 5 if count > 5 else len(text))
+        if count < 8 or text[0] == _HASH:
+            return _malformed(line, text, text, count)
+        end = len(text) - (len(columns[8]) + 1 if count > 8 else 0)
+        start = end - len(columns[7])
+        return _placed(line, columns, text, start, end if count > 8 else end - _terminator_bytes(text))
+
+    def _long_record(self, line: int, text: SpooledLine) -> Record:
+        tabs = list(islice(_tabs(text), 8))
+        begin = b"".join(text.pieces(0, min(text.size, FIXED_BYTES)))
+        if begin[0] != _HASH:
+            self._check_width(line, tabs[4] + 1 if len(tabs) > 4 else text.size)
+        if len(tabs) < 7 or begin[0] == _HASH:
+            return _malformed(line, text, begin, len(tabs) + 1)
+        tail = b"".join(text.pieces(max(0, text.size - 2)))
+        end = tabs[7] if len(tabs) > 7 else text.size - _terminator_bytes(tail)
+        return _placed(line, begin.split(b"\t", 5), text, tabs[6] + 1, end)
+
+    def _check_width(self, line: int, fixed_bytes: int) -> None:
+        if fixed_bytes > FIXED_BYTES:
+            raise InputError(
+                f"{self.name}, line {line}: columns 1 to 5 take {fixed_bytes:,} bytes; wanted at most {FIXED_BYTES:,}; "
+                "write alleles that long as symbolic ones, such as <DEL> and <INS>"
+            )
+
+
+def _placed(line: int, columns: list[bytes], text: bytes | SpooledLine, start: int, end: int) -> Record:
+    position = columns[1]
+    return Record(
+        line,
+        columns[0].decode("utf-8", "surrogateescape"),
+        int(position) - 1 if position.isdigit() and len(position) < _LONGEST_NUMBER else None,
+        columns[3],
+        tuple(columns[4].split(b",")),
+        text,
+        start,
+        end,
+    )
+
+
+def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -> Record:
+    """`begin` is the text as far as FIXED_BYTES; `count` the number of its columns, or 9 where there are more."""
+    if begin.startswith(b"#"):
+        why = "a line that starts with #, after the header"
+    elif not begin.strip():
+        why = "a blank line"
+    elif count == 1 and len(begin.split(maxsplit=7)) == 8:
+        why = "columns are separated by spaces, wanted tabs"
+    else:
+        why = f"{count} columns, wanted 8 or more"
+    return Record(line, "", None, b"", (), text, 0, 0, why)
+
+
+def _terminator_bytes(text: bytes) -> int:
+    if text.endswith(b"\r\n"):
+        return 2
+    return int(text.endswith((b"\n", b"\r")))  # a file that was cut may end in CR
+
+
+def _tabs(text: SpooledLine) -> Iterator[int]:
+    begin = 0
+    for piece in text.pieces():
+        at = piece.find(b"\t")
+        while at >= 0:
+            yield begin + at
+            at = piece.find(b"\t", at + 1)
+        begin += len(piece)
+
+
+def _lines(chunks: Iterable[bytes], longest: int) -> Iterator[list[bytes | SpooledLine]]:
+    """The lines of a text with their terminators, in groups; one that `longest` bytes cannot hold comes spooled."""
+    spool, spooling = Spool(), False
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        group: list[bytes | SpooledLine] = []
+        if spooling or (len(rest) > longest and b"\n" not in rest):
+            stop = rest.find(b"\n") + 1 or len(rest)
+            spooling = not rest.endswith(b"\n", 0, stop)
+            spool.write(rest[:stop])
+            rest = rest[stop:]
+            if spooling:
+                continue
+            group.append(spool.end_line())
+        whole = rest.rfind(b"\n") + 1
+        group += BytesIO(rest[:whole]).readlines()
+        rest = rest[whole:]
+        yield group
+    if spooling or rest:
+        yield [spool.end_line() if spooling else rest]

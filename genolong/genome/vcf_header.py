@@ -1,0 +1,108 @@
+"""A VCF's header: its lines up to #CHROM as they are, which INFO fields they declare, and new ones among them."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from genolong.errors import InputError
+from genolong.genome.vcf_text import BYTE_ORDER_MARK
+
+COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+LONGEST_BYTES = 1 << 28
+
+_SHOWN = COLUMNS.decode().replace("\t", " ")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_ID = re.compile(rb"[<,]\s*ID=([^,>]*)")
+
+
+class HeaderReader:
+    """Takes the lines of a VCF one by one until its header is whole: `lines` then end in #CHROM.
+
+    Raises InputError for what is no header, and for one that ends too early.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bytes = 0
+        self._near_miss = ""  # a line that may have been meant as #CHROM
+        self.lines: list[bytes] = []
+        self.is_whole = False
+
+    def take(self, line: bytes) -> None:
+        """One more line, with its terminator."""
+        self._bytes += len(line)
+        where = f"{self._name}, line {len(self.lines) + 1}"
+        if self._bytes > LONGEST_BYTES:
+            raise InputError(f"{where}: the header is longer than {LONGEST_BYTES:,} bytes; wanted a VCF; is it one?")
+        text = line.removeprefix(BYTE_ORDER_MARK) if not self.lines else line
+        if text.startswith(b"#CHROM"):
+            _check_columns(text, where)
+            self.is_whole = True
+        elif text.strip(b"\r\n") and not text.startswith(b"#"):
+            raise self._missing(f"{where}: found a record, {_excerpt(text)}, and no #CHROM line before it")
+        elif not text.startswith(b"##") and b"POS" in text:
+            self._near_miss = f"; line {len(self.lines) + 1} is {_excerpt(text)}: is it meant to be that line?"
+        self.lines.append(line)
+
+    def cut_short(self) -> InputError:
+        """What is to be said when the text ends before the header is whole."""
+        if any(b"\r" in line.rstrip(b"\r\n") for line in self.lines):
+            return InputError(
+                f"{self._name}, line 1: lines end in CR alone, as on old Macintoshes; wanted LF or CRLF; "
+                "convert: tr '\\r' '\\n' < old.vcf > new.vcf"
+            )
+        return self._missing(f"{self._name}, line {len(self.lines)}: the text ends without a #CHROM line")
+
+    def _missing(self, found: str) -> InputError:
+        hint = (
+            self._near_miss or "; was the header cut? put the one of the file that these records come from before them"
+        )
+        return InputError(f"{found}; wanted a header that ends in {_SHOWN}, with tabs{hint}")
+
+
+def declared_info(header: Iterable[bytes]) -> set[bytes]:
+    """The IDs of the INFO fields that a header declares."""
+    return {identity for line in header if (identity := _info_id(line)) is not None}
+
+
+def with_lines(header: Sequence[bytes], lines: Iterable[bytes], removed_info: Collection[bytes] = ()) -> list[bytes]:
+    """A header (ending in #CHROM) without the INFO lines of the removed IDs, and new lines right before #CHROM.
+
+    New lines come without a terminator and get that of the #CHROM line.
+    """
+    *others, columns = header
+    end = b"\r\n" if columns.endswith(b"\r\n") else b"\n"
+    kept = [line for line in others if _info_id(line) not in removed_info]
+    return [*kept, *(line + end for line in lines), columns]
+
+
+def _info_id(line: bytes) -> bytes | None:
+    if not line.startswith(b"##INFO=<"):
+        return None
+    found = _ID.search(_QUOTED.sub(b'""', line))
+    return found[1].rstrip() if found else None
+
+
+def _check_columns(line: bytes, where: str) -> None:
+    text = line.rstrip(b"\r\n")
+    if text == COLUMNS or text.startswith(COLUMNS + b"\t"):
+        return
+    columns = text.split(b"\t")
+    if len(columns) == 1 and len(text.split()) >= 8:
+        raise InputError(
+            f"{where}: the columns of the #CHROM line are separated by spaces; wanted tabs, here and in every record; "
+            "did an editor replace them?"
+        )
+    if len(columns) < 8:
+        raise InputError(
+            f"{where}: the #CHROM line has {len(columns)} columns, {_excerpt(text)}; "
+            f"wanted the 8 of every VCF, with tabs: {_SHOWN}; complete the line"
+        )
+    begin = _excerpt(b"\t".join(columns[:8]))
+    raise InputError(
+        f"{where}: the #CHROM line begins with {begin}; wanted, with tabs: {_SHOWN}; mend the names of its columns"
+    )
+
+
+def _excerpt(text: bytes) -> str:
+    shown = text.rstrip(b"\r\n")[:80].decode("ascii", "backslashreplace").replace("\t", " ")
+    return repr(shown)

@@ -1,0 +1,109 @@
+"""A VCF out: whole or not at all, resumable to the byte, indexed where its order allows."""
+
+import os
+import stat
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+
+from genolong.errors import OutputError
+from genolong.genome.bgzf_writer import BlockedOutput, PlainOutput
+from genolong.genome.partial_file import PartialFile, Stream
+from genolong.genome.vcf import Record
+from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
+
+_BGZIP = (".gz", ".bgz", ".bgzf")
+
+
+class VcfWriter:
+    """Writes header and records to a path: bgzip by its suffix (.gz, .bgz, .bgzf), else plain; `-` is standard output.
+
+    The file grows as `path`.partial and gets its name in `finish`, which leaving the `with` block without an error
+    calls. `resume_at` is what `flush` returned: the partial file is cut there and goes on. What is no file (a pipe, a
+    device) is written to as it is. Raises OutputError where it cannot write, InputError where it cannot resume, and
+    OSError (BrokenPipeError for a reader that has left) while it writes; the partial file stays.
+    """
+
+    def __init__(self, path: str | Path, resume_at: int | None = None) -> None:
+        self.notes: list[str] = []  # what people should be told at the end
+        self._path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays one
+        self._file = _open(str(path), self._path, resume_at)
+        self._is_bgzip = self._path.name.lower().endswith(_BGZIP) and str(path) != "-"
+        self._output = BlockedOutput(self._file) if self._is_bgzip else PlainOutput(self._file)
+        self._order = RecordOrder()
+
+    def write_header(self, lines: Iterable[bytes]) -> None:
+        """Lines with their terminators, before the first record."""
+        for line in lines:
+            self._output.write(line)
+
+    def write(self, record: Record, additions: bytes = b"", removed: Collection[bytes] = ()) -> None:
+        """A record, with fields added to INFO and others removed as `Record.pieces` does it."""
+        for piece in record.pieces(additions, removed):
+            self._output.write(piece)
+        self._order.follow(record)
+
+    def flush(self) -> int:
+        """Bring everything to the disk; returns the bytes of the partial file, at which a later writer can resume."""
+        self._output.flush()
+        self._file.sync()
+        return self._file.size
+
+    def finish(self) -> None:
+        """Complete the file, give it its name, and index it."""
+        self._output.flush()
+        self._file.write(self._output.end)
+        self._output.close()
+        if not isinstance(self._file, PartialFile):
+            self._file.complete()
+            return
+        if not self._file.ends_with(self._output.end):
+            raise OSError(f"{self._file.name} does not hold on the disk what was written to it; write it again")
+        self.notes += remove_indexes(self._path)
+        self._file.complete()
+        if self._is_bgzip:
+            self.notes += self._index()
+
+    def close(self) -> None:
+        """Stop, and leave the partial file as it is."""
+        self._output.close()
+        self._file.close()
+
+    def __enter__(self) -> "VcfWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.finish()
+        finally:
+            self.close()
+
+    def _index(self) -> list[str]:
+        if self._order.broken:
+            return [f"{self._path} has no index, for its records are not sorted: {self._order.broken}"]
+        return write_index(self._path)
+
+
+def _open(name: str, path: Path, resume_at: int | None) -> Stream:
+    if path.suffix.lower() == ".bcf":
+        raise OutputError(f"{name}: BCF is not written; wanted a name that ends in .vcf.gz or .vcf")
+    if name != "-" and path.is_dir():
+        raise OutputError(f"{name} is a folder; wanted a file; name one in it, such as {name}/scored.vcf.gz")
+    if name != "-" and _is_file_or_nothing(path):
+        return PartialFile(path, resume_at)
+    if resume_at is not None:
+        raise OutputError(f"{name} cannot be resumed, for it is no file; start again")
+    try:
+        return Stream(os.dup(1), "standard output") if name == "-" else Stream(os.open(path, os.O_WRONLY), name)
+    except OSError as error:
+        raise OutputError(f"{name} cannot be written to ({error.strerror}); name another place") from error
+
+
+def _is_file_or_nothing(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # PartialFile says what is wrong
+        return True
