@@ -64,7 +64,9 @@ class _DilatedAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *attend_branches_backward(grad, *ctx.saved_tensors, ctx.branches, ctx.first, ctx.heads), None, None, None
+        queries, keys, values, out, lse = ctx.saved_tensors
+        of = (queries, keys, values, out, lse, ctx.branches, ctx.first, ctx.heads)
+        return *attend_branches_backward(grad, *of), None, None, None
 
 
 def attend_branches(

@@ -91,7 +91,7 @@ class _Group(NamedTuple):
         width = outward.shape[1] // self.heads.count
         return outward[:, self.first * width : (self.first + self.count) * width]
 
-    def rows(self, states: Tensor) -> tuple[Tensor, ...]:
+    def rows(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, made a stretch at a time."""
         rows = torch.empty(0)
         for begin, end, _, _ in stretches(states.shape[1]):
@@ -99,7 +99,7 @@ class _Group(NamedTuple):
             if begin == 0:
                 rows = part.new_empty((3, states.shape[0], states.shape[1], *part.shape[3:]))
             rows[:, :, begin:end] = part.movedim(2, 0)
-        return rows.unbind()
+        return rows[0], rows[1], rows[2]
 
     def add_grads(
         self, states: Tensor, grads: Sequence[Tensor], weights: Sequence[Tensor], total: Tensor, totals: list[Tensor]
