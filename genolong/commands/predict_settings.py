@@ -39,19 +39,20 @@ class DeviceSettings:
     accelerator: str
 
     def __post_init__(self) -> None:
-        if self.devices != 1:
-            raise SettingsError(f"trainer.devices={self.devices}: wanted 1; predict uses one device so far")
+        if self.devices < 1:
+            raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         if self.accelerator not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
             raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+        if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():
+            raise SettingsError(f"trainer.devices={self.devices}: this machine has {torch.cuda.device_count()} GPUs")
 
-    @property
-    def torch_device(self) -> torch.device:
-        """The device itself; auto takes the GPU where there is one."""
-        if self.accelerator == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.accelerator)
+    def torch_device(self, local_rank: int) -> torch.device:
+        """The device of a process of this machine; auto takes the GPUs where there are any."""
+        if self.accelerator == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", local_rank)
 
 
 @dataclass(frozen=True)
