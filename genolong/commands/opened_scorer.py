@@ -10,6 +10,7 @@ from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
 from genolong.parallel.team import Team
+from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
 
@@ -33,8 +34,10 @@ def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
     """Raises InputError (and its kinds) where the model or the genome cannot be used."""
     run = open_run(settings.model)
     genome = open_genome(run, settings.data)
+    model = run.model
+    assert isinstance(model, MaskedBases)
     scorer = VariantScorer(
-        run.model.encoder, run.model.head, GenomeTiles(genome), settings.scoring, _window(settings.scoring, run),
+        model.encoder, model.head, GenomeTiles(genome), settings.scoring, _window(settings.scoring, run),
         settings.trainer.torch_device(local_rank),
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)

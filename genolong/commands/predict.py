@@ -45,6 +45,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     run, genome, scorer = open_scorer(settings, team.local_rank)
     if team.rank:
         team.serve(scorer.score)
+        team.leave()
         return None
     fields = EffectFields(settings.prefix, scorer.with_distance)
     origin = {
@@ -53,6 +54,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
         "mode": settings.scoring.mode, "window_bp": str(scorer.window_bp),
     }  # fmt: skip
     with ExitStack() as stack:
+        stack.callback(team.leave)
         reader = stack.enter_context(VcfReader(settings.vcf))
         _refuse_held_fields(reader, fields, settings)
         lines = [line for line in reader.header if not fields.is_own(line)]

@@ -79,6 +79,11 @@ class Team:
         while (order := _hand_out(None)).goes_on:
             dist.gather_object(_done(work, order))
 
+    def leave(self) -> None:
+        """The work is over; a later team may be started."""
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
     def _meet(self, address: str) -> None:
         dist.init_process_group(
             "gloo", init_method=f"tcp://{address}", rank=self.rank, world_size=self.size, timeout=PATIENCE
