@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from genolong.commands.checked_records import CheckedRecord
 from genolong.commands.effect_fields import EffectFields
@@ -102,7 +102,7 @@ class PredictionWork:
             self._journal.remove()
         return tuple(self._writer.notes)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PredictionWork":
         return self
 
     def __exit__(
