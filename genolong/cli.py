@@ -92,7 +92,9 @@ def predict(config: DictConfig) -> None:
     from genolong.commands.predict_settings import PredictSettings
     from genolong.settings import check
 
-    done = run(check(config, PredictSettings), PredictProgress())
+    done = run(check(config, PredictSettings), PredictProgress(err))
+    if done is None:  # the first process tells
+        return
     for line in (*done.notes, *done.tally.lines()):
         tell.info(line)
     if done.tally.alleles and not done.tally.scored:

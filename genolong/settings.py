@@ -69,9 +69,9 @@ class TrainerSettings:
         for name, known in (("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed"))):
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
-        if self.max_time is not None and not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", self.max_time):
+        if self.max_time is not None and not re.fullmatch(r"(?!00:00:00:00)\d\d(:\d\d){3}", self.max_time):
             raise SettingsError(
-                f"trainer.max_time={self.max_time}: wanted days:hours:minutes:seconds, like 00:01:30:00"
+                f"trainer.max_time={self.max_time}: wanted days:hours:minutes:seconds, like 00:01:30:00, more than 0"
             )
         if not 0 <= self.ema_decay < 1:
             raise SettingsError(f"trainer.ema_decay={self.ema_decay}: wanted at least 0 (none) and less than 1")

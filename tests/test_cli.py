@@ -129,7 +129,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate"]),
+        ("genolong ", ["train", "evaluate", "predict"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
         ("genolong train model=", [f"model={name}" for name in ("base", "large", "mini", "small", "tiny")]),

@@ -5,15 +5,16 @@ import re
 import pytest
 
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.predict_settings import PredictSettings
 from genolong.composing import CONF
 from genolong.help import comments, help_text, table
 from genolong.settings import TrainSettings, known_keys
 
-FOLDERS = {"train": CONF, "evaluate": CONF / "trained"}
-SCHEMAS = {"train": TrainSettings, "evaluate": EvaluationSettings}
+FOLDERS = {"train": CONF, "evaluate": CONF / "trained", "predict": CONF / "trained"}
+SCHEMAS = {"train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings}
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
 def test_every_setting_is_shown_with_what_it_means(command):
     shown = help_text(FOLDERS[command], command, [])
     for key in known_keys(SCHEMAS[command]):

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.predict_settings import PredictSettings
 from genolong.settings import CONF, TrainSettings, known_keys, train_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -161,10 +162,11 @@ def test_the_knobs_in_conf_are_those_of_the_settings(choice: str):
     train_settings(composed)
 
 
-def test_the_knobs_of_evaluate_are_those_of_its_settings():
+@pytest.mark.parametrize(("command", "schema"), [("evaluate", EvaluationSettings), ("predict", PredictSettings)])
+def test_the_knobs_of_a_command_are_those_of_its_settings(command: str, schema: type):
     with initialize_config_dir(str(CONF / "trained"), version_base="1.3"):
-        composed = compose("evaluate")
-    assert set(leaves(OmegaConf.to_container(composed))) == set(known_keys(EvaluationSettings))  # type: ignore[arg-type]
+        composed = compose(command)
+    assert set(leaves(OmegaConf.to_container(composed))) == set(known_keys(schema))  # type: ignore[arg-type]
 
 
 def test_every_group_of_conf_is_one_that_train_chooses_from():
@@ -183,7 +185,7 @@ def names_read(node: ast.AST) -> Iterator[str]:
         yield from names_read(child)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings])
+@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings, PredictSettings])
 def test_every_knob_is_read(schema: type):
     read = {name for path in sources(PACKAGE) for name in names_read(tree_of(path))}
     if '"debug=true" in' in (PACKAGE / "cli.py").read_text(encoding="utf-8"):
@@ -199,7 +201,7 @@ def settings_classes(schema: Any) -> Iterator[Any]:
             yield from settings_classes(field.type)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings])
+@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings, PredictSettings])
 def test_settings_are_frozen_and_have_no_defaults(schema: type):
     for part in settings_classes(schema):
         assert part.__dataclass_params__.frozen

@@ -1,5 +1,6 @@
 """The command line as people meet it: one line for a mistake, the right exit code, results alone on stdout."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from genolong import cli
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from tests.builders.genomes import random_letters
+from tests.builders.vcfs import record_line, vcf_text
 
 TINY = [
     "model.width=8", "model.layers=1", "model.heads=2", "model.segment=8", "context.window_bp=32",
@@ -179,3 +181,74 @@ def test_no_command_is_a_usage_error_and_help_is_not(tmp_path, monkeypatch, capf
     assert "usage" in capfd.readouterr().err
     assert run(tmp_path, monkeypatch, "--help") == 0
     assert "usage" in capfd.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a model was trained for three steps, with a VCF beside its genome."""
+    folder = tmp_path_factory.mktemp("trained")
+    letters = random_letters(2003, seed=1)
+    (folder / "genome.fa").write_text(f">chr1\n{letters}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        assert run(folder, patch, "train", "data.fasta=genome.fa", *TINY) == 0
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    lines = [record_line(pos=pos, ref=letters[pos - 1], alt=other[letters[pos - 1]]) for pos in range(50, 90)]
+    (folder / "in.vcf").write_bytes(vcf_text(*lines))
+    (folder / "symbolic.vcf").write_bytes(vcf_text(record_line(alt="<DEL>"), record_line(alt="*")))
+    (folder / "empty.vcf").write_bytes(vcf_text())
+    wrong = [record_line(pos=pos, ref=other[letters[pos - 1]], alt="A,C") for pos in range(50, 90)]
+    (folder / "wrong.vcf").write_bytes(vcf_text(*wrong))
+    (folder / "no.vcf").write_bytes(b"what is this\n")
+    return folder
+
+
+PREDICT = ["predict", "model=runs/train/latest", "scoring.longest_allele=16", "trainer.accelerator=cpu"]
+
+
+def test_train_then_predict(trained, monkeypatch, capfd):
+    assert run(trained, monkeypatch, *PREDICT, "vcf=in.vcf", "output=out.vcf.gz") == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert "read 40 records with 40 alleles; scored 40" in lines and lines[-1] == "wrote out.vcf.gz"
+    assert ["ok", "40", "first:", "line", "5,", "chr1:50"] in [line.split()[:6] for line in lines]
+    assert run(trained, monkeypatch, *PREDICT, "vcf=in.vcf", "output=-") == 0
+    out, err = capfd.readouterr()
+    assert out.count("GENOLONG_STATUS=ok") == 40 and "wrote" not in err
+    assert gzip.decompress((trained / "out.vcf.gz").read_bytes()).decode() == out
+
+
+def test_nothing_to_score_is_done(trained, monkeypatch, capfd):
+    assert run(trained, monkeypatch, *PREDICT, "vcf=empty.vcf", "output=empty.out.vcf") == 0
+    assert "read 0 records" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), [
+    (["vcf=symbolic.vcf", "output=out.vcf"], 65, "no allele could be scored; all records are in out.vcf"),
+    (["vcf=wrong.vcf", "output=out.vcf"], 65, "wrong.vcf: REF is not what the genome has in 40 of the first 40"),
+    (["vcf=no.vcf", "output=out.vcf"], 65, "no.vcf"),
+    (["vcf=none.vcf", "output=out.vcf"], 66, "none.vcf"),
+    (["vcf=in.vcf", "output=out.vcf", "data.fasta=none.fa"], 66, "none.fa"),
+    (["vcf=in.vcf", "output=nowhere/out.vcf"], 73, "there is no folder"),
+    (["vcf=in.vcf", "output=in.vcf"], 64, "output=in.vcf: is the input itself"),
+    (["vcf=in.vcf"], 64, "output"),
+    (["vcf=in.vcf", "output=out.vcf", "scoring.mdoe=exact"], 64, "scoring.mode"),
+    (["vcf=in.vcf", "output=out.vcf", "scoring.window_bp=17"], 64, "does not fit into the window of 17"),
+    (["vcf=in.vcf", "output=out.vcf", "model=none"], 66, "model=none: no such run"),
+])  # fmt: skip
+def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, arguments, code, words):
+    before = {path.name for path in trained.iterdir()}
+    found, line = refused(trained, monkeypatch, capfd, *PREDICT, *arguments)
+    assert found == code
+    assert words in line
+    left = {path.name for path in trained.iterdir()} - before
+    assert left == ({"out.vcf"} if "symbolic" in arguments[0] else set())
+    (trained / "out.vcf").unlink(missing_ok=True)
+
+
+def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):
+    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    shown = capfd.readouterr().out
+    for words in ("scoring.window_bp=null", "bases read around a variant", "scoring.flank=8", "share of the first 200",
+                  "records scored and written together", "prefix=GENOLONG"):  # fmt: skip
+        assert words in shown

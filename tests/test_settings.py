@@ -71,6 +71,7 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("trainer.accelerator", "tpu", r"trainer.accelerator=tpu: wanted auto or cpu or cuda"),
         ("trainer.precision", "16", r"trainer.precision=16: wanted auto or 32-true or bf16-mixed"),
         ("trainer.max_time", "1h", r"trainer.max_time=1h: wanted days:hours:minutes:seconds"),
+        ("trainer.max_time", "00:00:00:00", r"trainer.max_time=00:00:00:00: wanted .* more than 0"),
         ("trainer.ema_decay", 1.0, r"trainer.ema_decay=1.0: wanted at least 0"),
         ("data.fasta", {"_target_": "os.system"}, r"data.fasta._target_: a configuration names no code"),
     ],

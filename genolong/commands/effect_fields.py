@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from genolong.genome.alleles import SCORED, Status
 from genolong.tasks.variant_effect import Effect
 
+COMMAND = "genolong_predict"  # the key of the header's line that says where fields come from
 STATUS_WORDS = (
     "ok; edge: scored, the window reaches beyond the contig; n_rich: scored, more than a tenth of the window is N; "
     "without a score: " + ", ".join(status for status in Status if status not in SCORED)
@@ -61,7 +62,11 @@ class EffectFields:
             for name, kind, words in declared
             if name != distance or self.with_distance
         ]
-        return [line.encode() for line in (*lines, f"##genolong_predict=<ID={self.prefix},{pairs}>")]
+        return [line.encode(errors="replace") for line in (*lines, f"##{COMMAND}=<ID={self.prefix},{pairs}>")]
+
+    def is_own(self, line: bytes) -> bool:
+        """Whether a header line is one that says where an earlier run's fields came from."""
+        return line.startswith(f"##{COMMAND}=<ID={self.prefix},".encode())
 
     def entries(self, statuses: Sequence[Status], effects: Sequence[Effect | None]) -> bytes:
         """A record's INFO entries: scores where any allele has one, and the status of every allele."""
@@ -83,4 +88,4 @@ def _llr(value: float) -> str:
 
 def _escaped(text: str) -> str:
     """For a quoted header value."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\t", " ")
+    return " ".join(text.splitlines()).replace("\t", " ").replace("\\", "\\\\").replace('"', '\\"')

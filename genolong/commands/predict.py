@@ -1,25 +1,28 @@
 """`predict`: a VCF in, the same VCF out, with what a trained model makes of every allele."""
 
+from collections import deque
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from genolong.commands.checked_records import RecordChecks
+from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
+from genolong.commands.opened_scorer import open_scorer, team_of
 from genolong.commands.predict_progress import Watch
-from genolong.commands.predict_settings import GenomeSettings, PredictSettings
+from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.prediction_work import PredictionWork
-from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.errors import InputError, MissingInputError, SettingsError
+from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
-from genolong.genome.fasta import Genome
+from genolong.genome.edit import Variant
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.report.tally import Tally
 from genolong.runs.checkpoint import weights_sha256
-from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+from genolong.tasks.variant_effect import VariantScorer
 
 
 @dataclass(frozen=True)
@@ -31,67 +34,63 @@ class Prediction:
     notes: tuple[str, ...]
 
 
-def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction:
+def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction | None:
     """Write every record of a VCF with the scores of its alleles; an interrupted file is continued.
 
-    Raises InputError (and its kinds) for whatever a person can mend.
+    Several processes (trainer.devices, torchrun, SLURM) share the scoring and write what one would; all but the first
+    return None. Raises InputError (and its kinds) for whatever a person can mend.
     """
     watch = watch or Watch()
-    run = open_run(settings.model)
-    genome = open_genome(run, settings.data)
-    window_bp = _window(settings.scoring, run)
-    device = settings.trainer.torch_device
-    scorer = VariantScorer(
-        run.model.encoder, run.model.head, GenomeTiles(genome), settings.scoring, window_bp, device
-    )  # fmt: skip
+    team = team_of(settings)
+    run, genome, scorer = open_scorer(settings, team.local_rank)
+    if team.rank:
+        team.serve(scorer.score)
+        team.leave()
+        return None
     fields = EffectFields(settings.prefix, scorer.with_distance)
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": weights_sha256(run.model.state_dict()),
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
-        "mode": settings.scoring.mode, "window_bp": str(window_bp),
+        "mode": settings.scoring.mode, "window_bp": str(scorer.window_bp),
     }  # fmt: skip
     with ExitStack() as stack:
+        stack.callback(team.leave)
         reader = stack.enter_context(VcfReader(settings.vcf))
         _refuse_held_fields(reader, fields, settings)
-        header = with_lines(reader.header, fields.header(origin, settings.scoring.flank), fields.keys)
+        lines = [line for line in reader.header if not fields.is_own(line)]
+        header = with_lines(lines, fields.header(origin, settings.scoring.flank), fields.keys)
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
         stack.callback(watch.end)
-        for block in checks.blocks(work.rest_of(reader), settings.records_at_once):
-            variants = [variant for checked in block for variant in checked.variants]
-            watch.block(reader.bytes_read, scorer.windows(variants))
-            work.write(block, scorer.score(variants, watch.advance))
+        blocks = _Blocks(checks.blocks(work.rest_of(reader), settings.records_at_once), reader, scorer, watch)
+        for effects in team.lead(partial(scorer.score, advance=watch.advance), blocks.variants()):
+            work.write(blocks.next_read(), effects)
             watch.done(work.tally)
         notes = (*genome.notes, *work.complete())
     return Prediction(settings.output, work.tally, notes)
 
 
-def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
-    """The genome that is named, or the run's own; raises InputError where that is not what it was in training."""
-    fasta = asked.fasta or run.data.fasta
-    try:
-        genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
-    except MissingInputError as error:
-        if asked.fasta:
-            raise
-        raise MissingInputError(f"the FASTA of the training is not there ({error}); name one (data.fasta=)") from error
-    if not asked.fasta and set(genome.sha256.values()) != run.sha256:
-        raise InputError(
-            f"{', '.join(genome.sha256)}: its content has changed since the training; "
-            "name the FASTA that the variants were called on (data.fasta=)"
-        )
-    return genome
+class _Blocks:
+    """Blocks on their way: read, handed out to be scored, and taken back in order to be written."""
 
+    def __init__(
+        self, blocks: Iterator[list[CheckedRecord]], reader: VcfReader, scorer: VariantScorer, watch: Watch
+    ) -> None:
+        self._blocks, self._reader, self._scorer, self._watch = blocks, reader, scorer, watch
+        self._handed: deque[list[CheckedRecord]] = deque()
 
-def _window(scoring: ScoringSettings, run: TrainedRun) -> int:
-    window_bp = scoring.window_bp or run.window_bp
-    if scoring.longest_allele + 2 * scoring.flank > window_bp:
-        raise SettingsError(
-            f"scoring.longest_allele={scoring.longest_allele} with scoring.flank={scoring.flank} bases on either side "
-            f"does not fit into the window of {window_bp:,}; lower it, or take a longer scoring.window_bp"
-        )
-    return window_bp
+    def variants(self) -> Iterator[list[Variant]]:
+        """What is to be scored of every block."""
+        for block in self._blocks:
+            variants = [variant for checked in block for variant in checked.variants]
+            self._watch.block(self._reader.bytes_read, self._scorer.windows(variants))
+            self._handed.append(block)
+            yield variants
+
+    def next_read(self) -> list[CheckedRecord]:
+        """The first block that was not taken back yet."""
+        return self._handed.popleft()
 
 
 def _allele_checks(settings: PredictSettings, tiles: GenomeTiles) -> AlleleChecks:

@@ -1,7 +1,6 @@
 """How far predict is: a bar where people watch, a line now and then where nobody does."""
 
 import logging
-import sys
 import time
 
 from rich.console import Console
@@ -34,14 +33,14 @@ class Watch:
 
 
 class PredictProgress(Watch):
-    """The share of the input's bytes that is done, alleles a second and the time left, on stderr."""
+    """The share of the input's bytes that is done, alleles a second and the time left, on a console of stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         columns = (
             TextColumn("scoring"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(),
         )  # fmt: skip
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True) if sys.stderr.isatty() else None
+        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
 
     def begin(self, total: int | None, resumed_after: int) -> None:
         if resumed_after:
@@ -66,8 +65,9 @@ class PredictProgress(Watch):
         if self._before < 0:  # the first block, and what was done before it: no measure of speed
             self._before, self._begun = tally.alleles, time.monotonic()
         now = time.monotonic()
-        speed = (tally.alleles - self._before) / max(now - self._begun, 1e-9)
-        told = f"{tally.records:,} records, {tally.scored:,} alleles scored, {speed:,.0f} alleles/s"
+        told = f"{tally.records:,} records, {tally.scored:,} alleles scored"
+        if now > self._begun:
+            told += f", {(tally.alleles - self._before) / (now - self._begun):,.0f} alleles/s"
         if self._bar is not None:
             self._bar.update(self._row, completed=self._to, told=told)
         elif now - self._told >= LINE_EVERY_S:

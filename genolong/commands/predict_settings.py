@@ -17,6 +17,19 @@ class GenomeSettings:
     fasta: Any
     cache: str | None
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(path, str) and path for path in self.paths) or (
+            self.fasta is not None and not self.paths
+        ):
+            raise SettingsError(f"data.fasta={self.fasta}: wanted the path of a FASTA file, or a list of such paths")
+
+    @property
+    def paths(self) -> list[Any]:
+        """The FASTA files that are named; none for the run's own."""
+        if self.fasta is None:
+            return []
+        return list(self.fasta) if isinstance(self.fasta, (list, tuple)) else [self.fasta]
+
 
 @dataclass(frozen=True)
 class DeviceSettings:
@@ -32,13 +45,14 @@ class DeviceSettings:
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
             raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+        if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():
+            raise SettingsError(f"trainer.devices={self.devices}: this machine has {torch.cuda.device_count()} GPUs")
 
-    @property
-    def torch_device(self) -> torch.device:
-        """The device itself; auto takes the GPU where there is one."""
-        if self.accelerator == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.accelerator)
+    def torch_device(self, local_rank: int) -> torch.device:
+        """The device of a process of this machine; auto takes the GPUs where there are any."""
+        if self.accelerator == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", local_rank)
 
 
 @dataclass(frozen=True)
@@ -72,12 +86,22 @@ class PredictSettings:
             raise SettingsError(f"resume={self.resume}: wanted auto or no")
         if self.records_at_once < 1:
             raise SettingsError(f"records_at_once={self.records_at_once}: wanted 1 or more")
-        if self.output != "-" and self.vcf != "-" and _same_file(self.vcf, self.output):
-            raise SettingsError(f"output={self.output}: is the input itself; name another file")
+        if self.skipped_to == "-":
+            raise SettingsError("skipped_to=-: wanted a file of its own; standard output is for the VCF")
+        self._refuse_to_overwrite()
+
+    def _refuse_to_overwrite(self) -> None:
+        read = [path for path in (self.vcf, self.synonyms, *self.data.paths) if path not in (None, "-")]
+        for name, path in (("output", self.output), ("skipped_to", self.skipped_to)):
+            if path not in (None, "-") and any(_same_file(other, path) for other in read):
+                raise SettingsError(f"{name}={path}: is the input itself; name another file")
+        if self.skipped_to is not None and _same_file(self.skipped_to, self.output):
+            raise SettingsError(f"skipped_to={self.skipped_to}: is the output, too; name another file")
 
 
 def _same_file(one: str, other: str) -> bool:
+    one, other = os.path.realpath(os.path.expanduser(one)), os.path.realpath(os.path.expanduser(other))
     try:
-        return os.path.samefile(os.path.expanduser(one), os.path.expanduser(other))
-    except OSError:
+        return one == other or os.path.samefile(one, other)
+    except OSError:  # one of them is not there
         return False

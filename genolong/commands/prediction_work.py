@@ -1,12 +1,14 @@
 """The files that predict writes, kept in step: the VCF, the table of alleles without a score, and the journal."""
 
 import hashlib
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from genolong.commands.checked_records import CheckedRecord
 from genolong.commands.effect_fields import EffectFields
@@ -14,20 +16,24 @@ from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.skipped import SkippedTable
 from genolong.errors import InputError
 from genolong.genome.alleles import SCORED, Status
+from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
-from genolong.report.tally import Tally
+from genolong.report.tally import ABOUT, Tally
 from genolong.runs.journal import Journal
 from genolong.tasks.variant_effect import Effect
 
 NOTED_EVERY_S = 1.0
-NOT_IN_RESULT = ("model", "vcf", "output", "data", "trainer", "resume", "debug", "synonyms", "skipped_to")
+NOT_IN_RESULT = (
+    "model", "vcf", "output", "data", "trainer", "resume", "debug", "synonyms", "skipped_to", "on_ref_mismatch",
+    "most_mismatches",
+)  # fmt: skip
 
 
 class PredictionWork:
     """Begins the files, or goes on where the same command was stopped; `tally` is what became of the records so far.
 
-    Standard input cannot be read again and standard output not be cut, so work on these has no journal.
+    A pipe cannot be read again or be cut, so work on one, as on standard input and output, has no journal.
     """
 
     def __init__(
@@ -36,20 +42,29 @@ class PredictionWork:
         self._settings, self._fields = settings, fields
         self._prefix = f"{settings.prefix}_".encode()
         self._journal, state = None, None
-        if "-" not in (settings.vcf, settings.output):
-            self._journal = Journal(Path(settings.output).expanduser(), _identity(settings, origin))
-            state = self._journal.state() if settings.resume == "auto" else None
+        output, skipped_to = _place(settings.output), _place(settings.skipped_to or "")
+        if "-" not in (settings.vcf, settings.output) and _is_file(_place(settings.vcf)) and _is_file(output):
+            self._journal = Journal(output, _identity(settings, origin))
+            wanted = [output, skipped_to] if settings.skipped_to else [output]
+            if settings.resume == "auto" and all(path.with_name(path.name + SUFFIX).exists() for path in wanted):
+                state = self._journal.state()
         self.tally = Tally.of(state["tally"]) if state else Tally()
         self.resumed_after = self.tally.records
-        self._writer = VcfWriter(settings.output, state["offset"] if state else None)
         self._skipped = None
-        if settings.skipped_to:
-            path = Path(settings.skipped_to).expanduser()
-            self._skipped = SkippedTable(path, state["skipped_offset"] if state else None)
-        self._noted = time.monotonic()
-        if not state:
-            self._writer.write_header(header)
-            self._note()
+        with ExitStack() as undone:
+            try:
+                self._writer = VcfWriter(settings.output, state["offset"] if state else None)
+                undone.callback(self._writer.close if state else self._writer.discard)
+                if settings.skipped_to:
+                    self._skipped = SkippedTable(skipped_to, state["skipped_offset"] if state else None)
+                    undone.callback(self._skipped.close if state else self._skipped.discard)
+            except InputError as error:
+                raise type(error)(f"{error} (resume=no)") if state else error from None
+            self._noted = time.monotonic()
+            if not state:
+                self._writer.write_header(header)
+                self._note()
+            undone.pop_all()
 
     def rest_of(self, reader: VcfReader) -> Iterator[Record]:
         """The records that are still to be written."""
@@ -87,14 +102,14 @@ class PredictionWork:
             self._journal.remove()
         return tuple(self._writer.notes)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PredictionWork":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves what an interruption left, to be gone on with; of work that never began it leaves nothing."""
-        begun = self.tally.records > 0
+        """Leaves what an interruption left, to be gone on with; where nothing was scored yet it leaves nothing."""
+        begun = self.tally.scored > 0
         for file in (self._writer, self._skipped):
             if file is not None:
                 file.close() if begun else file.discard()
@@ -110,13 +125,9 @@ class PredictionWork:
 
     def _count(self, record: Record, statuses: Sequence[Status]) -> None:
         self.tally.records += 1
-        where = f"line {record.line}"
-        if not record.malformed:
-            where += f", {record.contig}:{'?' if record.position is None else record.position + 1}"
         alternates = record.alternates or (record.malformed.encode(),)
         for status, alternate in zip(statuses, alternates, strict=True):
-            change = f"{record.reference.decode('latin-1')}>{alternate.decode('latin-1')}"
-            self.tally.add(status, f"{where} {change}")
+            self.tally.add(status, _example(record, alternate))
             if self._skipped is not None and status not in SCORED:
                 self._skipped.add(record, alternate, status)
 
@@ -142,6 +153,23 @@ def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str,
         **origin, **plain, "skipped_to": settings.skipped_to,
         **{f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None},
     }  # fmt: skip
+
+
+def _example(record: Record, alternate: bytes) -> str:
+    if record.malformed:
+        return f"line {record.line}: {record.malformed}"
+    place = f"{record.contig}:{'?' if record.position is None else record.position + 1}"
+    change = f"{record.reference[:ABOUT].decode('latin-1')}>{alternate[:ABOUT].decode('latin-1')}"
+    return f"line {record.line}, {place} {change}"
+
+
+def _place(path: str) -> Path:
+    return Path(os.path.realpath(os.path.expanduser(path)))  # a link stays one
+
+
+def _is_file(path: Path) -> bool:
+    """Or will be one: not a pipe, a device or a folder."""
+    return path.is_file() or not path.exists()
 
 
 def _sha256(path: str) -> str | None:

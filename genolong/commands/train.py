@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
+from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
@@ -49,7 +50,7 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     """
     fasta = settings.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
-    settings = with_window(settings, genome)
+    settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
     window_bp = settings.context.window_bp
     assert window_bp is not None
     settings.model.check_window(window_bp)
@@ -81,6 +82,8 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     except BaseException as error:
         write_record(folder, {**record, "status": f"stopped: {type(error).__name__}", "steps": trainer.global_step})
         raise
+    if trainer.global_step < trainer.max_steps:
+        logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
     trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
     results = {
         "steps": trainer.global_step,
@@ -112,11 +115,19 @@ def _fit(trainer: pl.Trainer, model: MaskedBases, datamodule: GenomeDataModule) 
 
 
 def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
-    """The settings with the window written out: context=chromosome reads the longest contig whole."""
+    """The settings with the window written out: context=chromosome reads all that leaves a window to hold out.
+
+    Where contigs are held out by name, the longest window that fits one of them and one of the others; otherwise half
+    of the longest contig.
+    """
     if settings.context.window_bp is not None:
         return settings
-    longest = max(contig.length for contig in genome.contigs.values())
-    return replace(settings, context=replace(settings.context, window_bp=longest))
+    lengths = {name: contig.length for name, contig in genome.contigs.items()}
+    named = [] if settings.data.validation is None or settings.data.validation_bed else settings.data.validation_contigs
+    held = {found for name in named if (found := match_contig(name, lengths)) is not None}
+    sides = [max(lengths[name] for name in side) for side in (held, set(lengths) - held) if side]
+    window_bp = min(sides) if held else sides[0] // 2
+    return replace(settings, context=replace(settings.context, window_bp=max(1, window_bp)))
 
 
 def bases_per_step(settings: TrainSettings) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from genolong.commands.train import bases_per_step
 from genolong.errors import InputError, MissingInputError
 from genolong.loading.masking import MaskingSettings
@@ -21,7 +23,7 @@ class TrainedRun:
 
     name: str
     folder: Path
-    model: MaskedBases
+    model: nn.Module
     data: DataSettings
     masking: MaskingSettings
     seed: int

@@ -64,8 +64,9 @@ class ContigNames:
         """The genome's name of it, or None."""
         if name not in self._found:
             found = match_contig(name, self.lengths)
-            if found is None and name in self._synonyms:
-                found = match_contig(self._synonyms[name], self.lengths)
+            synonym = match_contig(name, self._synonyms) if found is None else None
+            if synonym is not None:
+                found = match_contig(self._synonyms[synonym], self.lengths)
             self._found[name] = found
         return self._found[name]
 

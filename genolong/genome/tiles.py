@@ -23,14 +23,14 @@ class GenomeTiles:
         self._tiles: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
 
     def codes(self, interval: Interval) -> UInt8[np.ndarray, " length"]:
-        """The codes of an interval; not to be written into."""
+        """The codes of an interval, read-only, for other intervals may share them."""
         first, last = interval.start // self._tile_bp, (interval.end - 1) // self._tile_bp
         if first == last:
             tile, begin = self._tile(interval.contig, first), interval.start - first * self._tile_bp
             return tile[begin : begin + interval.length]
         if last - first >= self._kept // 2:  # as long as all that is kept: read it, and keep what is there
-            return self.genome.read(interval)[0]
-        codes = np.concatenate([self._tile(interval.contig, number) for number in range(first, last + 1)])
+            return _read_only(self.genome.read(interval)[0])
+        codes = _read_only(np.concatenate([self._tile(interval.contig, number) for number in range(first, last + 1)]))
         begin = interval.start - first * self._tile_bp
         return codes[begin : begin + interval.length]
 
@@ -45,9 +45,14 @@ class GenomeTiles:
             return self._tiles[key]
         begin, end = number * self._tile_bp, (number + 1) * self._tile_bp
         if end <= 0 or begin >= self.genome.contigs[contig].length:
-            return np.full(self._tile_bp, N, dtype=np.uint8)
-        tile = self.genome.read(Interval(contig, begin, end))[0]
+            return _read_only(np.full(self._tile_bp, N, dtype=np.uint8))
+        tile = _read_only(self.genome.read(Interval(contig, begin, end))[0])
         self._tiles[key] = tile
         if len(self._tiles) > self._kept:
             self._tiles.popitem(last=False)
         return tile
+
+
+def _read_only(codes: np.ndarray) -> np.ndarray:
+    codes.flags.writeable = False
+    return codes

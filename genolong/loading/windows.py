@@ -1,10 +1,11 @@
 """Which windows of which contigs: the split into training and validation, where leakage is refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from genolong.errors import InputError, SettingsError
@@ -44,6 +45,13 @@ class DataSettings:
                 f"data.validation={self.validation}: wanted a contig, a list of contigs, the path of a BED file "
                 "(its name ends in .bed or .bed.gz), or null to hold out the last bases of every contig"
             )
+
+    def found_from_anywhere(self) -> "DataSettings":
+        """The same with absolute paths, so that a run can be opened from another folder."""
+        fasta = _absolute(self.fasta) if isinstance(self.fasta, str) else [_absolute(path) for path in self.fasta]
+        regions = None if self.regions is None else _absolute(self.regions)
+        validation = self.validation if self.validation_bed is None else _absolute(self.validation_bed)
+        return replace(self, fasta=fasta, regions=regions, validation=validation)
 
     @property
     def validation_bed(self) -> str | None:
@@ -248,6 +256,10 @@ def _validation_windows(
     if wanted < len(usable):
         notes.append(f"validating on {wanted:,} of {len(usable):,} windows, evenly spread (data.validation_windows)")
     return [usable[(2 * index + 1) * len(usable) // (2 * wanted)] for index in range(wanted)]
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _are_names(names: Any) -> bool:

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from genolong.model.flash_kernels import attend, attend_backward
 
 HeadRows = Float[Tensor, "batch length heads width"]
+Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
 
 CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 512 << 20}  # of one gathered tensor: bounds the work space of a branch
 
@@ -53,47 +54,64 @@ def dilated_attention(
 
 
 class _DilatedAttention(torch.autograd.Function):
-    """Branch by branch into one running output; backward, each branch is given the merged output and denominator."""
-
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, branches: tuple, first: int, all_heads: int):
-        wide = torch.promote_types(queries.dtype, torch.float32)
-        out = torch.zeros(queries.shape, dtype=wide, device=queries.device)
-        lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
-        for number, branch in enumerate(branches):
-            for block in _blocks(queries.shape[1], queries.shape[2], *branch, first, all_heads):
-                for take in block.chunks(queries):
-                    part, part_lse = attend(take.rows(queries), take.rows(keys), take.rows(values))
-                    old, old_lse = take.view(out), take.view(lse)
-                    part, part_lse = part.view(old.shape), part_lse.view(old_lse.shape)
-                    if number == 0:  # nothing has been here yet: blocks of one branch never overlap
-                        old.copy_(part)
-                        old_lse.copy_(part_lse)
-                    else:
-                        joint = torch.logaddexp(old_lse, part_lse)
-                        old.lerp_(part.to(wide), (part_lse - joint).exp_().unsqueeze(-1))
-                        old_lse.copy_(joint)
-        out = out.to(queries.dtype)
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, branches: Branches, first: int, heads: int):
+        out, lse = attend_branches(queries, keys, values, branches, first, heads)
         ctx.save_for_backward(queries, keys, values, out, lse)
-        ctx.branches, ctx.first, ctx.all_heads = branches, first, all_heads
+        ctx.branches, ctx.first, ctx.heads = branches, first, heads
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
         queries, keys, values, out, lse = ctx.saved_tensors
-        covers_all = ctx.branches[0][1] == 1  # then the first branch writes every gradient, and none need be cleared
-        make = torch.empty if covers_all else torch.zeros
-        grads = [make(queries.shape, dtype=queries.dtype, device=queries.device) for _ in range(3)]
-        for number, branch in enumerate(ctx.branches):
-            for block in _blocks(queries.shape[1], queries.shape[2], *branch, ctx.first, ctx.all_heads):
-                for take in block.chunks(queries):
-                    rows = [take.rows(tensor) for tensor in (grad, queries, keys, values, out, lse)]
-                    for total, part in zip(grads, attend_backward(*rows), strict=True):
-                        place = take.view(total)
-                        part = part.view(place.shape) if part.is_contiguous() else part.reshape(place.shape)
-                        place.copy_(part) if number == 0 and covers_all else place.add_(part)
-        return *grads, None, None, None
+        of = (queries, keys, values, out, lse, ctx.branches, ctx.first, ctx.heads)
+        return *attend_branches_backward(grad, *of), None, None, None
+
+
+def attend_branches(
+    queries: HeadRows, keys: HeadRows, values: HeadRows, branches: Branches, first_head: int, all_heads: int
+) -> tuple[HeadRows, Float[Tensor, "batch length heads"]]:
+    """The output of dilated_attention and the log-sum-exp of every row's scores, without a graph.
+
+    Branch by branch into one running output and denominator.
+    """
+    wide = torch.promote_types(queries.dtype, torch.float32)
+    out = torch.zeros(queries.shape, dtype=wide, device=queries.device)
+    lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
+    for number, branch in enumerate(branches):
+        for block in _blocks(queries.shape[1], queries.shape[2], *branch, first_head, all_heads):
+            for take in block.chunks(queries):
+                part, part_lse = attend(take.rows(queries), take.rows(keys), take.rows(values))
+                old, old_lse = take.view(out), take.view(lse)
+                part, part_lse = part.view(old.shape), part_lse.view(old_lse.shape)
+                if number == 0:  # nothing has been here yet: blocks of one branch never overlap
+                    old.copy_(part)
+                    old_lse.copy_(part_lse)
+                else:
+                    joint = torch.logaddexp(old_lse, part_lse)
+                    old.lerp_(part.to(wide), (part_lse - joint).exp_().unsqueeze(-1))
+                    old_lse.copy_(joint)
+    return out.to(queries.dtype), lse
+
+
+def attend_branches_backward(
+    grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, out: HeadRows,
+    lse: Float[Tensor, "batch length heads"], branches: Branches, first_head: int, all_heads: int,
+) -> tuple[HeadRows, HeadRows, HeadRows]:  # fmt: skip
+    """Gradients of queries, keys and values, given that of the output: each branch sees the joint `out` and `lse`."""
+    covers_all = branches[0][1] == 1  # then the first branch writes every gradient, and none need be cleared
+    make = torch.empty if covers_all else torch.zeros
+    grads = [make(queries.shape, dtype=queries.dtype, device=queries.device) for _ in range(3)]
+    for number, branch in enumerate(branches):
+        for block in _blocks(queries.shape[1], queries.shape[2], *branch, first_head, all_heads):
+            for take in block.chunks(queries):
+                rows = [take.rows(tensor) for tensor in (grad, queries, keys, values, out, lse)]
+                for total, part in zip(grads, attend_backward(*rows), strict=True):
+                    place = take.view(total)
+                    part = part.view(place.shape) if part.is_contiguous() else part.reshape(place.shape)
+                    place.copy_(part) if number == 0 and covers_all else place.add_(part)
+    return grads[0], grads[1], grads[2]
 
 
 class _Block(NamedTuple):

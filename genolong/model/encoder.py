@@ -13,7 +13,8 @@ from torch.nn import functional
 from genolong.errors import SettingsError
 from genolong.model.dilated_attention import dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
-from genolong.model.recompute import in_chunks, in_parts, recomputed
+from genolong.model.lean_attention import Heads, add_lean_attention
+from genolong.model.recompute import in_chunks, recomputed
 from genolong.model.rotary import Rotation, rotate, rotation
 
 TOKENS = 6  # A C G T N and the hidden base
@@ -97,7 +98,8 @@ class Encoder(nn.Module):
     """Embedding, pre-norm blocks, norm. Bidirectional; needs no length in advance.
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
-    recomputes the block; k > 1 keeps every k-th block's input only, and attends one head at a time (in use, too).
+    recomputes the block; k > 1 keeps every k-th block's input only, and attends a few heads at a time (in use, too; in
+    training not with dropout, for random numbers are not drawn a part at a time).
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -116,7 +118,7 @@ class Encoder(nn.Module):
         branches = self.settings.branches(length)
         keep = self.checkpoint_blocks
         run: list[Callable[[Tensor], Tensor]] = [
-            partial(block.lean if keep > 1 else block, turn=turn, branches=branches)
+            partial(block.lean if keep > 1 and not block.drops else block, turn=turn, branches=branches)
             for block in cast(Iterable[Block], self.blocks)
         ]
         if keep and torch.is_grad_enabled():
@@ -154,16 +156,18 @@ class Block(nn.Module):
         states = states + self.dropout(self.attention(states, turn, branches))
         return states + self.dropout(self.mlp(states))
 
+    @property
+    def drops(self) -> bool:
+        """Whether it draws random numbers."""
+        return self.training and self.dropout.p > 0
+
     def lean(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
-        """The same numbers, holding one head's rows and one stretch of positions at a time beside the states."""
+        """The same numbers, holding a few heads' rows and one stretch of positions at a time beside the states."""
         if self.convolution is not None:
             near = self.convolution
-            states = states + in_chunks(lambda x, _: near(x), states, list(near.parameters()), halo=near.reach)
-        one_head = partial(self.attention.one_head, turn=turn, branches=branches)
-        heads = [partial(one_head, head) for head in range(self.attention.heads)]
-        total = in_parts(heads, states, list(self.attention.parameters()))
-        states = states + self.dropout(total)
-        return states + self.dropout(in_chunks(lambda x, _: self.mlp(x), states, list(self.mlp.parameters())))
+            states = in_chunks(lambda x, _: x + near(x), states, list(near.parameters()), halo=near.reach)
+        states = self.attention.add_to(states, turn, branches)
+        return in_chunks(lambda x, _: x + self.mlp(x), states, list(self.mlp.parameters()))
 
 
 class Convolution(nn.Module):
@@ -197,19 +201,18 @@ class Attention(nn.Module):
         out = dilated_attention(rotate(queries, turn), rotate(keys, turn), values, segments, dilations)
         return self.outward(out.flatten(2))
 
-    def one_head(self, head: int, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
-        """What head number `head` adds to the output; the heads' sum is what `forward` gives."""
+    def add_to(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+        """`states` plus what `forward` makes of them, a few heads at a time."""
 
-        def rows(stretch: Tensor, start: int) -> Tensor:
-            weight = self.inward.weight.unflatten(0, (3, self.heads, -1))[:, head].flatten(0, 1)
+        def rows(first: int, count: int, stretch: Tensor, start: int) -> Tensor:
+            weight = self.inward.weight.unflatten(0, (3, self.heads, -1))[:, first : first + count].flatten(0, 2)
             near = Rotation(*(table[start : start + stretch.shape[1]] for table in turn))
-            queries, keys, values = functional.linear(self.norm(stretch), weight).unflatten(-1, (3, 1, -1)).unbind(2)
-            return torch.stack((rotate(queries, near), rotate(keys, near), values)).movedim(0, 2)
+            projected = functional.linear(self.norm(stretch), weight).unflatten(-1, (3, count, -1))
+            queries, keys, values = projected.unbind(2)
+            return torch.stack((rotate(queries, near), rotate(keys, near), values), dim=2)
 
-        queries, keys, values = in_chunks(rows, states, [self.norm.weight, self.inward.weight]).unbind(2)
-        segments, dilations = zip(*branches, strict=True)
-        out = dilated_attention(queries, keys, values, segments, dilations, first_head=head, all_heads=self.heads)
-        return functional.linear(out.flatten(2), self.outward.weight.unflatten(1, (self.heads, -1))[:, head])
+        weights = [self.norm.weight, self.inward.weight]
+        return add_lean_attention(states, Heads(self.heads, rows, weights, self.outward.weight), branches)
 
 
 class Mlp(nn.Module):

@@ -32,50 +32,13 @@ def in_chunks(
     return _InChunks.apply(states, function, halo, *weights)  # type: ignore[no-any-return]
 
 
-def in_parts(
-    functions: Sequence[Callable[[Tensor], Tensor]],
-    states: Float[Tensor, "batch length width"],
-    weights: Sequence[Tensor],
-) -> Float[Tensor, "batch length width"]:
-    """The sum of what `functions` make of `states`, one after the other; only `states` is kept.
-
-    `weights` are the parameters that they read. They must draw no random numbers, and end with an operation whose
-    backward pass does not read its own output, like a linear map.
-    """
-    return _InParts.apply(states, functions, *weights)  # type: ignore[no-any-return]
-
-
-class _InParts(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, functions: Sequence[Callable], *weights: Tensor) -> Tensor:
-        ctx.save_for_backward(states, *weights)
-        ctx.functions, ctx.autocast = functions, _autocast_now(states.device.type)
-        total = functions[0](states)
-        for function in functions[1:]:
-            total += function(states)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
-        states, *weights = ctx.saved_tensors
-        totals: list[Tensor] = []
-        for function in ctx.functions:
-            leaf = states.detach().requires_grad_()
-            with torch.enable_grad(), ctx.autocast():
-                out = function(leaf)
-            out.untyped_storage().resize_(0)  # backward reads its graph only, and it is as large as the states
-            parts = torch.autograd.grad(out, [leaf, *weights], grad)
-            totals = [total.add_(part) for total, part in zip(totals, parts, strict=True)] if totals else list(parts)
-        return totals[0], None, *totals[1:]
-
-
 class _InChunks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, function: Callable, halo: int, *weights: Tensor) -> Tensor:
         ctx.save_for_backward(states, *weights)
-        ctx.function, ctx.halo, ctx.autocast = function, halo, _autocast_now(states.device.type)
+        ctx.function, ctx.halo, ctx.autocast = function, halo, autocast_now(states.device.type)
         outs = states.new_empty(0)
-        for begin, end, left, right in _stretches(states.shape[1], halo):
+        for begin, end, left, right in stretches(states.shape[1], halo):
             out = function(states[:, left:right], left)[:, begin - left : end - left]
             if begin == 0:
                 outs = out.new_empty((states.shape[0], states.shape[1], *out.shape[2:]))
@@ -85,25 +48,29 @@ class _InChunks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
         states, *weights = ctx.saved_tensors
-        total, totals = torch.zeros_like(states), [torch.zeros_like(weight) for weight in weights]
-        for begin, end, left, right in _stretches(states.shape[1], ctx.halo):
+        total = torch.zeros_like(states) if ctx.halo else torch.empty_like(states)
+        totals = [torch.zeros_like(weight) for weight in weights]
+        for begin, end, left, right in stretches(states.shape[1], ctx.halo):
             stretch = states[:, left:right].detach().requires_grad_()
             with torch.enable_grad(), ctx.autocast():
                 out = ctx.function(stretch, left)[:, begin - left : end - left]
             part, *parts = torch.autograd.grad(out, [stretch, *weights], grad[:, begin:end])
-            total[:, left:right] += part
+            if ctx.halo:  # stretches share positions
+                total[:, left:right] += part
+            else:
+                total[:, left:right] = part
             for weight, more in zip(totals, parts, strict=True):
                 weight += more
         return total, None, None, *totals
 
 
-def _stretches(length: int, halo: int) -> list[tuple[int, int, int, int]]:
+def stretches(length: int, halo: int = 0) -> list[tuple[int, int, int, int]]:
     """(begin, end, left, right): the positions a stretch gives, and those it reads."""
     begins = range(0, length, CHUNK)
     return [(at, min(at + CHUNK, length), max(at - halo, 0), min(at + CHUNK + halo, length)) for at in begins]
 
 
-def _autocast_now(device: str) -> Callable[[], AbstractContextManager]:
+def autocast_now(device: str) -> Callable[[], AbstractContextManager]:
     """A maker of the mixed-precision context in force now, for the backward pass, which runs outside of it."""
     enabled, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     return lambda: torch.autocast(device, dtype=dtype, enabled=enabled)

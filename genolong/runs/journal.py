@@ -28,8 +28,8 @@ class Journal:
         """
         try:
             noted = json.loads(self.path.read_text(encoding="utf-8"))
-            version, identity, state = noted["format"], noted["identity"], noted["state"]
-        except FileNotFoundError:
+            version, identity, state = noted["format"], dict(noted["identity"]), dict(noted["state"])
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(

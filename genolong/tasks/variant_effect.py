@@ -195,7 +195,7 @@ class VariantScorer:
                 at = codes.shape[1] - 1 - columns if flip else columns
                 all_states = self.encoder(torch.from_numpy(np.ascontiguousarray(strand)).to(self.device))
                 chosen = all_states[torch.from_numpy(rows).to(self.device), torch.from_numpy(at).to(self.device)]
-                logits = self.head(chosen).double().log_softmax(-1)
+                logits = self.head(chosen[None])[0].double().log_softmax(-1)
                 chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T read T G C A backwards
                 states.append(chosen.double().cpu().numpy())
         return _Read((chances[0] + chances[1]) / 2, *states)

@@ -319,3 +319,12 @@ def test_a_contig_that_is_held_out_may_not_be_in_the_regions(tmp_path: Path) -> 
 def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         DataSettings(**{**asdict(DEFAULT), **changed})
+
+
+def test_paths_that_were_typed_are_found_from_another_folder(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wish = replace(DEFAULT, fasta=["a.fa", "~/b.fa"], regions="train.bed", validation="held.bed").found_from_anywhere()
+    assert wish.fasta == [str(tmp_path / "a.fa"), str(Path.home() / "b.fa")]
+    assert (wish.regions, wish.validation) == (str(tmp_path / "train.bed"), str(tmp_path / "held.bed"))
+    names = replace(DEFAULT, fasta="a.fa", validation=["chr1"]).found_from_anywhere()
+    assert (names.fasta, names.regions, names.validation) == (str(tmp_path / "a.fa"), None, ["chr1"])

@@ -54,6 +54,17 @@ def test_recomputation_changes_no_number(keep):
         assert torch.allclose(a.grad, b.grad, atol=1e-9), name
 
 
+def test_dropout_is_drawn_once_a_step_however_much_is_recomputed():
+    grads = []
+    for keep in (0, 3):
+        encoder = made(keep, layers=5, dropout=0.3)
+        torch.manual_seed(11)
+        encoder(codes_of(29)).square().sum().backward()
+        grads.append([weight.grad for weight in encoder.parameters()])
+    for plain, lean in zip(*grads, strict=True):
+        assert torch.allclose(plain, lean, atol=1e-9)
+
+
 def test_a_lean_encoder_in_use_gives_the_same_states():
     with torch.no_grad():
         assert torch.allclose(made()(codes_of(29)), made(2)(codes_of(29)), atol=1e-12)

@@ -1,0 +1,77 @@
+"""A model and a genome opened to score variants, the same in every process that takes part."""
+
+from typing import NamedTuple
+
+import torch
+
+from genolong.commands.predict_settings import GenomeSettings, PredictSettings
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.errors import InputError, MissingInputError, SettingsError
+from genolong.genome.fasta import Genome
+from genolong.genome.tiles import GenomeTiles
+from genolong.parallel.team import Team
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+
+
+class OpenedScorer(NamedTuple):
+    """What scores, and what it was opened from."""
+
+    run: TrainedRun
+    genome: Genome
+    scorer: VariantScorer
+
+
+def team_of(settings: PredictSettings) -> Team:
+    """The processes that torchrun or SLURM started, or as many new ones as trainer.devices wants."""
+    team = Team.joined()
+    if team is None and settings.trainer.devices > 1:
+        team = Team.started(settings.trainer.devices, _serve, settings)
+    return team or Team.alone()
+
+
+def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
+    """Raises InputError (and its kinds) where the model or the genome cannot be used."""
+    run = open_run(settings.model)
+    genome = open_genome(run, settings.data)
+    model = run.model
+    assert isinstance(model, MaskedBases)
+    scorer = VariantScorer(
+        model.encoder, model.head, GenomeTiles(genome), settings.scoring, _window(settings.scoring, run),
+        settings.trainer.torch_device(local_rank),
+    )  # fmt: skip
+    return OpenedScorer(run, genome, scorer)
+
+
+def _serve(team: Team, settings: PredictSettings) -> None:
+    if settings.trainer.torch_device(0).type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // team.size))
+    team.serve(open_scorer(settings, team.local_rank).scorer.score)
+
+
+def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
+    """The genome that is named, or the run's own; raises InputError where that is not what it was in training."""
+    own = [run.data.fasta] if isinstance(run.data.fasta, str) else run.data.fasta
+    try:
+        genome = Genome.open(asked.paths or own, asked.cache or run.data.cache)
+    except MissingInputError as error:
+        if asked.fasta:
+            raise
+        raise MissingInputError(f"the FASTA of the training is not there ({error}); name one (data.fasta=)") from error
+    if not asked.fasta and set(genome.sha256.values()) != run.sha256:
+        raise InputError(
+            f"{', '.join(genome.sha256)}: its content has changed since the training; "
+            "name the FASTA that the variants were called on (data.fasta=)"
+        )
+    return genome
+
+
+def _window(scoring: ScoringSettings, run: TrainedRun) -> int:
+    window_bp = scoring.window_bp or run.window_bp
+    if scoring.longest_allele + 2 * scoring.flank > window_bp:
+        raise SettingsError(
+            f"scoring.longest_allele={scoring.longest_allele} with scoring.flank={scoring.flank} bases on either side "
+            f"does not fit into the window of {window_bp:,}; lower it, or take a longer scoring.window_bp"
+        )
+    run.model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
+    return window_bp

@@ -1,0 +1,98 @@
+"""An allele's effect by string operations: one sequence and one strand a forward pass, no batches, no codes shared."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from genolong.genome.edit import Variant
+from genolong.tasks.variant_effect import ScoringSettings
+
+COMPLEMENT = str.maketrans("ACGTN?", "TGCAN?")
+
+
+def edited(contig: str, variant: Variant) -> str:
+    """The whole contig with the alternate allele in it."""
+    rest = contig[variant.start + len(variant.reference) :]
+    return contig[: variant.start] + variant.alternate.decode() + rest
+
+
+def cut(contig: str, start: int, length: int) -> str:
+    """Letters start … start + length - 1, N beyond the ends."""
+    return "".join(contig[at] if 0 <= at < len(contig) else "N" for at in range(start, start + length))
+
+
+def reversed_strand(letters: str) -> str:
+    """The other strand, in its own direction."""
+    return letters.translate(COMPLEMENT)[::-1]
+
+
+class PlainScorer:
+    """LLR and distance after their definition, of a genome given as letters (A C G T N)."""
+
+    def __init__(
+        self, encoder: nn.Module, head: nn.Module, contigs: dict[str, str], settings: ScoringSettings, window: int
+    ) -> None:
+        self.encoder, self.head, self.contigs, self.settings, self.window = encoder, head, contigs, settings, window
+
+    def score(self, variant: Variant, sites: Sequence[int] = ()) -> tuple[float, float]:
+        """Of one allele; `sites` are all positions of its contig that are scored with it (mode=shared)."""
+        compared, distance = self._compare(variant)
+        if len(variant.reference) == len(variant.alternate) == 1:
+            return self._site(variant, sites), distance
+        return compared, distance
+
+    def _site(self, variant: Variant, sites: Sequence[int]) -> float:
+        at, half = variant.start, self.window // 2
+        start = at - (self.window - 1) // 2
+        if self.settings.mode != "exact":
+            start = at // half * half - (self.window - half) // 2
+        letters = list(cut(self.contigs[variant.contig], start, self.window))
+        hidden = {"exact": [at], "unmasked": [], "shared": self._hidden_with(at, sites, half)}[self.settings.mode]
+        for position in hidden:
+            letters[position - start] = "?"
+        nats, _ = self._read("".join(letters))
+        return nats[at - start][chr(variant.alternate[0])] - nats[at - start][chr(variant.reference[0])]
+
+    def _hidden_with(self, at: int, sites: Sequence[int], half: int) -> list[int]:
+        readings: list[list[int]] = []
+        for position in sorted({site for site in sites if site // half == at // half} | {at}):
+            for reading in readings:
+                if all(abs(position - other) >= self.settings.spacing for other in reading):
+                    reading.append(position)
+                    break
+            else:
+                readings.append([position])
+        return next(reading for reading in readings if at in reading)
+
+    def _compare(self, variant: Variant) -> tuple[float, float]:
+        longer = max(len(variant.reference), len(variant.alternate))
+        start = variant.start - (self.window - longer) // 2
+        texts = self.contigs[variant.contig], edited(self.contigs[variant.contig], variant)
+        likelihoods, means = [], []
+        for text in texts:
+            letters = cut(text, start, self.window)
+            nats, states = self._read(letters)
+            first = variant.start - start
+            region = range(max(0, first - self.settings.flank), min(self.window, first + longer + self.settings.flank))
+            likelihoods.append(sum(nats[at][letters[at]] for at in region if letters[at] != "N"))
+            means.append([torch.stack([strand[at] for at in region]).mean(0) for strand in states])
+        distance = sum(float((alt - ref).norm()) for ref, alt in zip(*means, strict=True)) / 2
+        return likelihoods[1] - likelihoods[0], distance
+
+    def _read(self, letters: str) -> tuple[list[dict[str, float]], list[list[torch.Tensor]]]:
+        """Of every place the nats of each base, mean of both strands, and its states, a list a strand."""
+        there, there_states = self._forward(letters)
+        back, back_states = self._forward(reversed_strand(letters))
+        mean = [
+            {base: (here[base] + other[base.translate(COMPLEMENT)]) / 2 for base in "ACGT"}
+            for here, other in zip(there, back[::-1], strict=True)
+        ]
+        return mean, [there_states, back_states[::-1]]
+
+    def _forward(self, letters: str) -> tuple[list[dict[str, float]], list[torch.Tensor]]:
+        codes = torch.tensor([["ACGTN?".index(letter) for letter in letters]])
+        with torch.no_grad():
+            states = self.encoder(codes)
+            nats = self.head(states).double().log_softmax(-1)[0]
+        return [dict(zip("ACGT", row.tolist(), strict=True)) for row in nats], list(states[0].double())
