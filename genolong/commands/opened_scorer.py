@@ -36,8 +36,10 @@ def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
+    window_bp = _window(settings.scoring, run)
+    model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
     scorer = VariantScorer(
-        model.encoder, model.head, GenomeTiles(genome), settings.scoring, _window(settings.scoring, run),
+        model.encoder, model.head, GenomeTiles(genome), settings.scoring, window_bp,
         settings.trainer.torch_device(local_rank),
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)
@@ -73,5 +75,4 @@ def _window(scoring: ScoringSettings, run: TrainedRun) -> int:
             f"scoring.longest_allele={scoring.longest_allele} with scoring.flank={scoring.flank} bases on either side "
             f"does not fit into the window of {window_bp:,}; lower it, or take a longer scoring.window_bp"
         )
-    run.model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
     return window_bp

@@ -36,7 +36,7 @@ def test_other_programs_read_the_header(tmp_path: Path, mode: str, name: str):
         assert [(fields[key].number, fields[key].type) for key in BOTH.ids] == [
             ("A", "Float"), ("A", "Float"), ("A", "String"),
         ]  # fmt: skip
-        assert re.search("site (hidden|seen)", fields["GENOLONG_LLR"].description)
+        assert re.search("site (hidden|seen)", str(fields["GENOLONG_LLR"].description))
         (record,) = file
         assert record.info["GENOLONG_LLR"] == (-1.25, None) and record.info["GENOLONG_DIST"] == (0.5, None)
         assert record.info["GENOLONG_STATUS"] == ("ok", "star")

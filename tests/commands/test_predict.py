@@ -87,7 +87,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def go(home: Path, tmp_path: Path) -> Callable[..., Prediction]:
     def run(*overrides: str, watch: Watch | None = None, **paths: Any) -> Prediction:
-        return predict(asked(home, tmp_path, *overrides, **paths), watch)
+        done = predict(asked(home, tmp_path, *overrides, **paths), watch)
+        assert done is not None
+        return done
 
     return run
 
