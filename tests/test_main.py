@@ -202,7 +202,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-PREDICT = ["predict", "model=runs/train/latest", "scoring.longest_allele=16", "trainer.accelerator=cpu"]
+PREDICT = ["predict", "model=runs/train/latest", "longest_allele=16", "trainer.accelerator=cpu"]
 
 
 def test_train_then_predict(trained, monkeypatch, capfd):
@@ -232,8 +232,8 @@ def test_nothing_to_score_is_done(trained, monkeypatch, capfd):
     (["vcf=in.vcf", "output=nowhere/out.vcf"], 73, "there is no folder"),
     (["vcf=in.vcf", "output=in.vcf"], 64, "output=in.vcf: is the input itself"),
     (["vcf=in.vcf"], 64, "output"),
-    (["vcf=in.vcf", "output=out.vcf", "scoring.mdoe=exact"], 64, "scoring.mode"),
-    (["vcf=in.vcf", "output=out.vcf", "scoring.window_bp=17"], 64, "does not fit into the window of 17"),
+    (["vcf=in.vcf", "output=out.vcf", "mdoe=exact"], 64, "mode"),
+    (["vcf=in.vcf", "output=out.vcf", "window_bp=17"], 64, "does not fit into the window of 17"),
     (["vcf=in.vcf", "output=out.vcf", "model=none"], 66, "model=none: no such run"),
 ])  # fmt: skip
 def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, arguments, code, words):
@@ -249,6 +249,6 @@ def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, ar
 def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):
     assert run(tmp_path, monkeypatch, "predict", "--help") == 0
     shown = capfd.readouterr().out
-    for words in ("scoring.window_bp=null", "bases read around a variant", "scoring.flank=8", "share of the first 200",
+    for words in ("window_bp=null", "bases read around a variant", "flank=8", "share of the first 200",
                   "records scored and written together", "prefix=GENOLONG"):  # fmt: skip
         assert words in shown

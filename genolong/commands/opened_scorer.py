@@ -36,10 +36,10 @@ def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
-    window_bp = _window(settings.scoring, run)
+    window_bp = _window(settings, run)
     model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
     scorer = VariantScorer(
-        model.encoder, model.head, GenomeTiles(genome), settings.scoring, window_bp,
+        model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
         settings.trainer.torch_device(local_rank),
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)
@@ -68,11 +68,11 @@ def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
     return genome
 
 
-def _window(scoring: ScoringSettings, run: TrainedRun) -> int:
-    window_bp = scoring.window_bp or run.window_bp
-    if scoring.longest_allele + 2 * scoring.flank > window_bp:
+def _window(asked: ScoringSettings, run: TrainedRun) -> int:
+    window_bp = asked.window_bp or run.window_bp
+    if asked.longest_allele + 2 * asked.flank > window_bp:
         raise SettingsError(
-            f"scoring.longest_allele={scoring.longest_allele} with scoring.flank={scoring.flank} bases on either side "
-            f"does not fit into the window of {window_bp:,}; lower it, or take a longer scoring.window_bp"
+            f"longest_allele={asked.longest_allele} with flank={asked.flank} bases on either side "
+            f"does not fit into the window of {window_bp:,}; lower it, or take a longer window_bp"
         )
     return window_bp

@@ -51,14 +51,14 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": weights_sha256(run.model.state_dict()),
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
-        "mode": settings.scoring.mode, "window_bp": str(scorer.window_bp),
+        "mode": settings.mode, "window_bp": str(scorer.window_bp),
     }  # fmt: skip
     with ExitStack() as stack:
         stack.callback(team.leave)
         reader = stack.enter_context(VcfReader(settings.vcf))
         _refuse_held_fields(reader, fields, settings)
         lines = [line for line in reader.header if not fields.is_own(line)]
-        header = with_lines(lines, fields.header(origin, settings.scoring.flank), fields.keys)
+        header = with_lines(lines, fields.header(origin, settings.flank), fields.keys)
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
@@ -96,7 +96,7 @@ class _Blocks:
 def _allele_checks(settings: PredictSettings, tiles: GenomeTiles) -> AlleleChecks:
     lengths = {name: contig.length for name, contig in tiles.genome.contigs.items()}
     synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
-    return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, settings.scoring.longest_allele)
+    return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, settings.longest_allele)
 
 
 def _refuse_held_fields(reader: VcfReader, fields: EffectFields, settings: PredictSettings) -> None:

@@ -56,14 +56,13 @@ class DeviceSettings:
 
 
 @dataclass(frozen=True)
-class PredictSettings:
+class PredictSettings(ScoringSettings):
     """conf/trained/predict.yaml: which model, which VCF, how alleles are scored, and what is done on the way."""
 
     model: str
     vcf: str
     output: str
     data: GenomeSettings
-    scoring: ScoringSettings
     synonyms: str | None
     on_ref_mismatch: str
     most_mismatches: float
@@ -76,6 +75,7 @@ class PredictSettings:
     debug: bool
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.on_ref_mismatch not in ("skip", "warn", "error"):
             raise SettingsError(f"on_ref_mismatch={self.on_ref_mismatch}: wanted skip, warn or error")
         if not 0 <= self.most_mismatches <= 1:

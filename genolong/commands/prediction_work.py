@@ -147,10 +147,9 @@ class PredictionWork:
 def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str, Any]:
     """All that the result depends on: hashes of what is read, and the settings that change a byte of it."""
     plain = {name: value for name, value in vars(settings).items() if name not in NOT_IN_RESULT}
-    plain["scoring"] = vars(settings.scoring)
     files = {"vcf": settings.vcf, "synonyms": settings.synonyms}
     return {
-        **origin, **plain, "skipped_to": settings.skipped_to,
+        **plain, **origin, "skipped_to": settings.skipped_to,
         **{f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None},
     }  # fmt: skip
 

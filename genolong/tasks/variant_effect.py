@@ -25,7 +25,7 @@ N_RICH_ABOVE = 0.1  # share of N
 
 @dataclass(frozen=True)
 class ScoringSettings:
-    """conf/trained/predict.yaml, scoring: what is computed for an allele."""
+    """conf/trained/predict.yaml: what is computed for an allele."""
 
     mode: str
     window_bp: int | None
@@ -37,11 +37,11 @@ class ScoringSettings:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise SettingsError(f"scoring.mode={self.mode}: wanted {' or '.join(MODES)}")
+            raise SettingsError(f"mode={self.mode}: wanted {' or '.join(MODES)}")
         for name, least in (("spacing", 1), ("flank", 0), ("longest_allele", 1), ("window_bp", 1), ("batch", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise SettingsError(f"scoring.{name}={value}: wanted {least} or more")
+                raise SettingsError(f"{name}={value}: wanted {least} or more")
 
 
 class Effect(NamedTuple):

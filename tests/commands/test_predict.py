@@ -32,7 +32,7 @@ CONTIGS = {
     "chr2": random_letters(67, 3).lower() + random_letters(36, 4),
 }
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
-WINDOW = ["scoring.longest_allele=20", "scoring.flank=4", "trainer.accelerator=cpu"]
+WINDOW = ["longest_allele=20", "flank=4", "trainer.accelerator=cpu"]
 
 
 def base(contig: str, pos: int, length: int = 1) -> str:
@@ -177,7 +177,7 @@ def test_every_record_comes_back_with_a_status_for_every_allele(go, tmp_path):
 @pytest.mark.parametrize("mode", ["exact", "shared", "unmasked"])
 @pytest.mark.parametrize("records_at_once", [1, 5, 512])
 def test_without_our_fields_it_is_the_input(go, tmp_path, mode: str, records_at_once: int):
-    go(f"scoring.mode={mode}", f"records_at_once={records_at_once}")
+    go(f"mode={mode}", f"records_at_once={records_at_once}")
     kept = TEXT.replace(b"SVTYPE=DEL;\n", b"SVTYPE=DEL\n")
     assert without_ours(text_of(tmp_path / "out.vcf")) == kept
 
@@ -270,7 +270,7 @@ def unfinished(go, monkeypatch, *options: str, **paths: Any) -> None:
 
 
 @pytest.mark.parametrize(("option", "named"), [
-    ("scoring.mode=unmasked", "mode, scoring"), ("prefix=OTHER", "prefix"), ("records_at_once=5", "records_at_once"),
+    ("mode=unmasked", "mode"), ("prefix=OTHER", "prefix"), ("records_at_once=5", "records_at_once"),
     ("skipped_to=null", "skipped_to"),
 ])  # fmt: skip
 def test_another_command_over_an_unfinished_result_is_refused(go, tmp_path, monkeypatch, option: str, named: str):
@@ -365,7 +365,7 @@ def test_fields_that_are_there_are_replaced_on_request_only(go, tmp_path):
     assert names(tmp_path) == {"scored.vcf"}
     go("overwrite_fields=true", vcf=tmp_path / "scored.vcf")
     assert (tmp_path / "out.vcf").read_bytes() == once
-    go("overwrite_fields=true", "scoring.distance=false", vcf=tmp_path / "scored.vcf")
+    go("overwrite_fields=true", "distance=false", vcf=tmp_path / "scored.vcf")
     assert b"GENOLONG_DIST" not in (tmp_path / "out.vcf").read_bytes()
     go("prefix=MINE", vcf=tmp_path / "scored.vcf")
     assert (tmp_path / "out.vcf").read_bytes().count(b"##INFO=<ID=MINE_") == 3
@@ -458,8 +458,8 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
 
 
 @pytest.mark.parametrize(("option", "words"), [
-    ("scoring.window_bp=27", "scoring.longest_allele=20 with scoring.flank=4 bases on either side does not fit into "
-     "the window of 27; lower it, or take a longer scoring.window_bp"),
+    ("window_bp=27", "longest_allele=20 with flank=4 bases on either side does not fit into "
+     "the window of 27; lower it, or take a longer window_bp"),
     ("on_ref_mismatch=stop", "on_ref_mismatch=stop: wanted skip, warn or error"),
     ("most_mismatches=1.5", "most_mismatches=1.5: wanted a share from 0 to 1"),
     ("prefix=7A", "prefix=7A: wanted letters, digits and _, the first no digit"),
@@ -488,7 +488,7 @@ def test_a_gpu_that_is_not_there_is_refused(go, monkeypatch):
 def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     length = 20
     line = record_line("chr1", 30, base("chr1", 30, length), base("chr1", 30))
-    assert go("scoring.window_bp=28", vcf=write(tmp_path, line)).tally.counts == {"ok": 1}
+    assert go("window_bp=28", vcf=write(tmp_path, line)).tally.counts == {"ok": 1}
 
 
 def test_what_is_read_is_never_written_over(go, home, tmp_path):

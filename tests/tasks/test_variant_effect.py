@@ -184,12 +184,12 @@ def test_windows_beyond_the_contig_and_of_many_n_are_told():
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"mode": "fast"}, "scoring.mode=fast: wanted exact or shared or unmasked"),
-    ({"spacing": 0}, "scoring.spacing=0: wanted 1 or more"),
-    ({"flank": -1}, "scoring.flank=-1: wanted 0 or more"),
-    ({"longest_allele": 0}, "scoring.longest_allele=0: wanted 1 or more"),
-    ({"window_bp": 0}, "scoring.window_bp=0: wanted 1 or more"),
-    ({"batch": 0}, "scoring.batch=0: wanted 1 or more"),
+    ({"mode": "fast"}, "mode=fast: wanted exact or shared or unmasked"),
+    ({"spacing": 0}, "spacing=0: wanted 1 or more"),
+    ({"flank": -1}, "flank=-1: wanted 0 or more"),
+    ({"longest_allele": 0}, "longest_allele=0: wanted 1 or more"),
+    ({"window_bp": 0}, "window_bp=0: wanted 1 or more"),
+    ({"batch": 0}, "batch=0: wanted 1 or more"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_right_are_refused(change: dict, words: str):
     with pytest.raises(SettingsError) as refusal:
