@@ -31,6 +31,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
+             how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
 
   genolong COMMAND --help      every setting, its unit and what it is now
@@ -57,10 +58,13 @@ def train(config: DictConfig) -> None:
 
 def evaluate(config: DictConfig) -> None:
     """Evaluate, and print the tables to stdout."""
-    from genolong.commands.evaluate import evaluate as run
+    from genolong.commands.evaluate import evaluate as read_bases
+    from genolong.commands.evaluate_variants import evaluate_variants
+    from genolong.commands.evaluation_settings import EvaluationSettings
     from genolong.settings import check
-    from genolong.tasks.evaluation import EvaluationSettings
 
+    settings = check(config, EvaluationSettings)
+    run = read_bases if settings.vcf is None else evaluate_variants
     with ExitStack() as stack:
         bar = Progress(console=err, transient=True) if sys.stderr.isatty() else None
         if bar is not None:
@@ -69,12 +73,12 @@ def evaluate(config: DictConfig) -> None:
         def follow(what: str, bases: int) -> Callable[[int], None]:
             return (lambda _: None) if bar is None else partial(bar.advance, bar.add_task(what, total=bases))
 
-        done = run(check(config, EvaluationSettings), follow)
-    out = Console(width=None if sys.stdout.isatty() else 120)
+        done = run(settings, follow)
+    out = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
     for table in done.tables:
         shown = Table(title=table.title, title_justify="left")
         for at, name in enumerate(table.columns):
-            shown.add_column(name, justify="right" if at else "left")
+            shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
         for row in table.rows:
             shown.add_row(*row)
         out.print(shown)

@@ -52,7 +52,7 @@ def fasta(tmp_path: Path) -> str:
         (["train", "modle=tiny"], 64, "modle: no such setting; did you mean model?"),
         (["train", "--help", "model=huge"], 64, "model=huge: no such choice; there are base, large, mini, small, tiny"),
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
-        (["evaluate"], 64, "model: Missing mandatory value"),
+        (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
     ],
 )

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.composing import CONF
 from genolong.help import comments, help_text, table
 from genolong.settings import TrainSettings, known_keys
-from genolong.tasks.evaluation import EvaluationSettings
 
 FOLDERS = {"train": CONF, "evaluate": CONF / "trained", "predict": CONF / "trained"}
 SCHEMAS = {"train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings}

@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.settings import CONF, TrainSettings, known_keys, train_settings
-from genolong.tasks.evaluation import EvaluationSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "genolong"

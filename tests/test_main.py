@@ -111,6 +111,51 @@ def test_train_then_evaluate(tmp_path, monkeypatch, capfd, fasta):
     assert {"model/loss", "composition/loss"} <= {figure["name"] for figure in figures}
 
 
+def write_scored(folder: Path, fasta: str) -> None:
+    """Substitutions of chr1, every third disrupting; the score tells half of them apart, and k-mers nothing."""
+    letters = Path(fasta).read_text().splitlines()[1]
+    lines = ["##fileformat=VCFv4.2", '##INFO=<ID=GENOLONG_LLR,Number=A,Type=Float,Description="x">']
+    lines.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    for at in range(200):
+        label, score = ("disrupting", -at) if at % 3 == 0 else ("neutral", -(at // 2))
+        other = "ACGT"["CGTA".index(letters[at])]
+        lines.append(f"1\t{at + 1}\t.\t{letters[at]}\t{other}\t.\t.\tLABEL={label};GENOLONG_LLR={score};A=[/x]")
+    (folder / "scored.vcf").write_text("\n".join(lines) + "\n")
+
+
+def test_scores_of_a_vcf_beside_k_mers(tmp_path, monkeypatch, capfd, fasta):
+    write_scored(tmp_path, fasta)
+    assert run(tmp_path, monkeypatch, "train", f"data.fasta={fasta}", *TINY) == 0
+    asked = ("evaluate", "vcf=scored.vcf", "model=runs/train/latest", "label=LABEL", "bootstrap=40", "strata=A")
+    capfd.readouterr()
+    assert run(tmp_path, monkeypatch, *asked) == 0
+    out, err = capfd.readouterr()
+    assert "-GENOLONG_LLR" in out and "k-mer counter" in out and "[/x]" in out
+    assert "the model was trained on the bases of 200 of 200 alleles" in err
+    assert "wrote scored.vcf.evaluation.json, scored.vcf.evaluation.png" in err
+    figures = {each["name"]: each for each in json.loads((tmp_path / "scored.vcf.evaluation.json").read_text())}
+    assert figures["vcf/GENOLONG_LLR/auroc"]["value"] > 0.7 > figures["vcf/best_kmer/auroc"]["value"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["label=LABLE"], 65, ["scored.vcf: no allele has a value of LABLE", "the header declares GENOLONG_LLR"]),
+        (["label=LABEL", "positive=[x]", "negative=[neutral]"], 65, ["neutral (133), disrupting (67)"]),
+        (["label=LABEL", "positive=x,y"], 64, ["positive=[x,y]"]),
+        (["label=LABEL", "bootstrap=3"], 64, ["bootstrap=3"]),
+        (["label=LABEL", "vcf=none.vcf"], 66, ["none.vcf"]),
+        (["label=LABEL", "model=none"], 66, ["model=none"]),
+        ([], 64, ["label: wanted"]),
+    ],
+)
+def test_a_vcf_that_cannot_be_evaluated_is_one_line(tmp_path, monkeypatch, capfd, fasta, arguments, code, words):
+    write_scored(tmp_path, fasta)
+    found, line = refused(tmp_path, monkeypatch, capfd, "evaluate", "vcf=scored.vcf", *arguments)
+    assert found == code
+    assert all(word in line for word in words), line
+
+
 def test_the_same_seed_gives_the_same_weights_for_any_number_of_workers(tmp_path, monkeypatch, capfd, fasta):
     hashes = []
     for workers in (0, 0, 2):

@@ -1,16 +1,14 @@
 """`evaluate`: a trained model on held-out bases, beside baselines, and with less and less context."""
 
-import json
 import logging
-import os
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from genolong.commands.evaluated import Evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.errors import OutputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.contexts import doubling_contexts
@@ -18,27 +16,12 @@ from genolong.loading.truth import perfect_readers
 from genolong.loading.windows import DataSettings, Split, split
 from genolong.report.context_use import Panel, draw_context_use
 from genolong.report.curves import draw_curves
-from genolong.report.figures import Figure, Table, contexts_table, readers_table
-from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings
+from genolong.report.figures import Table, contexts_table, readers_table
 
 logger = logging.getLogger(__name__)
 
 ENOUGH_BASES = 500_000  # read where the number of windows is left open
 PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All figures by name, tables of them for people, what to tell them, and the files that were written."""
-
-    figures: tuple[Figure, ...]
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...]
-    files: tuple[Path, ...]
-
-    def value(self, name: str) -> float:
-        """The figure of that name, as in `model/loss`; raises KeyError for one that was not measured."""
-        return {figure.name: figure.value for figure in self.figures}[name]
 
 
 def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
@@ -47,9 +30,10 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
     called with the number of bases done.
     """
+    assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
     output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
-    _refuse_unwritable(output.parent)
+    refuse_unwritable(output.parent)
     genome, parts, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
     truth, truth_notes = perfect_readers(genome)
@@ -111,14 +95,7 @@ def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome
 
 
 def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Path, ...]:
-    rows = ",\n".join(f" {json.dumps(figure.as_json())}" for figure in measured.figures)
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        partial.write_text(f"[\n{rows}\n]\n")
-        os.replace(partial, output)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
-    files = [output]
+    files = [write_figures(output, measured.figures)]
     if contexts:
         panels = _panels(measured, contexts)
         title = f"Loss against context: {run.name} on {genome}"
@@ -142,11 +119,3 @@ def _panels(measured: Measured, contexts: Sequence[int]) -> list[Panel]:
         if model:
             panels.append(Panel(title, model, floor, {label: found[name] for label, name in flat.items()}))
     return panels
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Before the work, not after it."""
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise OutputError(f"{folder}: figures cannot be written to this folder; name a file elsewhere (output=)")

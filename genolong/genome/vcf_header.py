@@ -12,6 +12,7 @@ LONGEST_BYTES = 1 << 28
 _SHOWN = COLUMNS.decode().replace("\t", " ")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _ID = re.compile(rb"[<,]\s*ID=([^,>]*)")
+_TYPE = re.compile(rb"[<,]\s*Type=([^,>]*)")
 
 
 class HeaderReader:
@@ -62,6 +63,17 @@ class HeaderReader:
 def declared_info(header: Iterable[bytes]) -> set[bytes]:
     """The IDs of the INFO fields that a header declares."""
     return {identity for line in header if (identity := _info_id(line)) is not None}
+
+
+def info_types(header: Iterable[bytes]) -> dict[str, str]:
+    """The INFO fields that a header declares, in its order: ID → Type (Float, Integer, String, ...)."""
+    found: dict[str, str] = {}
+    for line in header:
+        identity = _info_id(line)
+        if identity is not None:
+            kind = _TYPE.search(_QUOTED.sub(b'""', line))
+            found[identity.decode("utf-8", "replace")] = kind[1].strip().decode("utf-8", "replace") if kind else ""
+    return found
 
 
 def with_lines(header: Sequence[bytes], lines: Iterable[bytes], removed_info: Collection[bytes] = ()) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The INFO column: fields added to it, removed from it, looked for in it, while it streams by in pieces of any size."""
+"""The INFO column: fields added, removed, looked for while it streams by in pieces of any size; their values, too."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -46,6 +46,16 @@ def without(info: Iterable[bytes], removed: Collection[bytes]) -> Iterator[bytes
 def held_keys(info: Iterable[bytes], keys: Collection[bytes]) -> set[bytes]:
     """Those of the keys that an INFO holds."""
     return {key for key, _ in _fields(info, max(map(len, keys), default=0)) if key is not None and key in keys}
+
+
+def field_values(info: bytes, keys: Collection[bytes]) -> dict[bytes, bytes]:
+    """What a whole INFO says of the keys, as written; a flag and "." say nothing, a repeated key what it says first."""
+    found: dict[bytes, bytes] = {}
+    for field in info.split(b";"):
+        key, _, value = field.partition(b"=")
+        if key in keys:
+            found.setdefault(key, value)
+    return {key: value for key, value in found.items() if value not in (b"", b".")}
 
 
 def _fields(info: Iterable[bytes], longest_key: int) -> Iterator[tuple[bytes | None, bytes]]:

@@ -1,4 +1,4 @@
-"""Baselines on the bases that the model is asked for: counters fitted on what it was trained on."""
+"""Baselines beside a model: counters fitted on what it was trained on, asked for hidden bases and for substitutions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -6,9 +6,13 @@ from itertools import islice
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from genolong.genome.alleles import ContigNames
+from genolong.genome.alphabet import N
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.kmer_counter import LARGEST_FLANK, KmerCounter, fit_baselines
+from genolong.genome.tiles import GenomeTiles
+from genolong.loading.labelled_alleles import Substitutions
 from genolong.loading.stretches import count_bases
 
 PIECE_BP = 1 << 24  # of a stretch, read at once
@@ -51,6 +55,26 @@ def score_baseline(
         nats.append(-np.log(chances[np.arange(len(at)), codes[at]]))
         right.append(chances.argmax(1) == codes[at])
     return np.concatenate(nats), np.concatenate(right)
+
+
+def score_substitutions(
+    baseline: KmerCounter, tiles: GenomeTiles, names: ContigNames, sites: Substitutions
+) -> Float64[np.ndarray, " alleles"]:
+    """log p(REF) - log p(ALT) in nats, all flanks visible; NaN where the genome has not REF, or no base is replaced."""
+    length = 2 * baseline.flank + 1
+    codes = np.full((len(sites.position), length), N, np.uint8)
+    contigs = [names.find(text) for text in sites.contig.texts]
+    for row in np.flatnonzero(sites.reference < N):
+        contig = contigs[sites.contig.numbers[row]]
+        if contig is not None:
+            start = int(sites.position[row]) - baseline.flank
+            codes[row] = tiles.codes(Interval(contig, start, start + length))
+    rows = np.flatnonzero((sites.reference < N) & (codes[:, baseline.flank] == sites.reference))
+    chances = np.log(baseline.probabilities(codes[rows].ravel(), length * np.arange(len(rows)) + baseline.flank))
+    scores = np.full(len(codes), np.nan)
+    at = np.arange(len(rows))
+    scores[rows] = chances[at, sites.reference[rows]] - chances[at, sites.alternate[rows]]
+    return scores
 
 
 def _parts(stretches: Sequence[Interval], part_bp: int) -> Iterator[Interval]:

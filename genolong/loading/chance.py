@@ -23,6 +23,7 @@ class Stream(IntEnum):
     WINDOW = 5
     HIDE = 6
     DROPOUT = 7
+    RESAMPLE = 8
 
 
 @overload

@@ -13,7 +13,7 @@ NATS, BITS, SHARE = "nats/base", "bits/base", "share"
 
 @dataclass(frozen=True)
 class Figure:
-    """A number, its name (`reader/what`) and unit, how many bases it rests on, and its standard error if it has one."""
+    """A number, its name (`reader/what`) and unit, how many bases or alleles it rests on, its standard error if any."""
 
     name: str
     value: float

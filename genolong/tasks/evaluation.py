@@ -1,8 +1,7 @@
 """A trained model read on hidden bases: nats lost at each, and whether its likeliest base is right."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,56 +9,12 @@ from jaxtyping import Bool, Float64, Int64
 from torch import nn
 from torch.nn import functional
 
-from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
-from genolong.loading.contexts import SHORTEST_BP, Piece
+from genolong.loading.contexts import Piece
 from genolong.loading.datasets import MaskedBatch, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 
 BATCH_BP = 1 << 15  # bases read at once, or one view where it is longer
-
-
-@dataclass(frozen=True)
-class HeldOutSettings:
-    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own."""
-
-    fasta: Any
-    validation: Any
-    regions: str | None
-    cache: str | None
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """conf/trained/evaluate.yaml: which model, on which windows, with how much context."""
-
-    model: str
-    data: HeldOutSettings
-    windows: int | None
-    contexts: bool
-    longest_context: int
-    device: str
-    output: str | None
-    debug: bool
-
-    def __post_init__(self) -> None:
-        if self.windows is not None and self.windows < 0:
-            raise SettingsError(f"windows={self.windows}: wanted a number of windows, 0 for all of them, or null")
-        if self.longest_context and self.longest_context < SHORTEST_BP:
-            raise SettingsError(
-                f"longest_context={self.longest_context}: wanted {SHORTEST_BP} bases or more, or 0 for the window"
-            )
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
-
-    @property
-    def torch_device(self) -> torch.device:
-        """The device itself; auto takes the GPU where there is one."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
 
 
 class Scores(NamedTuple):

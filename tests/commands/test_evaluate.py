@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from genolong.commands import evaluate as command
 from genolong.commands.evaluate import data_to_read, evaluate, thinned
+from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.trained_run import TrainedRun
 from genolong.errors import OutputError
 from genolong.genome.coordinates import Interval
@@ -17,7 +18,6 @@ from genolong.genome.synthetic_files import write_synthetic_genome
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from genolong.settings import CONF, check
-from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.trained_models import Neighbours
 
@@ -25,7 +25,8 @@ LETTERS = {"one": random_letters(4_001, 1), "two": random_letters(1_009, 2).lowe
 RUNS_OWN = HeldOutSettings(fasta=None, validation=None, regions=None, cache=None)
 SETTINGS = EvaluationSettings(
     model="runs/x/latest", data=RUNS_OWN, windows=None, contexts=True, longest_context=0, device="cpu", output=None,
-    debug=False,
+    debug=False, vcf=None, label=None, positive=None, negative=None, baselines=[], strata=None, prefix="GENOLONG",
+    bootstrap=1_000, seed=1,
 )  # fmt: skip
 
 

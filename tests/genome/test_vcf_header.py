@@ -7,7 +7,7 @@ import pytest
 from genolong.errors import InputError
 from genolong.genome import vcf_header
 from genolong.genome.vcf import VcfReader
-from genolong.genome.vcf_header import COLUMNS, declared_info, with_lines
+from genolong.genome.vcf_header import COLUMNS, declared_info, info_types, with_lines
 from tests.builders.vcfs import HEADER, record_line, vcf_text
 
 OTHERS = HEADER[:-1]
@@ -94,6 +94,15 @@ def test_declared_info():
         b"##INFO=x\n",
     )
     assert declared_info((*HEADER, *lines)) == {b"AC", b"B"}
+
+
+def test_types_of_info_fields():
+    lines = (
+        b'##INFO=<ID=B,Description="a, Type=Float",Type=String>\n',
+        b"##INFO=<ID=C>\n",
+        b"##FORMAT=<ID=D,Type=Float>\n",
+    )
+    assert info_types((*HEADER, *lines)) == {"AC": "Integer", "B": "String", "C": ""}
 
 
 def test_new_lines_stand_before_the_columns():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.genome.vcf_info import edited, extended, held_keys, without
+from genolong.genome.vcf_info import edited, extended, field_values, held_keys, without
 from tests.oracles.vcf import edit_info
 
 KEYS = (b"GL", b"GL2", b"L", b"LONGER_KEY")
@@ -48,3 +48,9 @@ def test_a_value_of_any_length_streams():
     pieces = (b"v" * 1000 for _ in range(50))
     seen = [len(piece) for piece in without((piece for part in ([b"GL="], pieces) for piece in part), {b"X"})]
     assert len(seen) == 51 and max(seen) == 1000
+
+
+def test_field_values_are_as_written_and_the_first_of_a_repeated_key_counts():
+    info = b"A=1,2;FLAG;B=x=y;C=.;D=;A=3;EE=4;B"
+    found = field_values(info, {b"A", b"B", b"C", b"D", b"E", b"FLAG"})
+    assert found == {b"A": b"1,2", b"B": b"x=y"}

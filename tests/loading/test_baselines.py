@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
 from genolong.genome.kmer_counter import fit_baselines
+from genolong.genome.tiles import GenomeTiles
 from genolong.loading import baselines
-from genolong.loading.baselines import fit_on, score_baseline
+from genolong.loading.baselines import fit_on, score_baseline, score_substitutions
+from genolong.loading.labelled_alleles import Substitutions, Words
 from tests.builders.memory_genome import MemoryGenome, random_letters
 
 GENOME = MemoryGenome({"one": random_letters(3_001, 1, unknown=0.01), "two": random_letters(1_009, 2)})
@@ -45,3 +48,22 @@ def test_positions_are_scored_with_their_flanks_on_the_contig():
         codes, at = GENOME.codes[interval.contig], np.array(position)[chosen]
         np.testing.assert_allclose(nats[chosen], counter.losses(codes, at))
         np.testing.assert_array_equal(right[chosen], counter.probabilities(codes, at).argmax(1) == codes[at])
+
+
+def test_a_substitution_is_scored_by_what_stands_around_it_on_the_contig():
+    (*_, counter), _ = fit_on(GENOME, TRAIN, advance=lambda _: None)
+    places = [("chrone", 0), ("two", 1_008), ("chrone", 700), ("two", 431), ("chrone", 1_900), ("one?", 7)]
+    letters = [GENOME.codes["two" if name == "two" else "one"][at] for name, at in places]
+    others = [(letter + 1) % 4 for letter in letters]
+    letters[2], others[3] = (letters[2] + 2) % 4, 4  # not what the genome has; no substitution
+    texts = ("two", "one?", "chrone")
+    contig = Words(texts, np.array([texts.index(name) for name, _ in places]))
+    sites = Substitutions(contig, np.array([at for _, at in places]), np.array(letters), np.array(others, np.uint8))
+    sites.reference[3] = 4
+    names = ContigNames({name: len(codes) for name, codes in GENOME.codes.items()}, {})
+    found = score_substitutions(counter, GenomeTiles(GENOME, tile_bp=101, kept=2), names, sites)
+    assert np.isnan(found).tolist() == [False, False, True, True, False, True]
+    for row in (0, 1, 4):
+        codes = GENOME.codes[places[row][0].removeprefix("chr")]
+        (chances,) = counter.probabilities(codes, np.array([places[row][1]]))
+        assert found[row] == np.log(chances[letters[row]]) - np.log(chances[others[row]])

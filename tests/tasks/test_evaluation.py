@@ -7,14 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from genolong.errors import SettingsError
 from genolong.genome.coordinates import Interval
 from genolong.loading.contexts import pieces
 from genolong.loading.masking import MaskingSettings, hide
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.tasks import evaluation
-from genolong.tasks.evaluation import EvaluationSettings, HeldOutSettings, score
+from genolong.tasks.evaluation import score
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
 
@@ -89,31 +88,3 @@ def test_the_bases_read_are_counted():
 
 def test_nothing_to_read_gives_nothing():
     assert len(read(13, windows=()).nats) == 0
-
-
-def settings(**changes) -> EvaluationSettings:
-    values = {
-        "model": "runs/x/latest", "data": HeldOutSettings(None, None, None, None), "windows": None, "contexts": True,
-        "longest_context": 0, "device": "cpu", "output": None, "debug": False,
-    }  # fmt: skip
-    return EvaluationSettings(**(values | changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"windows": -1}, "windows=-1: wanted a number of windows"),
-        ({"longest_context": 127}, "longest_context=127: wanted 128 bases or more"),
-        ({"device": "tpu"}, "device=tpu: wanted auto, cpu or cuda"),
-    ],
-)
-def test_settings_that_cannot_be_right_are_refused(changes, message):
-    with pytest.raises(SettingsError, match=message):
-        settings(**changes)
-
-
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match="no CUDA device"):
-        settings(device="cuda")
-    assert settings(device="auto").torch_device == CPU

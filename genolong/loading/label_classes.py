@@ -1,0 +1,80 @@
+"""Which labels are positive and which negative; all others are left out, counted and told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from jaxtyping import Bool
+
+from genolong.errors import InputError
+from genolong.genome.synthetic_variants import DISRUPTING, NEUTRAL
+from genolong.loading.labelled_alleles import LabelledAlleles, Words
+
+SHOWN = 12  # labels in a message
+
+
+@dataclass(frozen=True, eq=False)
+class TwoClasses:
+    """Alleles of two classes, which of them are positive, how people name both, and what was left out."""
+
+    alleles: LabelledAlleles
+    positive: Bool[np.ndarray, " alleles"]
+    title: str
+    notes: tuple[str, ...]
+
+
+def two_classes(
+    name: str, label: str, alleles: LabelledAlleles, positives: Sequence[str] | None, negatives: Sequence[str] | None
+) -> TwoClasses:
+    """The alleles whose label is among the positives or the negatives; by default `disrupting` and `neutral`.
+
+    Raises InputError where labels have to be chosen, and where either class has no allele.
+    """
+    counts = alleles.label.counts()
+    if positives is None or negatives is None:
+        if set(counts) != {DISRUPTING, NEUTRAL}:
+            raise InputError(
+                f"{name}: {label} is {told(counts)}; choose what is told apart: positive=[...] negative=[...]"
+            )
+        positives, negatives = [DISRUPTING], [NEUTRAL]
+    masks = {}
+    for which, values in (("positive", positives), ("negative", negatives)):
+        masks[which] = _any_of(alleles.label, values)
+        if not masks[which].any():
+            raise InputError(
+                f"{name}: no allele is {which}: {label} is never {' or '.join(values)}, but {told(counts)}"
+            )
+    wanted = {*positives, *negatives}
+    others = {text: count for text, count in counts.items() if text not in wanted}
+    absent = [text for text in (*positives, *negatives) if text not in counts]
+    chosen = masks["positive"] | masks["negative"]
+    title = f"{label} {' or '.join(positives)} against {' or '.join(negatives)}"
+    return TwoClasses(
+        alleles.only(chosen), masks["positive"][chosen], title, tuple(_notes(label, alleles, others, absent))
+    )
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Labels with their counts, the most frequent ones first."""
+    shown = [f"{text} ({count:,})" for text, count in list(counts.items())[:SHOWN]]
+    return ", ".join(shown) + (f" and {len(counts) - SHOWN:,} other values" if len(counts) > SHOWN else "")
+
+
+def _any_of(label: Words, texts: Sequence[str]) -> Bool[np.ndarray, " alleles"]:
+    return reduce(np.logical_or, map(label.are, texts))
+
+
+def _notes(label: str, alleles: LabelledAlleles, others: Mapping[str, int], absent: Sequence[str]) -> Iterable[str]:
+    if others:
+        yield f"left out {_counted(sum(others.values()))} with other labels: {told(others)}"
+    if alleles.unlabelled:
+        yield f"left out {_counted(alleles.unlabelled)} without {label}"
+    if alleles.malformed:
+        yield f"left out {alleles.malformed:,} malformed {'line' if alleles.malformed == 1 else 'lines'}"
+    if absent:
+        yield f"{label} is never {' or '.join(absent)}"
+
+
+def _counted(alleles: int) -> str:
+    return f"{alleles:,} {'allele' if alleles == 1 else 'alleles'}"

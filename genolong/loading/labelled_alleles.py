@@ -1,0 +1,178 @@
+"""The labelled alleles of a VCF as columns: what each is labelled, its scores, and where it stands."""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import nan
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, UInt8
+
+from genolong.errors import InputError
+from genolong.genome.alleles import Status, kind
+from genolong.genome.alphabet import N, encode
+from genolong.genome.edit import trimmed
+from genolong.genome.vcf import Record
+from genolong.genome.vcf_info import field_values
+
+Whole = Int64[np.ndarray, " alleles"]
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """A column of texts: of each allele the number of its text, -1 for none."""
+
+    texts: tuple[str, ...]
+    numbers: Whole
+
+    def are(self, text: str) -> Bool[np.ndarray, " alleles"]:
+        """Which alleles have it; none, where nothing has."""
+        return self.numbers == (self.texts.index(text) if text in self.texts else -2)
+
+    def counts(self) -> dict[str, int]:
+        """How many alleles have each, the most frequent first."""
+        counted = np.bincount(self.numbers[self.numbers >= 0], minlength=len(self.texts))
+        return {self.texts[at]: int(counted[at]) for at in np.argsort(-counted, kind="stable") if counted[at]}
+
+
+@dataclass(frozen=True, eq=False)
+class Substitutions:
+    """Which base takes the place of which, and where, counted from 0; N for alleles that do anything else."""
+
+    contig: Words
+    position: Whole
+    reference: UInt8[np.ndarray, " alleles"]
+    alternate: UInt8[np.ndarray, " alleles"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledAlleles:
+    """Every ALT allele that has a label; a score that an allele has not is NaN. Beside them, counts of all others."""
+
+    label: Words
+    stratum: Words
+    scores: Mapping[str, Float64[np.ndarray, " alleles"]]
+    sites: Substitutions
+    unlabelled: int  # alleles
+    malformed: int  # lines
+
+    def only(self, chosen: Bool[np.ndarray, " alleles"]) -> "LabelledAlleles":
+        """The chosen ones."""
+        sites = Substitutions(
+            _chosen(self.sites.contig, chosen), self.sites.position[chosen], self.sites.reference[chosen],
+            self.sites.alternate[chosen],
+        )  # fmt: skip
+        scores = {name: values[chosen] for name, values in self.scores.items()}
+        return replace(
+            self, label=_chosen(self.label, chosen), stratum=_chosen(self.stratum, chosen), scores=scores, sites=sites
+        )
+
+
+def read_alleles(
+    name: str, records: Iterable[Record], label: str, scores: Sequence[str], stratum: str | None
+) -> LabelledAlleles:
+    """Read the INFO fields of that name from a VCF's records; a single value holds for all ALT alleles of its record.
+
+    Raises InputError with the line of a score that is no number, or has another number of values than ALT alleles.
+    """
+    rows = _Rows(name, label, scores, stratum)
+    for record in records:
+        rows.add(record)
+    return rows.columns()
+
+
+class _Texts:
+    """Texts as they come, each distinct one kept once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {}
+        self._numbers = array("q")
+
+    def add(self, text: bytes | None) -> None:
+        self._numbers.append(-1 if text is None else self._known.setdefault(text, len(self._known)))
+
+    def words(self) -> Words:
+        texts = tuple(text.decode("utf-8", "backslashreplace") for text in self._known)
+        return Words(texts, np.array(self._numbers, np.int64))
+
+
+class _Rows:
+    """The columns while they grow, a record at a time."""
+
+    def __init__(self, name: str, label: str, scores: Sequence[str], stratum: str | None) -> None:
+        self._name = name
+        self._label, self._stratum = label.encode(), (stratum or "").encode()
+        self._scores = {score.encode(): array("d") for score in scores}
+        self._keys = frozenset((self._label, self._stratum, *self._scores)) - {b""}
+        self._labels, self._strata, self._contigs = _Texts(), _Texts(), _Texts()
+        self._positions, self._references, self._alternates = array("q"), bytearray(), bytearray()
+        self._unlabelled = self._malformed = 0
+
+    def add(self, record: Record) -> None:
+        if record.malformed:
+            self._malformed += 1
+            return
+        values, alleles = field_values(record.info, self._keys), len(record.alternates)
+        labels, strata = (_texts(values.get(key), alleles) for key in (self._label, self._stratum))
+        numbers = [(column, self._numbers(record, key, values.get(key))) for key, column in self._scores.items()]
+        for at, label in enumerate(labels):
+            if label is None:
+                self._unlabelled += 1
+                continue
+            self._labels.add(label)
+            self._strata.add(strata[at])
+            for column, found in numbers:
+                column.append(found[at])
+            self._add_site(record, record.alternates[at])
+
+    def columns(self) -> LabelledAlleles:
+        sites = Substitutions(
+            self._contigs.words(), np.array(self._positions, np.int64),
+            np.frombuffer(self._references, np.uint8), np.frombuffer(self._alternates, np.uint8),
+        )  # fmt: skip
+        scores = {key.decode(): np.array(column, np.float64) for key, column in self._scores.items()}
+        return LabelledAlleles(
+            self._labels.words(), self._strata.words(), scores, sites, self._unlabelled, self._malformed
+        )
+
+    def _add_site(self, record: Record, alternate: bytes) -> None:
+        position, reference, other = -1, N, N
+        if record.position is not None and kind(record.reference, alternate) is Status.OK:
+            variant = trimmed(record.contig, record.position, record.reference, alternate)
+            if variant.is_snv:
+                position, (reference, other) = variant.start, encode(variant.reference + variant.alternate)
+        self._contigs.add(record.contig.encode("utf-8", "surrogateescape"))
+        self._positions.append(position)
+        self._references.append(reference)
+        self._alternates.append(other)
+
+    def _numbers(self, record: Record, key: bytes, value: bytes | None) -> Sequence[float]:
+        """A record's values of a score, one for each ALT allele."""
+        alleles = len(record.alternates)
+        if value is None:
+            return (nan,) * alleles
+        parts = value.split(b",")
+        where = f"{self._name}, line {record.line}: {key.decode()}={value.decode('ascii', 'backslashreplace')[:50]}"
+        if len(parts) not in (1, alleles):
+            raise InputError(
+                f"{where}: {len(parts)} values for {alleles} ALT alleles; wanted one for each, or one for all"
+            )
+        try:
+            numbers = [nan if part in (b".", b"") else float(part) for part in parts]
+        except ValueError as error:
+            raise InputError(f"{where}: no number; wanted one for each ALT allele, or one for all, or .") from error
+        return numbers * alleles if len(numbers) < alleles else numbers
+
+
+def _texts(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
+    """A list as long as ALT is a text for each allele; any other value is one text for all of them."""
+    if value is None:
+        return (None,) * alleles
+    parts = value.split(b",")
+    if alleles > 1 and len(parts) == alleles:
+        return [None if part in (b".", b"") else part for part in parts]
+    return (value,) * alleles
+
+
+def _chosen(words: Words, chosen: Bool[np.ndarray, " alleles"]) -> Words:
+    return Words(words.texts, words.numbers[chosen])

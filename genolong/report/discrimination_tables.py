@@ -1,0 +1,41 @@
+"""Tables of how well scores tell two classes apart: a row a score, or a row a stratum."""
+
+from collections.abc import Mapping, Sequence
+
+from genolong.report.discrimination import Estimate, Group
+from genolong.report.figures import Table
+
+
+def scores_table(title: str, group: Group, titles: Mapping[str, str]) -> Table:
+    """A row for every score, and one for a score that knows nothing. What would do better reversed is told."""
+    rows = [
+        (
+            _title(titles[score], each.auroc.value), shown(each.auroc), shown(each.auprc),
+            f"{each.positives:,}", f"{each.negatives:,}", f"{each.missing:,}",
+        )
+        for score, each in group.found.items()
+    ]  # fmt: skip
+    rows.append(("chance", "0.500", f"{group.base_rate:.3f}", f"{group.positives:,}", f"{group.negatives:,}", "0"))
+    return Table(title, ("score", "AUROC", "AUPRC", "positives", "negatives", "no value"), tuple(rows))
+
+
+def strata_table(strata: str, groups: Sequence[Group], titles: Mapping[str, str]) -> Table:
+    """A row for every stratum, the AUROC of every score in a column of its own."""
+    rows = [
+        (
+            group.name.removeprefix(f"{strata}="), f"{group.positives:,}", f"{group.negatives:,}",
+            *(shown(group.found[score].auroc, 2) if score in group.found else "–" for score in titles),
+        )
+        for group in groups
+    ]  # fmt: skip
+    return Table(f"AUROC by {strata}", (strata, "positives", "negatives", *titles.values()), tuple(rows))
+
+
+def shown(estimate: Estimate, digits: int = 3) -> str:
+    """The value, and its interval where it has one."""
+    interval = "" if estimate.low is None else f" ({estimate.low:.{digits}f}–{estimate.high:.{digits}f})"
+    return f"{estimate.value:.{digits}f}{interval}"
+
+
+def _title(title: str, auroc: float) -> str:
+    return title if auroc >= 0.5 else f"{title} (reversed: {1 - auroc:.3f})"

@@ -1,0 +1,42 @@
+"""The picture of both curves is written, for one score and for more than there are colours."""
+
+import numpy as np
+import pytest
+
+from genolong.report import roc
+from genolong.report.discrimination import curves, discriminate
+from genolong.report.roc import Drawn, draw_roc
+
+
+def drawn(name: str, seed: int, alleles: int = 61) -> Drawn:
+    chance = np.random.default_rng(seed)
+    positive = np.arange(alleles) % 3 == 0
+    score = positive + chance.normal(size=alleles)
+    found = discriminate(positive, score, least=1, draws=0, seed=1)
+    assert found is not None
+    return Drawn(name, found, curves(positive, score))
+
+
+@pytest.mark.parametrize("scores", [1, 7])
+def test_the_picture_is_written(tmp_path, scores):
+    picture = draw_roc(tmp_path / "roc.png", "t", [drawn(f"_s{seed}", seed) for seed in range(scores)], 1 / 3)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_score_is_a_line_in_both_panes_and_its_areas_are_in_the_legend(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(roc, "save", lambda figure, path: figures.append(figure) or path)
+    scores = [drawn("_$s", 1, alleles=9_001), drawn("b", 2)]
+    draw_roc(tmp_path / "roc.png", "t", scores, 1 / 3)
+    (figure,) = figures
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    areas = [f"{score.found.auroc.value:.3f}, {score.found.auprc.value:.3f}" for score in scores]
+    assert labels == [rf" _\$s: {areas[0]}", f"b: {areas[1]}", "chance: 0.500, 0.333"]
+    for pane in figure.axes:
+        assert len(pane.lines) == 3
+        across = pane.lines[0].get_xdata()
+        assert len(across) == roc.POINTS and (across[0], across[-1]) == (0, 1)
+
+
+def test_names_from_files_are_no_mathematics(tmp_path):
+    assert draw_roc(tmp_path / "roc.png", r"a $\nothing$ " * 30, [drawn(r"$\frac$", 1)], 0.5).is_file()
