@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -100,7 +101,8 @@ class VariantScorer:
         log_chances, windows = self._read_sites(list(snvs), advance)
         compared = [variant for variant in variants if self.with_distance or not variant.is_snv]
         regions = self._read_regions(compared, advance)
-        return [self._effect(variant, log_chances, windows, regions) for variant in variants]
+        wholeness = cache(self._wholeness)  # neighbours share their windows
+        return [self._effect(variant, log_chances, windows, regions, wholeness) for variant in variants]
 
     def windows(self, variants: Sequence[Variant]) -> int:
         """How many windows `score` would read."""
@@ -108,8 +110,10 @@ class VariantScorer:
         compared = {variant for variant in variants if self.with_distance or not variant.is_snv}
         return sum(1 for _ in self._passes(sites)) + len(compared) + len({_key(variant) for variant in compared})
 
-    def _effect(self, variant: Variant, log_chances: dict, windows: dict, regions: dict) -> Effect:
-        window = place(variant, self.window_bp)
+    def _effect(
+        self, variant: Variant, log_chances: dict, windows: dict, regions: dict,
+        wholeness: Callable[[Interval], Status],
+    ) -> Effect:  # fmt: skip
         distance = None
         reference, alternate = regions.get(_key(variant)), regions.get(variant)
         if reference is not None and alternate is not None:
@@ -120,7 +124,9 @@ class VariantScorer:
             at_site, window = log_chances[site], windows[site]
             ref, alt = ("ACGT".index(chr(allele[0])) for allele in (variant.reference, variant.alternate))
             llr = float(at_site[alt] - at_site[ref])
-        return Effect(llr, distance if self.with_distance else None, self._wholeness(window))
+        else:
+            window = place(variant, self.window_bp)
+        return Effect(llr, distance if self.with_distance else None, wholeness(window))
 
     def _wholeness(self, window: Interval) -> Status:
         length = self.tiles.genome.contigs[window.contig].length
