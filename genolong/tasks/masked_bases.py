@@ -17,7 +17,7 @@ from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
-from genolong.tasks.optimizer import OptimizerSettings, adamw
+from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
 
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
@@ -124,7 +124,7 @@ class MaskedBases(pl.LightningModule):
         return float(cast(Tensor, self._score(name).weight))
 
     def configure_optimizers(self) -> Any:
-        optimizer, schedule = adamw(self, self.optimizer, self.max_steps)
+        optimizer, schedule = make_optimizer(self, self.encoder, self.optimizer, self.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _nats(self, batch: MaskedBatch) -> tuple[Tensor, Tensor]:

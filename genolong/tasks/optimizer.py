@@ -1,10 +1,12 @@
-"""AdamW: which weights decay, and the learning rate at every step."""
+"""AdamW, alone or with Muon for the encoder's matrices: which weights decay, and the learning rate at every step."""
 
 from dataclasses import dataclass
 from math import cos, inf, pi
+from typing import Any
 
+import torch
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Muon, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from genolong.errors import SettingsError
@@ -12,8 +14,9 @@ from genolong.errors import SettingsError
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """conf/optimizer/*.yaml: AdamW, warm-up and decay."""
+    """conf/optimizer/*.yaml: AdamW or Muon, warm-up and decay."""
 
+    kind: str
     learning_rate: float
     beta1: float
     beta2: float
@@ -25,20 +28,17 @@ class OptimizerSettings:
     clip: float
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "clip"):
-            if not 0 < getattr(self, name) < inf:
-                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted a number, more than 0")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted at least 0 and less than 1")
-        for name in ("decay_share", "final_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted a number from 0 to 1")
-        for name in ("weight_decay", "warmup_steps"):
-            if not 0 <= getattr(self, name) < inf:
-                raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted 0 or more")
-        if self.schedule not in ("cosine", "wsd"):
-            raise SettingsError(f"optimizer.schedule={self.schedule}: wanted cosine or wsd (warm-up, stable, decay)")
+        for names, allows, wanted in (
+            (("kind",), ("adamw", "muon").__contains__, "adamw or muon"),
+            (("learning_rate", "clip"), lambda value: 0 < value < inf, "a number, more than 0"),
+            (("beta1", "beta2"), lambda value: 0 <= value < 1, "at least 0 and less than 1"),
+            (("decay_share", "final_share"), lambda value: 0 <= value <= 1, "a number from 0 to 1"),
+            (("weight_decay", "warmup_steps"), lambda value: 0 <= value < inf, "0 or more"),
+            (("schedule",), ("cosine", "wsd").__contains__, "cosine or wsd (warm-up, stable, decay)"),
+        ):
+            for name in names:
+                if not allows(getattr(self, name)):
+                    raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted {wanted}")
 
     def rate_at(self, step: int, max_steps: int) -> float:
         """The share of `learning_rate` in force at `step`: linear warm-up, then cosine, or flat and a linear decay."""
@@ -53,16 +53,54 @@ class OptimizerSettings:
         return self.final_share + (1 - self.final_share) * falling
 
 
-def adamw(module: nn.Module, settings: OptimizerSettings, max_steps: int) -> tuple[AdamW, LambdaLR]:
-    """AdamW with weight decay on matrices only (no bias, norm, embedding or convolution tap), and its schedule."""
-    embeddings = [part for part in module.modules() if isinstance(part, nn.Embedding)]
-    embedded = {id(part.weight) for part in embeddings}
-    matrices, others = [], []
-    for weight in module.parameters():
-        (matrices if weight.ndim == 2 and id(weight) not in embedded else others).append(weight)
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+class MuonAndAdamW(Optimizer):
+    """Muon (github.com/KellerJordan/Muon) for some matrices, AdamW for the other weights, as one optimizer.
+
+    Muon's updates are the momentum with its singular values made equal, scaled to the size that AdamW's would have
+    (arXiv 2502.16982, section 2.2), so that one learning rate suits both.
+    """
+
+    def __init__(self, matrices: list[nn.Parameter], others: list[dict[str, Any]], settings: OptimizerSettings) -> None:
+        self._muon = Muon(
+            matrices, lr=settings.learning_rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
+        )
+        self._adamw = _adamw(others, settings)
+        super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
+
+    def step(self, closure: Any = None) -> Any:
+        """One step of both; their groups and states are this optimizer's, so that checkpoints hold all."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part, groups in ((self._muon, self.param_groups[:1]), (self._adamw, self.param_groups[1:])):
+            part.state, part.param_groups = self.state, groups
+            part.step()
+        return loss
+
+
+def make_optimizer(
+    module: nn.Module, encoder: nn.Module, settings: OptimizerSettings, max_steps: int
+) -> tuple[Optimizer, LambdaLR]:
+    """The optimizer of all weights of `module`, and its schedule.
+
+    Weights decay where they are matrices: no bias, norm, embedding or convolution tap. Muon takes the encoder's.
+    """
+    embedded = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    matrices = [weight for weight in module.parameters() if weight.ndim == 2 and id(weight) not in embedded]
+    within = {id(weight) for weight in encoder.parameters()} if settings.kind == "muon" else set()
+    hidden = [weight for weight in matrices if id(weight) in within]
+    taken = {id(weight) for weight in matrices}
+    others = [
+        {
+            "params": [weight for weight in matrices if id(weight) not in within],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": [weight for weight in module.parameters() if id(weight) not in taken], "weight_decay": 0.0},
     ]
-    optimizer = AdamW(groups, lr=settings.learning_rate, betas=(settings.beta1, settings.beta2))
+    optimizer = MuonAndAdamW(hidden, others, settings) if hidden else _adamw(others, settings)
     return optimizer, LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
+
+
+def _adamw(groups: list[dict[str, Any]], settings: OptimizerSettings) -> AdamW:
+    return AdamW(groups, lr=settings.learning_rate, betas=(settings.beta1, settings.beta2))

@@ -30,6 +30,7 @@ def task(train: float = 0.1, validation: float = 1.0) -> MaskedBasesSettings:
 def make(clip: float = 1e9, weights: MaskedBasesSettings | None = None, **changes) -> MaskedBases:
     torch.manual_seed(3)
     optimizer = OptimizerSettings(
+        kind="adamw",
         learning_rate=0.01, beta1=0.9, beta2=0.98, weight_decay=0.0, warmup_steps=0, schedule="cosine",
         decay_share=0.3, final_share=0.1, clip=clip,
     )  # fmt: skip

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from genolong.errors import SettingsError
-from genolong.tasks.optimizer import OptimizerSettings, adamw
+from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
 
 NAN, INFINITE = float("nan"), float("inf")
 
 
 def settings(**changes) -> OptimizerSettings:
     values = {
-        "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.98, "weight_decay": 0.1, "warmup_steps": 7,
+        "kind": "adamw", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.98, "weight_decay": 0.1, "warmup_steps": 7,
         "schedule": "cosine", "decay_share": 0.3, "final_share": 0.02, "clip": 1.0,
     }  # fmt: skip
     return OptimizerSettings(**(values | changes))
@@ -33,13 +33,56 @@ class Parts(nn.Module):
 
 def test_matrices_decay_and_nothing_else_does():
     module = Parts()
-    optimizer, _ = adamw(module, settings(), max_steps=10)
+    optimizer, _ = make_optimizer(module, module, settings(), max_steps=10)
     decays = {id(weight): group["weight_decay"] for group in optimizer.param_groups for weight in group["params"]}
     assert {name: decays[id(weight)] for name, weight in module.named_parameters()} == {
         "embedding.weight": 0.0, "matrix.weight": 0.1, "matrix.bias": 0.0, "norm.weight": 0.0, "taps.weight": 0.0,
         "taps.bias": 0.0,
     }  # fmt: skip
     assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.98)}
+
+
+def test_muon_takes_the_encoders_matrices_and_moves_them_in_all_directions_alike():
+    torch.manual_seed(2)
+    module = nn.ModuleDict({"encoder": Parts(), "head": nn.Linear(3, 4)})
+    encoder = module["encoder"]
+    chosen = settings(kind="muon", weight_decay=0.0)
+    optimizer, _ = make_optimizer(module, encoder, chosen, max_steps=10)
+    before = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+    for weight in module.parameters():
+        weight.grad = torch.randn_like(weight)
+    optimizer.step()
+    for name, weight in module.named_parameters():
+        moved = (weight - before[name]).detach()
+        assert moved.abs().max() > 0, name
+        if name == "encoder.matrix.weight":
+            sizes = torch.linalg.svdvals(moved)
+            assert sizes.max() < 2 * sizes.min(), "five steps of Newton and Schulz leave them between 0.7 and 1.2"
+            assert 0.5 < moved.square().mean().sqrt() / (0.2 * chosen.rate_at(0, 10) * 0.01) < 1.5, "as AdamW's"
+        else:
+            assert torch.allclose(moved.abs(), torch.full_like(moved, chosen.rate_at(0, 10) * 0.01), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_an_optimizer_goes_on_from_its_state_to_the_last_bit(kind):
+    def train(steps: int, module: nn.Module, state: dict | None):
+        optimizer, schedule = make_optimizer(module, module, settings(kind=kind), max_steps=7)
+        if state is not None:
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+        for _ in range(steps):
+            optimizer.zero_grad()
+            module(torch.ones(2, 5)).square().sum().backward()
+            optimizer.step()
+            schedule.step()
+        return {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+
+    torch.manual_seed(4)
+    whole, cut = nn.Linear(5, 3), nn.Linear(5, 3)
+    cut.load_state_dict(whole.state_dict())
+    train(7, whole, None)
+    train(4, cut, train(3, cut, None))
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), cut.parameters(), strict=True))
 
 
 @given(
@@ -70,7 +113,8 @@ def test_wsd_is_flat_then_a_straight_line():
 
 
 def test_the_optimizer_steps_at_the_rate_of_its_step():
-    optimizer, schedule = adamw(nn.Linear(2, 2), settings(), max_steps=30)
+    module = nn.Linear(2, 2)
+    optimizer, schedule = make_optimizer(module, module, settings(), max_steps=30)
     for step in range(30):
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * settings().rate_at(step, 30))
         optimizer.step()
@@ -83,7 +127,7 @@ def test_the_optimizer_steps_at_the_rate_of_its_step():
         ("learning_rate", 0.0), ("learning_rate", NAN), ("learning_rate", INFINITE), ("beta1", 1.0), ("beta2", 1.0),
         ("beta1", -0.1), ("beta2", NAN), ("decay_share", 1.1), ("final_share", -0.1), ("final_share", NAN),
         ("weight_decay", -0.1), ("weight_decay", NAN), ("warmup_steps", -1), ("schedule", "linear"), ("clip", 0.0),
-        ("clip", NAN),
+        ("clip", NAN), ("kind", "sgd"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_its_name(name, value):
