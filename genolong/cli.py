@@ -30,6 +30,7 @@ from genolong.runs.folder import remove_unbegun
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
+             a head that tells your labelled variants apart   genolong train task=variant_effect init_from=RUN ...
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
@@ -54,6 +55,22 @@ def train(config: DictConfig) -> None:
     shown = latest if latest.resolve() == done.folder.resolve() else done.folder
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
     tell.info("the run is in %s; next: python -m genolong evaluate model=%s", done.folder, os.path.relpath(shown))
+
+
+def train_variants(config: DictConfig) -> None:
+    """Train a variant head, then say how well it tells held-out alleles apart."""
+    from genolong.commands.train_variants import train_variants as run
+    from genolong.commands.variant_training_settings import VariantTrainSettings
+    from genolong.settings import check
+
+    settings = check(config, VariantTrainSettings)
+    done = run(settings, Path(HydraConfig.get().runtime.output_dir))
+    found = {name.removeprefix("validation/"): value for name, value in done.record["metrics"].items()}
+    tell.info(
+        "held-out alleles: AUROC %.3f, AUPRC %.3f, calibration error %.3f (%.3f before calibration)",
+        found["auroc"], found["auprc"], found["calibration_error"], found["calibration_error_before"],
+    )  # fmt: skip
+    tell.info("the run is in %s; next: python -m genolong predict model=%s vcf=IN output=OUT", done.folder, done.folder)
 
 
 def evaluate(config: DictConfig) -> None:
@@ -122,11 +139,17 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
 
 
 TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
-FOLDERS = {"train": CONF, "evaluate": TRAINED, "predict": TRAINED}
+FOLDERS = {"train": CONF, "train_variants": TRAINED, "evaluate": TRAINED, "predict": TRAINED}
 COMMANDS = {
     name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
-    for name, function in (("train", train), ("evaluate", evaluate), ("predict", predict))
+    for name, function in (
+        ("train", train),
+        ("train_variants", train_variants),
+        ("evaluate", evaluate),
+        ("predict", predict),
+    )
 }
+VARIANTS = "task=variant_effect"  # of train: another task has other settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -135,6 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell asks the bare program
         return _complete(arguments)
     command, *rest = arguments or [""]
+    if command == "train" and VARIANTS in rest:
+        command = "train_variants"
     if command not in COMMANDS:
         asked = command in ("-h", "--help")
         if command and not asked:

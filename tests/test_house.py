@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.settings import CONF, TrainSettings, known_keys, train_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,9 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
+COMMANDS = (
+    ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings)
+)  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
 TRAIN_CHOICES = sorted(
     f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained"
@@ -162,7 +166,7 @@ def test_the_knobs_in_conf_are_those_of_the_settings(choice: str):
     train_settings(composed)
 
 
-@pytest.mark.parametrize(("command", "schema"), [("evaluate", EvaluationSettings), ("predict", PredictSettings)])
+@pytest.mark.parametrize(("command", "schema"), COMMANDS)
 def test_the_knobs_of_a_command_are_those_of_its_settings(command: str, schema: type):
     with initialize_config_dir(str(CONF / "trained"), version_base="1.3"):
         composed = compose(command)
@@ -185,7 +189,7 @@ def names_read(node: ast.AST) -> Iterator[str]:
         yield from names_read(child)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings, PredictSettings])
+@pytest.mark.parametrize("schema", [TrainSettings, *(schema for _, schema in COMMANDS)])
 def test_every_knob_is_read(schema: type):
     read = {name for path in sources(PACKAGE) for name in names_read(tree_of(path))}
     if '"debug=true" in' in (PACKAGE / "cli.py").read_text(encoding="utf-8"):
@@ -201,7 +205,7 @@ def settings_classes(schema: Any) -> Iterator[Any]:
             yield from settings_classes(field.type)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, EvaluationSettings, PredictSettings])
+@pytest.mark.parametrize("schema", [TrainSettings, *(schema for _, schema in COMMANDS)])
 def test_settings_are_frozen_and_have_no_defaults(schema: type):
     for part in settings_classes(schema):
         assert part.__dataclass_params__.frozen

@@ -20,15 +20,19 @@ MODE_WORDS = {
 
 @dataclass(frozen=True)
 class EffectFields:
-    """The INFO fields <prefix>_LLR, _DIST (where distances are computed) and _STATUS, one value an ALT allele."""
+    """The INFO fields <prefix>_LLR, _DIST, _PROB (where these are computed) and _STATUS, one value an ALT allele.
+
+    `chance_of` says what the probabilities are of; empty where there are none.
+    """
 
     prefix: str
     with_distance: bool
+    chance_of: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Their names; also of those that this run leaves out, so that no stale ones stay."""
-        return tuple(f"{self.prefix}_{name}" for name in ("LLR", "DIST", "STATUS"))
+        return tuple(f"{self.prefix}_{name}" for name in ("LLR", "DIST", "PROB", "STATUS"))
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -37,7 +41,7 @@ class EffectFields:
 
     def header(self, origin: Mapping[str, str], flank: int) -> list[bytes]:
         """The lines that declare them and say where they come from, without line ends."""
-        llr, distance, status = self.ids
+        llr, distance, chance, status = self.ids
         mode, model = origin["mode"], origin["weights_sha256"][:12]
         told = f"Window of {origin['window_bp']} bases, model {model}, FASTA {origin['fasta']}"
         declared = [
@@ -54,13 +58,18 @@ class EffectFields:
                 "Euclidean distance between the model's mean states of the ALT and the REF window over the longer "
                 f"allele and {flank} bases on either side, mean of both strands. {told}",
             ),
+            (
+                chance,
+                "Float",
+                f"Probability of {self.chance_of}, from the ALT and the REF window, nothing hidden. {told}",
+            ),
             (status, "String", f"Of each ALT allele: {STATUS_WORDS}"),
         ]
         pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in origin.items())
         lines = [
             f'##INFO=<ID={name},Number=A,Type={kind},Description="{_escaped(words)}">'
             for name, kind, words in declared
-            if name != distance or self.with_distance
+            if (name != distance or self.with_distance) and (name != chance or self.chance_of)
         ]
         return [line.encode(errors="replace") for line in (*lines, f"##{COMMAND}=<ID={self.prefix},{pairs}>")]
 
@@ -70,13 +79,16 @@ class EffectFields:
 
     def entries(self, statuses: Sequence[Status], effects: Sequence[Effect | None]) -> bytes:
         """A record's INFO entries: scores where any allele has one, and the status of every allele."""
-        llr, distance, status = self.ids
+        llr, distance, chance, status = self.ids
         parts = []
         if any(effects):
             parts.append(f"{llr}={','.join('.' if effect is None else _llr(effect.llr) for effect in effects)}")
             if self.with_distance:
                 values = ("." if effect is None else f"{effect.distance:.4g}" for effect in effects)
                 parts.append(f"{distance}={','.join(values)}")
+            if self.chance_of:
+                values = ("." if effect is None else f"{effect.chance:.4f}" for effect in effects)
+                parts.append(f"{chance}={','.join(values)}")
         parts.append(f"{status}={','.join(statuses)}")
         return ";".join(parts).encode()
 

@@ -88,17 +88,17 @@ class LabelledVcfSettings:
     @property
     def positives(self) -> list[str] | None:
         """Labels that are positive, where they are named."""
-        return None if self.positive is None else _texts("positive", self.positive, least=1)
+        return None if self.positive is None else texts("positive", self.positive, least=1)
 
     @property
     def negatives(self) -> list[str] | None:
         """Labels that are negative, where they are named."""
-        return None if self.negative is None else _texts("negative", self.negative, least=1)
+        return None if self.negative is None else texts("negative", self.negative, least=1)
 
     @property
     def baseline_fields(self) -> list[str]:
         """INFO fields of other scores."""
-        return [] if self.baselines is None else _texts("baselines", self.baselines, least=0)
+        return [] if self.baselines is None else texts("baselines", self.baselines, least=0)
 
     def _refuse_what_needs_a_vcf(self) -> None:
         for name in ("label", "positive", "negative", "baselines", "strata"):
@@ -141,7 +141,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
                 )
 
 
-def _texts(name: str, value: Any, *, least: int) -> list[str]:
+def texts(name: str, value: Any, *, least: int) -> list[str]:
     """One text or a list of them; numbers as they are written."""
     listed = value if isinstance(value, list) else [value]
     for each in listed:

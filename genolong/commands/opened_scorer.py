@@ -40,7 +40,7 @@ def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
     model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
     scorer = VariantScorer(
         model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
-        settings.trainer.torch_device(local_rank),
+        settings.trainer.torch_device(local_rank), run.variant_head,
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)
 
@@ -70,6 +70,14 @@ def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
 
 def _window(asked: ScoringSettings, run: TrainedRun) -> int:
     window_bp = asked.window_bp or run.window_bp
+    if run.variant_head is not None:
+        for name, value, trained in (
+            ("window_bp", window_bp, run.window_bp), ("flank", asked.flank, run.variant_head.settings.flank)
+        ):  # fmt: skip
+            if value != trained:
+                raise SettingsError(
+                    f"{name}={value}: the variant head of this run was trained with {trained}; take that"
+                )
     if asked.longest_allele + 2 * asked.flank > window_bp:
         raise SettingsError(
             f"longest_allele={asked.longest_allele} with flank={asked.flank} bases on either side "

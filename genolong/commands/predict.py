@@ -21,7 +21,6 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.report.tally import Tally
-from genolong.runs.checkpoint import weights_sha256
 from genolong.tasks.variant_effect import VariantScorer
 
 
@@ -47,9 +46,9 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
         team.serve(scorer.score)
         team.leave()
         return None
-    fields = EffectFields(settings.prefix, scorer.with_distance)
+    fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
     origin = {
-        "version": version("genolong"), "model": run.name, "weights_sha256": weights_sha256(run.model.state_dict()),
+        "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
         "mode": settings.mode, "window_bp": str(scorer.window_bp),
     }  # fmt: skip

@@ -15,10 +15,10 @@ LINES = 10  # written over a run that nobody watches
 
 
 class TrainingProgress(pl.Callback):
-    """Steps, bases a second, loss and the time left, on stderr."""
+    """Steps, bases (or what else is read) a second, loss and the time left, on stderr."""
 
-    def __init__(self, bases_per_step: int) -> None:
-        self.bases_per_step = bases_per_step
+    def __init__(self, per_step: int, what: str = "bases") -> None:
+        self.per_step, self.what = per_step, what
         columns = (
             TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(),
@@ -37,15 +37,15 @@ class TrainingProgress(pl.Callback):
         if step == self.told:  # between two accumulated batches
             return
         self.told = step
-        rate = (step - self.first) * self.bases_per_step / (time.perf_counter() - self.begun)
+        rate = (step - self.first) * self.per_step / (time.perf_counter() - self.begun)
         told = f"loss {float(trainer.callback_metrics.get('train/loss', float('nan'))):.3f}"
         if "validation/loss" in trainer.callback_metrics:
             told += f", validation {float(trainer.callback_metrics['validation/loss']):.3f}"
-        told += f", {rate:,.0f} bases/s"
+        told += f", {rate:,.0f} {self.what}/s"
         if self.bar is not None:
             self.bar.update(self.row, completed=step, told=told)
         elif step * LINES // trainer.max_steps > (step - 1) * LINES // trainer.max_steps:
-            left = (trainer.max_steps - step) * self.bases_per_step / rate
+            left = (trainer.max_steps - step) * self.per_step / rate
             logger.info("step %d of %d: %s, %.0f s left", step, trainer.max_steps, told, left)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

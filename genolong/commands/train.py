@@ -75,10 +75,13 @@ def train(settings: TrainSettings, folder: Path) -> Training:
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
     checkpoints = RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)})
-    trainer = make_trainer(settings, folder, checkpoints)
+    trainer = make_trainer(
+        settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
+        TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
+    )  # fmt: skip
     _tell_plan(settings, model)
     try:
-        _fit(trainer, model, datamodule)
+        fit(trainer, model, datamodule=datamodule)
     except BaseException as error:
         write_record(folder, {**record, "status": f"stopped: {type(error).__name__}", "steps": trainer.global_step})
         raise
@@ -96,9 +99,10 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     return Training(folder, model, trainer, datamodule, genome, parts, record)
 
 
-def _fit(trainer: pl.Trainer, model: MaskedBases, datamodule: GenomeDataModule) -> None:
+def fit(trainer: pl.Trainer, model: pl.LightningModule, **data: Any) -> None:
+    """Lightning's fit, which ends as a signal, an interruption or a lack of memory should."""
     try:
-        trainer.fit(model, datamodule)
+        trainer.fit(model, **data)
     except SIGTERMException:  # Lightning would end with 0, as if the training were done
         raise SystemExit(143) from None
     except SystemExit:  # what Lightning makes of Ctrl-C
@@ -143,11 +147,13 @@ class LastStep(Callback):
         trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
 
 
-def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpointIO) -> pl.Trainer:
+def make_trainer(
+    chosen: TrainerSettings, loggers: LoggerSettings, name: str, folder: Path, checkpoints: RunCheckpointIO,
+    progress: TrainingProgress, accumulation: int = 1,
+) -> pl.Trainer:  # fmt: skip
     """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
-    chosen = settings.trainer
     callbacks: list[Callback] = [
-        TrainingProgress(bases_per_step(settings)),
+        progress,
         LastStep(),
         _newest(folder, chosen.checkpoint_every),
         ModelCheckpoint(
@@ -158,10 +164,10 @@ def make_trainer(settings: TrainSettings, folder: Path, checkpoints: RunCheckpoi
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
         accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen),
-        max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=settings.context.accumulation,
-        val_check_interval=min(chosen.validate_every, chosen.max_steps) * settings.context.accumulation,
+        max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=accumulation,
+        val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
-        enable_model_summary=False, logger=_loggers(settings.logger, folder, settings.run.name),
+        enable_model_summary=False, logger=_loggers(loggers, folder, name),
         callbacks=callbacks, plugins=[checkpoints], default_root_dir=folder,
     )  # fmt: skip
 

@@ -9,20 +9,25 @@ from genolong.commands.train import bases_per_step
 from genolong.errors import InputError, MissingInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
-from genolong.runs.checkpoint import load_weights
+from genolong.model.variant_head import VariantHead, VariantHeadSettings
+from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.settings import TrainSettings, check
 from genolong.tasks.masked_bases import MaskedBases
+
+HEAD = "variant_head."  # of the names of its weights
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
     """The model is called with codes (batch, length) and gives logits (batch, length, 4).
 
-    `sha256` are the hashes of the FASTA files it was trained on.
+    `sha256` are the hashes of the FASTA files it was trained on. Where a variant head was trained, too, `head_is` says
+    what its probabilities are of.
     """
 
     name: str
     folder: Path
+    checkpoint: Path
     model: nn.Module
     data: DataSettings
     masking: MaskingSettings
@@ -30,6 +35,14 @@ class TrainedRun:
     window_bp: int
     bases_per_step: int
     sha256: frozenset[str]
+    variant_head: VariantHead | None = None
+    head_is: str = ""
+
+    @property
+    def weights_sha256(self) -> str:
+        """One hash of all weights."""
+        head = {} if self.variant_head is None else self.variant_head.state_dict(prefix=HEAD)
+        return weights_sha256({**self.model.state_dict(), **head})
 
 
 def open_run(path: str) -> TrainedRun:
@@ -44,6 +57,7 @@ def open_run(path: str) -> TrainedRun:
     if not checkpoint.is_file():
         raise InputError(f"model={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
     stored, weights = load_weights(checkpoint)
+    of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
     try:
         settings, sha256 = check(stored["settings"], TrainSettings), frozenset(stored["inputs_sha256"].values())
     except (InputError, KeyError) as error:
@@ -55,14 +69,20 @@ def open_run(path: str) -> TrainedRun:
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=0,
     )  # fmt: skip
+    variant_head = None
     try:
         model.load_state_dict(weights)
+        if of_head:
+            variant_head = VariantHead(check(stored["variant_head"], VariantHeadSettings), settings.model.width).eval()
+            variant_head.load_state_dict(of_head)
     except RuntimeError as error:
         raise InputError(
             f"{checkpoint}: its weights are not those of its settings ({str(error).splitlines()[1].strip()})"
         ) from error
     folder = checkpoint.resolve().parent
     return TrainedRun(
-        settings.run.name, folder.parent if folder.name == "checkpoints" else folder, model.eval(), settings.data,
+        settings.run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model.eval(),
+        settings.data,
         settings.task.masking, settings.seed, settings.context.window_bp, bases_per_step(settings), sha256,
+        variant_head, stored.get("head_is", ""),
     )  # fmt: skip

@@ -24,6 +24,7 @@ class Stream(IntEnum):
     HIDE = 6
     DROPOUT = 7
     RESAMPLE = 8
+    ALLELE = 9
 
 
 @overload

@@ -16,10 +16,12 @@ SHOWN = 12  # labels in a message
 
 @dataclass(frozen=True, eq=False)
 class TwoClasses:
-    """Alleles of two classes, which of them are positive, how people name both, and what was left out."""
+    """Alleles of two classes, which are positive, the labels of both, how people name them, and what was left out."""
 
     alleles: LabelledAlleles
     positive: Bool[np.ndarray, " alleles"]
+    positives: Sequence[str]
+    negatives: Sequence[str]
     title: str
     notes: tuple[str, ...]
 
@@ -51,7 +53,12 @@ def two_classes(
     chosen = masks["positive"] | masks["negative"]
     title = f"{label} {' or '.join(positives)} against {' or '.join(negatives)}"
     return TwoClasses(
-        alleles.only(chosen), masks["positive"][chosen], title, tuple(_notes(label, alleles, others, absent))
+        alleles.only(chosen),
+        masks["positive"][chosen],
+        positives,
+        negatives,
+        title,
+        tuple(_notes(label, alleles, others, absent)),
     )
 
 

@@ -113,7 +113,7 @@ class _Rows:
             self._malformed += 1
             return
         values, alleles = field_values(record.info, self._keys), len(record.alternates)
-        labels, strata = (_texts(values.get(key), alleles) for key in (self._label, self._stratum))
+        labels, strata = (texts_of_alleles(values.get(key), alleles) for key in (self._label, self._stratum))
         numbers = [(column, self._numbers(record, key, values.get(key))) for key, column in self._scores.items()]
         for at, label in enumerate(labels):
             if label is None:
@@ -164,7 +164,7 @@ class _Rows:
         return numbers * alleles if len(numbers) < alleles else numbers
 
 
-def _texts(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
+def texts_of_alleles(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
     """A list as long as ALT is a text for each allele; any other value is one text for all of them."""
     if value is None:
         return (None,) * alleles

@@ -1,4 +1,4 @@
-"""Variant effects without training: how much likelier a model finds the alternate allele than the reference."""
+"""Variant effects: how much likelier a model finds the alternate allele, and what a trained head makes of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64, UInt8
-from torch import nn
+from jaxtyping import Float, Float64, Int64, UInt8
+from torch import Tensor, nn
 
 from genolong.errors import SettingsError
 from genolong.genome.alleles import Status
-from genolong.genome.alphabet import MASK, N, reverse_complement
+from genolong.genome.alphabet import MASK, reverse_complement
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant, place, written
 from genolong.genome.tiles import GenomeTiles
 from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unmasked_passes
+from genolong.model.variant_head import VariantHead, variant_features
+from genolong.model.window_reading import WindowReading, read_windows
 
 BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
 MODES = ("exact", "shared", "unmasked")
@@ -46,26 +48,25 @@ class ScoringSettings:
 
 
 class Effect(NamedTuple):
-    """Of one allele: LLR in nats, distance of embeddings where it was asked for, and how whole its window is."""
+    """Of one allele: LLR in nats, how whole its window is, and what was asked for of the rest.
+
+    That is the distance of embeddings, and a trained head's probability.
+    """
 
     llr: float
     distance: float | None
     status: Status
-
-
-class _Read(NamedTuple):
-    """What a model says at chosen places of a batch: nats of each base, mean of both strands, and either's states."""
-
-    log_chances: Float64[np.ndarray, "places 4"]
-    forward: Float64[np.ndarray, "places width"]
-    reverse: Float64[np.ndarray, "places width"]
+    chance: float | None = None
 
 
 class _Region(NamedTuple):
-    """A window's pseudo-log-likelihood over the region that is compared, and its mean states there, a strand a row."""
+    """A window's pseudo-log-likelihood over the region that is compared, and mean states, a strand a row.
+
+    States are those of the region, then those that a trained head sees.
+    """
 
     log_likelihood: float
-    states: Float64[np.ndarray, "2 width"]
+    states: Float64[np.ndarray, "2 stretches width"]
 
 
 class VariantScorer:
@@ -77,9 +78,10 @@ class VariantScorer:
 
     def __init__(
         self, encoder: nn.Module, head: nn.Module, tiles: GenomeTiles, settings: ScoringSettings, window_bp: int,
-        device: torch.device,
+        device: torch.device, variant_head: VariantHead | None = None,
     ) -> None:  # fmt: skip
         self.encoder, self.head = encoder.to(device).eval(), head.to(device).eval()
+        self.variant_head = None if variant_head is None else variant_head.to(device).eval()
         self.tiles, self.settings, self.window_bp, self.device = tiles, settings, window_bp, device
         self.with_distance = settings.mode == "exact" if settings.distance is None else settings.distance
         self.batch = settings.batch or max(1, BATCH_BP // window_bp)
@@ -95,19 +97,37 @@ class VariantScorer:
         variant keeps its place, and the right end is cut or filled up.
 
         Natural logarithms, mean of both strands. The distance is the Euclidean one between the mean states of the
-        alternate and the reference window over these same bases, mean of both strands.
+        alternate and the reference window over these same bases, mean of both strands. A trained head reads these two
+        windows, whatever the mode.
         """
         snvs = {Site(variant.contig, variant.start): None for variant in variants if variant.is_snv}
         log_chances, windows = self._read_sites(list(snvs), advance)
-        compared = [variant for variant in variants if self.with_distance or not variant.is_snv]
-        regions = self._read_regions(compared, advance)
+        regions = self._read_regions(self._compared(variants), advance)
+        chances = self._chances(variants, regions)
         wholeness = cache(self._wholeness)  # neighbours share their windows
-        return [self._effect(variant, log_chances, windows, regions, wholeness) for variant in variants]
+        return [
+            self._effect(variant, log_chances, windows, regions, wholeness)._replace(chance=chance)
+            for variant, chance in zip(variants, chances, strict=True)
+        ]
+
+    def features(
+        self, variants: Sequence[Variant], around: Sequence[int], advance: Callable[[int], None] = lambda _read: None
+    ) -> Float[Tensor, "alleles features"]:
+        """What a head that sees so many bases around an allele is trained on."""
+        return self._features(variants, self._read_regions(variants, advance, around))
+
+    def windows_of(
+        self, variant: Variant, around: Sequence[int]
+    ) -> tuple[UInt8[np.ndarray, "2 length"], Int64[np.ndarray, "2 stretches 2"]]:
+        """Its reference and its alternate window, and the stretches of either that a head reads."""
+        stretches = [self._stretch(variant, flank) for flank in (self.settings.flank, *around)]
+        pair = [self._codes(key, variant) for key in (_key(variant), variant)]
+        return np.stack(pair), np.array([stretches, stretches])
 
     def windows(self, variants: Sequence[Variant]) -> int:
         """How many windows `score` would read."""
         sites = list({Site(variant.contig, variant.start): None for variant in variants if variant.is_snv})
-        compared = {variant for variant in variants if self.with_distance or not variant.is_snv}
+        compared = set(self._compared(variants))
         return sum(1 for _ in self._passes(sites)) + len(compared) + len({_key(variant) for variant in compared})
 
     def _effect(
@@ -117,7 +137,7 @@ class VariantScorer:
         distance = None
         reference, alternate = regions.get(_key(variant)), regions.get(variant)
         if reference is not None and alternate is not None:
-            distance = float(np.linalg.norm(alternate.states - reference.states, axis=1).mean())
+            distance = float(np.linalg.norm((alternate.states - reference.states)[:, 0], axis=-1).mean())
             llr = alternate.log_likelihood - reference.log_likelihood
         if variant.is_snv:
             site = Site(variant.contig, variant.start)
@@ -150,32 +170,54 @@ class VariantScorer:
             columns = np.array([at - each.window.start for each in passes for at in each.positions])
             if self.settings.mode != "unmasked":
                 codes[rows, columns] = MASK
-            found = self._read(codes, rows, columns).log_chances
+            found = self._read(codes, rows, columns)
             read = (Site(each.window.contig, at) for each in passes for at in each.positions)
             log_chances.update(zip(read, found, strict=True))
             windows.update((Site(each.window.contig, at), each.window) for each in passes for at in each.positions)
             advance(len(passes))
         return log_chances, windows
 
-    def _read_regions(self, variants: Sequence[Variant], advance: Callable[[int], None]) -> dict:
+    def _compared(self, variants: Iterable[Variant]) -> list[Variant]:
+        """Those whose two windows are read."""
+        all_of_them = self.with_distance or self.variant_head is not None
+        return [variant for variant in variants if all_of_them or not variant.is_snv]
+
+    def _read_regions(
+        self, variants: Iterable[Variant], advance: Callable[[int], None], around: Sequence[int] | None = None
+    ) -> dict:
+        if around is None:
+            around = [] if self.variant_head is None else self.variant_head.settings.around
         regions: dict = {}
         wanted = {key: variant for variant in variants for key in (_key(variant), variant)}
         for batch in _batches(wanted.items(), self.batch):
             codes = np.stack([self._codes(key, variant) for key, variant in batch])
-            columns = [self._compared(variant) for _, variant in batch]
-            rows = np.repeat(np.arange(len(batch)), [len(each) for each in columns])
-            at = np.concatenate(columns)
-            read = self._read(codes, rows, at)
-            own = codes[rows, at]
-            known = np.where(own < N, read.log_chances[np.arange(len(at)), np.minimum(own, N - 1)], 0.0)
-            begins = np.cumsum([0, *(len(each) for each in columns[:-1])])
-            likelihoods = np.add.reduceat(known, begins)
-            lengths = np.array([len(each) for each in columns])[:, None]
-            states = [np.add.reduceat(strand, begins) / lengths for strand in (read.forward, read.reverse)]
-            for index, (key, _) in enumerate(batch):
-                regions[key] = _Region(float(likelihoods[index]), np.stack([strand[index] for strand in states]))
+            stretches = np.array([
+                [self._stretch(variant, flank) for flank in (self.settings.flank, *around)] for _, variant in batch
+            ])  # fmt: skip
+            with torch.inference_mode():
+                read = read_windows(
+                    self.encoder, self.head, *(torch.from_numpy(each).to(self.device) for each in (codes, stretches))
+                )
+            for (key, _), nats, states in zip(batch, read.log_likelihood.cpu(), read.states.cpu(), strict=True):
+                regions[key] = _Region(float(nats), states.numpy())
             advance(len(batch))
         return regions
+
+    def _stretch(self, variant: Variant, flank: int) -> tuple[int, int]:
+        """The longer allele and so many bases on either side, as far as the window goes."""
+        first = variant.start - place(variant, self.window_bp).start
+        return max(first - flank, 0), min(first + variant.span + flank, self.window_bp)
+
+    def _chances(self, variants: Sequence[Variant], regions: dict) -> Sequence[float | None]:
+        if self.variant_head is None or not variants:
+            return [None] * len(variants)
+        with torch.inference_mode():
+            return self.variant_head.chances(self._features(variants, regions).to(self.device)).cpu().tolist()
+
+    def _features(self, variants: Sequence[Variant], regions: dict) -> Float[Tensor, "alleles features"]:
+        return variant_features(
+            *(_joined([regions[key] for key in keys]) for keys in (map(_key, variants), variants))
+        )  # fmt: skip
 
     def _codes(self, key: tuple, variant: Variant) -> UInt8[np.ndarray, " length"]:
         window = place(variant, self.window_bp)
@@ -184,17 +226,12 @@ class VariantScorer:
         longer = Interval(window.contig, window.start, window.end + len(variant.reference))
         return written(variant, variant.start - window.start, self.tiles.codes(longer), self.window_bp)
 
-    def _compared(self, variant: Variant) -> Int64[np.ndarray, " bases"]:
-        first = variant.start - place(variant, self.window_bp).start
-        begin, end = first - self.settings.flank, first + variant.span + self.settings.flank
-        return np.arange(max(begin, 0), min(end, self.window_bp))
-
     def _read(
         self, codes: UInt8[np.ndarray, "batch length"], rows: Int64[np.ndarray, " places"],
         columns: Int64[np.ndarray, " places"],
-    ) -> _Read:  # fmt: skip
-        """Both strands of a batch, at (row, column) of the codes."""
-        chances, states = [], []
+    ) -> Float64[np.ndarray, "places 4"]:  # fmt: skip
+        """Nats of each base at (row, column) of the codes, mean of both strands."""
+        chances = []
         with torch.inference_mode():
             for flip in (False, True):
                 strand = np.stack([reverse_complement(row) for row in codes]) if flip else codes
@@ -203,8 +240,12 @@ class VariantScorer:
                 chosen = all_states[torch.from_numpy(rows).to(self.device), torch.from_numpy(at).to(self.device)]
                 logits = self.head(chosen[None])[0].double().log_softmax(-1)
                 chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T read T G C A backwards
-                states.append(chosen.double().cpu().numpy())
-        return _Read((chances[0] + chances[1]) / 2, *states)
+        return (chances[0] + chances[1]) / 2
+
+
+def _joined(regions: Sequence[_Region]) -> WindowReading:
+    nats = torch.tensor([region.log_likelihood for region in regions], dtype=torch.float64)
+    return WindowReading(nats, torch.from_numpy(np.stack([region.states for region in regions])))
 
 
 def _key(variant: Variant) -> tuple[str, int, int]:

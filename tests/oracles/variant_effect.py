@@ -42,6 +42,22 @@ class PlainScorer:
             return self._site(variant, sites), distance
         return compared, distance
 
+    def features(self, variant: Variant, around: Sequence[int]) -> list[float]:
+        """Differences of mean states over every stretch, the reference's over the widest, and the LLR."""
+        longer = max(len(variant.reference), len(variant.alternate))
+        start = variant.start - (self.window - longer) // 2
+        first = variant.start - start
+        means = []
+        for text in (self.contigs[variant.contig], edited(self.contigs[variant.contig], variant)):
+            _, states = self._read(cut(text, start, self.window))
+            means.append([])
+            for flank in around:
+                region = range(max(0, first - flank), min(self.window, first + longer + flank))
+                strands = [torch.stack([strand[at] for at in region]).mean(0) for strand in states]
+                means[-1].append((strands[0] + strands[1]) / 2)
+        differences = [alternate - reference for reference, alternate in zip(*means, strict=True)]
+        return [*torch.cat([*differences, means[0][-1]]).tolist(), self._compare(variant)[0]]
+
     def _site(self, variant: Variant, sites: Sequence[int]) -> float:
         at, half = variant.start, self.window // 2
         start = at - (self.window - 1) // 2

@@ -15,6 +15,7 @@ from genolong.genome.edit import Variant, trimmed
 from genolong.genome.tiles import GenomeTiles
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
+from genolong.model.variant_head import VariantHead, VariantHeadSettings
 from genolong.tasks.variant_effect import BATCH_BP, Effect, ScoringSettings, VariantScorer
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
@@ -195,3 +196,40 @@ def test_settings_that_cannot_be_right_are_refused(change: dict, words: str):
     with pytest.raises(SettingsError) as refusal:
         scoring(**change)
     assert str(refusal.value) == words
+
+
+def variant_head() -> VariantHead:
+    torch.manual_seed(5)
+    return VariantHead(VariantHeadSettings(around=[0, 2, 40], flank=3, hidden=4, dropout=0.3), 12).double()
+
+
+@pytest.mark.parametrize("at", [(17, b"", b"TTGAC"), (30, b"GATTA", b""), (20, b"A", b"C"), (0, b"A", b"G")])
+def test_what_a_head_sees_is_what_its_definition_says(at):
+    start, deleted, alternate = at
+    reference = CONTIGS["one"][start : start + len(deleted)].encode()
+    variant = trimmed("one", start, reference, alternate)
+    found = scorer().features([variant], [0, 2, 40])[0]
+    plain = PlainScorer(*model(), CONTIGS, scoring(), 31).features(variant, [0, 2, 40])
+    assert np.allclose(found, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_head_adds_probabilities_that_depend_on_nothing_else_and_changes_no_other_score(mode):
+    variants = [
+        Variant("one", at, CONTIGS["one"][at].encode(), alternate.encode())
+        for at in (3, 4, 29, 58)
+        for alternate in "ACGT"
+        if alternate != CONTIGS["one"][at]
+    ]
+    plain = scorer(mode=mode, distance=False)
+    with_head = scorer(mode=mode, distance=False)
+    with_head.variant_head = variant_head().eval()
+    effects = with_head.score(variants)
+    assert [effect._replace(chance=None) for effect in effects] == plain.score(variants)
+    alone = [with_head.score([variant])[0].chance for variant in variants]
+    chances = [effect.chance for effect in effects]
+    assert np.allclose(chances, alone, atol=1e-7)
+    assert len({round(chance, 6) for chance in chances}) > 1
+    wanted = variant_head().eval().chances(with_head.features(variants, [0, 2, 40]).double())
+    assert np.allclose(chances, wanted.detach(), atol=1e-7)
+    assert with_head.windows(variants) > plain.windows(variants), "two more windows are read"

@@ -1,0 +1,207 @@
+"""`train task=variant_effect`: labelled variants and a trained model in, a run folder with a variant head out."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Bool
+from omegaconf import OmegaConf
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from genolong.commands.opened_scorer import open_genome
+from genolong.commands.progress import TrainingProgress
+from genolong.commands.train import accelerator, fit, make_trainer
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
+from genolong.errors import InputError
+from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.edit import Variant
+from genolong.genome.tiles import GenomeTiles
+from genolong.genome.vcf import VcfReader
+from genolong.loading.label_classes import TwoClasses, two_classes
+from genolong.loading.labelled_alleles import read_alleles
+from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
+from genolong.loading.variant_batches import AllelesOfSteps, FeatureRows, WindowPairs
+from genolong.loading.variant_split import VariantSplit, split_variants
+from genolong.model.variant_head import VariantHead
+from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
+from genolong.runs.folder import make_folder
+from genolong.runs.record import finished, started, write_record
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.trained_effect import FrozenEffect, TunedEffect
+from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+
+logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 512  # alleles
+
+
+@dataclass(frozen=True, eq=False)
+class VariantTraining:
+    """A finished training: its folder, the module with the head, how alleles were split, and record.json's content."""
+
+    folder: Path
+    module: FrozenEffect
+    trainer: pl.Trainer
+    labelled: LabelledVariants
+    split: VariantSplit
+    record: dict[str, Any]
+
+
+def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTraining:
+    """Train a head, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
+
+    `predict` takes the folder as any other run, and writes probabilities too. Raises InputError (and its kinds) for
+    whatever a person can mend.
+    """
+    run = open_run(settings.init_from)
+    genome = open_genome(run, settings.data)
+    tiles = GenomeTiles(genome)
+    scorer = _scorer(settings, run, tiles)
+    classes = _classes(settings.data)
+    names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, _synonyms(settings.data))
+    labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, settings.longest_allele))
+    parts = split_variants(
+        labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp
+    )
+    _tell(settings, classes, labelled, parts, run)
+    make_folder(folder, Path(settings.run.folder, settings.run.name))
+    plain = asdict(settings)
+    OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+    inputs = {**genome.sha256, settings.data.vcf: _sha256(settings.data.vcf)}
+    record = {**started(plain, settings.seed, inputs), "init_from_sha256": run.weights_sha256}
+    write_record(folder, record)
+    pl.seed_everything(settings.seed, workers=True, verbose=False)
+    head_is = f"{classes.title}, calibrated on {int(parts.validation.sum()):,} held-out alleles of " + (
+        f"{Path(settings.data.vcf).name}"
+    )
+    stored, _ = load_weights(run.checkpoint)
+    checkpoints = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
+    trainer = make_trainer(
+        settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
+        TrainingProgress(settings.batch, "alleles"),
+    )  # fmt: skip
+    module, train, validation = _made(settings, run, scorer, labelled, parts)
+    fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
+    trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
+    results = {
+        "steps": trainer.global_step,
+        "alleles": {"train": int(parts.train.sum()), "validation": int(parts.validation.sum())},
+        "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
+        "weights_sha256": weights_sha256(module.state_dict()),
+    }
+    record = finished(record, results)
+    write_record(folder, record)
+    return VariantTraining(folder, module, trainer, labelled, parts, record)
+
+
+def _scorer(settings: VariantTrainSettings, run: TrainedRun, tiles: GenomeTiles) -> VariantScorer:
+    """Reads the windows of alleles as predict will."""
+    scoring = ScoringSettings(
+        mode="unmasked", window_bp=None, spacing=1, flank=settings.head.flank, distance=False,
+        longest_allele=settings.longest_allele, batch=None,
+    )  # fmt: skip
+    assert isinstance(run.model, MaskedBases)
+    device = torch.device(accelerator(settings.trainer))
+    return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device)
+
+
+def _synonyms(data: LabelledDataSettings) -> dict[str, str]:
+    return read_synonyms(data.synonyms) if data.synonyms else {}
+
+
+def _classes(data: LabelledDataSettings) -> TwoClasses:
+    """Which labels are positive and which negative."""
+    with VcfReader(data.vcf) as reader:
+        alleles = read_alleles(reader.name, reader, data.label, [], None)
+        if not alleles.label.texts:
+            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=)")
+        return two_classes(reader.name, data.label, alleles, data.positives, data.negatives)
+
+
+def _labelled(settings: VariantTrainSettings, classes: TwoClasses, checks: AlleleChecks) -> LabelledVariants:
+    with VcfReader(settings.data.vcf) as reader:
+        return read_labelled_variants(reader, settings.data.label, classes.positives, classes.negatives, checks)
+
+
+def _tell(
+    settings: VariantTrainSettings,
+    classes: TwoClasses,
+    labelled: LabelledVariants,
+    parts: VariantSplit,
+    run: TrainedRun,
+) -> None:
+    """What is trained on what; raises InputError where a side lacks a class."""
+    for note in classes.notes:
+        logger.info(note)
+    for status, count in labelled.left_out.items():
+        logger.info(f"left out {count:,} labelled alleles: {status}")
+    for name, chosen in (("train", parts.train), ("validation", parts.validation)):
+        positives = int((labelled.positive & chosen).sum())
+        negatives = int((~labelled.positive & chosen).sum())
+        logger.info(f"{name}: {positives:,} positive and {negatives:,} negative alleles")
+        if not positives or not negatives:
+            raise InputError(
+                f"{settings.data.vcf}: {positives:,} positive and {negatives:,} negative alleles are left for {name}; "
+                "wanted both; hold out other contigs (data.validation=) or another data.validation_share, or label more"
+            )
+    if parts.dropped:
+        logger.info(
+            f"neither: {parts.dropped:,} alleles whose window of {run.window_bp:,} bases could overlap a held-out one's"
+        )
+
+
+def _made(
+    settings: VariantTrainSettings, run: TrainedRun, scorer: VariantScorer, labelled: LabelledVariants,
+    parts: VariantSplit,
+) -> tuple[FrozenEffect, DataLoader, DataLoader]:  # fmt: skip
+    """The module, and batches to train and to validate it."""
+    around = settings.head.around
+    assert isinstance(run.model, MaskedBases)
+    head = VariantHead(settings.head, run.model.encoder.settings.width)
+    train, validation = (_chosen(labelled.variants, chosen) for chosen in (parts.train, parts.validation))
+    positive = torch.from_numpy(labelled.positive)
+    of_train, of_validation = (positive[torch.from_numpy(chosen)] for chosen in (parts.train, parts.validation))
+    read = _features(scorer, train, around)
+    head.standardise(read)
+    about: dict[str, Any] = {
+        "positive_weight": float((~of_train).sum() / of_train.sum()), "max_steps": settings.trainer.max_steps,
+        "seed": settings.seed,
+    }  # fmt: skip
+    parts_of_module = run.model.encoder, run.model.head, head, settings.optimizer
+    if settings.encoder == "frozen":
+        module = FrozenEffect(*parts_of_module, **about)
+        sets = FeatureRows(read, of_train), FeatureRows(_features(scorer, validation, around), of_validation)
+    else:
+        module = TunedEffect(*parts_of_module, encoder_rate=settings.encoder_rate, **about)
+
+        def pair(variant: Variant) -> Any:
+            return scorer.windows_of(variant, around)
+
+        sets = WindowPairs(train, of_train, pair), WindowPairs(validation, of_validation, pair)
+    steps = AllelesOfSteps(len(train), steps=settings.trainer.max_steps, batch=settings.batch, seed=settings.seed)
+    module.train()  # a model is opened to be used
+    return module, DataLoader(sets[0], batch_sampler=steps), DataLoader(sets[1], batch_size=settings.batch)
+
+
+def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
+    """Read once; a share of them at a time, for their windows' states are kept until then."""
+    parts = [
+        scorer.features(variants[at : at + READ_AT_ONCE], around) for at in range(0, len(variants), READ_AT_ONCE)
+    ]  # fmt: skip
+    return torch.cat(parts).clone()  # not made for inference only
+
+
+def _chosen(variants: Sequence[Variant], chosen: Bool[Any, " alleles"]) -> list[Variant]:
+    return [variant for variant, wanted in zip(variants, chosen, strict=True) if wanted]
+
+
+def _sha256(path: str) -> str:
+    with Path(path).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""Labelled alleles as examples: their features or their two windows; a step reads what its number says."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from genolong.genome.edit import Variant
+from genolong.loading.chance import Stream, integer
+
+Pair = Callable[[Variant], tuple[UInt8[np.ndarray, "2 length"], Int64[np.ndarray, "2 stretches 2"]]]
+
+
+class FeatureBatch(NamedTuple):
+    """What the head sees of alleles, and which are positive. An example lacks the axis `alleles`."""
+
+    features: Float[Tensor, "*alleles features"]
+    positive: Bool[Tensor, "*alleles"]
+
+
+class PairBatch(NamedTuple):
+    """Reference and alternate windows with the stretches that are read, and which alleles are positive."""
+
+    codes: UInt8[Tensor, "*alleles 2 length"]
+    stretches: Int64[Tensor, "*alleles 2 stretches 2"]
+    positive: Bool[Tensor, "*alleles"]
+
+
+class FeatureRows(Dataset[FeatureBatch]):
+    """Alleles whose features are known."""
+
+    def __init__(self, features: Float[Tensor, "alleles features"], positive: Bool[Tensor, " alleles"]) -> None:
+        self.features, self.positive = features, positive
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+    def __getitem__(self, index: int) -> FeatureBatch:
+        return FeatureBatch(self.features[index], self.positive[index])
+
+
+class WindowPairs(Dataset[PairBatch]):
+    """Alleles whose windows are read anew each time."""
+
+    def __init__(self, variants: Sequence[Variant], positive: Bool[Tensor, " alleles"], pair: Pair) -> None:
+        self.variants, self.positive, self.pair = variants, positive, pair
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+    def __getitem__(self, index: int) -> PairBatch:
+        codes, stretches = self.pair(self.variants[index])
+        return PairBatch(torch.from_numpy(codes), torch.from_numpy(stretches), self.positive[index])
+
+
+class AllelesOfSteps(Sampler[list[int]]):
+    """For every step as many alleles as a batch holds, drawn with replacement by (seed, step, slot)."""
+
+    def __init__(self, alleles: int, *, steps: int, batch: int, seed: int) -> None:
+        self.alleles, self.steps, self.batch, self.seed = alleles, steps, batch, seed
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        slots = np.arange(self.batch)
+        for step in range(self.steps):
+            yield integer(self.seed, Stream.ALLELE, step, slots, below=self.alleles).tolist()

@@ -1,0 +1,43 @@
+"""A window read on both strands: how likely a model finds a stretch of it, and its mean states over stretches."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+
+COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
+N = 4
+
+
+class WindowReading(NamedTuple):
+    """Of every window the pseudo-log-likelihood of its first stretch in nats, and mean states, a strand a row."""
+
+    log_likelihood: Float[Tensor, " batch"]
+    states: Float[Tensor, "batch 2 stretches width"]
+
+
+def read_windows(
+    encoder: nn.Module, head: nn.Module, codes: UInt8[Tensor, "batch length"],
+    stretches: Int64[Tensor, "batch stretches 2"],
+) -> WindowReading:  # fmt: skip
+    """Both strands of each window; `stretches` are (first, end) positions in it.
+
+    The pseudo-log-likelihood is the sum of log p(base) over a stretch in which nothing is hidden, mean of both strands;
+    N counts nothing. States of the reverse strand stand in the order of the forward strand. Differentiable.
+    """
+    at = torch.arange(codes.shape[1], device=codes.device)
+    inside = (at >= stretches[..., :1]) & (at < stretches[..., 1:])
+    of_states = inside.double() / inside.sum(-1, keepdim=True)
+    known = inside[:, 0] & (codes < N)
+    own = codes.long().clamp(max=N - 1).unsqueeze(-1)
+    complement = torch.tensor(COMPLEMENT, dtype=codes.dtype, device=codes.device)
+    nats, states = [], []
+    for flip in (False, True):
+        read = encoder(complement[codes.long()].flip(1) if flip else codes)
+        logits = head(read).double().log_softmax(-1)
+        if flip:
+            read, logits = read.flip(1), logits.flip(1, 2)  # A C G T are read as T G C A backwards
+        nats.append((logits.gather(-1, own).squeeze(-1) * known).sum(-1))
+        states.append(of_states @ read.double())
+    return WindowReading((nats[0] + nats[1]) / 2, torch.stack(states, dim=1))

@@ -1,0 +1,127 @@
+"""Training of the variant head: loss over labelled alleles, and how well held-out ones are told apart."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_average_precision,
+    binary_calibration_error,
+)
+
+from genolong.loading.chance import Stream, bits
+from genolong.loading.variant_batches import FeatureBatch, PairBatch
+from genolong.model.variant_head import VariantHead, calibration, variant_features
+from genolong.model.window_reading import WindowReading, read_windows
+from genolong.tasks.optimizer import OptimizerSettings
+
+BINS = 15  # of the calibration error, as in arXiv 1706.04599
+
+
+class FrozenEffect(pl.LightningModule):
+    """The head alone is trained, on features that were read once.
+
+    Positives weigh as much as negatives, all together. Each validation calibrates the head on all its alleles; what is
+    logged of probabilities comes from calibrating each half of them on the other.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, head: nn.Module, variant_head: VariantHead, optimizer: OptimizerSettings, *,
+        positive_weight: float, max_steps: int, seed: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.encoder, self.head, self.variant_head = encoder, head, variant_head
+        self.optimizer, self.positive_weight = optimizer, positive_weight
+        self.max_steps, self.seed = max_steps, seed
+        self.encoder.requires_grad_(False)
+        self.head.requires_grad_(False)
+        self.read: list[tuple[Tensor, Tensor]] = []
+
+    def features(self, batch: Any) -> Float[Tensor, "alleles features"]:
+        """What the head sees of a batch."""
+        assert isinstance(batch, FeatureBatch)
+        return batch.features
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout is a function of the step
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        logits = self.variant_head(self.features(batch))
+        weight = logits.new_tensor(self.positive_weight)
+        loss = functional.binary_cross_entropy_with_logits(logits, batch.positive.float(), pos_weight=weight)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.read.append((self.variant_head(self.features(batch)), batch.positive))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the figures of all held-out alleles, and calibrates the head on them."""
+        logits, positive = (torch.cat(parts) for parts in zip(*self.read, strict=True))
+        self.read.clear()
+        for name, value in held_out_figures(logits, positive).items():
+            self.log(f"validation/{name}", value)
+        self.variant_head.calibrate(logits, positive)
+
+    def configure_optimizers(self) -> Any:
+        chosen = self.optimizer
+        groups = self.parameter_groups()
+        optimizer = AdamW(
+            groups, lr=chosen.learning_rate, betas=(chosen.beta1, chosen.beta2), weight_decay=chosen.weight_decay
+        )
+        schedule = LambdaLR(optimizer, lambda step: chosen.rate_at(step, self.max_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is trained."""
+        return [{"params": list(self.variant_head.parameters())}]
+
+
+class TunedEffect(FrozenEffect):
+    """Head and encoder are trained together, the encoder at a share of the learning rate."""
+
+    def __init__(self, *parts: Any, encoder_rate: float, **about: Any) -> None:
+        super().__init__(*parts, **about)
+        self.encoder.requires_grad_(True)
+        self.encoder_rate = encoder_rate
+
+    def features(self, batch: Any) -> Float[Tensor, "alleles features"]:
+        assert isinstance(batch, PairBatch)
+        read = read_windows(self.encoder, self.head, batch.codes.flatten(0, 1), batch.stretches.flatten(0, 1))
+        of_pairs = [part.unflatten(0, (-1, 2)) for part in read]
+        reference, alternate = (WindowReading(*(part[:, at] for part in of_pairs)) for at in (0, 1))
+        return variant_features(reference, alternate)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        rate = self.optimizer.learning_rate * self.encoder_rate
+        return [*super().parameter_groups(), {"params": list(self.encoder.parameters()), "lr": rate}]
+
+
+def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alleles"]) -> dict[str, Tensor]:
+    """Areas, loss in nats and calibration error; probabilities are calibrated on the half that an allele is not in.
+
+    Every second allele is in the same half: neighbours are in both, so that this shows what two more numbers, fitted,
+    can flatter, not what another gene would bring.
+    """
+    logits = logits.detach().double()
+    chances = torch.empty_like(logits)
+    for half in (0, 1):
+        other = slice(1 - half, None, 2)
+        slope, offset = calibration(logits[other], positive[other])
+        chances[half::2] = (slope * logits[half::2] + offset).sigmoid()
+    target = positive.long()
+    levels = logits.unique(return_inverse=True)[1].double()
+    ranks = levels / levels.max().clamp(min=1)  # torchmetrics takes numbers beyond 0 ... 1 for logits, and rounds them
+    return {
+        "loss": functional.binary_cross_entropy(chances, positive.double()),
+        "auroc": binary_auroc(ranks, target),
+        "auprc": binary_average_precision(ranks, target),
+        "calibration_error": binary_calibration_error(chances, target, n_bins=BINS),
+        "calibration_error_before": binary_calibration_error(logits.sigmoid(), target, n_bins=BINS),
+    }

@@ -1,0 +1,160 @@
+"""train task=variant_effect: a head that learns what labels mean, and a run that predict takes as any other."""
+
+import csv
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+from hydra import compose, initialize_config_dir
+
+from genolong.commands.predict import predict
+from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.train_variants import train_variants
+from genolong.commands.trained_run import open_run
+from genolong.commands.variant_training_settings import VariantTrainSettings
+from genolong.errors import InputError, SettingsError
+from genolong.settings import CONF, check
+from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.saved_runs import save_run
+from tests.builders.vcfs import HEADER, record_line, vcf_text
+
+pytestmark = pytest.mark.filterwarnings("ignore:Experiment logs directory", "ignore:GPU available")
+GENOME = {"chr1": random_letters(6000, 1), "chr2": random_letters(3000, 2)}
+LABEL = b'##INFO=<ID=KIND,Number=1,Type=String,Description="what it is">\n'
+
+
+def labelled(every: int = 11) -> bytes:
+    """Bad where the alternate is G or C; some have no label or a third one, one is not of this genome."""
+    lines = [record_line("chr1", 7, "A" if GENOME["chr1"][6] != "A" else "C", "T", "KIND=good")]
+    for contig, letters in GENOME.items():
+        for number, at in enumerate(range(5, len(letters) - 5, every)):
+            ref = letters[at].upper()
+            alt = [base for base in "ACGT" if base != ref][number % 3]
+            kind = "KIND=other" if number % 17 == 0 else "." if number % 19 == 0 else ""
+            lines.append(record_line(contig, at + 1, ref, alt, kind or f"KIND={'bad' if alt in 'GC' else 'good'}"))
+    deleted = GENOME["chr2"][40:43]
+    lines.append(record_line("chr2", 41, deleted, deleted[0], "KIND=good"))
+    return vcf_text(*lines, header=(HEADER[0], LABEL, *HEADER[2:]))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("variants")
+    fasta = write_fasta(folder, GENOME)
+    save_run(folder / "base", fasta, 32, folder / "cache")
+    (folder / "labelled.vcf").write_bytes(labelled())
+    return folder
+
+
+def settings(folder: Path, *changes: str) -> VariantTrainSettings:
+    asked = [
+        f"init_from={folder / 'base'}", f"data.vcf={folder / 'labelled.vcf'}", "data.label=KIND", "data.positive=[bad]",
+        "data.negative=[good]", f"data.cache={folder / 'cache'}", "trainer.max_steps=150", "trainer.validate_every=75",
+        "head.around=[0,4]", "head.flank=4", "longest_allele=20", "trainer.accelerator=cpu",
+        f"run.folder={folder / 'runs'}", "logger.tensorboard=false",
+    ]  # fmt: skip
+    with initialize_config_dir(str(CONF / "trained"), version_base="1.3"):
+        return check(compose("train_variants", [*asked, *changes]), VariantTrainSettings)
+
+
+def scored(folder: Path, model: Path, name: str, *changes: str) -> list[pysam.VariantRecord]:
+    asked = [f"model={model}", f"vcf={folder / 'labelled.vcf'}", f"output={folder / name}", "longest_allele=20",
+             "flank=4", "trainer.accelerator=cpu", f"data.cache={folder / 'cache'}", *changes]  # fmt: skip
+    with initialize_config_dir(str(CONF / "trained"), version_base="1.3"):
+        predict(check(compose("predict", asked), PredictSettings))
+    with pysam.VariantFile(str(folder / name)) as file:
+        return list(file)
+
+
+def test_a_head_learns_and_predict_writes_its_probabilities(made, caplog):
+    with caplog.at_level(logging.INFO, "genolong"):
+        done = train_variants(settings(made), made / "runs" / "variants" / "1")
+    assert "left out 1 labelled alleles: ref_mismatch" in caplog.text
+    assert "left out 49 alleles with other labels: other (49)" in caplog.text
+    assert done.record["metrics"]["validation/auroc"] > 0.9
+    assert done.record["weights_sha256"] == open_run(str(done.folder)).weights_sha256
+    assert (made / "runs" / "variants" / "latest").resolve() == done.folder.resolve()
+    stored = json.loads((done.folder / "record.json").read_text())
+    assert stored["status"] == "finished"
+    assert str(made / "labelled.vcf") in stored["inputs_sha256"]
+    with (done.folder / "metrics.csv").open() as file:
+        steps = {int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]}
+    assert steps == set(range(150))
+
+    before = scored(made, made / "base", "plain.vcf", "mode=unmasked")
+    after = scored(made, done.folder, "headed.vcf", "mode=unmasked")
+    exact = scored(made, done.folder, "exact.vcf")
+    probabilities, bad = [], []
+    for plain, record, other in zip(before, after, exact, strict=True):
+        assert plain.info.get("GENOLONG_LLR") == record.info.get("GENOLONG_LLR")
+        if record.info["GENOLONG_STATUS"] == ("ref_mismatch",):
+            assert "GENOLONG_PROB" not in record.info
+            continue
+        assert record.info["GENOLONG_PROB"] == pytest.approx(other.info["GENOLONG_PROB"], abs=2e-4)
+        if record.info.get("KIND") in ("bad", "good"):
+            probabilities.append(record.info["GENOLONG_PROB"][0])
+            bad.append(record.info["KIND"] == "bad")
+    probabilities, bad = np.array(probabilities), np.array(bad)
+    assert probabilities[bad].mean() > probabilities[~bad].mean() + 0.3
+    described = next(line for line in (made / "headed.vcf").read_text().splitlines() if "ID=GENOLONG_PROB" in line)
+    assert "KIND bad against good, calibrated on" in described
+    assert "ID=GENOLONG_PROB" not in (made / "plain.vcf").read_text()
+
+
+def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
+    few = "trainer.max_steps=6", "batch=8"
+    hashes = [
+        train_variants(settings(made, *few, *more), made / f"run{number}").record["weights_sha256"]
+        for number, more in enumerate(([], [], ["seed=2"], ["encoder=tuned"]))
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+    base, tuned = (open_run(str(made / name)).model.state_dict() for name in ("base", "run3"))
+    moved = {name for name, weight in base.items() if not np.array_equal(weight, tuned[name])}
+    assert moved and all(name.startswith("encoder.") for name in moved)
+
+
+def test_contigs_may_be_held_out(made, caplog):
+    with caplog.at_level(logging.INFO, "genolong"):
+        done = train_variants(settings(made, "data.validation=[2]", "trainer.max_steps=2"), made / "contigs")
+    assert {
+        variant.contig for variant, held in zip(done.labelled.variants, done.split.validation, strict=True) if held
+    } == {"chr2"}
+    assert done.split.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        (["data.label=NONE"], InputError, "no allele has a value of NONE"),
+        (["data.positive=[worse]"], InputError, "no allele is positive: KIND is never worse"),
+        (["data.positive=null", "data.negative=null"], InputError, "choose what is told apart"),
+        (["data.positive=null"], SettingsError, "data.positive: wanted values of KIND too"),
+        (["data.positive=[good]"], SettingsError, "both name good"),
+        (["data.validation=[chr7]"], InputError, "no labelled allele is on chr7"),
+        (["data.validation=[chr1,chr2]"], InputError, "0 positive and 0 negative alleles are left for train"),
+        (["data.vcf=-"], SettingsError, "data.vcf=-"),
+        (["task=other"], SettingsError, "task=other: wanted variant_effect"),
+        (["encoder=half"], SettingsError, "encoder=half: wanted frozen or tuned"),
+        (["encoder_rate=0"], SettingsError, "encoder_rate=0"),
+        (["batch=0"], SettingsError, "batch=0: wanted 1 or more"),
+        (["optimizer.kind=muon"], SettingsError, "optimizer.kind=muon"),
+        (["trainer.ema_decay=0.9"], SettingsError, "trainer.ema_decay=0.9"),
+        (["data.validation_share=1"], SettingsError, "data.validation_share=1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_in_one_line(made, changes, kind, message):
+    with pytest.raises(kind, match=message.replace("[", r"\[")) as told:
+        train_variants(settings(made, *changes), made / "refused")
+    assert "\n" not in str(told.value)
+    assert not (made / "refused").exists()
+
+
+@pytest.mark.parametrize("change", ["window_bp=64", "flank=5"])
+def test_predict_refuses_windows_that_the_head_was_not_trained_on(made, change):
+    done = train_variants(settings(made, "trainer.max_steps=1"), made / change.partition("=")[0])
+    with pytest.raises(SettingsError, match=f"{change}: the variant head of this run was trained with"):
+        scored(made, done.folder, "other.vcf", change)

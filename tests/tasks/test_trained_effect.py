@@ -1,0 +1,127 @@
+"""Training of the head: held-out figures are honest, and a tuned encoder sees what a frozen one does."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn import functional
+from torchmetrics.functional.classification import binary_auroc
+
+from genolong.genome.edit import Variant
+from genolong.loading.variant_batches import AllelesOfSteps, FeatureBatch, FeatureRows, PairBatch, WindowPairs
+from genolong.model.encoder import Encoder
+from genolong.model.heads import MaskedBaseHead
+from genolong.model.variant_head import VariantHead, VariantHeadSettings, variant_features
+from genolong.model.window_reading import WindowReading, read_windows
+from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
+from tests.builders.models import encoder_settings
+
+AROUND = [0, 4]
+OPTIMIZER = OptimizerSettings(
+    kind="adamw", learning_rate=0.01, beta1=0.9, beta2=0.98, weight_decay=0.0, warmup_steps=0, schedule="cosine",
+    decay_share=0.3, final_share=0.1, clip=1.0,
+)  # fmt: skip
+ABOUT = {"positive_weight": 3.0, "max_steps": 10, "seed": 1}
+
+
+def parts():
+    torch.manual_seed(3)
+    head = VariantHead(VariantHeadSettings(AROUND, flank=3, hidden=5, dropout=0.0), 12)
+    return Encoder(encoder_settings()), MaskedBaseHead(12), head, OPTIMIZER
+
+
+def pairs() -> PairBatch:
+    torch.manual_seed(4)
+    codes = torch.randint(0, 5, (7, 2, 29), dtype=torch.uint8)
+    stretches = torch.tensor([[[11, 18], [14, 15], [10, 19]]] * 2).expand(7, 2, 3, 2)
+    return PairBatch(codes, stretches, torch.arange(7) % 3 == 0)
+
+
+def test_a_tuned_encoder_gives_the_features_of_a_frozen_one_and_learns():
+    tuned = TunedEffect(*parts(), encoder_rate=0.1, **ABOUT)
+    batch = pairs()
+    reference, alternate = (
+        WindowReading(*read_windows(tuned.encoder, tuned.head, batch.codes[:, at], batch.stretches[:, at]))
+        for at in (0, 1)
+    )
+    features = tuned.features(batch)
+    assert torch.allclose(features, variant_features(reference, alternate), atol=1e-6)
+    tuned.variant_head(features).sum().backward()
+    assert all(weight.grad is not None for weight in tuned.encoder.parameters())
+    assert all(weight.grad is None for weight in tuned.head.parameters())
+    rates = [group.get("lr", OPTIMIZER.learning_rate) for group in tuned.parameter_groups()]
+    assert rates == pytest.approx([0.01, 0.001])
+
+
+def test_a_frozen_encoder_stays_as_it_is():
+    frozen = FrozenEffect(*parts(), **ABOUT)
+    trained = {id(weight) for group in frozen.parameter_groups() for weight in group["params"]}
+    assert trained == {id(weight) for weight in frozen.variant_head.parameters()}
+    assert not any(weight.requires_grad for weight in frozen.encoder.parameters())
+
+
+def test_positives_weigh_as_much_as_negatives():
+    frozen = FrozenEffect(*parts(), **ABOUT)
+    frozen.log = lambda *_, **__: None  # type: ignore[method-assign]
+    features, positive = torch.randn(8, 37), torch.arange(8) < 2
+    found = frozen.training_step(FeatureBatch(features, positive), 0)
+    each = functional.binary_cross_entropy_with_logits(
+        frozen.variant_head(features), positive.float(), reduction="none"
+    )  # fmt: skip
+    assert torch.allclose(found, (each * torch.where(positive, 3.0, 1.0)).mean())
+
+
+def test_held_out_figures_do_not_see_the_alleles_they_are_of():
+    torch.manual_seed(5)
+    logits, noise = torch.randn(400), torch.rand(400) < 0.5
+    found = held_out_figures(logits, noise)
+    assert found["loss"] >= functional.binary_cross_entropy(torch.full((400,), 0.5), noise.float()) - 0.01
+    truth = torch.rand(400) < (2 * logits + 1).sigmoid()
+    figures = held_out_figures(10 * logits, truth)
+    assert figures["calibration_error"] < figures["calibration_error_before"]
+    assert figures["auroc"] == pytest.approx(float(binary_auroc(logits.sigmoid(), truth.long())), abs=1e-6)
+
+
+def test_areas_of_large_logits_are_those_of_their_order():
+    logits = torch.tensor([900.0, 800.0, -800.0, -900.0, 850.0])
+    assert held_out_figures(logits, torch.tensor([True, True, False, False, False]))["auroc"] == pytest.approx(5 / 6)
+
+
+def test_alleles_of_a_step_depend_on_its_number_alone():
+    whole = list(AllelesOfSteps(41, steps=9, batch=5, seed=2))
+    assert [len(each) for each in whole] == [5] * 9
+    assert list(AllelesOfSteps(41, steps=4, batch=5, seed=2)) == whole[:4]
+    assert list(AllelesOfSteps(41, steps=9, batch=5, seed=3)) != whole
+    assert {at for each in AllelesOfSteps(7, steps=50, batch=5, seed=2) for at in each} == set(range(7))
+
+
+def test_examples_are_what_they_were_made_of():
+    rows = FeatureRows(torch.arange(6.0).view(3, 2), torch.tensor([True, False, True]))
+    assert len(rows) == 3
+    assert rows[1].features.tolist() == [2.0, 3.0] and not rows[1].positive
+    batch = pairs()
+    variants = [Variant("chr1", at, b"A", b"C") for at in range(2)]
+
+    def pair(variant: Variant):
+        return batch.codes[variant.start].numpy(), batch.stretches[variant.start].numpy()
+
+    read = WindowPairs(variants, batch.positive[:2], pair)
+    assert len(read) == 2
+    assert torch.equal(read[1].codes, batch.codes[1])
+
+
+def test_each_validation_calibrates_on_what_it_read():
+    frozen = FrozenEffect(*copy.deepcopy(parts()), **ABOUT)
+    logged = {}
+    frozen.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign]
+    features = torch.randn(50, 37)
+    positive = frozen.variant_head(features).detach() + 0.1 * torch.randn(50) > 0
+    for at in range(0, 50, 20):
+        frozen.validation_step(FeatureBatch(features[at : at + 20], positive[at : at + 20]), 0)
+    frozen.on_validation_epoch_end()
+    assert set(logged) == {
+        f"validation/{name}" for name in ("loss", "auroc", "auprc", "calibration_error", "calibration_error_before")
+    }
+    assert float(frozen.variant_head.slope) > 1
+    assert not frozen.read
