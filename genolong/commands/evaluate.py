@@ -12,6 +12,7 @@ from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.contexts import doubling_contexts
+from genolong.loading.masking import MaskingSettings
 from genolong.loading.truth import perfect_readers
 from genolong.loading.windows import DataSettings, Split, split
 from genolong.report.context_use import Panel, draw_context_use
@@ -37,7 +38,8 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     genome, parts, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
     truth, truth_notes = perfect_readers(genome)
-    masking = replace(run.masking, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
+    share = run.masking.share if settings.share is None else settings.share
+    masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
     held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
     contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)

@@ -26,6 +26,7 @@ class HeldOutBasesSettings:
     """conf/trained/evaluate.yaml without `vcf`: which windows, with how much context."""
 
     windows: int | None
+    share: float | None
     contexts: bool
     longest_context: int
     device: str
@@ -33,6 +34,8 @@ class HeldOutBasesSettings:
     def __post_init__(self) -> None:
         if self.windows is not None and self.windows < 0:
             raise SettingsError(f"windows={self.windows}: wanted a number of windows, 0 for all of them, or null")
+        if self.share is not None and not 0 < self.share < 1:
+            raise SettingsError(f"share={self.share}: wanted more than 0 and less than 1, or null")
         if self.longest_context and self.longest_context < SHORTEST_BP:
             raise SettingsError(
                 f"longest_context={self.longest_context}: wanted {SHORTEST_BP} bases or more, or 0 for the window"

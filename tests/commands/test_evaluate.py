@@ -24,9 +24,9 @@ from tests.builders.trained_models import Neighbours
 LETTERS = {"one": random_letters(4_001, 1), "two": random_letters(1_009, 2).lower()}
 RUNS_OWN = HeldOutSettings(fasta=None, validation=None, regions=None, cache=None)
 SETTINGS = EvaluationSettings(
-    model="runs/x/latest", data=RUNS_OWN, windows=None, contexts=True, longest_context=0, device="cpu", output=None,
-    debug=False, vcf=None, label=None, positive=None, negative=None, baselines=[], strata=None, prefix="GENOLONG",
-    bootstrap=1_000, seed=1,
+    model="runs/x/latest", data=RUNS_OWN, windows=None, share=None, contexts=True, longest_context=0, device="cpu",
+    output=None, debug=False, vcf=None, label=None, positive=None, negative=None, baselines=[], strata=None,
+    prefix="GENOLONG", bootstrap=1_000, seed=1,
 )  # fmt: skip
 
 
@@ -154,6 +154,14 @@ def test_regions_and_validation_of_the_run_are_not_those_of_another_genome(run):
     assert (other.fasta, other.regions, other.validation, other.cache) == ("other.fa", None, None, "here")
     named = data_to_read(own, replace(asked, validation="x.bed", regions="y.bed"), same_genome=False)
     assert (named.regions, named.validation, named.validation_windows) == ("y.bed", "x.bed", 0)
+
+
+def test_another_share_may_be_asked_for(run):
+    alone = replace(SETTINGS, contexts=False)
+    figures = {share: evaluate(replace(alone, share=share)).figures for share in (None, 0.15, 0.5)}
+    asked = {share: next(each.n for each in found if each.name == "model/loss") for share, found in figures.items()}
+    assert run.masking.share == 0.15 and asked[None] == asked[0.15]
+    assert asked[0.5] > 2 * asked[0.15]
 
 
 def test_windows_are_thinned_evenly_and_told():

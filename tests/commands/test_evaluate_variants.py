@@ -37,9 +37,9 @@ def write(folder: Path, infos, declared=DECLARED) -> EvaluationSettings:
     lines = [record_line(pos=at, info=info) for at, info in enumerate(infos, start=1)]
     (folder / "x.vcf").write_bytes(vcf_text(*lines, header=header))
     return EvaluationSettings(
-        model=None, data=HeldOutSettings(None, None, None, None), windows=None, contexts=True, longest_context=0,
-        device="cpu", vcf=str(folder / "x.vcf"), label="CLASS", positive=None, negative=None, baselines=[], strata=None,
-        prefix="GENOLONG", bootstrap=40, seed=1, output=None, debug=False,
+        model=None, data=HeldOutSettings(None, None, None, None), windows=None, share=None, contexts=True,
+        longest_context=0, device="cpu", vcf=str(folder / "x.vcf"), label="CLASS", positive=None, negative=None,
+        baselines=[], strata=None, prefix="GENOLONG", bootstrap=40, seed=1, output=None, debug=False,
     )  # fmt: skip
 
 

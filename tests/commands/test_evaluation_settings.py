@@ -11,10 +11,10 @@ VCF = {"vcf": "x.vcf", "label": "CLNSIG"}
 
 def settings(**changes) -> EvaluationSettings:
     values = {
-        "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "contexts": True,
-        "longest_context": 0, "device": "cpu", "vcf": None, "label": None, "positive": None, "negative": None,
-        "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1, "output": None,
-        "debug": False,
+        "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "share": None,
+        "contexts": True, "longest_context": 0, "device": "cpu", "vcf": None, "label": None, "positive": None,
+        "negative": None, "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1,
+        "output": None, "debug": False,
     }  # fmt: skip
     return EvaluationSettings(**(values | changes))
 
@@ -23,6 +23,7 @@ def settings(**changes) -> EvaluationSettings:
     ("changes", "message"),
     [
         ({"model": "x", "windows": -1}, "windows=-1: wanted a number of windows"),
+        ({"model": "x", "share": 1.0}, "share=1.0: wanted more than 0 and less than 1"),
         ({"model": "x", "longest_context": 127}, "longest_context=127: wanted 128 bases or more"),
         ({"model": "x", "device": "tpu"}, "device=tpu: wanted auto, cpu or cuda"),
         ({}, "model: wanted a run's folder, .* or a VCF with scores"),
