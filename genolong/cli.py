@@ -70,6 +70,10 @@ def train_variants(config: DictConfig) -> None:
         "held-out alleles: AUROC %.3f, AUPRC %.3f, calibration error %.3f (%.3f before calibration)",
         found["auroc"], found["auprc"], found["calibration_error"], found["calibration_error_before"],
     )  # fmt: skip
+    tell.info(
+        "the LLR alone, for which no label is needed: AUROC %.3f, AUPRC %.3f",
+        done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
+    )  # fmt: skip
     tell.info("the run is in %s; next: python -m genolong predict model=%s vcf=IN output=OUT", done.folder, done.folder)
 
 
@@ -149,7 +153,11 @@ COMMANDS = {
         ("predict", predict),
     )
 }
-VARIANTS = "task=variant_effect"  # of train: another task has other settings
+
+
+def _of_task(command: str, arguments: Sequence[str]) -> str:
+    """Train has other settings for another task."""
+    return "train_variants" if command == "train" and "task=variant_effect" in arguments else command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -158,8 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell asks the bare program
         return _complete(arguments)
     command, *rest = arguments or [""]
-    if command == "train" and VARIANTS in rest:
-        command = "train_variants"
+    command = _of_task(command, rest)
     if command not in COMMANDS:
         asked = command in ("-h", "--help")
         if command and not asked:
@@ -243,11 +250,11 @@ def _complete(arguments: Sequence[str]) -> None:
     command = next((word for word in words if word in COMMANDS), None)
     if any(word.startswith("query=") for word in arguments) and command is None:
         begun = words[-1] if len(words) > 1 else ""
-        print(*(name for name in COMMANDS if name.startswith(begun)), sep="\n")
+        print(*(name for name in COMMANDS if name.startswith(begun) and name != "train_variants"), sep="\n")
         return
     if command is not None:
         rest = os.environ["COMP_LINE"].split(command, 1)[1].lstrip()
         os.environ["COMP_LINE"] = f"genolong {rest}"
         os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
     sys.argv = [sys.argv[0], *arguments]
-    COMMANDS[command or "train"]()
+    COMMANDS[_of_task(command or "train", words)]()

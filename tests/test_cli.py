@@ -131,6 +131,7 @@ def completed(line: str) -> list[str]:
     [
         ("genolong ", ["train", "evaluate", "predict"]),
         ("genolong ev", ["evaluate"]),
+        ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
         ("genolong train model=", [f"model={name}" for name in ("base", "large", "mini", "small", "tiny")]),
         ("genolong evaluate wind", ["windows="]),

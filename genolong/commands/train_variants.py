@@ -34,7 +34,7 @@ from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha2
 from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
 from genolong.tasks.masked_bases import MaskedBases
-from genolong.tasks.trained_effect import FrozenEffect, TunedEffect
+from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(settings.batch, "alleles"),
     )  # fmt: skip
+    zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)
     fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
     trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
@@ -94,6 +95,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
         "steps": trainer.global_step,
         "alleles": {"train": int(parts.train.sum()), "validation": int(parts.validation.sum())},
         "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
+        "zero_shot": zero_shot,
         "weights_sha256": weights_sha256(module.state_dict()),
     }
     record = finished(record, results)
@@ -155,6 +157,14 @@ def _tell(
         logger.info(
             f"neither: {parts.dropped:,} alleles whose window of {run.window_bp:,} bases could overlap a held-out one's"
         )
+
+
+def _zero_shot(scorer: VariantScorer, labelled: LabelledVariants, parts: VariantSplit) -> dict[str, float]:
+    """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
+    effects = scorer.score(_chosen(labelled.variants, parts.validation))
+    positive = torch.from_numpy(labelled.positive)[torch.from_numpy(parts.validation)]
+    figures = held_out_figures(-torch.tensor([effect.llr for effect in effects]), positive)
+    return {name: float(figures[name]) for name in ("auroc", "auprc")}
 
 
 def _made(

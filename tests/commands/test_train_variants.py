@@ -75,6 +75,7 @@ def test_a_head_learns_and_predict_writes_its_probabilities(made, caplog):
     assert "left out 1 labelled alleles: ref_mismatch" in caplog.text
     assert "left out 49 alleles with other labels: other (49)" in caplog.text
     assert done.record["metrics"]["validation/auroc"] > 0.9
+    assert 0.2 < done.record["zero_shot"]["auroc"] < 0.8, "an untrained model knows nothing of labels"
     assert done.record["weights_sha256"] == open_run(str(done.folder)).weights_sha256
     assert (made / "runs" / "variants" / "latest").resolve() == done.folder.resolve()
     stored = json.loads((done.folder / "record.json").read_text())

@@ -226,8 +226,8 @@ def test_a_head_adds_probabilities_that_depend_on_nothing_else_and_changes_no_ot
     with_head.variant_head = variant_head().eval()
     effects = with_head.score(variants)
     assert [effect._replace(chance=None) for effect in effects] == plain.score(variants)
-    alone = [with_head.score([variant])[0].chance for variant in variants]
-    chances = [effect.chance for effect in effects]
+    alone = [with_head.score([variant])[0].chance or 0.0 for variant in variants]
+    chances = [effect.chance or 0.0 for effect in effects]
     assert np.allclose(chances, alone, atol=1e-7)
     assert len({round(chance, 6) for chance in chances}) > 1
     wanted = variant_head().eval().chances(with_head.features(variants, [0, 2, 40]).double())
