@@ -169,7 +169,7 @@ def test_a_place_that_cannot_be_written_is_told(settings: TrainSettings, tmp_pat
     ],
 )
 def test_a_run_that_is_stopped_says_so_in_its_record(settings, tmp_path, monkeypatch, thrown, becomes, words):
-    def fit(*_) -> None:
+    def fit(*_, **__) -> None:
         raise thrown
 
     monkeypatch.setattr(pl.Trainer, "fit", fit)
