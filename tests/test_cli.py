@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -151,15 +153,29 @@ def test_whoever_has_read_enough_of_stdout_gets_no_complaint():
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@contextmanager
+def background_ignores_no_interrupt() -> Iterator[None]:
+    """A shell starts background work with Ctrl-C ignored, which is inherited; in here, it is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_training_ends_with_its_code_and_without_a_trace(tmp_path, fasta, sent, code):
     command = [sys.executable, "-m", "genolong", "train", fasta, *TINY, "trainer.max_steps=1000000", "data.workers=1"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as child:
-        until = time.monotonic() + 60
-        while not list(tmp_path.glob("runs/train/*/metrics.csv")):
-            assert child.poll() is None and time.monotonic() < until
-            time.sleep(0.1)
-        os.killpg(child.pid, sent)  # as a terminal does: to the workers, too
-        _, err = child.communicate(timeout=60)
+    with (
+        background_ignores_no_interrupt(),
+        subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as child,
+    ):
+        try:
+            until = time.monotonic() + 60
+            while not list(tmp_path.glob("runs/train/*/metrics.csv")):
+                assert child.poll() is None and time.monotonic() < until
+                time.sleep(0.1)
+            os.killpg(child.pid, sent)  # as a terminal does: to the workers, too
+            _, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert child.returncode == code
     assert "Traceback" not in err
