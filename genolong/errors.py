@@ -35,3 +35,9 @@ class UnsafeInputError(InputError):
     """A file that could run code if it were loaded (exit 77)."""
 
     exit_code = 77
+
+
+class LostProcessError(InputError):
+    """A process of several died or fell silent (exit 75): the same command may go through when it is tried again."""
+
+    exit_code = 75

@@ -12,6 +12,7 @@ from genolong.composing import PACKAGE, entries, nearest
 from genolong.errors import SettingsError
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
+from genolong.parallel.settings import TrainingParallelSettings
 from genolong.runs.folder import check_name
 from genolong.tasks.masked_bases import MaskedBasesSettings
 from genolong.tasks.optimizer import OptimizerSettings
@@ -64,8 +65,8 @@ class TrainerSettings:
         for name in ("max_steps", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted a number of steps, 1 or more")
-        if self.devices != 1:
-            raise SettingsError(f"trainer.devices={self.devices}: this version trains on one device; take 1")
+        if self.devices < 1:
+            raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         for name, known in (("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed"))):
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
@@ -98,9 +99,11 @@ class TrainSettings:
     task: MaskedBasesSettings
     optimizer: OptimizerSettings
     trainer: TrainerSettings
+    parallel: TrainingParallelSettings
     logger: LoggerSettings
 
     def __post_init__(self) -> None:
+        self.parallel.check_devices(self.trainer.devices)
         if not 0 <= self.seed < 1 << 32:
             raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
 

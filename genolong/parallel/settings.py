@@ -1,0 +1,34 @@
+"""How several devices share the work: by windows, and within each window by slices of its sequence."""
+
+from dataclasses import dataclass
+
+from genolong.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class ParallelSettings:
+    """conf/trained/*.yaml, parallel: how the devices share windows."""
+
+    sequence: int
+    patience_s: int
+
+    def __post_init__(self) -> None:
+        if self.sequence < 1:
+            raise SettingsError(f"parallel.sequence={self.sequence}: wanted 1 or more devices to a window")
+        if self.patience_s < 5:
+            raise SettingsError(f"parallel.patience_s={self.patience_s}: wanted 5 seconds or more")
+
+    def check_devices(self, devices: int) -> None:
+        """Refuses numbers of devices that cannot be dealt out in groups of `sequence`."""
+        if devices % self.sequence:
+            raise SettingsError(
+                f"parallel.sequence={self.sequence} does not divide trainer.devices={devices}; "
+                "take a number of devices that is a multiple of it"
+            )
+
+
+@dataclass(frozen=True)
+class TrainingParallelSettings(ParallelSettings):
+    """conf/parallel/*.yaml: how the devices of a training share windows, weights and the optimizer's state."""
+
+    share_weights: bool
