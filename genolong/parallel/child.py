@@ -9,6 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from ctypes import Array, c_uint64
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -52,9 +53,9 @@ def begin(orders: Orders, work: Callable[..., None], arguments: tuple[Any, ...])
     try:
         work(orders.place, *arguments)
     except Exception as error:
-        orders.voice.send(LastWord(_told(error, orders.place), time.monotonic()))
+        _say_last(orders.voice, _told(error, orders.place))
         raise SystemExit(exit_code(error)) from None
-    orders.voice.send(LastWord(None, time.monotonic()))
+    _say_last(orders.voice, None)
 
 
 def exit_code(error: BaseException) -> int:
@@ -74,6 +75,11 @@ def say(error: BaseException) -> None:
     """One line on stderr, past whatever the main thread may be holding."""
     told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     os.write(2, f"genolong: error: {' '.join(told.split())}\n".encode())
+
+
+def _say_last(voice: Connection, error: Exception | None) -> None:
+    with suppress(OSError):  # nobody listens any more
+        voice.send(LastWord(error, time.monotonic()))
 
 
 def _told(error: Exception, place: Place) -> Exception:

@@ -72,14 +72,16 @@ def test_any_number_of_pieces_comes_back_in_order_and_so_do_exceptions():
     assert not multiprocessing.active_children() and not dist.is_initialized()
 
 
-def test_groups_work_on_the_same_piece_and_end_when_one_of_them_fails():
-    with (
-        pytest.raises(InputError, match="thirteen"),
-        Team.started(4, serve, together, copies=2, patience_s=PATIENCE_S) as team,
-    ):
+def work_together_until_one_fails() -> None:
+    with Team.started(4, serve, together, copies=2, patience_s=PATIENCE_S) as team:
         done = [(0, [5, 5, 7, 7]), (2, [5, 5, 7, 7]), (0, [3, 3, 2, 2]), (2, [3, 3, 2, 2])]
         assert list(team.lead(together, [5, 7, 3, 2])) == done
         list(team.lead(together, [13, 5]))
+
+
+def test_groups_work_on_the_same_piece_and_end_when_one_of_them_fails():
+    with pytest.raises(InputError, match="thirteen"):
+        work_together_until_one_fails()
     assert not multiprocessing.active_children() and not dist.is_initialized()
 
 
@@ -99,18 +101,16 @@ def test_a_process_that_refuses_before_the_work_is_heard():
         list(team.lead(work, [1, 2]))
 
 
-def test_who_joined_ends_with_the_code_of_the_first_and_75_where_another_is_gone(tmp_path):
-    with (
-        pytest.raises(InputError, match="what the first says"),
-        launched(2, join, tmp_path, patience_s=PATIENCE_S) as place,
-        Team.joined(place) as team,
-    ):
-        assert list(team.lead(work, [1, 2])) == [(1, 1), (2, 4)]
+def lead_the_joined(folder: Path, pieces: list[int]) -> None:
+    with launched(2, join, folder, patience_s=PATIENCE_S) as place, Team.joined(place) as team:
+        assert list(team.lead(work, pieces)) == [(piece, piece * piece) for piece in pieces]
         raise InputError("what the first says")
+
+
+def test_who_joined_ends_with_the_code_of_the_first_and_75_where_another_is_gone(tmp_path):
+    with pytest.raises(InputError, match="what the first says"):
+        lead_the_joined(tmp_path, [1, 2])
     assert (tmp_path / "1").read_text() == "65"
-    with (
-        pytest.raises(LostProcessError, match="process 0 of 2: another one is gone; see what it said, and try again"),
-        launched(2, join, tmp_path, patience_s=PATIENCE_S) as place,
-        Team.joined(place) as team,
-    ):
-        list(team.lead(work, [1, 17]))
+    gone = "process 0 of 2: another one is gone; see what it said, and try again"
+    with pytest.raises(LostProcessError, match=gone):
+        lead_the_joined(tmp_path, [1, 17])
