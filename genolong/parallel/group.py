@@ -37,16 +37,29 @@ class SequenceGroup:
         """One process, which holds whole sequences."""
         return cls(0, 1, 0, None)
 
+    @classmethod
+    def of_world(cls, size: int) -> "SequenceGroup":
+        """This process's group, where all processes there are stand in groups of `size` neighbours."""
+        rank, everyone = dist.get_rank(), dist.get_world_size()
+        first = rank - rank % size
+        own = range(first, first + size)
+        group = dist.new_group([*own], use_local_synchronization=True) if 1 < size < everyone else None
+        return cls(rank - first, size, first, group)
+
+    def __deepcopy__(self, _: object) -> "SequenceGroup":
+        """The same: processes are not copied with the model that knows them."""
+        return self
+
     def gather(self, first: int, last: int, message: Tensor) -> Pending:
         """The messages, all of one shape, of processes `first` ... `last`, stacked."""
         messages = message.new_empty((last - first + 1, *message.shape))
-        work = _all_gather(messages, message, group=self._among(first, last), async_op=True)
+        work = _all_gather(messages.flatten(0, 1), message, group=self._among(first, last), async_op=True)
         return partial(_wait, work, messages, message)
 
     def sum_parts(self, first: int, last: int, parts: Tensor) -> Pending:
         """The sum over processes `first` ... `last` of their parts for this one; `parts` has one for each of them."""
         own = torch.empty_like(parts[0])
-        work = _reduce_scatter(own, parts, group=self._among(first, last), async_op=True)
+        work = _reduce_scatter(own, parts.flatten(0, 1), group=self._among(first, last), async_op=True)
         return partial(_wait, work, own, parts)
 
     def exchange(self, to_before: Tensor, to_behind: Tensor) -> Neighbours:
