@@ -54,7 +54,7 @@ class KnownChild:
         """Whether its work is done and it has ended."""
         return self._ended is not None and self._word is not None and self._word.error is None
 
-    def cause(self, silent_s: float, patience_s: float) -> Cause | None:
+    def cause(self, silent_s: float, patience_s: int) -> Cause | None:
         """Why the work cannot go on, if this process is to blame."""
         rank, size = self.rank, self._place.size
         if self._word is not None:

@@ -8,7 +8,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
+from ctypes import Array, c_uint64
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -34,8 +35,8 @@ class Orders(NamedTuple):
 
     place: Place
     first: int  # its process id
-    signs: MutableSequence[int]
-    patience_s: float
+    signs: Array[c_uint64]
+    patience_s: int
     threads: int
     voice: Connection
 
@@ -61,10 +62,10 @@ def exit_code(error: BaseException) -> int:
     return getattr(error, "exit_code", 70)
 
 
-def silence_of(rank: int, size: int, patience_s: float) -> LostProcessError:
+def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
     """What is raised for a process that was stopped, or whose machine no longer gets anywhere."""
     return LostProcessError(
-        f"process {rank} of {size} gave no sign of life for {patience_s:g} s (parallel.patience_s); "
+        f"process {rank} of {size} gave no sign of life for {patience_s} s (parallel.patience_s); "
         "all others were ended, too"
     )
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes import c_uint64
 from multiprocessing import get_context, resource_tracker
 from types import TracebackType
 from typing import Any
@@ -25,7 +26,7 @@ TIDIES_S = 30.0  # so long files may take to be left in order after Ctrl-C
 
 
 @contextmanager
-def launched(size: int, work: Callable[..., None], *arguments: Any, patience_s: float) -> Iterator[Place]:
+def launched(size: int, work: Callable[..., None], *arguments: Any, patience_s: int) -> Iterator[Place]:
     """This process becomes the first of `size`; the new ones call `work(place, *arguments)` while this one goes on.
 
     The first waits, at the beginning until all are there, in the end until all are done. It raises what another one
@@ -54,11 +55,11 @@ def launched(size: int, work: Callable[..., None], *arguments: Any, patience_s: 
 class _Crew:
     """The other processes, and the thread that watches them; raises what ended the work instead of what followed."""
 
-    def __init__(self, places: list[Place], patience_s: float) -> None:
+    def __init__(self, places: list[Place], patience_s: int) -> None:
         self.all_there, self.all_done = threading.Event(), threading.Event()
         self._places, self._patience_s = places, patience_s
         self._context = get_context("spawn")
-        self._counters = self._context.RawArray("Q", places[0].size)
+        self._counters = self._context.RawArray(c_uint64, places[0].size)
         self._children: list[KnownChild] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._interruption = Interruption()

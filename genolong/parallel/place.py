@@ -45,8 +45,14 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
     local_size = -(-size // int(told.get("SLURM_NNODES", "1")))
     nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
     host = told.get("MASTER_ADDR", first_node(nodes))
-    port = told.get("MASTER_PORT", str(15000 + int(told.get("SLURM_JOB_ID", "14500")) % 10000))  # 29500 without a job
-    return Place(int(told["SLURM_PROCID"]), size, int(told["SLURM_LOCALID"]), local_size, f"{host}:{port}")
+    port = 15000 + int(told["SLURM_JOB_ID"]) % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines
+    return Place(
+        int(told["SLURM_PROCID"]),
+        size,
+        int(told["SLURM_LOCALID"]),
+        local_size,
+        f"{host}:{told.get('MASTER_PORT', port)}",
+    )
 
 
 def first_node(nodes: str) -> str:

@@ -1,7 +1,8 @@
 """Signs of life: a counter a process in shared memory, and how long each of them has stood still."""
 
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
+from ctypes import Array, c_uint64
 
 
 class SignsOfLife:
@@ -13,9 +14,9 @@ class SignsOfLife:
 
     def __init__(
         self,
-        counters: MutableSequence[int],
+        counters: Array[c_uint64],
         own: int,
-        patience_s: float,
+        patience_s: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._counters, self._own, self._patience_s, self._clock = counters, own, patience_s, clock
