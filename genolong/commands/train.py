@@ -1,10 +1,12 @@
 """`train`: a genome and settings in, a run folder with a trained model out."""
 
 import logging
+import signal
+import threading
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import pytorch_lightning as pl
 import torch
@@ -13,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.genome.coordinates import match_contig
@@ -21,6 +24,10 @@ from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
 from genolong.model.geometry import pairs_per_token
+from genolong.parallel.place import Place
+from genolong.parallel.settings import TrainingParallelSettings
+from genolong.parallel.shared_weights import SharedWeightsStrategy
+from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
@@ -46,25 +53,36 @@ class Training:
 def train(settings: TrainSettings, folder: Path) -> Training:
     """Train, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
+    With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
     Raises InputError (and its kinds) for whatever a person can mend.
     """
+    with placed(settings.trainer.devices, settings.parallel, _take_part, settings, folder) as place:
+        return _train(settings, folder, place)
+
+
+def _take_part(place: Place, settings: TrainSettings, folder: Path) -> None:
+    _train(settings, folder, place)
+
+
+def _train(settings: TrainSettings, folder: Path, place: Place) -> Training:
     fasta = settings.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
     settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
     window_bp = settings.context.window_bp
     assert window_bp is not None
-    settings.model.check_window(window_bp)
+    settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    for note in (*genome.notes, *parts.notes, *order.notes):
-        logger.info(note)
-    make_folder(folder, Path(settings.run.folder, settings.run.name))
     plain = asdict(settings)
-    OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
     record = started(plain, settings.seed, genome.sha256)
-    write_record(folder, record)
+    if place.rank == 0:
+        for note in (*genome.notes, *parts.notes, *order.notes):
+            logger.info(note)
+        make_folder(folder, Path(settings.run.folder, settings.run.name))
+        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+        write_record(folder, record)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     model = MaskedBases(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
@@ -78,12 +96,15 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
+        across(place, settings.parallel, window_bp),
     )  # fmt: skip
     _tell_plan(settings, model)
     try:
         fit(trainer, model, datamodule=datamodule)
     except BaseException as error:
-        write_record(folder, {**record, "status": f"stopped: {type(error).__name__}", "steps": trainer.global_step})
+        if place.rank == 0:
+            stopped = {"status": f"stopped: {type(error).__name__}", "steps": trainer.global_step}
+            write_record(folder, {**record, **stopped})
         raise
     if trainer.global_step < trainer.max_steps:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
@@ -92,10 +113,11 @@ def train(settings: TrainSettings, folder: Path) -> Training:
         "steps": trainer.global_step,
         "bases": trainer.global_step * bases_per_step(settings),
         "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
-        "weights_sha256": weights_sha256(model.state_dict()),
+        "weights_sha256": weights_sha256(trainer.strategy.lightning_module_state_dict()),
     }
     record = finished(record, results)
-    write_record(folder, record)
+    if place.rank == 0:
+        write_record(folder, record)
     return Training(folder, model, trainer, datamodule, genome, parts, record)
 
 
@@ -105,8 +127,10 @@ def fit(trainer: pl.Trainer, model: pl.LightningModule, **data: Any) -> None:
         trainer.fit(model, **data)
     except SIGTERMException:  # Lightning would end with 0, as if the training were done
         raise SystemExit(143) from None
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from None
+    except SystemExit as ending:
+        if ending.code == 143:
+            raise
+        raise KeyboardInterrupt from None  # Lightning makes another ending of Ctrl-C
     except (MemoryError, RuntimeError) as error:
         if trainer.received_sigterm:  # which ended the processes that read windows, too
             raise SystemExit(143) from None
@@ -135,9 +159,10 @@ def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
 
 
 def bases_per_step(settings: TrainSettings) -> int:
-    """Bases read for one optimizer step."""
+    """Bases read for one optimizer step, by all devices together."""
     assert settings.context.window_bp is not None
-    return settings.context.window_bp * settings.context.batch * settings.context.accumulation
+    replicas = settings.trainer.devices // settings.parallel.sequence
+    return settings.context.window_bp * settings.context.batch * settings.context.accumulation * replicas
 
 
 class LastStep(Callback):
@@ -147,23 +172,60 @@ class LastStep(Callback):
         trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
 
 
+class NoSharedSignal(Callback):
+    """SIGTERM ends this process at once, and with the first process all of them.
+
+    Lightning would tell the other processes by a message before every batch, and another from within the handler of the
+    signal, which may come in the midst of any other message.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _ended)
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+
+
+def _ended(*_: Any) -> NoReturn:
+    raise SystemExit(143)
+
+
+class Devices(NamedTuple):
+    """Where this process stands among the devices, and how they share windows; no strategy for one alone."""
+
+    place: Place
+    strategy: SequenceParallelStrategy | None
+
+
+def across(place: Place, parallel: TrainingParallelSettings, window_bp: int) -> Devices:
+    """The devices of a training on windows of so many bases."""
+    if place.size == 1:
+        return Devices(place, None)
+    strategy = SharedWeightsStrategy if parallel.share_weights else SequenceParallelStrategy
+    return Devices(place, strategy(place, window_bp, parallel.sequence))
+
+
 def make_trainer(
     chosen: TrainerSettings, loggers: LoggerSettings, name: str, folder: Path, checkpoints: RunCheckpointIO,
-    progress: TrainingProgress, accumulation: int = 1,
+    progress: TrainingProgress, accumulation: int, devices: Devices,
 ) -> pl.Trainer:  # fmt: skip
     """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
+    place = devices.place
     callbacks: list[Callback] = [
-        progress,
         LastStep(),
         _newest(folder, chosen.checkpoint_every),
         ModelCheckpoint(
             folder / "checkpoints", "best", monitor="validation/loss", save_top_k=1, enable_version_counter=False
         ),
     ]
+    if place.rank == 0:
+        callbacks.insert(0, progress)
+    if devices.strategy is not None:
+        callbacks.append(NoSharedSignal())
     if chosen.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
-        accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen),
+        accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
+        num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto", precision=precision(chosen),
         max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
@@ -172,10 +234,15 @@ def make_trainer(
     )  # fmt: skip
 
 
-def accelerator(chosen: TrainerSettings) -> str:
+def accelerator(chosen: TrainerSettings, devices: int = 1) -> str:
     """cuda or cpu; refuses a GPU that is not there."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
         raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+    if chosen.accelerator != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < devices:
+        raise SettingsError(
+            f"trainer.devices={chosen.devices}: wants {devices} GPUs on this machine, where torch sees "
+            f"{torch.cuda.device_count()}; take fewer, or trainer.accelerator=cpu"
+        )
     if chosen.accelerator == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return chosen.accelerator

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.train import accelerator, fit, make_trainer
+from genolong.commands.train import Devices, accelerator, fit, make_trainer
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
@@ -30,6 +30,7 @@ from genolong.loading.labelled_variants import LabelledVariants, read_labelled_v
 from genolong.loading.variant_batches import AllelesOfSteps, FeatureRows, WindowPairs
 from genolong.loading.variant_split import VariantSplit, split_variants
 from genolong.model.variant_head import VariantHead
+from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
@@ -85,7 +86,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
     checkpoints = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
-        TrainingProgress(settings.batch, "alleles"),
+        TrainingProgress(settings.batch, "alleles"), 1, Devices(Place.alone(), None),
     )  # fmt: skip
     zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Integer
@@ -16,6 +16,7 @@ from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_attention import Heads, add_lean_attention
 from genolong.model.recompute import in_chunks, recomputed
 from genolong.model.rotary import Rotation, rotate, rotation
+from genolong.parallel.shard import SequenceShard
 
 TOKENS = 6  # A C G T N and the hidden base
 
@@ -83,8 +84,8 @@ class EncoderSettings:
             return keep_needed([Branch(*pair) for pair in zip(self.segments, self.dilations, strict=True)], length)
         return growing_branches(length, self.segment, self.growth, self.dilation_growth)
 
-    def check_window(self, window_bp: int) -> None:
-        """Refuses a window that this geometry cannot serve."""
+    def check_window(self, window_bp: int, slices: int = 1) -> None:
+        """Refuses a window that this geometry cannot serve, or that is too short to be held in so many slices."""
         first = self.segments[0] if self.segments else self.segment
         if window_bp < first:
             raise SettingsError(
@@ -92,6 +93,11 @@ class EncoderSettings:
                 f"model.{'segments' if self.segments else 'segment'}); take a longer window or a shorter segment"
             )
         self.branches(window_bp)
+        if window_bp < slices * first:
+            raise SettingsError(
+                f"parallel.sequence={slices}: slices of a window of {window_bp:,} bases would be shorter than the first "
+                f"segment ({first} bases); take at most {window_bp // first}, or a longer context.window_bp"
+            )
 
 
 class Encoder(nn.Module):
@@ -110,15 +116,17 @@ class Encoder(nn.Module):
         self.norm = nn.RMSNorm(settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0)
 
-    def forward(self, codes: Integer[Tensor, "batch length"], start: int = 0) -> Float[Tensor, "batch length width"]:
-        """States of `codes`, whose first position is position `start` of the sequence (as far as rotation goes)."""
-        length = codes.shape[1]
+    def forward(
+        self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None
+    ) -> Float[Tensor, "batch length width"]:
+        """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
+        shard = shard or SequenceShard.whole(codes.shape[1])
         width = self.settings.width // self.settings.heads
-        turn = rotation(start, length, width, self.settings.rotary_base, self.embedding.weight)
-        branches = self.settings.branches(length)
+        turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
+        site = Site(turn, self.settings.branches(shard.length), shard)
         keep = self.checkpoint_blocks
         run: list[Callable[[Tensor], Tensor]] = [
-            partial(block.lean if keep > 1 and not block.drops else block, turn=turn, branches=branches)
+            partial(block.lean if keep > 1 and not block.drops else block, site=site)
             for block in cast(Iterable[Block], self.blocks)
         ]
         if keep and torch.is_grad_enabled():
@@ -140,6 +148,14 @@ def _chain(functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tenso
     return states
 
 
+class Site(NamedTuple):
+    """Where states stand: how their positions turn, what is attended to, and which slice of the sequence they are."""
+
+    turn: Rotation
+    branches: tuple[Branch, ...]
+    shard: SequenceShard
+
+
 class Block(nn.Module):
     """Convolution, dilated attention and MLP, each normed first and added to the states."""
 
@@ -150,10 +166,11 @@ class Block(nn.Module):
         self.mlp = Mlp(settings)
         self.dropout = nn.Dropout(settings.dropout)
 
-    def forward(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+    def forward(self, states: Tensor, site: Site) -> Tensor:
         if self.convolution is not None:
-            states = states + self.convolution(states)
-        states = states + self.dropout(self.attention(states, turn, branches))
+            wide, left = site.shard.with_halo(states, self.convolution.reach)
+            states = states + self.convolution(wide)[:, left : left + states.shape[1]]
+        states = states + self.dropout(self.attention(states, site))
         return states + self.dropout(self.mlp(states))
 
     @property
@@ -161,12 +178,14 @@ class Block(nn.Module):
         """Whether it draws random numbers."""
         return self.training and self.dropout.p > 0
 
-    def lean(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+    def lean(self, states: Tensor, site: Site) -> Tensor:
         """The same numbers, holding a few heads' rows and one stretch of positions at a time beside the states."""
         if self.convolution is not None:
             near = self.convolution
-            states = in_chunks(lambda x, _: x + near(x), states, list(near.parameters()), halo=near.reach)
-        states = self.attention.add_to(states, turn, branches)
+            wide, left = site.shard.with_halo(states, near.reach)
+            added = in_chunks(lambda x, _: x + near(x), wide, list(near.parameters()), halo=near.reach)
+            states = added[:, left : left + states.shape[1]]
+        states = self.attention.add_to(states, site)
         return in_chunks(lambda x, _: x + self.mlp(x), states, list(self.mlp.parameters()))
 
 
@@ -195,24 +214,25 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.inward.weight)
         nn.init.normal_(self.outward.weight, std=0.02 / (2 * settings.layers) ** 0.5)
 
-    def forward(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+    def forward(self, states: Tensor, site: Site) -> Tensor:
         queries, keys, values = self.inward(self.norm(states)).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        segments, dilations = zip(*branches, strict=True)
-        out = dilated_attention(rotate(queries, turn), rotate(keys, turn), values, segments, dilations)
+        turned = rotate(queries, site.turn), rotate(keys, site.turn)
+        out = dilated_attention(*turned, values, *zip(*site.branches, strict=True), shard=site.shard)
         return self.outward(out.flatten(2))
 
-    def add_to(self, states: Tensor, turn: Rotation, branches: tuple[Branch, ...]) -> Tensor:
+    def add_to(self, states: Tensor, site: Site) -> Tensor:
         """`states` plus what `forward` makes of them, a few heads at a time."""
 
         def rows(first: int, count: int, stretch: Tensor, start: int) -> Tensor:
             weight = self.inward.weight.unflatten(0, (3, self.heads, -1))[:, first : first + count].flatten(0, 2)
-            near = Rotation(*(table[start : start + stretch.shape[1]] for table in turn))
+            near = Rotation(*(table[start : start + stretch.shape[1]] for table in site.turn))
             projected = functional.linear(self.norm(stretch), weight).unflatten(-1, (3, count, -1))
             queries, keys, values = projected.unbind(2)
             return torch.stack((rotate(queries, near), rotate(keys, near), values), dim=2)
 
         weights = [self.norm.weight, self.inward.weight]
-        return add_lean_attention(states, Heads(self.heads, rows, weights, self.outward.weight), branches)
+        heads = Heads(self.heads, rows, weights, self.outward.weight)
+        return add_lean_attention(states, heads, site.branches, site.shard)
 
 
 class Mlp(nn.Module):

@@ -9,11 +9,12 @@ from torch import Tensor
 aten = torch.ops.aten
 
 Rows = Float[Tensor, "problems heads length width"]
+KeyRows = Float[Tensor, "problems heads keys width"]
 RowSums = Float[Tensor, "problems heads length"]
-Grads = tuple[Rows, Rows, Rows]
+Grads = tuple[Rows, KeyRows, KeyRows]
 
 
-def attend(queries: Rows, keys: Rows, values: Rows) -> tuple[Rows, RowSums]:
+def attend(queries: Rows, keys: KeyRows, values: KeyRows) -> tuple[Rows, RowSums]:
     """Softmax attention within each problem and head, and the natural log of each row's softmax denominator.
 
     Scores are divided by the square root of `width`. The log-sum-exp is float32 (float64 for float64 inputs).
@@ -21,7 +22,9 @@ def attend(queries: Rows, keys: Rows, values: Rows) -> tuple[Rows, RowSums]:
     return _kernels(queries)[0](queries, keys, values)
 
 
-def attend_backward(grad: Rows, queries: Rows, keys: Rows, values: Rows, out: Rows, lse: RowSums) -> Grads:
+def attend_backward(
+    grad: Rows, queries: Rows, keys: KeyRows, values: KeyRows, out: Rows, lse: RowSums
+) -> Grads:  # fmt: skip
     """Gradients with respect to queries, keys and values, for a softmax whose output and denominator are `out`, `lse`.
 
     They need not come from these keys alone: with the output and log-sum-exp of a softmax over more keys, this is
@@ -64,12 +67,10 @@ def _cuda_half(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, T
 
 
 def _cuda_half_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
-    length = queries.shape[2]
+    lengths = queries.shape[2], keys.shape[2]
     unused = torch.empty(0, dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
     backward = aten._scaled_dot_product_flash_attention_backward
-    return backward(
-        grad, queries, keys, values, out, lse, None, None, length, length, 0.0, False, unused, unused
-    )  # fmt: skip
+    return backward(grad, queries, keys, values, out, lse, None, None, *lengths, 0.0, False, unused, unused)
 
 
 def _cuda_single(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

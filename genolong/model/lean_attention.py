@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from genolong.model.dilated_attention import Branches, attend_branches, attend_branches_backward
+from genolong.model.dilated_attention import Branches, Geometry, attend_branches, attend_branches_backward
 from genolong.model.recompute import autocast_now, stretches
+from genolong.parallel.shard import SequenceShard
 
 HEADS_AT_ONCE = 2
 
@@ -31,27 +32,31 @@ class Heads(NamedTuple):
 
 
 def add_lean_attention(
-    states: Float[Tensor, "batch length width"], heads: Heads, branches: Branches
+    states: Float[Tensor, "batch length width"], heads: Heads, branches: Branches, shard: SequenceShard
 ) -> Float[Tensor, "batch length width"]:
     """`states` plus their dilated attention: kept for the backward pass are `states` and the heads' outputs.
 
     Projections and rotations are done again there, the attention itself is not.
     """
-    return _LeanAttention.apply(states, heads.outward, heads, branches, *heads.weights)  # type: ignore[no-any-return]
+    return _LeanAttention.apply(states, heads.outward, heads, branches, shard, *heads.weights)  # type: ignore[no-any-return]
 
 
 class _LeanAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, states: Tensor, outward: Tensor, heads: Heads, branches: Branches, *weights: Tensor):
+    def forward(
+        ctx: Any, states: Tensor, outward: Tensor, heads: Heads, branches: Branches, shard: SequenceShard,
+        *weights: Tensor,
+    ):  # fmt: skip
         total, kept = states.clone(), []
         for group in _groups(heads):
             rows = group.rows(states)
-            out, lse = attend_branches(*rows, branches, group.first, heads.count)
+            out, lse = attend_branches(*rows, Geometry(branches, group.first, heads.count, shard))
             del rows
             kept += [out, lse]
             _add_projection(out, group.of(outward), total)
         ctx.save_for_backward(states, outward, *weights, *kept)
-        ctx.heads, ctx.branches, ctx.autocast = heads, branches, autocast_now(states.device.type)
+        ctx.heads, ctx.branches, ctx.shard = heads, branches, shard
+        ctx.autocast = autocast_now(states.device.type)
         return total
 
     @staticmethod
@@ -68,15 +73,14 @@ class _LeanAttention(torch.autograd.Function):
                 grads = _grads(grad, states, out, lse, group, outward, ctx)
                 group.add_grads(states, grads, weights, total, totals)
                 del grads  # before those of the next heads are made
-        return total, of_outward, None, None, *totals
+        return total, of_outward, None, None, None, *totals
 
 
 def _grads(grad: Tensor, states: Tensor, out: Tensor, lse: Tensor, group: "_Group", outward: Tensor, ctx: Any):
     """The gradients of a group's queries, keys and values; all else that is as long is gone when they are there."""
     along = (grad @ group.of(outward)).unflatten(-1, (group.count, -1)).to(out)
-    return attend_branches_backward(
-        along, *group.rows(states), out, lse, ctx.branches, group.first, ctx.heads.count
-    )  # fmt: skip
+    geometry = Geometry(ctx.branches, group.first, ctx.heads.count, ctx.shard)
+    return attend_branches_backward(along, *group.rows(states), out, lse, geometry)
 
 
 class _Group(NamedTuple):

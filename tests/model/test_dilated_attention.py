@@ -9,8 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genolong.model import dilated_attention as fast
-from genolong.model import flash_kernels
+from genolong.model import blocks, flash_kernels
 from genolong.model.dilated_attention import dilated_attention
 from tests.oracles import dilated_attention as oracle
 from tests.oracles.per_branch_attention import per_branch_attention
@@ -53,12 +52,12 @@ def test_output_and_gradients_are_those_of_one_softmax_over_the_multiset_of_keys
 @settings(deadline=None, max_examples=12)
 def test_small_chunks_change_nothing(problem):
     whole = with_gradients(dilated_attention, *problem)
-    kept = dict(fast.CHUNK_BYTES)
-    fast.CHUNK_BYTES["cpu"] = 1
+    kept = dict(blocks.CHUNK_BYTES)
+    blocks.CHUNK_BYTES["cpu"] = 1
     try:
         chunked = with_gradients(dilated_attention, *problem)
     finally:
-        fast.CHUNK_BYTES.update(kept)
+        blocks.CHUNK_BYTES.update(kept)
     assert largest_difference(chunked, whole) <= 1e-12
 
 

@@ -74,11 +74,6 @@ def test_the_kernel_of_0_leaves_the_convolution_out():
     assert not any("convolution" in name for name, _ in made(kernel=0).named_parameters())
 
 
-def test_a_later_start_only_turns_all_positions_alike():
-    encoder, codes = made(), codes_of(29)
-    assert torch.allclose(encoder(codes), encoder(codes, start=1_000_000), atol=1e-9)
-
-
 def test_the_head_gives_four_logits_a_base():
     assert MaskedBaseHead(12).double()(made()(codes_of(13))).shape == (2, 13, 4)
 

@@ -8,6 +8,7 @@ from genolong.model import lean_attention as lean
 from genolong.model import recompute
 from genolong.model.dilated_attention import dilated_attention
 from genolong.model.lean_attention import Heads, add_lean_attention
+from genolong.parallel.shard import SequenceShard
 
 BRANCHES = ((8, 1), (31, 2), (41, 7))
 
@@ -28,7 +29,7 @@ class Projections(nn.Module):
         return states + self.outward(dilated_attention(queries, keys, values, *zip(*BRANCHES, strict=True)).flatten(2))
 
     def lean(self, states: Tensor) -> Tensor:
-        return add_lean_attention(states, Heads(5, self.rows, [self.inward.weight], self.outward.weight), BRANCHES)
+        return add_lean_attention(states, Heads(5, self.rows, [self.inward.weight], self.outward.weight), BRANCHES, SequenceShard.whole(states.shape[1]))
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7])

@@ -1,0 +1,110 @@
+"""The rows of one branch as they lie in memory: strided views of whole tensors, and no copies."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+
+from torch import Tensor
+
+CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 512 << 20}  # of one gathered tensor: bounds the work space of a branch
+
+
+class Block(NamedTuple):
+    """Attention problems that lie in memory at regular strides.
+
+    position = start + segment * s + offset * g + dilation * p       s < segments, g < offsets, p < positions
+    head     = head + heads * g + k                                  k < heads
+    """
+
+    start: int
+    segment: int
+    segments: int
+    offset: int
+    offsets: int
+    dilation: int
+    positions: int
+    head: int
+    heads: int
+
+    def view(self, tensor: Tensor) -> Tensor:
+        """(batch, length, heads[, width]) seen as (batch, segments, offsets, heads, positions[, width]), no copy."""
+        batch, row, head, *width = tensor.stride()
+        strides = (batch, self.segment * row, self.offset * row + self.heads * head, head, self.dilation * row, *width)
+        shape = (tensor.shape[0], self.segments, self.offsets, self.heads, self.positions, *tensor.shape[3:])
+        return tensor.as_strided(shape, strides, tensor.storage_offset() + self.start * row + self.head * head)
+
+    def chunks(self, tensor: Tensor) -> "Iterator[Chunk]":
+        """Slices over segments and offsets, each of at most CHUNK_BYTES if it holds more than one problem."""
+        limit = CHUNK_BYTES.get(tensor.device.type, CHUNK_BYTES["cuda"])
+        problem = tensor.shape[0] * self.heads * self.positions * tensor.shape[3] * tensor.element_size()
+        offsets = max(1, min(self.offsets, limit // problem))
+        segments = max(1, limit // (problem * self.offsets))
+        for segment in range(0, self.segments, segments):
+            for offset in range(0, self.offsets, offsets):
+                yield Chunk(self, slice(segment, segment + segments), slice(offset, offset + offsets))
+
+
+class Chunk(NamedTuple):
+    """Some segments and offsets of a block."""
+
+    block: Block
+    segments: slice
+    offsets: slice
+
+    def view(self, tensor: Tensor) -> Tensor:
+        return self.block.view(tensor)[:, self.segments, self.offsets]
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """The chunk as (problems, heads, positions[, width]), a copy only where strides do not allow a view."""
+        return self.view(tensor).flatten(0, 2)
+
+
+@lru_cache(maxsize=256)
+def segment_blocks(
+    begin: int, end: int, start: int, segment: int, dilation: int, heads: int, first_head: int, all_heads: int
+) -> tuple[Block, ...]:
+    """The blocks of the segments that lie at positions begin ... end - 1 of a sequence, whole.
+
+    Rows of the tensors count from position `start` on. Together the blocks hold each (position, head) of the branch
+    once. A segment of `size` positions holds ceil((size - offset) / dilation) of an offset's: one more for the offsets
+    below size % dilation, so heads fall into at most two groups, and the ragged last segment is a block of its own.
+    """
+    length = end - begin
+    tail = length % segment
+    blocks = []
+    for at, count, size in ((begin, length // segment, segment), (end - tail, 1, tail)):
+        for fuller in (True, False):
+            positions = size // dilation + fuller
+            kept = [
+                (head, offset)
+                for head in range(heads)
+                if ((offset := head_offset(first_head + head, dilation, all_heads)) < size % dilation) == fuller
+            ]
+            if positions and count:
+                blocks += [Block(at - start + offset, segment, count, step, many, dilation, positions, head, wide)
+                           for offset, step, many, head, wide in progressions(kept)]  # fmt: skip
+    return tuple(blocks)
+
+
+def head_offset(head: int, dilation: int, heads: int) -> int:
+    """Where in every segment a head's positions begin."""
+    return head * dilation // heads
+
+
+def progressions(kept: list[tuple[int, int]]) -> list[tuple[int, int, int, int, int]]:
+    """(head, offset) pairs as runs (offset, step, offsets, head, heads): equal steps, as many heads at each offset.
+
+    Heads follow one another, and offsets never fall.
+    """
+    shared = [(offset, [head for head, _ in pairs]) for offset, pairs in groupby(kept, key=lambda pair: pair[1])]
+    runs: list[tuple[int, int, int, int, int]] = []
+    for offset, at in shared:
+        if runs:
+            begin, step, many, head, wide = runs[-1]
+            last = begin + step * (many - 1)
+            if wide == len(at) and (many == 1 or offset - last == step):
+                runs[-1] = (begin, offset - begin if many == 1 else step, many + 1, head, wide)
+                continue
+        runs.append((offset, 0, 1, at[0], len(at)))
+    return runs

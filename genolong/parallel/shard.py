@@ -1,0 +1,97 @@
+"""A sequence's slice that this process holds, and what it needs of the others: keys, halos, sums, with gradients."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genolong.parallel.group import Pending, SequenceGroup
+from genolong.parallel.slices import SharedSegment, shared_segments, slice_bounds
+
+
+class SequenceShard:
+    """Positions start ... end - 1 of a sequence of `length`, the others being held by the other processes of a group."""
+
+    def __init__(self, length: int, group: SequenceGroup) -> None:
+        self.length, self.group = length, group
+        self.bounds = slice_bounds(length, group.size)
+        self.start, self.end = self.bounds[group.rank : group.rank + 2]
+
+    @classmethod
+    def whole(cls, length: int) -> "SequenceShard":
+        """One process holds all of it."""
+        return cls(length, SequenceGroup.alone())
+
+    def shared(self, segment: int) -> list[SharedSegment]:
+        """Of the segments of so many positions, those that this process holds some, but not all, of."""
+        rank = self.group.rank
+        return [found for found in shared_segments(self.bounds, segment) if found.first <= rank <= found.last]
+
+    def whole_segments(self, segment: int) -> tuple[int, int]:
+        """From where to where the slice holds segments of so many positions that nobody else holds a part of."""
+        begin = -(-self.start // segment) * segment
+        end = self.end if self.end == self.length else self.end // segment * segment
+        return begin, max(begin, end)
+
+    def gather_keys(self, segment: SharedSegment, rows: Tensor) -> Pending:
+        """The rows of all processes of a segment, (processes, *rows.shape): under way until they are asked for.
+
+        They carry no gradient; the gradients of gathered rows go home by `return_gradients`.
+        """
+        return self.group.gather(segment.first, segment.last, rows)
+
+    def return_gradients(self, segment: SharedSegment, gradients: Tensor) -> Pending:
+        """The sum of what the processes of a segment found for this one's rows; `gradients` as gather_keys gives."""
+        return self.group.sum_parts(segment.first, segment.last, gradients)
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over the processes of the group.
+
+        Its gradient is the sum of the gradients there: the loss counts as the sum of all processes' losses, which is
+        what averaging over processes makes of it, too.
+        """
+        return tensor if self.group.size == 1 else _Sum.apply(tensor, self.group)  # type: ignore[return-value]
+
+    def with_halo(self, states: Float[Tensor, "batch slice width"], reach: int) -> tuple[Tensor, int]:
+        """The slice with up to `reach` positions on either side, and how many there are before it.
+
+        No slice of the sequence may be shorter than `reach`.
+        """
+        if self.group.size == 1 or reach == 0:
+            return states, 0
+        shortest = min(end - start for start, end in zip(self.bounds, self.bounds[1:], strict=False))
+        if shortest < reach:
+            raise ValueError(f"a slice of {shortest} positions is shorter than the reach of {reach}")
+        return _Halo.apply(states, reach, self.group), reach if self.group.rank else 0  # type: ignore[return-value]
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, group: SequenceGroup) -> Tensor:
+        ctx.group = group
+        return group.sum(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return ctx.group.sum(grad), None
+
+
+class _Halo(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, reach: int, group: SequenceGroup) -> Tensor:
+        ctx.reach, ctx.group = reach, group
+        before, behind = group.exchange(states[:, :reach], states[:, -reach:])
+        return torch.cat([part for part in (before, states, behind) if part is not None], dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        reach, group = ctx.reach, ctx.group
+        left, right = reach if group.rank else 0, reach if group.rank < group.size - 1 else 0
+        own = grad[:, left : grad.shape[1] - right].clone()
+        before, behind = group.exchange(grad[:, :reach], grad[:, -reach:])
+        if before is not None:
+            own[:, :reach] += before
+        if behind is not None:
+            own[:, -reach:] += behind
+        return own, None, None

@@ -1,0 +1,94 @@
+"""The data × sequence mesh told to Lightning: who reads which windows, and which slice of each."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.plugins.environments import ClusterEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+
+from genolong.parallel.group import SequenceGroup
+from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
+
+PATIENCE = timedelta(hours=2)  # with a collective: some may validate one window more, or write a checkpoint
+
+
+class PlaceEnvironment(ClusterEnvironment):
+    """What Lightning asks a cluster, answered by a place that is known already."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    @property
+    def main_address(self) -> str:
+        return self._place.address.rpartition(":")[0]
+
+    @property
+    def main_port(self) -> int:
+        return int(self._place.address.rpartition(":")[2])
+
+    @staticmethod
+    def detect() -> bool:
+        return False
+
+    def world_size(self) -> int:
+        return self._place.size
+
+    def set_world_size(self, size: int) -> None:
+        assert size == self._place.size
+
+    def global_rank(self) -> int:
+        return self._place.rank
+
+    def set_global_rank(self, rank: int) -> None:
+        """Known already."""
+
+    def local_rank(self) -> int:
+        return self._place.local_rank
+
+    def node_rank(self) -> int:
+        return self._place.rank // self._place.local_size
+
+
+class SequenceParallelStrategy(DDPStrategy):
+    """Groups of `sequence` neighbouring processes read a window of `length` positions together, each its slice.
+
+    The groups read different windows. In Lightning's terms a group is one replica of the data; weights are averaged
+    over all processes. The module and the data module get a `shard`.
+
+        process    0 1 2 3 | 4 5 6 7      sequence 4
+        slice      0 1 2 3 | 0 1 2 3
+        replica       0    |    1
+    """
+
+    def __init__(self, place: Place, length: int, sequence: int) -> None:
+        super().__init__(
+            cluster_environment=PlaceEnvironment(place), timeout=PATIENCE, broadcast_buffers=False
+        )  # fmt: skip
+        self.length, self.sequence = length, sequence
+
+    def setup_environment(self) -> None:
+        super().setup_environment()
+        hand_out_shards(self.lightning_module, self.length, self.sequence)
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, Any]:
+        """Which of how many different windows a process reads."""
+        return {"num_replicas": self.world_size // self.sequence, "rank": self.global_rank // self.sequence}
+
+    def _configure_launcher(self) -> None:
+        """All processes run already."""
+
+
+def hand_out_shards(module: pl.LightningModule | None, length: int, sequence: int) -> None:
+    """Tells a module and its data module which slice is this process's; the processes have met."""
+    assert module is not None
+    shard = SequenceShard(length, SequenceGroup.of_world(sequence))
+    for part in (module, module.trainer.datamodule):  # type: ignore[attr-defined]
+        if part is not None:
+            part.shard = shard
