@@ -13,6 +13,7 @@ from genolong.errors import LostProcessError
 from genolong.parallel.causes import breaks_connection
 from genolong.parallel.child import exit_code
 from genolong.parallel.launcher import launched
+from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
 
 Piece = TypeVar("Piece")
@@ -38,7 +39,7 @@ class Team:
         """
         team = cls(place, copies)
         try:
-            with team._met():
+            with met(place, LONGEST_PIECE):
                 try:
                     yield team
                 except Exception as error:
@@ -64,7 +65,7 @@ class Team:
         """
         with launched(size, _serve, copies, serve, arguments, patience_s=patience_s) as place:
             team = cls(place, copies)
-            with team._met():
+            with met(place, LONGEST_PIECE):
                 yield team
                 team._dismiss(0)
 
@@ -122,20 +123,6 @@ class Team:
         if self.place.rank == 0 and self.place.size > 1:
             _hand_out([_Order(False, exit_code=code)] * self.place.size)
 
-    @contextmanager
-    def _met(self) -> Iterator[None]:
-        if self.place.size == 1:
-            yield
-            return
-        dist.init_process_group(
-            "gloo", init_method=f"tcp://{self.place.address}", rank=self.place.rank, world_size=self.place.size,
-            timeout=LONGEST_PIECE,
-        )  # fmt: skip
-        try:
-            yield
-        finally:
-            dist.destroy_process_group()
-
 
 class _Piece(NamedTuple):
     """What is to be worked on; it may be anything, None included."""
@@ -160,5 +147,5 @@ def _hand_out(orders: list[_Order] | None) -> _Order:
 
 def _serve(place: Place, copies: int, serve: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     team = Team(place, copies)
-    with team._met():
+    with met(place, LONGEST_PIECE):
         serve(team, *arguments)

@@ -101,16 +101,26 @@ def test_a_process_that_refuses_before_the_work_is_heard():
         list(team.lead(work, [1, 2]))
 
 
-def lead_the_joined(folder: Path, pieces: list[int]) -> None:
-    with launched(2, join, folder, patience_s=PATIENCE_S) as place, Team.joined(place) as team:
+def lead_the_joined(place: Place, pieces: list[int]) -> None:
+    with Team.joined(place) as team:
         assert list(team.lead(work, pieces)) == [(piece, piece * piece) for piece in pieces]
         raise InputError("what the first says")
 
 
-def test_who_joined_ends_with_the_code_of_the_first_and_75_where_another_is_gone(tmp_path):
-    with pytest.raises(InputError, match="what the first says"):
-        lead_the_joined(tmp_path, [1, 2])
+def test_who_joined_ends_with_the_code_of_the_first(tmp_path):
+    said = pytest.raises(InputError, match="what the first says")
+    with launched(2, join, tmp_path, patience_s=PATIENCE_S) as place, said:
+        lead_the_joined(place, [1, 2])
     assert (tmp_path / "1").read_text() == "65"
-    gone = "process 0 of 2: another one is gone; see what it said, and try again"
-    with pytest.raises(LostProcessError, match=gone):
-        lead_the_joined(tmp_path, [1, 17])
+
+
+def lead_where_one_dies(folder: Path) -> None:
+    with launched(2, join, folder, patience_s=PATIENCE_S) as place:
+        gone = "process 0 of 2: another one is gone; see what it said, and try again"
+        with pytest.raises(LostProcessError, match=gone):
+            lead_the_joined(place, [1, 17])
+
+
+def test_who_joined_is_told_that_another_one_is_gone(tmp_path):
+    with pytest.raises(LostProcessError, match="process 1 of 2 was killed by signal 9"):
+        lead_where_one_dies(tmp_path)
