@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch.distributed as dist
+
 from genolong.errors import SettingsError
 from genolong.parallel.launcher import launched
 from genolong.parallel.place import Place
@@ -15,8 +17,12 @@ def placed(devices: int, parallel: ParallelSettings, work: Callable[..., None], 
     """This process's place; new processes call `work(place, *arguments)` meanwhile, and end with this one."""
     joined = Place.joined()
     if joined is None:
-        with launched(devices, work, *arguments, patience_s=float(parallel.patience_s)) as place:
-            yield place
+        with launched(devices, work, *arguments, patience_s=parallel.patience_s) as place:
+            try:
+                yield place
+            finally:
+                if dist.is_initialized():
+                    dist.destroy_process_group()
         return
     if joined.size != devices:
         raise SettingsError(

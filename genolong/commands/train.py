@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
-from genolong.model.geometry import pairs_per_token
+from genolong.model.geometry import Branch, pairs_per_token
 from genolong.parallel.place import Place
 from genolong.parallel.settings import TrainingParallelSettings
 from genolong.parallel.shared_weights import SharedWeightsStrategy
@@ -96,7 +97,7 @@ def _train(settings: TrainSettings, folder: Path, place: Place) -> Training:
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
-        across(place, settings.parallel, window_bp),
+        across(place, settings.parallel, window_bp, settings.model.branches(window_bp)),
     )  # fmt: skip
     _tell_plan(settings, model)
     try:
@@ -196,12 +197,14 @@ class Devices(NamedTuple):
     strategy: SequenceParallelStrategy | None
 
 
-def across(place: Place, parallel: TrainingParallelSettings, window_bp: int) -> Devices:
+def across(
+    place: Place, parallel: TrainingParallelSettings, window_bp: int, branches: Sequence[Branch]
+) -> Devices:  # fmt: skip
     """The devices of a training on windows of so many bases."""
     if place.size == 1:
         return Devices(place, None)
     strategy = SharedWeightsStrategy if parallel.share_weights else SequenceParallelStrategy
-    return Devices(place, strategy(place, window_bp, parallel.sequence))
+    return Devices(place, strategy(place, window_bp, parallel.sequence, [branch.segment for branch in branches]))
 
 
 def make_trainer(

@@ -41,10 +41,10 @@ class StepBatches(Sampler[list[int]]):
 
 
 class EveryReplica(Sampler[int]):
-    """Every replicas-th window from `replica` on: no window is read twice to make the shares equal."""
+    """Every replicas-th window from `replica` on; replicas read as many, if need be one beyond the last."""
 
     def __init__(self, windows: int, *, replicas: int, replica: int) -> None:
-        self._mine = range(replica, windows, replicas)
+        self._mine = range(replica, -(-windows // replicas) * replicas, replicas)
 
     def __len__(self) -> int:
         return len(self._mine)

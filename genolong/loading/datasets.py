@@ -39,7 +39,7 @@ class TrainingWindows(Dataset[MaskedBatch]):
         self, order: TrainingOrder, masking: MaskingSettings, max_steps: int, slots: int, part: range | None = None
     ) -> None:
         self.order, self.masking, self.max_steps, self.slots = order, masking, max_steps, slots
-        self.part = part or range(order.window_bp)
+        self.part = range(order.window_bp) if part is None else part
 
     def __len__(self) -> int:
         return self.max_steps * self.slots
@@ -55,7 +55,8 @@ class ValidationWindows(Dataset[MaskedBatch]):
     """Windows read forwards. Whether a base is hidden depends on the seed and on its place in the genome alone.
 
     So it is hidden in every window that holds it: losses of short and of long windows are those of the same bases.
-    Of every window `part` alone is read; None for all of it.
+    Of every window `part` alone is read; None for all of it. Beyond the last one windows begin anew, and nothing is
+    asked of them: processes that wait for each other must read as many.
     """
 
     def __init__(
@@ -68,12 +69,12 @@ class ValidationWindows(Dataset[MaskedBatch]):
         return len(self.windows)
 
     def __getitem__(self, index: int) -> MaskedBatch:
-        window = self.windows[index]
+        window = self.windows[index % len(self.windows)]
         if self.part is not None:
             window = _part_of(window, self.part, reverse=False)
         codes, repeats = read(self.genome, window, reverse=False)
-        hidden = hide(codes, self.masking, self.seed, key=crc32(window.contig.encode()), start=window.start)
-        return _example(codes, repeats, *hidden)
+        inputs, hidden = hide(codes, self.masking, self.seed, key=crc32(window.contig.encode()), start=window.start)
+        return _example(codes, repeats, inputs, hidden & (index < len(self.windows)))
 
 
 def read(

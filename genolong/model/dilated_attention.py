@@ -16,6 +16,7 @@ from genolong.parallel.shard import SequenceShard
 HeadRows = Float[Tensor, "batch length heads width"]
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
 
+
 def dilated_attention(
     queries: HeadRows,
     keys: HeadRows,

@@ -55,9 +55,7 @@ class SharedRows(NamedTuple):
         for block in self.blocks:
             yield block, *attend(block.rows(queries), *self._unpack(block, gathered))
 
-    def attend_backward(
-        self, rows: Sequence[Tensor], gathered: Tensor, of_queries: Tensor
-    ) -> Pending:
+    def attend_backward(self, rows: Sequence[Tensor], gathered: Tensor, of_queries: Tensor) -> Pending:
         """Adds to the queries' gradients, and starts sending those of keys and values home.
 
         `rows` are the output's gradient, the queries, the joint output and its log-sum-exp.

@@ -1,12 +1,18 @@
 """Weights shared out: each process keeps a part of every block's weights, and gathers a block while it computes it."""
 
+import warnings
 from typing import Any
 
 import torch.distributed as dist
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_optimizer_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import (
+    FullyShardedDataParallel,
+    OptimStateKeyType,
+    fully_shard,
+    register_fsdp_forward_method,
+)
 from torch.optim import Optimizer
 
 from genolong.parallel.strategy import SequenceParallelStrategy
@@ -22,6 +28,8 @@ class SharedWeightsStrategy(SequenceParallelStrategy):
 
     def configure_ddp(self) -> None:
         """In place of a wrapper around the module: its blocks' weights, and then all others, are shared out."""
+        # nothing is changed in place of what the module returns
+        warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor", UserWarning)
         module = self.lightning_module
         assert module is not None
         mesh = init_device_mesh(self.root_device.type, (self.world_size,))

@@ -1,17 +1,14 @@
 """The data × sequence mesh told to Lightning: who reads which windows, and which slice of each."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
-from genolong.parallel.group import SequenceGroup
+from genolong.parallel.group import PATIENCE
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
-
-PATIENCE = timedelta(hours=2)  # with a collective: some may validate one window more, or write a checkpoint
 
 
 class PlaceEnvironment(ClusterEnvironment):
@@ -59,22 +56,26 @@ class SequenceParallelStrategy(DDPStrategy):
     """Groups of `sequence` neighbouring processes read a window of `length` positions together, each its slice.
 
     The groups read different windows. In Lightning's terms a group is one replica of the data; weights are averaged
-    over all processes. The module and the data module get a `shard`.
+    over all processes. The module and the data module get a `shard`; `segments` are those of the attention.
 
         process    0 1 2 3 | 4 5 6 7      sequence 4
         slice      0 1 2 3 | 0 1 2 3
         replica       0    |    1
     """
 
-    def __init__(self, place: Place, length: int, sequence: int) -> None:
-        super().__init__(
-            cluster_environment=PlaceEnvironment(place), timeout=PATIENCE, broadcast_buffers=False
-        )  # fmt: skip
-        self.length, self.sequence = length, sequence
+    def __init__(self, place: Place, length: int, sequence: int, segments: Sequence[int]) -> None:
+        super().__init__(cluster_environment=PlaceEnvironment(place), timeout=PATIENCE)
+        self.length, self.sequence, self.segments = length, sequence, segments
 
     def setup_environment(self) -> None:
+        """The processes meet; then the module and its data are told what is theirs."""
         super().setup_environment()
-        hand_out_shards(self.lightning_module, self.length, self.sequence)
+        shard = SequenceShard.of_world(self.length, self.sequence, self.segments)
+        module = self.lightning_module
+        assert module is not None
+        for part in (module, module.trainer.datamodule):  # type: ignore[attr-defined]
+            if part is not None:
+                part.shard = shard  # type: ignore[assignment]
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
@@ -83,12 +84,3 @@ class SequenceParallelStrategy(DDPStrategy):
 
     def _configure_launcher(self) -> None:
         """All processes run already."""
-
-
-def hand_out_shards(module: pl.LightningModule | None, length: int, sequence: int) -> None:
-    """Tells a module and its data module which slice is this process's; the processes have met."""
-    assert module is not None
-    shard = SequenceShard(length, SequenceGroup.of_world(sequence))
-    for part in (module, module.trainer.datamodule):  # type: ignore[attr-defined]
-        if part is not None:
-            part.shard = shard

@@ -81,7 +81,10 @@ class Keeper(pl.Callback):
         def keep(*_: object) -> None:
             grads = {name: weight.grad for name, weight in pl_module.named_parameters() if weight.grad is not None}
             self.grads.append(
-                {name: (grad.full_tensor() if isinstance(grad, DTensor) else grad).clone() for name, grad in grads.items()}
+                {
+                    name: (grad.full_tensor() if isinstance(grad, DTensor) else grad).clone()
+                    for name, grad in grads.items()
+                }
             )
 
         trainer.optimizers[0].register_step_post_hook(keep)
@@ -120,9 +123,10 @@ def run(job: Job, place: Place) -> Outcome:
         encoder_settings(kernel=job.kernel, segment=7, growth=3), MaskedBasesSettings(masking, 0.1, 1.0), optimizer,
         max_steps=STEPS, seed=5, checkpoint_blocks=job.checkpoint_blocks,
     )  # fmt: skip
+    segments = [branch.segment for branch in model.encoder.settings.branches(WINDOW)]
     keeper = Keeper(place.rank == job.spoil)
     kind = SharedWeightsStrategy if job.share_weights else SequenceParallelStrategy
-    strategy = "auto" if place.size == 1 else kind(place, WINDOW, job.sequence)
+    strategy = "auto" if place.size == 1 else kind(place, WINDOW, job.sequence, segments)
     trainer = pl.Trainer(
         accelerator="cpu", devices=place.size, strategy=strategy, max_steps=STEPS, precision=job.precision,
         accumulate_grad_batches=job.accumulation, val_check_interval=STEPS * job.accumulation, num_sanity_val_steps=0,
@@ -136,7 +140,7 @@ def run(job: Job, place: Place) -> Outcome:
 
 def run_all(jobs: Sequence[Job], folder: Path, devices: int) -> list[list[Outcome]]:
     """The outcomes of every job in each of its processes, which are the same for all jobs."""
-    with launched(devices, _run_all, jobs, folder, patience_s=300.0) as place:
+    with launched(devices, _run_all, jobs, folder, patience_s=300) as place:
         try:
             _run_all(place, jobs, folder)
         finally:

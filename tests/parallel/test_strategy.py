@@ -1,13 +1,19 @@
 """A training on any mesh of processes gives the losses, gradients and logits of one process."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from genolong.errors import NumericalError
-from genolong.parallel.launcher import launched
+from genolong.genome.coordinates import Interval
+from genolong.loading.datasets import TrainingWindows
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.order import TrainingOrder
 from genolong.parallel.place import Place
 from genolong.parallel.slices import slice_bounds
-from tests.builders.parallel_training import STEPS, WINDOW, Job, Outcome, run, run_all
+from tests.builders.memory_genome import MemoryGenome
+from tests.builders.parallel_training import STEPS, WINDOW, Job, Outcome, letters, run, run_all
 
 TWO = [
     Job(1, 2),
@@ -64,32 +70,15 @@ def check_logits(job: Job, outcomes: list[Outcome], alone: Outcome) -> None:
 
 def test_some_slice_has_no_hidden_base_and_counts_differ():
     """What the other tests rest on: masks are as uneven as can be."""
-    from genolong.genome.coordinates import Interval
-    from genolong.loading.datasets import TrainingWindows
-    from genolong.loading.masking import MaskingSettings
-    from genolong.loading.order import TrainingOrder
-    from tests.builders.memory_genome import MemoryGenome
-    from tests.builders.parallel_training import letters
-
     genome = MemoryGenome({"chr1": letters()})
     order = TrainingOrder(genome, [Interval("chr1", 0, len(letters()))], WINDOW, 0.2, 0.5, seed=5)
     windows = TrainingWindows(order, MaskingSettings(0.15, 0.8, 0.1), STEPS, 4)
     bounds = slice_bounds(WINDOW, 4)
-    counts = [
-        [int(windows[index].hidden[begin:end].sum()) for begin, end in zip(bounds, bounds[1:], strict=False)]
-        for index in range(4)
-    ]
+    counts = [[int(windows[index].hidden[begin:end].sum()) for begin, end in pairwise(bounds)] for index in range(4)]
     assert any(0 in of_window for of_window in counts)
     assert len({sum(of_window) for of_window in counts}) > 1
 
 
-def spoiled(place: Place) -> None:
-    run(Job(1, 2, spoil=1), place)
-
-
-def test_what_is_no_number_in_one_process_stops_all():
-    with pytest.raises(NumericalError, match="step 2: the loss is nan"), launched(2, spoiled, patience_s=300.0) as place:
-        try:
-            spoiled(place)
-        finally:
-            torch.distributed.destroy_process_group()
+def test_what_is_no_number_in_one_process_stops_all(tmp_path):
+    with pytest.raises(NumericalError, match="step 2: the loss is nan"):
+        run_all([Job(1, 2, spoil=1)], tmp_path, 2)
