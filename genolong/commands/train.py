@@ -3,7 +3,6 @@
 import logging
 import signal
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,9 +23,9 @@ from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
-from genolong.model.geometry import Branch, pairs_per_token
+from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
-from genolong.parallel.settings import TrainingParallelSettings
+from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
@@ -97,7 +96,7 @@ def _train(settings: TrainSettings, folder: Path, place: Place) -> Training:
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
-        across(place, settings.parallel, window_bp, settings.model.branches(window_bp)),
+        across(place, settings),
     )  # fmt: skip
     _tell_plan(settings, model)
     try:
@@ -197,14 +196,15 @@ class Devices(NamedTuple):
     strategy: SequenceParallelStrategy | None
 
 
-def across(
-    place: Place, parallel: TrainingParallelSettings, window_bp: int, branches: Sequence[Branch]
-) -> Devices:  # fmt: skip
-    """The devices of a training on windows of so many bases."""
+def across(place: Place, settings: TrainSettings) -> Devices:
+    """The devices of a training; all of its processes make theirs at the same time."""
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
     if place.size == 1:
         return Devices(place, None)
-    strategy = SharedWeightsStrategy if parallel.share_weights else SequenceParallelStrategy
-    return Devices(place, strategy(place, window_bp, parallel.sequence, [branch.segment for branch in branches]))
+    segments = [branch.segment for branch in settings.model.branches(window_bp)]
+    strategy = SharedWeightsStrategy if settings.parallel.share_weights else SequenceParallelStrategy
+    return Devices(place, strategy(place, SequenceShard.of_world(window_bp, settings.parallel.sequence, segments)))
 
 
 def make_trainer(
