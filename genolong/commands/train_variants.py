@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles
+LINE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(settings.batch, "alleles"),
     )  # fmt: skip
+    logger.info("reading the windows of all these alleles once, before the first step")
     zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)
     fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
@@ -202,9 +205,12 @@ def _made(
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
     """Read once; a share of them at a time, for their windows' states are kept until then."""
-    parts = [
-        scorer.features(variants[at : at + READ_AT_ONCE], around) for at in range(0, len(variants), READ_AT_ONCE)
-    ]  # fmt: skip
+    parts, told = [], time.monotonic()
+    for at in range(0, len(variants), READ_AT_ONCE):
+        parts.append(scorer.features(variants[at : at + READ_AT_ONCE], around))
+        if time.monotonic() - told >= LINE_EVERY_S:
+            told = time.monotonic()
+            logger.info("read %s of %s alleles", f"{min(at + READ_AT_ONCE, len(variants)):,}", f"{len(variants):,}")
     return torch.cat(parts).clone()  # not made for inference only
 
 
