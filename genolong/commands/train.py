@@ -55,6 +55,7 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     assert window_bp is not None
     settings.model.check_window(window_bp)
     parts = split(genome, settings.data, window_bp)
+    check_machine(settings.trainer, settings.logger)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
@@ -172,6 +173,13 @@ def make_trainer(
     )  # fmt: skip
 
 
+def check_machine(chosen: TrainerSettings, loggers: LoggerSettings) -> None:
+    """Raises SettingsError where this machine lacks what is asked for; to be called before a folder is made."""
+    accelerator(chosen)
+    if loggers.wandb and not find_spec("wandb"):
+        raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
+
+
 def accelerator(chosen: TrainerSettings) -> str:
     """cuda or cpu; refuses a GPU that is not there."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
@@ -199,8 +207,6 @@ def _loggers(chosen: LoggerSettings, folder: Path, name: str) -> list[Logger]:
     if chosen.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
     if chosen.wandb:
-        if not find_spec("wandb"):
-            raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
         loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
     return loggers
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.train import accelerator, fit, make_trainer
+from genolong.commands.train import accelerator, check_machine, fit, make_trainer
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
@@ -62,6 +62,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
     `predict` takes the folder as any other run, and writes probabilities too. Raises InputError (and its kinds) for
     whatever a person can mend.
     """
+    check_machine(settings.trainer, settings.logger)
     run = open_run(settings.init_from)
     genome = open_genome(run, settings.data)
     tiles = GenomeTiles(genome)
