@@ -14,7 +14,7 @@ from genolong.parallel.settings import ParallelSettings
 
 
 @contextmanager
-def placed(devices: int, parallel: ParallelSettings, work: Callable[..., None], *arguments: Any) -> Iterator[Place]:
+def placed(devices: int, parallel: ParallelSettings, work: Callable[..., object], *arguments: Any) -> Iterator[Place]:
     """This process's place, the others met; new ones call `work(place, *arguments)`, and end with this one."""
     joined = Place.joined()
     if joined is None:
@@ -38,6 +38,6 @@ def placed(devices: int, parallel: ParallelSettings, work: Callable[..., None], 
         ) from error
 
 
-def _meet(place: Place, work: Callable[..., None], arguments: Any) -> None:
+def _meet(place: Place, work: Callable[..., object], arguments: Any) -> None:
     with met(place, PATIENCE):
         work(place, *arguments)

@@ -56,15 +56,11 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
     Raises InputError (and its kinds) for whatever a person can mend.
     """
-    with placed(settings.trainer.devices, settings.parallel, _take_part, settings, folder) as place:
-        return _train(settings, folder, place)
+    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder) as place:
+        return _train(place, settings, folder)
 
 
-def _take_part(place: Place, settings: TrainSettings, folder: Path) -> None:
-    _train(settings, folder, place)
-
-
-def _train(settings: TrainSettings, folder: Path, place: Place) -> Training:
+def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     fasta = settings.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
     settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
@@ -72,6 +68,7 @@ def _train(settings: TrainSettings, folder: Path, place: Place) -> Training:
     assert window_bp is not None
     settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
+    check_machine(settings.trainer, settings.logger, place.local_size)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
@@ -228,7 +225,7 @@ def make_trainer(
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
         accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
-        num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto", precision=precision(chosen),
+        num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto", precision=precision(chosen, place.local_size),
         max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
@@ -237,7 +234,14 @@ def make_trainer(
     )  # fmt: skip
 
 
-def accelerator(chosen: TrainerSettings, devices: int = 1) -> str:
+def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int) -> None:
+    """Raises SettingsError where this machine lacks what so many processes of it are to have; to be called before a folder is made."""
+    accelerator(chosen, devices)
+    if loggers.wandb and not find_spec("wandb"):
+        raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
+
+
+def accelerator(chosen: TrainerSettings, devices: int) -> str:
     """cuda or cpu; refuses a GPU that is not there."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
         raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
@@ -251,11 +255,11 @@ def accelerator(chosen: TrainerSettings, devices: int = 1) -> str:
     return chosen.accelerator
 
 
-def precision(chosen: TrainerSettings) -> Any:
+def precision(chosen: TrainerSettings, devices: int) -> Any:
     """bf16-mixed where a GPU has it; float32 on a CPU, where PyTorch's kernels are faster in float32."""
     if chosen.precision != "auto":
         return chosen.precision
-    return "bf16-mixed" if accelerator(chosen) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def _newest(folder: Path, every: int) -> ModelCheckpoint:
@@ -269,8 +273,6 @@ def _loggers(chosen: LoggerSettings, folder: Path, name: str) -> list[Logger]:
     if chosen.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
     if chosen.wandb:
-        if not find_spec("wandb"):
-            raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
         loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
     return loggers
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.train import Devices, accelerator, fit, make_trainer
+from genolong.commands.train import Devices, accelerator, check_machine, fit, make_trainer
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
@@ -44,6 +45,7 @@ from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles
+LINE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +67,12 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
     first of as many, or one of those that torchrun or SLURM started. Raises InputError (and its kinds) for whatever a
     person can mend.
     """
-    with placed(settings.trainer.devices, settings.parallel, _take_part, settings, folder) as place:
-        return _train_variants(settings, folder, place)
+    with placed(settings.trainer.devices, settings.parallel, _train_variants, settings, folder) as place:
+        return _train_variants(place, settings, folder)
 
 
-def _take_part(place: Place, settings: VariantTrainSettings, folder: Path) -> None:
-    _train_variants(settings, folder, place)
-
-
-def _train_variants(settings: VariantTrainSettings, folder: Path, place: Place) -> VariantTraining:
+def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) -> VariantTraining:
+    check_machine(settings.trainer, settings.logger, place.local_size)
     run = open_run(settings.init_from)
     genome = open_genome(run, settings.data)
     tiles = GenomeTiles(genome)
@@ -107,6 +106,7 @@ def _train_variants(settings: VariantTrainSettings, folder: Path, place: Place) 
         TrainingProgress(settings.batch, "alleles"), 1,
         Devices(place, SequenceParallelStrategy(place, shard) if place.size > 1 else None),
     )  # fmt: skip
+    logger.info("reading the windows of all these alleles once, before the first step")
     zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)
     fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
@@ -226,9 +226,12 @@ def _made(
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
     """Read once; a share of them at a time, for their windows' states are kept until then."""
-    parts = [
-        scorer.features(variants[at : at + READ_AT_ONCE], around) for at in range(0, len(variants), READ_AT_ONCE)
-    ]  # fmt: skip
+    parts, told = [], time.monotonic()
+    for at in range(0, len(variants), READ_AT_ONCE):
+        parts.append(scorer.features(variants[at : at + READ_AT_ONCE], around))
+        if time.monotonic() - told >= LINE_EVERY_S:
+            told = time.monotonic()
+            logger.info("read %s of %s alleles", f"{min(at + READ_AT_ONCE, len(variants)):,}", f"{len(variants):,}")
     return torch.cat(parts).clone()  # not made for inference only
 
 
