@@ -246,6 +246,25 @@ def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, ar
     (trained / "out.vcf").unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_evaluate_refuses_to_be_one_of_several(trained, monkeypatch, capfd, rank):
+    for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank)):
+        monkeypatch.setenv(name, str(value))
+    code, line = refused(trained, monkeypatch, capfd, "evaluate", "model=runs/train/latest")
+    assert (code, line) == (64, "genolong: error: evaluate: works in one process; start it without torchrun or srun")
+
+
+def test_one_process_of_several_shows_the_help(tmp_path, monkeypatch, capfd):
+    for name, value in (("RANK", 1), ("WORLD_SIZE", 2), ("LOCAL_RANK", 1)):
+        monkeypatch.setenv(name, str(value))
+    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    assert run(tmp_path, monkeypatch, "train", "--cfg", "job") == 0
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("RANK", "0")
+    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    assert "window_bp" in capfd.readouterr().out
+
+
 def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):
     assert run(tmp_path, monkeypatch, "predict", "--help") == 0
     shown = capfd.readouterr().out

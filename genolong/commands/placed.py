@@ -7,6 +7,7 @@ from typing import Any
 import torch.distributed as dist
 
 from genolong.errors import SettingsError
+from genolong.parallel.causes import naming_the_lost
 from genolong.parallel.launcher import launched
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
@@ -29,4 +30,5 @@ def placed(devices: int, parallel: ParallelSettings, work: Callable[..., None], 
             f"trainer.devices={devices}, but torchrun or SLURM started {joined.size} processes; "
             f"take trainer.devices={joined.size}"
         )
-    yield joined
+    with naming_the_lost(joined):
+        yield joined
