@@ -59,7 +59,7 @@ def refused(tmp_path, monkeypatch, capfd, *arguments: str) -> tuple[int, str]:
         ("model=tinyy", ["model=tinyy", "small, tiny"]),
         ("model.width=9", ["model.width=9", "heads"]),
         ("context.window_bp=7", ["context.window_bp=7", "segment"]),
-        ("trainer.devices=2", ["trainer.devices=2"]),
+        ("parallel.sequence=2", ["parallel.sequence=2", "trainer.devices=1"]),
         ("trainer.max_steps=0", ["trainer.max_steps=0"]),
         ("optimizer.schedule=linear", ["optimizer.schedule=linear", "cosine or wsd"]),
         ("task.masking.share=1.5", ["task.masking.share=1.5"]),
