@@ -244,6 +244,7 @@ class Lines(logging.Handler):
 
 
 def _set_up_messages() -> None:
+    logging.raiseExceptions = False  # a message that cannot be written is lost, without a trace: its reader has left
     watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
     tell.handlers, tell.propagate = [watched if err.is_terminal else Lines()], False
     tell.setLevel(logging.INFO)

@@ -10,6 +10,7 @@ from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
 from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
@@ -36,23 +37,30 @@ def team_of(settings: PredictSettings) -> Iterator[Team]:
         yield met
 
 
-def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
-    """Raises InputError (and its kinds) where the model or the genome cannot be used."""
+def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
+    """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
+
+    Raises InputError (and its kinds) where the model or the genome cannot be used.
+    """
     run = open_run(settings.model)
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
     window_bp = _window(settings, run)
-    model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
+    sequence = settings.parallel.sequence
+    segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
+    if sequence > 1:
+        model.encoder.settings.check_window(window_bp, sequence)
+    shard = SequenceShard.of_world(window_bp, sequence, segments) if sequence > 1 else None
     scorer = VariantScorer(
         model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
-        settings.trainer.torch_device(local_rank), run.variant_head,
+        settings.trainer.torch_device(place.local_rank), run.variant_head, shard,
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)
 
 
 def _serve(team: Team, settings: PredictSettings) -> None:
-    team.serve(open_scorer(settings, team.place.local_rank).scorer.score)
+    team.serve(open_scorer(settings, team.place).scorer.score)
 
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:

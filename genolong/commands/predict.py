@@ -42,7 +42,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     """
     watch = watch or Watch()
     with team_of(settings) as team:
-        opened = open_scorer(settings, team.place.local_rank)
+        opened = open_scorer(settings, team.place)
         if team.place.rank:
             team.serve(opened.scorer.score)
             return None

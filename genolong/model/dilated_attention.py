@@ -99,7 +99,8 @@ class _DilatedAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *attend_branches_backward(grad, *ctx.saved_tensors, ctx.geometry), None
+        queries, keys, values, out, lse = ctx.saved_tensors
+        return *attend_branches_backward(grad, queries, keys, values, out, lse, ctx.geometry), None
 
 
 def attend_branches(

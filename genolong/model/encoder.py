@@ -95,8 +95,8 @@ class EncoderSettings:
         self.branches(window_bp)
         if window_bp < slices * first:
             raise SettingsError(
-                f"parallel.sequence={slices}: slices of a window of {window_bp:,} bases would be shorter than the first "
-                f"segment ({first} bases); take at most {window_bp // first}, or a longer context.window_bp"
+                f"parallel.sequence={slices}: slices of a window of {window_bp:,} bases would be shorter than the "
+                f"first segment ({first} bases); take at most {window_bp // first}, or a longer context.window_bp"
             )
 
 

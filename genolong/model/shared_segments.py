@@ -135,6 +135,7 @@ def _blocks(
         counts = run[0][1]
         positions = counts[rank - segment.first]
         if positions:
-            blocks += [SharedBlock(Block(start - bounds[rank], 0, 1, step, many, dilation, positions, head, wide), counts)
-                       for start, step, many, head, wide in progressions([(head, at) for head, _, at in run])]  # fmt: skip
+            for at, step, many, head, wide in progressions([(head, at) for head, _, at in run]):
+                own = Block(at - bounds[rank], 0, 1, step, many, dilation, positions, head, wide)
+                blocks.append(SharedBlock(own, counts))
     return tuple(blocks)

@@ -42,7 +42,7 @@ class Orders(NamedTuple):
     voice: Connection
 
 
-def begin(orders: Orders, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     """Where a child starts, once everything is imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first process decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -26,7 +26,7 @@ TIDIES_S = 30.0  # so long files may take to be left in order after Ctrl-C
 
 
 @contextmanager
-def launched(size: int, work: Callable[..., None], *arguments: Any, patience_s: int) -> Iterator[Place]:
+def launched(size: int, work: Callable[..., object], *arguments: Any, patience_s: int) -> Iterator[Place]:
     """This process becomes the first of `size`; the new ones call `work(place, *arguments)` while this one goes on.
 
     The first waits, at the beginning until all are there, in the end until all are done. It raises what another one
@@ -67,7 +67,7 @@ class _Crew:
         self._decided, self._over, self._free = threading.Event(), threading.Event(), threading.Event()
         self._free.set()  # the main thread is not at work, where a library might hold it
 
-    def start(self, threads: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Starts all of them, and waits until they are there."""
         resource_tracker.ensure_running()  # which would let Ctrl-C through
         with held_back():

@@ -12,7 +12,7 @@ from genolong.parallel.slices import SharedSegment, shared_segments, slice_bound
 
 
 class SequenceShard:
-    """Positions start ... end - 1 of a sequence of `length`, the others being held by the other processes of a group."""
+    """Positions start ... end - 1 of a sequence of `length`; the other processes of a group hold the others."""
 
     def __init__(self, length: int, group: SequenceGroup) -> None:
         self.length, self.group = length, group

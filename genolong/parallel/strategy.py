@@ -1,12 +1,10 @@
 """The data × sequence mesh told to Lightning: who reads which windows, and which slice of each."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from pytorch_lightning.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
-from genolong.parallel.group import PATIENCE
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 
@@ -53,34 +51,34 @@ class PlaceEnvironment(ClusterEnvironment):
 
 
 class SequenceParallelStrategy(DDPStrategy):
-    """Groups of `sequence` neighbouring processes read a window of `length` positions together, each its slice.
+    """Groups of neighbouring processes read windows together, each its slice; the groups read different windows.
 
-    The groups read different windows. In Lightning's terms a group is one replica of the data; weights are averaged
-    over all processes. The module and the data module get a `shard`; `segments` are those of the attention.
+    In Lightning's terms a group is one replica of the data; weights are averaged over all processes. They have met
+    already, and `shard` is what this one holds: the module and its data module are told.
 
-        process    0 1 2 3 | 4 5 6 7      sequence 4
+        process    0 1 2 3 | 4 5 6 7      groups of 4
         slice      0 1 2 3 | 0 1 2 3
         replica       0    |    1
     """
 
-    def __init__(self, place: Place, length: int, sequence: int, segments: Sequence[int]) -> None:
-        super().__init__(cluster_environment=PlaceEnvironment(place), timeout=PATIENCE)
-        self.length, self.sequence, self.segments = length, sequence, segments
+    def __init__(self, place: Place, shard: SequenceShard) -> None:
+        super().__init__(cluster_environment=PlaceEnvironment(place))
+        self.shard = shard
 
     def setup_environment(self) -> None:
-        """The processes meet; then the module and its data are told what is theirs."""
+        """Hands out the shard, where Lightning would let processes meet."""
         super().setup_environment()
-        shard = SequenceShard.of_world(self.length, self.sequence, self.segments)
         module = self.lightning_module
         assert module is not None
         for part in (module, module.trainer.datamodule):  # type: ignore[attr-defined]
             if part is not None:
-                part.shard = shard  # type: ignore[assignment]
+                part.shard = self.shard  # type: ignore[assignment]
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
         """Which of how many different windows a process reads."""
-        return {"num_replicas": self.world_size // self.sequence, "rank": self.global_rank // self.sequence}
+        sequence = self.shard.group.size
+        return {"num_replicas": self.world_size // sequence, "rank": self.global_rank // sequence}
 
     def _configure_launcher(self) -> None:
         """All processes run already."""

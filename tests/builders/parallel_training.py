@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
@@ -14,8 +13,11 @@ from genolong.genome.coordinates import Interval
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.order import TrainingOrder
+from genolong.parallel.group import PATIENCE
 from genolong.parallel.launcher import launched
+from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
@@ -126,7 +128,7 @@ def run(job: Job, place: Place) -> Outcome:
     segments = [branch.segment for branch in model.encoder.settings.branches(WINDOW)]
     keeper = Keeper(place.rank == job.spoil)
     kind = SharedWeightsStrategy if job.share_weights else SequenceParallelStrategy
-    strategy = "auto" if place.size == 1 else kind(place, WINDOW, job.sequence, segments)
+    strategy = "auto" if place.size == 1 else kind(place, SequenceShard.of_world(WINDOW, job.sequence, segments))
     trainer = pl.Trainer(
         accelerator="cpu", devices=place.size, strategy=strategy, max_steps=STEPS, precision=job.precision,
         accumulate_grad_batches=job.accumulation, val_check_interval=STEPS * job.accumulation, num_sanity_val_steps=0,
@@ -141,10 +143,7 @@ def run(job: Job, place: Place) -> Outcome:
 def run_all(jobs: Sequence[Job], folder: Path, devices: int) -> list[list[Outcome]]:
     """The outcomes of every job in each of its processes, which are the same for all jobs."""
     with launched(devices, _run_all, jobs, folder, patience_s=300) as place:
-        try:
-            _run_all(place, jobs, folder)
-        finally:
-            dist.destroy_process_group()
+        _run_all(place, jobs, folder)
     return [
         [torch.load(folder / f"{number}-{rank}.pt", weights_only=False) for rank in range(devices)]
         for number in range(len(jobs))
@@ -152,5 +151,6 @@ def run_all(jobs: Sequence[Job], folder: Path, devices: int) -> list[list[Outcom
 
 
 def _run_all(place: Place, jobs: Sequence[Job], folder: Path) -> None:
-    for number, job in enumerate(jobs):
-        torch.save(run(job, place), folder / f"{number}-{place.rank}.pt")
+    with met(place, PATIENCE):
+        for number, job in enumerate(jobs):
+            torch.save(run(job, place), folder / f"{number}-{place.rank}.pt")
