@@ -36,7 +36,7 @@ class NoSharedSignal(Callback):
     signal, which may come in the midst of any other message.
     """
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _ended)
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
