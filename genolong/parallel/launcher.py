@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +70,7 @@ class _Crew:
 
     def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Starts all of them, and waits until they are there."""
-        resource_tracker.ensure_running()  # which would let Ctrl-C through
+        _track_quietly()
         with held_back():
             for place in self._places:
                 listens, voice = self._context.Pipe(duplex=False)
@@ -170,6 +171,16 @@ class _Crew:
         if not self._free.wait(TIDIES_S):
             os.write(2, b"genolong: interrupted\n")
             os._exit(130)
+
+
+def _track_quietly() -> None:
+    """Starts the process that clears away what others leave; not between signals that are held back, for it frees them.
+
+    Of those that are killed it finds semaphores, and would tell people of them.
+    """
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    resource_tracker.ensure_running()
+    sys.warnoptions.pop()
 
 
 def _free_port() -> int:
