@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial, wraps
 from pathlib import Path
 from typing import NoReturn
@@ -25,7 +25,9 @@ from yaml import YAMLError
 from genolong.composing import CONF, as_settings_error, guard, nearest
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.help import help_text
+from genolong.parallel.place import Place
 from genolong.runs.folder import remove_unbegun
+from genolong.silent_partner import silent
 
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
@@ -85,6 +87,8 @@ def evaluate(config: DictConfig) -> None:
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
+    if Place.joined():
+        raise SettingsError("evaluate: works in one process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
     with ExitStack() as stack:
         bar = Progress(console=err, transient=True) if sys.stderr.isatty() else None
@@ -200,11 +204,13 @@ def _run(command: str, arguments: list[str]) -> None:
         raise SettingsError(f"{unknown[0]}: no such option; settings are given as name=value")
     if options.experimental_rerun:
         raise UnsafeInputError("--experimental-rerun: would run whatever that file holds; give the settings instead")
-    if options.help:
-        print(help_text(FOLDERS[command], command, options.overrides), end="")
-    else:
-        sys.argv = [sys.argv[0], *arguments]
-        COMMANDS[command]()
+    place = Place.joined()
+    with silent(err) if place and place.rank else nullcontext([]) as more:
+        if options.help:
+            print(help_text(FOLDERS[command], command, options.overrides), end="")
+        else:
+            sys.argv = [sys.argv[0], *arguments, *more]
+            COMMANDS[command]()
 
 
 def _fail(error: Exception, command: str) -> NoReturn:
@@ -233,6 +239,7 @@ class Lines(logging.Handler):
 
 
 def _set_up_messages() -> None:
+    logging.raiseExceptions = False  # a message that cannot be written is lost, without a trace: its reader has left
     watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
     tell.handlers, tell.propagate = [watched if err.is_terminal else Lines()], False
     tell.setLevel(logging.INFO)

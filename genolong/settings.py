@@ -104,6 +104,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         self.parallel.check_devices(self.trainer.devices)
+        if self.parallel.share_weights:
+            for name, value, wanted in (
+                ("optimizer.kind", self.optimizer.kind, "adamw"), ("trainer.ema_decay", self.trainer.ema_decay, 0)
+            ):  # fmt: skip
+                if value != wanted:
+                    raise SettingsError(
+                        f"{name}={value}: wants every matrix whole, which parallel.share_weights=true does not keep; "
+                        f"take {name}={wanted}"
+                    )
         if not 0 <= self.seed < 1 << 32:
             raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
 

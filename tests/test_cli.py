@@ -143,14 +143,15 @@ def test_tab_completes_commands_settings_and_choices(line, words):
     assert completed(line) == words
 
 
-def test_whoever_has_read_enough_of_stdout_gets_no_complaint():
+@pytest.mark.parametrize(("option", "code"), [("--help", 141), ("--cfg=job", 141), ("--info=all", 0)])  # 0: Hydra's log
+def test_whoever_has_read_enough_of_stdout_gets_no_complaint(option: str, code: int):
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "genolong", "train", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "genolong", "train", option], stdout=writer, stderr=subprocess.PIPE, text=True
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ FLOORS = (
     {"loading", "model"},
     {"tasks", "runs", "report"},
     {"composing"},
-    {"help", "settings"},
+    {"help", "settings", "silent_partner"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -1,14 +1,16 @@
 """A model and a genome opened to score variants, the same in every process that takes part."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
-
-import torch
 
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
+from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
@@ -22,33 +24,43 @@ class OpenedScorer(NamedTuple):
     scorer: VariantScorer
 
 
-def team_of(settings: PredictSettings) -> Team:
+@contextmanager
+def team_of(settings: PredictSettings) -> Iterator[Team]:
     """The processes that torchrun or SLURM started, or as many new ones as trainer.devices wants."""
-    team = Team.joined()
-    if team is None and settings.trainer.devices > 1:
-        team = Team.started(settings.trainer.devices, _serve, settings)
-    return team or Team.alone()
+    place, copies = Place.joined(), settings.parallel.sequence
+    if place is not None:
+        team = Team.joined(place, copies)
+    else:
+        patience_s = settings.parallel.patience_s
+        team = Team.started(settings.trainer.devices, _serve, settings, copies=copies, patience_s=patience_s)
+    with team as met:
+        yield met
 
 
-def open_scorer(settings: PredictSettings, local_rank: int) -> OpenedScorer:
-    """Raises InputError (and its kinds) where the model or the genome cannot be used."""
+def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
+    """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
+
+    Raises InputError (and its kinds) where the model or the genome cannot be used.
+    """
     run = open_run(settings.model)
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
     window_bp = _window(settings, run)
-    model.encoder.settings.branches(window_bp)  # refuses what the attention cannot span
+    sequence = settings.parallel.sequence
+    segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
+    if sequence > 1:
+        model.encoder.settings.check_window(window_bp, sequence)
+    shard = SequenceShard.of_world(window_bp, sequence, segments) if sequence > 1 else None
     scorer = VariantScorer(
         model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
-        settings.trainer.torch_device(local_rank), run.variant_head,
+        settings.trainer.torch_device(place.local_rank), run.variant_head, shard,
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer)
 
 
 def _serve(team: Team, settings: PredictSettings) -> None:
-    if settings.trainer.torch_device(0).type == "cpu":
-        torch.set_num_threads(max(1, torch.get_num_threads() // team.size))
-    team.serve(open_scorer(settings, team.local_rank).scorer.score)
+    team.serve(open_scorer(settings, team.place).scorer.score)
 
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
-from genolong.commands.opened_scorer import open_scorer, team_of
+from genolong.commands.opened_scorer import OpenedScorer, open_scorer, team_of
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.prediction_work import PredictionWork
@@ -20,6 +20,7 @@ from genolong.genome.edit import Variant
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
+from genolong.parallel.team import Team
 from genolong.report.tally import Tally
 from genolong.tasks.variant_effect import VariantScorer
 
@@ -40,12 +41,16 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     return None. Raises InputError (and its kinds) for whatever a person can mend.
     """
     watch = watch or Watch()
-    team = team_of(settings)
-    run, genome, scorer = open_scorer(settings, team.local_rank)
-    if team.rank:
-        team.serve(scorer.score)
-        team.leave()
-        return None
+    with team_of(settings) as team:
+        opened = open_scorer(settings, team.place)
+        if team.place.rank:
+            team.serve(opened.scorer.score)
+            return None
+        return _written(settings, watch, team, opened)
+
+
+def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
+    run, genome, scorer = opened
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
@@ -53,7 +58,6 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
         "mode": settings.mode, "window_bp": str(scorer.window_bp),
     }  # fmt: skip
     with ExitStack() as stack:
-        stack.callback(team.leave)
         reader = stack.enter_context(VcfReader(settings.vcf))
         _refuse_held_fields(reader, fields, settings)
         lines = [line for line in reader.header if not fields.is_own(line)]

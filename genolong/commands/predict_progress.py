@@ -62,9 +62,9 @@ class PredictProgress(Watch):
             self._bar.update(self._row, completed=done)
 
     def done(self, tally: Tally) -> None:
-        if self._before < 0:  # the first block, and what was done before it: no measure of speed
-            self._before, self._begun = tally.alleles, time.monotonic()
         now = time.monotonic()
+        if self._before < 0:  # the first block, and what was done before it: no measure of speed
+            self._before, self._begun = tally.alleles, now
         told = f"{tally.records:,} records, {tally.scored:,} alleles scored"
         if now > self._begun:
             told += f", {(tally.alleles - self._before) / (now - self._begun):,.0f} alleles/s"

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from genolong.errors import SettingsError
+from genolong.parallel.settings import ParallelSettings
 from genolong.tasks.variant_effect import ScoringSettings
 
 
@@ -72,10 +73,12 @@ class PredictSettings(ScoringSettings):
     resume: str
     records_at_once: int
     trainer: DeviceSettings
+    parallel: ParallelSettings
     debug: bool
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.parallel.check_devices(self.trainer.devices)
         if self.on_ref_mismatch not in ("skip", "warn", "error"):
             raise SettingsError(f"on_ref_mismatch={self.on_ref_mismatch}: wanted skip, warn or error")
         if not 0 <= self.most_mismatches <= 1:

@@ -25,8 +25,8 @@ from genolong.tasks.variant_effect import Effect
 
 NOTED_EVERY_S = 1.0
 NOT_IN_RESULT = (
-    "model", "vcf", "output", "data", "trainer", "resume", "debug", "synonyms", "skipped_to", "on_ref_mismatch",
-    "most_mismatches",
+    "model", "vcf", "output", "data", "trainer", "parallel", "resume", "debug", "synonyms", "skipped_to",
+    "on_ref_mismatch", "most_mismatches",
 )  # fmt: skip
 
 

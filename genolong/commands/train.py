@@ -1,10 +1,12 @@
 """`train`: a genome and settings in, a run folder with a trained model out."""
 
 import logging
+import signal
+import threading
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import pytorch_lightning as pl
 import torch
@@ -13,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.genome.coordinates import match_contig
@@ -21,6 +24,10 @@ from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
 from genolong.model.geometry import pairs_per_token
+from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
+from genolong.parallel.shared_weights import SharedWeightsStrategy
+from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
@@ -46,25 +53,33 @@ class Training:
 def train(settings: TrainSettings, folder: Path) -> Training:
     """Train, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
+    With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
     Raises InputError (and its kinds) for whatever a person can mend.
     """
+    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder) as place:
+        return _train(place, settings, folder)
+
+
+def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     fasta = settings.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
     settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
     window_bp = settings.context.window_bp
     assert window_bp is not None
-    settings.model.check_window(window_bp)
+    settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
+    check_machine(settings.trainer, settings.logger, place.local_size)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    for note in (*genome.notes, *parts.notes, *order.notes):
-        logger.info(note)
-    make_folder(folder, Path(settings.run.folder, settings.run.name))
     plain = asdict(settings)
-    OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
     record = started(plain, settings.seed, genome.sha256)
-    write_record(folder, record)
+    if place.rank == 0:
+        for note in (*genome.notes, *parts.notes, *order.notes):
+            logger.info(note)
+        make_folder(folder, Path(settings.run.folder, settings.run.name))
+        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+        write_record(folder, record)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     model = MaskedBases(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
@@ -78,12 +93,15 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
+        across(place, settings),
     )  # fmt: skip
     _tell_plan(settings, model)
     try:
         fit(trainer, model, datamodule=datamodule)
     except BaseException as error:
-        write_record(folder, {**record, "status": f"stopped: {type(error).__name__}", "steps": trainer.global_step})
+        if place.rank == 0:
+            stopped = {"status": f"stopped: {type(error).__name__}", "steps": trainer.global_step}
+            write_record(folder, {**record, **stopped})
         raise
     if trainer.global_step < trainer.max_steps:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
@@ -92,10 +110,11 @@ def train(settings: TrainSettings, folder: Path) -> Training:
         "steps": trainer.global_step,
         "bases": trainer.global_step * bases_per_step(settings),
         "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
-        "weights_sha256": weights_sha256(model.state_dict()),
+        "weights_sha256": weights_sha256(trainer.strategy.lightning_module_state_dict()),
     }
     record = finished(record, results)
-    write_record(folder, record)
+    if place.rank == 0:
+        write_record(folder, record)
     return Training(folder, model, trainer, datamodule, genome, parts, record)
 
 
@@ -105,8 +124,10 @@ def fit(trainer: pl.Trainer, model: pl.LightningModule, **data: Any) -> None:
         trainer.fit(model, **data)
     except SIGTERMException:  # Lightning would end with 0, as if the training were done
         raise SystemExit(143) from None
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from None
+    except SystemExit as ending:
+        if ending.code == 143:
+            raise
+        raise KeyboardInterrupt from None  # Lightning makes another ending of Ctrl-C
     except (MemoryError, RuntimeError) as error:
         if trainer.received_sigterm:  # which ended the processes that read windows, too
             raise SystemExit(143) from None
@@ -135,9 +156,10 @@ def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
 
 
 def bases_per_step(settings: TrainSettings) -> int:
-    """Bases read for one optimizer step."""
+    """Bases read for one optimizer step, by all devices together."""
     assert settings.context.window_bp is not None
-    return settings.context.window_bp * settings.context.batch * settings.context.accumulation
+    replicas = settings.trainer.devices // settings.parallel.sequence
+    return settings.context.window_bp * settings.context.batch * settings.context.accumulation * replicas
 
 
 class LastStep(Callback):
@@ -147,23 +169,63 @@ class LastStep(Callback):
         trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
 
 
+class NoSharedSignal(Callback):
+    """SIGTERM ends this process at once, and with the first process all of them.
+
+    Lightning would tell the other processes by a message before every batch, and another from within the handler of the
+    signal, which may come in the midst of any other message.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _ended)
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+
+
+def _ended(*_: Any) -> NoReturn:
+    raise SystemExit(143)
+
+
+class Devices(NamedTuple):
+    """Where this process stands among the devices, and how they share windows; no strategy for one alone."""
+
+    place: Place
+    strategy: SequenceParallelStrategy | None
+
+
+def across(place: Place, settings: TrainSettings) -> Devices:
+    """The devices of a training; all of its processes make theirs at the same time."""
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
+    if place.size == 1:
+        return Devices(place, None)
+    segments = [branch.segment for branch in settings.model.branches(window_bp)]
+    strategy = SharedWeightsStrategy if settings.parallel.share_weights else SequenceParallelStrategy
+    return Devices(place, strategy(place, SequenceShard.of_world(window_bp, settings.parallel.sequence, segments)))
+
+
 def make_trainer(
     chosen: TrainerSettings, loggers: LoggerSettings, name: str, folder: Path, checkpoints: RunCheckpointIO,
-    progress: TrainingProgress, accumulation: int = 1,
+    progress: TrainingProgress, accumulation: int, devices: Devices,
 ) -> pl.Trainer:  # fmt: skip
     """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
+    place = devices.place
     callbacks: list[Callback] = [
-        progress,
         LastStep(),
         _newest(folder, chosen.checkpoint_every),
         ModelCheckpoint(
             folder / "checkpoints", "best", monitor="validation/loss", save_top_k=1, enable_version_counter=False
         ),
     ]
+    if place.rank == 0:
+        callbacks.insert(0, progress)
+    if devices.strategy is not None:
+        callbacks.append(NoSharedSignal())
     if chosen.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     return pl.Trainer(
-        accelerator=accelerator(chosen), devices=chosen.devices, precision=precision(chosen),
+        accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
+        num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto", precision=precision(chosen, place.local_size),
         max_steps=chosen.max_steps, max_time=chosen.max_time, accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
@@ -172,20 +234,32 @@ def make_trainer(
     )  # fmt: skip
 
 
-def accelerator(chosen: TrainerSettings) -> str:
+def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int) -> None:
+    """Raises SettingsError where this machine lacks what so many processes of it are to have; to be called before a folder is made."""
+    accelerator(chosen, devices)
+    if loggers.wandb and not find_spec("wandb"):
+        raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
+
+
+def accelerator(chosen: TrainerSettings, devices: int) -> str:
     """cuda or cpu; refuses a GPU that is not there."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
         raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+    if chosen.accelerator != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < devices:
+        raise SettingsError(
+            f"trainer.devices={chosen.devices}: wants {devices} GPUs on this machine, where torch sees "
+            f"{torch.cuda.device_count()}; take fewer, or trainer.accelerator=cpu"
+        )
     if chosen.accelerator == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return chosen.accelerator
 
 
-def precision(chosen: TrainerSettings) -> Any:
+def precision(chosen: TrainerSettings, devices: int) -> Any:
     """bf16-mixed where a GPU has it; float32 on a CPU, where PyTorch's kernels are faster in float32."""
     if chosen.precision != "auto":
         return chosen.precision
-    return "bf16-mixed" if accelerator(chosen) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def _newest(folder: Path, every: int) -> ModelCheckpoint:
@@ -199,8 +273,6 @@ def _loggers(chosen: LoggerSettings, folder: Path, name: str) -> list[Logger]:
     if chosen.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
     if chosen.wandb:
-        if not find_spec("wandb"):
-            raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
         loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
     return loggers
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from genolong.commands.opened_scorer import open_genome
+from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.train import accelerator, fit, make_trainer
+from genolong.commands.train import Devices, accelerator, check_machine, fit, make_trainer
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
@@ -30,6 +32,9 @@ from genolong.loading.labelled_variants import LabelledVariants, read_labelled_v
 from genolong.loading.variant_batches import AllelesOfSteps, FeatureRows, WindowPairs
 from genolong.loading.variant_split import VariantSplit, split_variants
 from genolong.model.variant_head import VariantHead
+from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
+from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.record import finished, started, write_record
@@ -40,6 +45,7 @@ from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles
+LINE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +63,24 @@ class VariantTraining:
 def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTraining:
     """Train a head, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
-    `predict` takes the folder as any other run, and writes probabilities too. Raises InputError (and its kinds) for
-    whatever a person can mend.
+    `predict` takes the folder as any other run, and writes probabilities too. With several devices, this process is the
+    first of as many, or one of those that torchrun or SLURM started. Raises InputError (and its kinds) for whatever a
+    person can mend.
     """
+    with placed(settings.trainer.devices, settings.parallel, _train_variants, settings, folder) as place:
+        return _train_variants(place, settings, folder)
+
+
+def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) -> VariantTraining:
+    check_machine(settings.trainer, settings.logger, place.local_size)
     run = open_run(settings.init_from)
     genome = open_genome(run, settings.data)
     tiles = GenomeTiles(genome)
-    scorer = _scorer(settings, run, tiles)
+    assert isinstance(run.model, MaskedBases)
+    run.model.encoder.settings.check_window(run.window_bp, place.size)
+    segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
+    shard = SequenceShard.of_world(run.window_bp, place.size, segments)
+    scorer = _scorer(settings, run, tiles, place, shard)
     classes = _classes(settings.data)
     names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, _synonyms(settings.data))
     labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, settings.longest_allele))
@@ -71,12 +88,13 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
         labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp
     )
     _tell(settings, classes, labelled, parts, run)
-    make_folder(folder, Path(settings.run.folder, settings.run.name))
     plain = asdict(settings)
-    OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
     inputs = {**genome.sha256, settings.data.vcf: _sha256(settings.data.vcf)}
     record = {**started(plain, settings.seed, inputs), "init_from_sha256": run.weights_sha256}
-    write_record(folder, record)
+    if place.rank == 0:
+        make_folder(folder, Path(settings.run.folder, settings.run.name))
+        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+        write_record(folder, record)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     head_is = f"{classes.title}, calibrated on {int(parts.validation.sum()):,} held-out alleles of " + (
         f"{Path(settings.data.vcf).name}"
@@ -85,8 +103,10 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
     checkpoints = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
     trainer = make_trainer(
         settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
-        TrainingProgress(settings.batch, "alleles"),
+        TrainingProgress(settings.batch, "alleles"), 1,
+        Devices(place, SequenceParallelStrategy(place, shard) if place.size > 1 else None),
     )  # fmt: skip
+    logger.info("reading the windows of all these alleles once, before the first step")
     zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)
     fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
@@ -99,19 +119,23 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
         "weights_sha256": weights_sha256(module.state_dict()),
     }
     record = finished(record, results)
-    write_record(folder, record)
+    if place.rank == 0:
+        write_record(folder, record)
     return VariantTraining(folder, module, trainer, labelled, parts, record)
 
 
-def _scorer(settings: VariantTrainSettings, run: TrainedRun, tiles: GenomeTiles) -> VariantScorer:
+def _scorer(
+    settings: VariantTrainSettings, run: TrainedRun, tiles: GenomeTiles, place: Place, shard: SequenceShard
+) -> VariantScorer:  # fmt: skip
     """Reads the windows of alleles as predict will."""
     scoring = ScoringSettings(
         mode="unmasked", window_bp=None, spacing=1, flank=settings.head.flank, distance=False,
         longest_allele=settings.longest_allele, batch=None,
     )  # fmt: skip
     assert isinstance(run.model, MaskedBases)
-    device = torch.device(accelerator(settings.trainer))
-    return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device)
+    kind = accelerator(settings.trainer, place.local_size)
+    device = torch.device(kind, place.local_rank) if kind == "cuda" else torch.device(kind)
+    return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device, shard=shard)
 
 
 def _synonyms(data: LabelledDataSettings) -> dict[str, str]:
@@ -202,9 +226,12 @@ def _made(
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
     """Read once; a share of them at a time, for their windows' states are kept until then."""
-    parts = [
-        scorer.features(variants[at : at + READ_AT_ONCE], around) for at in range(0, len(variants), READ_AT_ONCE)
-    ]  # fmt: skip
+    parts, told = [], time.monotonic()
+    for at in range(0, len(variants), READ_AT_ONCE):
+        parts.append(scorer.features(variants[at : at + READ_AT_ONCE], around))
+        if time.monotonic() - told >= LINE_EVERY_S:
+            told = time.monotonic()
+            logger.info("read %s of %s alleles", f"{min(at + READ_AT_ONCE, len(variants)):,}", f"{len(variants):,}")
     return torch.cat(parts).clone()  # not made for inference only
 
 

@@ -7,6 +7,7 @@ from genolong.commands.evaluation_settings import texts
 from genolong.commands.predict_settings import GenomeSettings
 from genolong.errors import SettingsError
 from genolong.model.variant_head import VariantHeadSettings
+from genolong.parallel.settings import ParallelSettings
 from genolong.settings import LoggerSettings, RunSettings, TrainerSettings
 from genolong.tasks.optimizer import OptimizerSettings
 
@@ -69,6 +70,7 @@ class VariantTrainSettings:
     head: VariantHeadSettings
     optimizer: OptimizerSettings
     trainer: TrainerSettings
+    parallel: ParallelSettings
     logger: LoggerSettings
 
     def __post_init__(self) -> None:
@@ -85,5 +87,10 @@ class VariantTrainSettings:
             raise SettingsError(f"encoder_rate={self.encoder_rate}: wanted a share of the learning rate, more than 0")
         if self.optimizer.kind != "adamw":
             raise SettingsError(f"optimizer.kind={self.optimizer.kind}: a variant head is trained with adamw")
+        if self.parallel.sequence != self.trainer.devices:
+            raise SettingsError(
+                f"parallel.sequence={self.parallel.sequence}: devices train a variant head on the same windows, each "
+                f"on its slice; take parallel.sequence={self.trainer.devices}, as trainer.devices"
+            )
         if self.trainer.ema_decay:
             raise SettingsError(f"trainer.ema_decay={self.trainer.ema_decay}: wanted 0; a variant head is calibrated")

@@ -80,6 +80,7 @@ class VcfReader:
         self._text = VcfText(path, chunk_bytes)
         self.name = self._text.name
         self._groups = _lines(self._text, chunk_bytes)
+        self._bytes_before, self._share = 0, 0.0  # bytes of the groups before, and how much of this one is handed out
         try:
             self.header, self._group = self._read_header()
         except BaseException:
@@ -88,8 +89,8 @@ class VcfReader:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the file have been read, at most a chunk or two ahead of the records."""
-        return self._text.bytes_read
+        """How many bytes of the file the records so far took; those of a chunk are spread evenly over its lines."""
+        return self._bytes_before + round((self._text.bytes_read - self._bytes_before) * self._share)
 
     @property
     def bytes_total(self) -> int | None:
@@ -99,9 +100,11 @@ class VcfReader:
     def __iter__(self) -> Iterator[Record]:
         line = len(self.header) + 1
         for group in chain((self._group,), self._groups):
-            for number, text in enumerate(group, start=line):
-                yield self._record(number, text)
-            line += len(group)
+            for given, text in enumerate(group, start=1):
+                self._share = given / len(group)
+                yield self._record(line, text)
+                line += 1
+            self._bytes_before = self._text.bytes_read
 
     def close(self) -> None:
         """Close the file."""

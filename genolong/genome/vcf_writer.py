@@ -11,6 +11,7 @@ from genolong.genome.bgzf_writer import BlockedOutput, PlainOutput
 from genolong.genome.partial_file import PartialFile, Stream
 from genolong.genome.vcf import Record
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
+from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
 _BGZIP = (".gz", ".bgz", ".bgzf")
 
@@ -34,7 +35,12 @@ class VcfWriter:
 
     def write_header(self, lines: Iterable[bytes]) -> None:
         """Lines with their terminators, before the first record."""
-        for line in lines:
+        for number, line in enumerate(lines):
+            if number == 0 and not line.removeprefix(BYTE_ORDER_MARK).startswith(b"##fileformat="):
+                self.notes.append(
+                    "the header does not begin with ##fileformat, so bcftools and pysam read neither this file nor "
+                    "what is written from it; put ##fileformat=VCFv4.2 before its first line"
+                )
             self._output.write(line)
 
     def write(self, record: Record, additions: bytes = b"", removed: Collection[bytes] = ()) -> None:

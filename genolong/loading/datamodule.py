@@ -11,6 +11,7 @@ from genolong.genome.coordinates import Interval
 from genolong.loading.datasets import MaskedBatch, TrainingWindows, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.order import TrainingOrder
+from genolong.parallel.shard import SequenceShard
 
 
 class StepBatches(Sampler[list[int]]):
@@ -40,10 +41,10 @@ class StepBatches(Sampler[list[int]]):
 
 
 class EveryReplica(Sampler[int]):
-    """Every replicas-th window from `replica` on: no window is read twice to make the shares equal."""
+    """Every replicas-th window from `replica` on; replicas read as many, if need be one beyond the last."""
 
     def __init__(self, windows: int, *, replicas: int, replica: int) -> None:
-        self._mine = range(replica, windows, replicas)
+        self._mine = range(replica, -(-windows // replicas) * replicas, replicas)
 
     def __len__(self) -> int:
         return len(self._mine)
@@ -67,8 +68,10 @@ class GenomeDataModule(pl.LightningDataModule):
 
     A step reads batch * accumulation windows on each data replica. The trainer's accumulate_grad_batches must be
     `accumulation`, and its use_distributed_sampler False. A resumed run starts with the batch after the last optimizer
-    step.
+    step. A process that holds a slice of each window only is told so, `shard`, and reads no more than that.
     """
+
+    shard: SequenceShard | None = None
 
     def __init__(
         self, order: TrainingOrder, validation: Sequence[Interval], masking: MaskingSettings, *, batch: int,
@@ -77,11 +80,12 @@ class GenomeDataModule(pl.LightningDataModule):
         super().__init__()
         self.order, self.masking = order, masking
         self.batch, self.accumulation, self.max_steps, self.workers = batch, accumulation, max_steps, workers
-        self.validation = ValidationWindows(order.genome, validation, masking, order.seed)
+        self.validation = tuple(validation)
 
     def train_dataloader(self) -> StepLoader:
         replicas, replica = self._replicas()
-        training = TrainingWindows(self.order, self.masking, self.max_steps, self.batch * self.accumulation * replicas)
+        slots = self.batch * self.accumulation * replicas
+        training = TrainingWindows(self.order, self.masking, self.max_steps, slots, self._part)
         return self._loader(
             training,
             batch_sampler=StepBatches(
@@ -92,8 +96,13 @@ class GenomeDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> StepLoader:
         replicas, replica = self._replicas()
-        sampler = EveryReplica(len(self.validation), replicas=replicas, replica=replica)
-        return self._loader(self.validation, sampler=sampler, batch_size=self.batch)
+        windows = ValidationWindows(self.order.genome, self.validation, self.masking, self.order.seed, self._part)
+        sampler = EveryReplica(len(windows), replicas=replicas, replica=replica)
+        return self._loader(windows, sampler=sampler, batch_size=self.batch)
+
+    @property
+    def _part(self) -> range | None:
+        return None if self.shard is None else range(self.shard.start, self.shard.end)
 
     def _replicas(self) -> tuple[int, int]:
         """How many processes read different windows, and which of them this one is."""

@@ -30,37 +30,51 @@ class MaskedBatch(NamedTuple):
 
 
 class TrainingWindows(Dataset[MaskedBatch]):
-    """Example step * slots + slot, on the strand and with the mask that the order gives it."""
+    """Example step * slots + slot, on the strand and with the mask that the order gives it.
 
-    def __init__(self, order: TrainingOrder, masking: MaskingSettings, max_steps: int, slots: int) -> None:
+    Of every window `part` alone is read, positions in the direction of the strand; None for all of it.
+    """
+
+    def __init__(
+        self, order: TrainingOrder, masking: MaskingSettings, max_steps: int, slots: int, part: range | None = None
+    ) -> None:
         self.order, self.masking, self.max_steps, self.slots = order, masking, max_steps, slots
+        self.part = range(order.window_bp) if part is None else part
 
     def __len__(self) -> int:
         return self.max_steps * self.slots
 
     def __getitem__(self, index: int) -> MaskedBatch:
         window = self.order.window(*divmod(index, self.slots))
-        codes, repeats = read(self.order.genome, window.interval, reverse=window.reverse)
-        return _example(codes, repeats, *hide(codes, self.masking, self.order.seed, window.key))
+        place = _part_of(window.interval, self.part, reverse=window.reverse)
+        codes, repeats = read(self.order.genome, place, reverse=window.reverse)
+        return _example(codes, repeats, *hide(codes, self.masking, self.order.seed, window.key, self.part.start))
 
 
 class ValidationWindows(Dataset[MaskedBatch]):
     """Windows read forwards. Whether a base is hidden depends on the seed and on its place in the genome alone.
 
     So it is hidden in every window that holds it: losses of short and of long windows are those of the same bases.
+    Of every window `part` alone is read; None for all of it. Beyond the last one windows begin anew, and nothing is
+    asked of them: processes that wait for each other must read as many.
     """
 
-    def __init__(self, genome: Genome, windows: Sequence[Interval], masking: MaskingSettings, seed: int) -> None:
-        self.genome, self.windows, self.masking, self.seed = genome, tuple(windows), masking, seed
+    def __init__(
+        self, genome: Genome, windows: Sequence[Interval], masking: MaskingSettings, seed: int,
+        part: range | None = None,
+    ) -> None:  # fmt: skip
+        self.genome, self.windows, self.masking, self.seed, self.part = genome, tuple(windows), masking, seed, part
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __getitem__(self, index: int) -> MaskedBatch:
-        window = self.windows[index]
+        window = self.windows[index % len(self.windows)]
+        if self.part is not None:
+            window = _part_of(window, self.part, reverse=False)
         codes, repeats = read(self.genome, window, reverse=False)
-        hidden = hide(codes, self.masking, self.seed, key=crc32(window.contig.encode()), start=window.start)
-        return _example(codes, repeats, *hidden)
+        inputs, hidden = hide(codes, self.masking, self.seed, key=crc32(window.contig.encode()), start=window.start)
+        return _example(codes, repeats, inputs, hidden & (index < len(self.windows)))
 
 
 def read(
@@ -69,6 +83,13 @@ def read(
     """Codes and soft-masked bases of an interval, in the direction in which the strand is read."""
     codes, repeats = genome.read(interval)
     return (reverse_complement(codes), repeats[::-1].copy()) if reverse else (codes, repeats)
+
+
+def _part_of(window: Interval, part: range, *, reverse: bool) -> Interval:
+    """Where some positions of a window stand, which count from its end where the reverse strand is read."""
+    if reverse:
+        return Interval(window.contig, window.end - part.stop, window.end - part.start)
+    return Interval(window.contig, window.start + part.start, window.start + part.stop)
 
 
 def _example(

@@ -16,6 +16,7 @@ from genolong.parallel.shard import SequenceShard
 HeadRows = Float[Tensor, "batch length heads width"]
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
 
+
 def dilated_attention(
     queries: HeadRows,
     keys: HeadRows,
@@ -98,7 +99,8 @@ class _DilatedAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *attend_branches_backward(grad, *ctx.saved_tensors, ctx.geometry), None
+        queries, keys, values, out, lse = ctx.saved_tensors
+        return *attend_branches_backward(grad, queries, keys, values, out, lse, ctx.geometry), None
 
 
 def attend_branches(

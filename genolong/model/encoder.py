@@ -84,8 +84,8 @@ class EncoderSettings:
             return keep_needed([Branch(*pair) for pair in zip(self.segments, self.dilations, strict=True)], length)
         return growing_branches(length, self.segment, self.growth, self.dilation_growth)
 
-    def check_window(self, window_bp: int) -> None:
-        """Refuses a window that this geometry cannot serve."""
+    def check_window(self, window_bp: int, slices: int = 1) -> None:
+        """Refuses a window that this geometry cannot serve, or that is too short to be held in so many slices."""
         first = self.segments[0] if self.segments else self.segment
         if window_bp < first:
             raise SettingsError(
@@ -93,6 +93,11 @@ class EncoderSettings:
                 f"model.{'segments' if self.segments else 'segment'}); take a longer window or a shorter segment"
             )
         self.branches(window_bp)
+        if window_bp < slices * first:
+            raise SettingsError(
+                f"parallel.sequence={slices}: slices of a window of {window_bp:,} bases would be shorter than the "
+                f"first segment ({first} bases); take at most {window_bp // first}, or a longer context.window_bp"
+            )
 
 
 class Encoder(nn.Module):

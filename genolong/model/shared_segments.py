@@ -55,9 +55,7 @@ class SharedRows(NamedTuple):
         for block in self.blocks:
             yield block, *attend(block.rows(queries), *self._unpack(block, gathered))
 
-    def attend_backward(
-        self, rows: Sequence[Tensor], gathered: Tensor, of_queries: Tensor
-    ) -> Pending:
+    def attend_backward(self, rows: Sequence[Tensor], gathered: Tensor, of_queries: Tensor) -> Pending:
         """Adds to the queries' gradients, and starts sending those of keys and values home.
 
         `rows` are the output's gradient, the queries, the joint output and its log-sum-exp.
@@ -137,6 +135,7 @@ def _blocks(
         counts = run[0][1]
         positions = counts[rank - segment.first]
         if positions:
-            blocks += [SharedBlock(Block(start - bounds[rank], 0, 1, step, many, dilation, positions, head, wide), counts)
-                       for start, step, many, head, wide in progressions([(head, at) for head, _, at in run])]  # fmt: skip
+            for at, step, many, head, wide in progressions([(head, at) for head, _, at in run]):
+                own = Block(at - bounds[rank], 0, 1, step, many, dilation, positions, head, wide)
+                blocks.append(SharedBlock(own, counts))
     return tuple(blocks)

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
+from genolong.parallel.shard import SequenceShard
+
 COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
 N = 4
 
@@ -19,25 +21,26 @@ class WindowReading(NamedTuple):
 
 def read_windows(
     encoder: nn.Module, head: nn.Module, codes: UInt8[Tensor, "batch length"],
-    stretches: Int64[Tensor, "batch stretches 2"],
+    stretches: Int64[Tensor, "batch stretches 2"], shard: SequenceShard | None = None,
 ) -> WindowReading:  # fmt: skip
     """Both strands of each window; `stretches` are (first, end) positions in it.
 
     The pseudo-log-likelihood is the sum of log p(base) over a stretch in which nothing is hidden, mean of both strands;
-    N counts nothing. States of the reverse strand stand in the order of the forward strand. Differentiable.
+    N counts nothing. States of the reverse strand stand in the order of the forward strand. Differentiable. Processes
+    that hold a slice of the sequence each, `shard`, are given whole windows, and all of them get the whole result.
     """
+    shard = shard or SequenceShard.whole(codes.shape[1])
     at = torch.arange(codes.shape[1], device=codes.device)
     inside = (at >= stretches[..., :1]) & (at < stretches[..., 1:])
-    of_states = inside.double() / inside.sum(-1, keepdim=True)
-    known = inside[:, 0] & (codes < N)
-    own = codes.long().clamp(max=N - 1).unsqueeze(-1)
     complement = torch.tensor(COMPLEMENT, dtype=codes.dtype, device=codes.device)
+    bases = inside.sum(-1, keepdim=True)
     nats, states = [], []
     for flip in (False, True):
-        read = encoder(complement[codes.long()].flip(1) if flip else codes)
+        strand, asked = (complement[codes.long()].flip(1), inside.flip(-1)) if flip else (codes, inside)
+        strand, asked = strand[:, shard.start : shard.end], asked[..., shard.start : shard.end]
+        read = encoder(strand, shard)
         logits = head(read).double().log_softmax(-1)
-        if flip:
-            read, logits = read.flip(1), logits.flip(1, 2)  # A C G T are read as T G C A backwards
-        nats.append((logits.gather(-1, own).squeeze(-1) * known).sum(-1))
-        states.append(of_states @ read.double())
+        of_own = logits.gather(-1, strand.long().clamp(max=N - 1).unsqueeze(-1)).squeeze(-1)
+        nats.append(shard.sum((of_own * (asked[:, 0] & (strand < N))).sum(-1)))
+        states.append(shard.sum((asked.double() / bases) @ read.double()))
     return WindowReading((nats[0] + nats[1]) / 2, torch.stack(states, dim=1))

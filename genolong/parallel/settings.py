@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from genolong.errors import SettingsError
+from genolong.parallel.place import Place
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class ParallelSettings:
             raise SettingsError(f"parallel.patience_s={self.patience_s}: wanted 5 seconds or more")
 
     def check_devices(self, devices: int) -> None:
-        """Refuses numbers of devices that cannot be dealt out in groups of `sequence`."""
-        if devices % self.sequence:
+        """Refuses numbers of processes that cannot be dealt out in groups of `sequence`."""
+        place = Place.joined()
+        if (place.size if place else devices) % self.sequence:
+            wanted = f"trainer.devices={devices}" if place is None else f"the {place.size} processes that were started"
             raise SettingsError(
-                f"parallel.sequence={self.sequence} does not divide trainer.devices={devices}; "
-                "take a number of devices that is a multiple of it"
+                f"parallel.sequence={self.sequence} does not divide {wanted}; take a number that is a multiple of it"
             )
 
 

@@ -1,5 +1,6 @@
 """A sequence's slice that this process holds, and what it needs of the others: keys, halos, sums, with gradients."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from genolong.parallel.slices import SharedSegment, shared_segments, slice_bound
 
 
 class SequenceShard:
-    """Positions start ... end - 1 of a sequence of `length`, the others being held by the other processes of a group."""
+    """Positions start ... end - 1 of a sequence of `length`; the other processes of a group hold the others."""
 
     def __init__(self, length: int, group: SequenceGroup) -> None:
         self.length, self.group = length, group
@@ -27,6 +28,16 @@ class SequenceShard:
         """Of the segments of so many positions, those that this process holds some, but not all, of."""
         rank = self.group.rank
         return [found for found in shared_segments(self.bounds, segment) if found.first <= rank <= found.last]
+
+    @classmethod
+    def of_world(cls, length: int, sequence: int, segments: Sequence[int]) -> "SequenceShard":
+        """This process's, where all processes there are hold sequences in groups of `sequence`.
+
+        All of them make theirs at the same time; `segments` are the lengths of all that will be asked about.
+        """
+        bounds = slice_bounds(length, sequence)
+        parts = [(found.first, found.last) for segment in segments for found in shared_segments(bounds, segment)]
+        return cls(length, SequenceGroup.of_world(sequence, parts))
 
     def whole_segments(self, segment: int) -> tuple[int, int]:
         """From where to where the slice holds segments of so many positions that nobody else holds a part of."""

@@ -1,93 +1,127 @@
 """Several processes on one work: the first hands out its pieces and collects what comes back, in order."""
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import torch.distributed as dist
-import torch.multiprocessing as processes
+
+from genolong.errors import LostProcessError
+from genolong.parallel.causes import breaks_connection
+from genolong.parallel.child import exit_code
+from genolong.parallel.launcher import launched
+from genolong.parallel.meeting import met
+from genolong.parallel.place import Place
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
-PATIENCE = timedelta(hours=12)  # a piece may take long; a process that dies is noticed at once
+LONGEST_PIECE = timedelta(hours=12)  # a process that dies or falls silent is noticed long before
 
 
-@dataclass(frozen=True)
+@dataclass
 class Team:
-    """Which of how many processes this one is; `local_rank` counts those of this machine."""
+    """This process's place among those that share the work; `copies` consecutive ones work on the same piece."""
 
-    rank: int
-    size: int
-    local_rank: int
-
-    @classmethod
-    def alone(cls) -> "Team":
-        """One process."""
-        return cls(0, 1, 0)
+    place: Place
+    copies: int = 1
+    _between_rounds: bool = True  # when all others listen to the first
 
     @classmethod
-    def joined(cls) -> "Team | None":
-        """The team that torchrun or SLURM started, joined; None where neither did, or with one process."""
-        for names in (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")):
-            if all(name in os.environ for name in names):
-                team = cls(*(int(os.environ[name]) for name in names))
-                if team.size > 1:
-                    team._meet(f"{os.environ.get('MASTER_ADDR', 'localhost')}:{os.environ.get('MASTER_PORT', '29500')}")
-                    return team
-        return None
+    @contextmanager
+    def joined(cls, place: Place, copies: int = 1) -> Iterator["Team"]:
+        """The team of processes that something else started, all of which come here.
+
+        Where the first one fails, the others end with its exit code.
+        """
+        team = cls(place, copies)
+        try:
+            with met(place, LONGEST_PIECE):
+                try:
+                    yield team
+                except Exception as error:
+                    if team._between_rounds and not breaks_connection(error):
+                        team._dismiss(exit_code(error))
+                    raise
+                team._dismiss(0)
+        except RuntimeError as error:
+            if not breaks_connection(error):
+                raise
+            raise LostProcessError(
+                f"process {place.rank} of {place.size}: another one is gone; see what it said, and try again ({error})"
+            ) from error
 
     @classmethod
-    def started(cls, size: int, serve: Callable[..., None], *arguments: Any) -> "Team":
-        """This process and size - 1 new ones, which call `serve(team, *arguments)` and end with this one."""
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            address = f"localhost:{free.getsockname()[1]}"
-        for rank in range(1, size):
-            begin = (cls(rank, size, rank), address, serve, arguments)
-            processes.get_context("spawn").Process(target=_begin, args=begin, daemon=True).start()
-        team = cls(0, size, 0)
-        team._meet(address)
-        return team
+    @contextmanager
+    def started(
+        cls, size: int, serve: Callable[..., None], *arguments: Any, copies: int = 1, patience_s: int
+    ) -> Iterator["Team"]:
+        """This process and size - 1 new ones, which call `serve(team, *arguments)` and end with this one.
+
+        Raises what one of them raises, and LostProcessError where one dies, or is silent for longer than `patience_s`.
+        """
+        with launched(size, _serve, copies, serve, arguments, patience_s=patience_s) as place:
+            team = cls(place, copies)
+            with met(place, LONGEST_PIECE):
+                yield team
+                team._dismiss(0)
 
     def lead(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
-        """What `work` makes of every piece, in order; as many at a time as there are processes. For the first one.
+        """What `work` makes of every piece, in order; as many at a time as there are groups. For the first process.
 
         Raises what a process raised.
         """
-        if self.size == 1:
+        if self.place.size == 1:
             yield from map(work, pieces)
             return
         rest = iter(pieces)
-        while handed := list(islice(rest, self.size)):
-            own = _hand_out([_Order(True, *map(_Piece, handed[at : at + 1])) for at in range(self.size)])
-            collected: list[Any] = [None] * self.size
-            dist.gather_object(_done(work, own), collected)
-            for result in collected[: len(handed)]:
-                if isinstance(result, BaseException):
+        while handed := list(islice(rest, self.place.size // self.copies)):
+            for result in self._round(work, handed):
+                if isinstance(result, Exception):
                     raise result
                 yield result
-        _hand_out([_Order(False)] * self.size)
 
     def serve(self, work: Callable[[Any], Any]) -> None:
-        """Do what the first process hands out until it says that there is no more."""
+        """Do what the first process hands out until it says that there is no more; ends where that has failed."""
         while (order := _hand_out(None)).goes_on:
-            dist.gather_object(_done(work, order))
+            dist.gather_object(self._done(work, order))
+        if order.exit_code:
+            raise SystemExit(order.exit_code)
 
-    def leave(self) -> None:
-        """The work is over; a later team may be started."""
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    def _round(self, work: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
+        self._between_rounds = False
+        collected: list[Any] = [None] * self.place.size
+        dist.gather_object(self._done(work, _hand_out(self._orders(pieces))), collected)
+        self._between_rounds = True
+        return collected[:: self.copies][: len(pieces)]
 
-    def _meet(self, address: str) -> None:
-        dist.init_process_group(
-            "gloo", init_method=f"tcp://{address}", rank=self.rank, world_size=self.size, timeout=PATIENCE
-        )
+    def _orders(self, pieces: list[Any]) -> list["_Order"]:
+        orders = [_Order(True, _Piece(piece)) for piece in pieces for _ in range(self.copies)]
+        return orders + [_Order(True)] * (self.place.size - len(orders))
+
+    def _done(self, work: Callable[[Any], Any], order: "_Order") -> Any:
+        """The result, or the exception, which the first process raises.
+
+        Those that work on the same piece may wait for each other, and would for ever for one that failed: it raises
+        its exception itself, which ends them all.
+        """
+        if order.piece is None:
+            return None
+        try:
+            result = work(order.piece.content)
+        except Exception as error:
+            if self.copies > 1:
+                raise
+            return error
+        return None if self.place.rank % self.copies else result
+
+    def _dismiss(self, code: int) -> None:
+        """Tells the others that there is no more, and why."""
+        if self.place.rank == 0 and self.place.size > 1:
+            _hand_out([_Order(False, exit_code=code)] * self.place.size)
 
 
 class _Piece(NamedTuple):
@@ -101,6 +135,7 @@ class _Order(NamedTuple):
 
     goes_on: bool
     piece: _Piece | None = None
+    exit_code: int = 0
 
 
 def _hand_out(orders: list[_Order] | None) -> _Order:
@@ -110,17 +145,7 @@ def _hand_out(orders: list[_Order] | None) -> _Order:
     return own[0]
 
 
-def _done(work: Callable[[Any], Any], order: _Order) -> Any:
-    """The result, or the exception, which the first process raises."""
-    if order.piece is None:
-        return None
-    try:
-        return work(order.piece.content)
-    except BaseException as error:
-        return error
-
-
-def _begin(team: Team, address: str, serve: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    with suppress(KeyboardInterrupt, RuntimeError):  # Ctrl-C reaches all; a first process that is gone ends the rest
-        team._meet(address)
+def _serve(place: Place, copies: int, serve: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    team = Team(place, copies)
+    with met(place, LONGEST_PIECE):
         serve(team, *arguments)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
@@ -17,6 +18,7 @@ from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
+from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
 
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
@@ -40,7 +42,8 @@ class MaskedBases(pl.LightningModule):
     """Encoder and head, trained to name hidden bases.
 
     The loss of an optimizer step is the weighted sum of nats over the weight, both counted over the whole step: with
-    accumulation, gradients are those of that one mean, however unevenly hidden bases fall into the batches.
+    accumulation, gradients are those of that one mean, however unevenly hidden bases fall into the batches, and into
+    the slices of several processes. One that holds a slice of each window only is told so: `shard`.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class MaskedBases(pl.LightningModule):
         self.task, self.optimizer, self.max_steps, self.seed = task, optimizer, max_steps, seed
         self.encoder = Encoder(model, checkpoint_blocks)
         self.head = MaskedBaseHead(model.width)
+        self.shard: SequenceShard | None = None
         self.step_nats: Tensor | float = 0.0
         self.step_weight: Tensor | float = 0.0
         # a loss that is no number counts as infinite, where the default leaves it out ("disable" also ignores weights)
@@ -58,10 +62,11 @@ class MaskedBases(pl.LightningModule):
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
         """Logits over A C G T at every position."""
-        return self.head(self.encoder(codes))
+        return self.head(self.encoder(codes, self.shard))
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
-        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout, too, is a function of the step
+        # dropout, too, is a function of the step, and differs from slice to slice
+        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx, self.global_rank))
 
     def training_step(self, batch: MaskedBatch, batch_idx: int) -> Tensor:
         nats, _ = self._nats(batch)
@@ -69,17 +74,21 @@ class MaskedBases(pl.LightningModule):
         weighted = (nats * weight).sum()
         self.step_nats += weighted.detach()
         self.step_weight += weight.sum()
-        return weighted / batch.inputs.numel()
+        return weighted / self._bases(batch)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Turns the gradient of the scaled sums into that of the step's mean, refuses what is not finite, and clips."""
-        nats, weight = float(self.step_nats), float(self.step_weight)
+        own = torch.tensor([self.step_nats, self.step_weight], dtype=torch.float64, device=self.device)
+        nats, weight = self.trainer.strategy.reduce(own, reduce_op="sum").tolist()
         self.step_nats = self.step_weight = 0.0
         loss = nats / max(weight, 1e-9)
+        # gradients are means over processes and accumulated batches
+        batches = self.trainer.accumulate_grad_batches * self.trainer.world_size
         for parameter in self.parameters():
             if parameter.grad is not None:
-                parameter.grad.mul_(self._batch_bases * self.trainer.accumulate_grad_batches / max(weight, 1e-9))
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip))
+                parameter.grad.mul_(self._batch_bases * batches / max(weight, 1e-9))
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip)
+        norm = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
         if not (isfinite(loss) and isfinite(norm)):
             raise NumericalError(
                 f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "
@@ -99,9 +108,7 @@ class MaskedBases(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures of all windows together, and refuses a loss that is none."""
-        means = {name: float(self._score(name).compute()) for name in SCORES if self._counted(name) > 0}
-        for name in SCORES:
-            self._score(name).reset()
+        means = self._means()
         if "loss" not in means:
             raise InputError(
                 "no base of the validation windows counts: none is hidden, or all of those are soft-masked, with "
@@ -116,12 +123,17 @@ class MaskedBases(pl.LightningModule):
             self.log(f"validation/{name}", mean)
         self.log("validation/bits", means["loss"] / log(2))
 
+    def _means(self) -> dict[str, float]:
+        """What the scores have come to in all processes, which start anew; a genome may have no soft-masked bases."""
+        weights = torch.stack([cast(Tensor, self._score(name).weight) for name in SCORES])
+        counted = self.trainer.strategy.reduce(weights, reduce_op="sum").tolist()
+        means = [float(self._score(name).compute()) for name in SCORES]
+        for name in SCORES:
+            self._score(name).reset()
+        return {name: mean for name, mean, weight in zip(SCORES, means, counted, strict=True) if weight > 0}
+
     def _score(self, name: str) -> MeanMetric:
         return cast(MeanMetric, self.scores[name])
-
-    def _counted(self, name: str) -> float:
-        """The weight of what a score is the mean of; a genome may have no soft-masked bases."""
-        return float(cast(Tensor, self._score(name).weight))
 
     def configure_optimizers(self) -> Any:
         optimizer, schedule = make_optimizer(self, self.encoder, self.optimizer, self.max_steps)
@@ -130,10 +142,14 @@ class MaskedBases(pl.LightningModule):
     def _nats(self, batch: MaskedBatch) -> tuple[Tensor, Tensor]:
         """The loss of every position in nats, and whether its likeliest base is right; N counts as A, and weighs 0."""
         logits = self(batch.inputs)
-        self._batch_bases = batch.inputs.numel()
+        self._batch_bases = self._bases(batch)
         targets = batch.targets.long().where(batch.hidden, 0)
         nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return nats.view_as(targets), logits.argmax(-1) == targets
+
+    def _bases(self, batch: MaskedBatch) -> int:
+        """Positions of the batch's windows, whole: the same in all processes."""
+        return len(batch.inputs) * (batch.inputs.shape[1] if self.shard is None else self.shard.length)
 
 
 def _weight(batch: MaskedBatch, repeats: float) -> Tensor:

@@ -19,6 +19,7 @@ from genolong.loading.chance import Stream, bits
 from genolong.loading.variant_batches import FeatureBatch, PairBatch
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
+from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings
 
 BINS = 15  # of the calibration error, as in arXiv 1706.04599
@@ -28,7 +29,8 @@ class FrozenEffect(pl.LightningModule):
     """The head alone is trained, on features that were read once.
 
     Positives weigh as much as negatives, all together. Each validation calibrates the head on all its alleles; what is
-    logged of probabilities comes from calibrating each half of them on the other.
+    logged of probabilities comes from calibrating each half of them on the other. Processes that hold a slice of each
+    window, `shard`, train on the same alleles.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class FrozenEffect(pl.LightningModule):
     ) -> None:  # fmt: skip
         super().__init__()
         self.encoder, self.head, self.variant_head = encoder, head, variant_head
+        self.shard: SequenceShard | None = None
         self.optimizer, self.positive_weight = optimizer, positive_weight
         self.max_steps, self.seed = max_steps, seed
         self.encoder.requires_grad_(False)
@@ -93,7 +96,8 @@ class TunedEffect(FrozenEffect):
 
     def features(self, batch: Any) -> Float[Tensor, "alleles features"]:
         assert isinstance(batch, PairBatch)
-        read = read_windows(self.encoder, self.head, batch.codes.flatten(0, 1), batch.stretches.flatten(0, 1))
+        windows = batch.codes.flatten(0, 1), batch.stretches.flatten(0, 1)
+        read = read_windows(self.encoder, self.head, *windows, shard=self.shard)
         of_pairs = [part.unflatten(0, (-1, 2)) for part in read]
         reference, alternate = (WindowReading(*(part[:, at] for part in of_pairs)) for at in (0, 1))
         return variant_features(reference, alternate)

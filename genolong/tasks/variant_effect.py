@@ -20,6 +20,7 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unmasked_passes
 from genolong.model.variant_head import VariantHead, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
+from genolong.parallel.shard import SequenceShard
 
 BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
 MODES = ("exact", "shared", "unmasked")
@@ -73,16 +74,18 @@ class VariantScorer:
     """Scores variants of one genome with one model; an allele's score does not depend on what else is scored.
 
     But for mode=shared, where neighbours are hidden together, and for the last digits of float32, which may change
-    with the size of a batch.
+    with the size of a batch. Processes that hold a slice of every window each, `shard`, score the same variants
+    together, and all of them get the scores.
     """
 
     def __init__(
         self, encoder: nn.Module, head: nn.Module, tiles: GenomeTiles, settings: ScoringSettings, window_bp: int,
-        device: torch.device, variant_head: VariantHead | None = None,
+        device: torch.device, variant_head: VariantHead | None = None, shard: SequenceShard | None = None,
     ) -> None:  # fmt: skip
         self.encoder, self.head = encoder.to(device).eval(), head.to(device).eval()
         self.variant_head = None if variant_head is None else variant_head.to(device).eval()
         self.tiles, self.settings, self.window_bp, self.device = tiles, settings, window_bp, device
+        self.shard = shard or SequenceShard.whole(window_bp)
         self.with_distance = settings.mode == "exact" if settings.distance is None else settings.distance
         self.batch = settings.batch or max(1, BATCH_BP // window_bp)
 
@@ -195,9 +198,8 @@ class VariantScorer:
                 [self._stretch(variant, flank) for flank in (self.settings.flank, *around)] for _, variant in batch
             ])  # fmt: skip
             with torch.inference_mode():
-                read = read_windows(
-                    self.encoder, self.head, *(torch.from_numpy(each).to(self.device) for each in (codes, stretches))
-                )
+                there, asked = (torch.from_numpy(each).to(self.device) for each in (codes, stretches))
+                read = read_windows(self.encoder, self.head, there, asked, self.shard)
             for (key, _), nats, states in zip(batch, read.log_likelihood.cpu(), read.states.cpu(), strict=True):
                 regions[key] = _Region(float(nats), states.numpy())
             advance(len(batch))
@@ -231,14 +233,18 @@ class VariantScorer:
         columns: Int64[np.ndarray, " places"],
     ) -> Float64[np.ndarray, "places 4"]:  # fmt: skip
         """Nats of each base at (row, column) of the codes, mean of both strands."""
-        chances = []
+        chances, own = [], slice(self.shard.start, self.shard.end)
         with torch.inference_mode():
             for flip in (False, True):
                 strand = np.stack([reverse_complement(row) for row in codes]) if flip else codes
                 at = codes.shape[1] - 1 - columns if flip else columns
-                all_states = self.encoder(torch.from_numpy(np.ascontiguousarray(strand)).to(self.device))
-                chosen = all_states[torch.from_numpy(rows).to(self.device), torch.from_numpy(at).to(self.device)]
-                logits = self.head(chosen[None])[0].double().log_softmax(-1)
+                here = (at >= own.start) & (at < own.stop)
+                part = torch.from_numpy(np.ascontiguousarray(strand[:, own])).to(self.device)
+                places = (torch.from_numpy(each[here]).to(self.device) for each in (rows, at - own.start))
+                states = self.encoder(part, self.shard)[*places]
+                logits = torch.zeros(len(rows), 4, dtype=torch.float64, device=self.device)
+                logits[torch.from_numpy(here).to(self.device)] = self.head(states[None])[0].double().log_softmax(-1)
+                logits = self.shard.sum(logits)
                 chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T read T G C A backwards
         return (chances[0] + chances[1]) / 2
 

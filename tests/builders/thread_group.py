@@ -18,7 +18,7 @@ class ThreadGroup(SequenceGroup):
     """One thread's place among `size` of them."""
 
     def __init__(self, rank: int, size: int, meeting: "Meeting") -> None:
-        super().__init__(rank, size, 0, None)
+        super().__init__(rank, size, 0, {})
         self.meeting, self.received = meeting, 0
 
     def gather(self, first: int, last: int, message: Tensor) -> Pending:

@@ -3,9 +3,11 @@
 import gzip
 import logging
 import os
+import random
 import re
 import shutil
 import signal
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -244,23 +246,33 @@ def test_stopped_anywhere_and_resumed_is_byte_identical(go, tmp_path, monkeypatc
         assert not [name for name in names(tmp_path) if name.endswith((".partial", ".journal"))]
 
 
-def test_killed_twenty_times_is_byte_identical(home, tmp_path, go, monkeypatch):
+@pytest.mark.parametrize("anywhere", [False, True])
+def test_killed_twenty_times_is_byte_identical(home, tmp_path, go, monkeypatch, anywhere: bool):
+    begun = time.perf_counter()
     go("records_at_once=2", output="whole.vcf.gz")
+    whole_s = time.perf_counter() - begun
     monkeypatch.setattr(prediction_work, "NOTED_EVERY_S", -1.0)
     settings = asked(home, tmp_path, "records_at_once=2", output="out.vcf.gz")
+    moments = random.Random(1)
     for kill in range(20):
+        # two steps on, at one of two moments of a block; or whenever the clock says
+        watch = None if anywhere else StopAt(1 + kill % 3, lambda: os.kill(os.getpid(), signal.SIGKILL))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
             child = os.fork()
         if child == 0:
-            try:  # two steps on, at one of two moments of a block
-                predict(settings, StopAt(1 + kill % 3, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+            try:
+                predict(settings, watch)
             finally:
                 os._exit(0)
+        if anywhere:
+            time.sleep(moments.uniform(0, whole_s))
+            os.kill(child, signal.SIGKILL)
         _, ending = os.waitpid(child, 0)
         assert os.WIFSIGNALED(ending) or (tmp_path / "out.vcf.gz").exists()
     go("records_at_once=2", output="out.vcf.gz")
     assert (tmp_path / "out.vcf.gz").read_bytes() == (tmp_path / "whole.vcf.gz").read_bytes()
+    assert not [name for name in names(tmp_path) if name.endswith((".partial", ".journal"))]
 
 
 def unfinished(go, monkeypatch, *options: str, **paths: Any) -> None:

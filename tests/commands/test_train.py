@@ -180,9 +180,10 @@ def test_a_run_that_is_stopped_says_so_in_its_record(settings, tmp_path, monkeyp
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the test asks for in vain")
-def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings):
+def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: Path):
     with pytest.raises(SettingsError, match=r"trainer.accelerator=cuda: torch sees no CUDA device"):
-        accelerator(replace(settings.trainer, accelerator="cuda"))
+        train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     assert accelerator(settings.trainer) == "cpu" and precision(settings.trainer) == "32-true"
 
 
@@ -190,3 +191,4 @@ def test_wandb_that_is_not_installed_is_refused(settings: TrainSettings, tmp_pat
     monkeypatch.setattr("genolong.commands.train.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"logger.wandb=true: wandb is not installed; run `pip install"):
         train(replace(settings, logger=replace(settings.logger, wandb=True)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

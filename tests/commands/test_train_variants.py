@@ -118,6 +118,18 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
     assert moved and all(name.startswith("encoder.") for name in moved)
 
 
+def test_how_far_the_reading_is_that_comes_before_the_first_step_is_told(made, caplog, monkeypatch):
+    monkeypatch.setattr("genolong.commands.train_variants.READ_AT_ONCE", 300)
+    monkeypatch.setattr("genolong.commands.train_variants.LINE_EVERY_S", 0.0)
+    with caplog.at_level(logging.INFO, "genolong"):
+        done = train_variants(settings(made, "trainer.max_steps=2"), made / "told")
+    told = [message for message in caplog.messages if message.startswith("read ")]
+    count = int(done.split.train.sum())
+    assert told[:2] == [f"read 300 of {count} alleles", f"read {count} of {count} alleles"] and 300 < count < 600
+    first = next(at for at, message in enumerate(caplog.messages) if message.startswith("step "))
+    assert caplog.messages.index("reading the windows of all these alleles once, before the first step") < first
+
+
 def test_contigs_may_be_held_out(made, caplog):
     with caplog.at_level(logging.INFO, "genolong"):
         done = train_variants(settings(made, "data.validation=[2]", "trainer.max_steps=2"), made / "contigs")

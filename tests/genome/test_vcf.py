@@ -170,6 +170,18 @@ def test_long_lines_share_files(path: Path, monkeypatch: pytest.MonkeyPatch, ful
     assert [written(record) for record in records] == [line + b"\n" for line in lines]
 
 
+@pytest.mark.parametrize("chunk_bytes", [97, 1 << 20])
+def test_bytes_are_told_as_records_come_not_as_chunks_do(path: Path, chunk_bytes: int):
+    lines, before = [record_line(pos=pos) + b"\n" for pos in range(1000, 1990)], len(b"".join(HEADER))
+    path.write_bytes(b"".join((*HEADER, *lines)))
+    with VcfReader(path, chunk_bytes) as reader:
+        told = [reader.bytes_read for _ in reader]
+        assert told[-1] == reader.bytes_read == reader.bytes_total == before + len(lines) * len(lines[0])
+    assert told == sorted(told)
+    for number, found in enumerate(told, start=1):
+        assert abs(found - before - number * len(lines[0])) <= before
+
+
 @needs_shared
 @pytest.mark.parametrize(
     ("name", "count"),

@@ -182,6 +182,18 @@ def test_what_has_no_index_says_so(tmp_path: Path, records, lines: list[bytes], 
     assert text_of(tmp_path / "out.vcf.gz") == vcf_text(*lines)
 
 
+def test_a_header_that_other_programs_refuse_is_told(tmp_path: Path):
+    with VcfWriter(tmp_path / "out.vcf") as writer:
+        writer.write_header(HEADER[1:])
+    (note,) = writer.notes
+    assert note.startswith("the header does not begin with ##fileformat, so bcftools and pysam read neither")
+    with pytest.raises(ValueError, match="is it VCF/BCF format"):
+        pysam.VariantFile(str(tmp_path / "out.vcf"))
+    with VcfWriter(tmp_path / "mark.vcf") as writer:
+        writer.write_header((b"\xef\xbb\xbf" + HEADER[0], *HEADER[1:]))
+    assert not writer.notes
+
+
 def test_an_old_index_that_stays_is_told(tmp_path: Path, records):
     (tmp_path / "out.vcf.idx").mkdir()
     (note,) = write(tmp_path / "out.vcf", records())

@@ -14,7 +14,7 @@ from torch import Tensor
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import EveryReplica, GenomeDataModule, StepBatches
-from genolong.loading.datasets import MaskedBatch, TrainingWindows
+from genolong.loading.datasets import MaskedBatch, TrainingWindows, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.order import TrainingOrder
 from tests.builders.genomes import write_fasta
@@ -250,25 +250,36 @@ def test_any_split_of_a_step_reads_the_same_slots_in_the_same_order(
 
 
 @given(st.integers(0, 23), sizes)
-def test_replicas_share_the_validation_windows_and_read_none_twice(windows: int, replicas: int) -> None:
+def test_replicas_share_the_validation_windows_and_read_as_many(windows: int, replicas: int) -> None:
     samplers = [EveryReplica(windows, replicas=replicas, replica=replica) for replica in range(replicas)]
-    assert sorted(index for sampler in samplers for index in sampler) == list(range(windows))
-    assert [len(list(sampler)) for sampler in samplers] == [len(sampler) for sampler in samplers]
+    read = sorted(index for sampler in samplers for index in sampler)
+    assert read == list(range(len(read)))
+    assert windows <= len(read) < windows + replicas
+    assert {len(list(sampler)) for sampler in samplers} == {len(sampler) for sampler in samplers} == {len(samplers[0])}
+
+
+def test_of_a_window_beyond_the_last_nothing_is_asked() -> None:
+    windows = ValidationWindows(GENOME, VALIDATION, BERT, 5)
+    first, beyond = windows[0], windows[len(windows)]
+    assert torch.equal(beyond.inputs, first.inputs)
+    assert first.hidden.any()
+    assert not beyond.hidden.any()
 
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_replica_reads_its_half_of_every_batch(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uninterrupted: list[tuple[int, Tensor]], rank: int
 ) -> None:
-    """Batch 3 on two replicas is batch 6 on one; of validation, every second window."""
+    """Batch 3 on two replicas is batch 6 on one; of validation, every second window, and one beyond the last."""
     known = property(lambda trainer: {"num_replicas": 2, "rank": rank})
     monkeypatch.setattr(pl.Trainer, "distributed_sampler_kwargs", known)
     model = Witness()
     run(tmp_path, model, batch=3)
-    mine = [window for slot, window in enumerate(uninterrupted) if slot % 6 // 3 == rank]
-    assert_same_windows(windows_of(model), mine)
+    trained_on = [window for slot, window in enumerate(uninterrupted) if slot % 6 // 3 == rank]
+    assert_same_windows(windows_of(model), trained_on)
     targets = torch.cat([batch.targets for batch in model.validated])
-    expected = torch.stack([torch.from_numpy(GENOME.read(window)[0]) for window in VALIDATION[rank::2]])
+    mine = [*VALIDATION, VALIDATION[0]][rank::2]
+    expected = torch.stack([torch.from_numpy(GENOME.read(window)[0]) for window in mine])
     assert torch.equal(targets, expected.repeat(3, 1))
 
 

@@ -29,7 +29,12 @@ class Projections(nn.Module):
         return states + self.outward(dilated_attention(queries, keys, values, *zip(*BRANCHES, strict=True)).flatten(2))
 
     def lean(self, states: Tensor) -> Tensor:
-        return add_lean_attention(states, Heads(5, self.rows, [self.inward.weight], self.outward.weight), BRANCHES, SequenceShard.whole(states.shape[1]))
+        return add_lean_attention(
+            states,
+            Heads(5, self.rows, [self.inward.weight], self.outward.weight),
+            BRANCHES,
+            SequenceShard.whole(states.shape[1]),
+        )
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7])

@@ -16,9 +16,9 @@ def in_slices(rows, segments, dilations, processes, **heads):
 
     def attend(group):
         shard = SequenceShard(rows[0].shape[1], group)
-        *inputs, grad = (tensor.detach()[:, shard.start : shard.end].clone().requires_grad_() for tensor in rows)
-        out = dilated_attention(*inputs, segments, dilations, shard=shard, **heads)
-        return out.detach(), *torch.autograd.grad(out, inputs, grad.detach())
+        parts = [tensor.detach()[:, shard.start : shard.end].clone().requires_grad_() for tensor in rows]
+        out = dilated_attention(parts[0], parts[1], parts[2], segments, dilations, shard=shard, **heads)
+        return out.detach(), *torch.autograd.grad(out, parts[:3], parts[3].detach())
 
     return [torch.cat(parts, dim=1) for parts in zip(*in_threads(processes, attend), strict=True)]
 
@@ -41,6 +41,7 @@ def assert_close(found, wanted, tolerance=1e-10):
 
 @st.composite
 def problems(draw):
+    """Rows, segments, dilations, and the number of processes."""
     length, processes = draw(st.integers(2, 67)), draw(st.integers(2, 5))
     branches = draw(st.lists(st.tuples(st.integers(1, 80), st.integers(1, 19)), min_size=1, max_size=3))
     heads = draw(st.integers(1, 7))
@@ -52,8 +53,8 @@ def problems(draw):
 @given(problems())
 @settings(deadline=None, max_examples=60)
 def test_slices_give_the_output_and_gradients_of_the_whole(problem):
-    *of_all, processes = problem
-    assert_close(in_slices(*of_all, processes), whole(*of_all))
+    rows, segments, dilations, processes = problem
+    assert_close(in_slices(rows, segments, dilations, processes), whole(rows, segments, dilations))
 
 
 @pytest.mark.parametrize("processes", [2, 3, 4])
@@ -64,8 +65,8 @@ def test_slices_give_what_one_softmax_over_the_multiset_of_keys_gives(processes)
 
 
 def test_positions_that_no_branch_reaches_stay_zero_in_slices():
-    rows, geometry = rows_of(41), ([41], [5])
-    found, wanted = in_slices(rows, *geometry, 3), whole(rows, *geometry)
+    rows = rows_of(41)
+    found, wanted = in_slices(rows, [41], [5], 3), whole(rows, [41], [5])
     assert_close(found, wanted)
     assert (wanted[0].abs().sum(-1) == 0).any()
 
@@ -92,4 +93,4 @@ def test_more_processes_than_positions():
 def test_rows_that_are_not_the_shards_are_refused():
     rows = rows_of(11)
     with pytest.raises(ValueError, match="11 positions, where the shard holds 12"):
-        dilated_attention(*rows[:3], [12], [1], shard=SequenceShard.whole(12))
+        dilated_attention(rows[0], rows[1], rows[2], [12], [1], shard=SequenceShard.whole(12))

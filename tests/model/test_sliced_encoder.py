@@ -31,7 +31,7 @@ def read_whole(**changes):
     encoder = made(0, **changes)
     states = encoder(codes())
     (states * weights_of(0, LENGTH)).sum().backward()
-    return states.detach(), [weight.grad for weight in encoder.parameters()]
+    return states.detach(), [weight.grad for weight in encoder.parameters() if weight.grad is not None]
 
 
 def read_in_slices(processes: int, checkpoint_blocks: int, **changes):
@@ -41,7 +41,7 @@ def read_in_slices(processes: int, checkpoint_blocks: int, **changes):
         shard, encoder = SequenceShard(LENGTH, group), encoders[group.rank]
         states = encoder(read_codes[:, shard.start : shard.end], shard)
         (states * weights_of(shard.start, shard.end)).sum().backward()
-        return states.detach(), [weight.grad for weight in encoder.parameters()]
+        return states.detach(), [weight.grad for weight in encoder.parameters() if weight.grad is not None]
 
     slices = in_threads(processes, read)
     grads = [torch.stack(parts).sum(0) for parts in zip(*(grads for _, grads in slices), strict=True)]

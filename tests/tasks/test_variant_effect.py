@@ -16,6 +16,7 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
+from genolong.parallel.shard import SequenceShard
 from genolong.tasks.variant_effect import BATCH_BP, Effect, ScoringSettings, VariantScorer
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
@@ -51,10 +52,10 @@ class Counted(nn.Module):
         super().__init__()
         self.encoder, self.read, self.batches = model()[0], 0, 0
 
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+    def forward(self, codes: torch.Tensor, shard: SequenceShard) -> torch.Tensor:
         self.read += len(codes)
         self.batches += 1
-        return self.encoder(codes)
+        return self.encoder(codes, shard)
 
 
 def scorer(window: int = 31, contigs: dict[str, str] = CONTIGS, encoder: nn.Module | None = None, **changes):

@@ -1,0 +1,87 @@
+"""What the first process knows of another one, and which of several failures is the cause of the others."""
+
+import time
+from collections.abc import Iterable
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import NamedTuple
+
+import torch.distributed as dist
+
+from genolong.errors import LostProcessError
+from genolong.parallel.child import LastWord, silence_of
+from genolong.parallel.place import Place
+
+ENDS_S = 10.0  # so long a process has to end once its work is done
+
+
+class Cause(NamedTuple):
+    """A failure; the earlier one causes the later one, and what follows from some other failure causes none."""
+
+    follows: bool
+    at: float
+    error: Exception
+
+
+def first_cause(causes: Iterable[Cause]) -> Cause | None:
+    """The one that people should be told."""
+    return min(causes, key=lambda cause: cause[:2], default=None)
+
+
+def breaks_connection(error: BaseException) -> bool:
+    """Whether an error is what the libraries raise in a process that can no longer reach another one."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo/" in str(error))
+
+
+class KnownChild:
+    """A process that the first one started."""
+
+    def __init__(self, place: Place, process: SpawnProcess, voice: Connection) -> None:
+        self.rank, self._place, self._process, self._voice = place.rank, place, process, voice
+        self._word: LastWord | None = None
+        self._ended: int | None = None
+
+    def look(self) -> None:
+        """Takes note of its last word and of its end, to which it is helped where it does not find it."""
+        self._ended = self._process.exitcode  # before its word, for what it said it said before it ended
+        if self._word is None:
+            self._word = self._heard()
+        if self._word is not None and time.monotonic() - self._word.at > ENDS_S:
+            self.kill()
+
+    @property
+    def done(self) -> bool:
+        """Whether its work is done and it has ended."""
+        return self._ended is not None and self._word is not None and self._word.error is None
+
+    def cause(self, silent_s: float, patience_s: int) -> Cause | None:
+        """Why the work cannot go on, if this process is to blame."""
+        rank, size = self.rank, self._place.size
+        if self._word is not None:
+            error = self._word.error
+            return None if error is None else Cause(breaks_connection(error), self._word.at, error)
+        if self._ended is None:
+            return Cause(False, 0, silence_of(rank, size, patience_s)) if silent_s > patience_s else None
+        how = f"was killed by signal {-self._ended}" if self._ended < 0 else f"ended with exit code {self._ended}"
+        hint = " (was there too little memory?)" if self._ended == -9 else ""
+        return Cause(False, 0, LostProcessError(f"process {rank} of {size} {how}{hint}; all others were ended, too"))
+
+    def _heard(self) -> LastWord | None:
+        try:
+            return self._voice.recv() if self._voice.poll() else None
+        except (EOFError, OSError):  # it ended without a word
+            return None
+        except Exception as error:  # an exception may be anything, as of a class that is only known there
+            return LastWord(
+                RuntimeError(f"process {self.rank} raised what cannot be read here: {error}"), time.monotonic()
+            )
+
+    def kill(self) -> None:
+        """Ends it at once, even where it is stopped."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Waits for its end."""
+        self._process.join()
+        self._process.close()
+        self._voice.close()

@@ -1,0 +1,110 @@
+"""A process that the first one started: it works, says how that ended, and never outlives the first."""
+
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from ctypes import Array, c_uint64
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import torch
+
+from genolong.errors import InputError, LostProcessError
+from genolong.parallel.place import Place
+from genolong.parallel.signs_of_life import SignsOfLife
+
+TICK_S = 0.25  # between two signs of life
+NEXT_AFTER_S = 2.0  # the second child waits so much longer than the first one before it acts, and so on
+
+
+class LastWord(NamedTuple):
+    """How the work of a process ended, and when on the clock that all of a machine share."""
+
+    error: Exception | None
+    at: float
+
+
+class Orders(NamedTuple):
+    """What a new process is told."""
+
+    place: Place
+    first: int  # its process id
+    signs: Array[c_uint64]
+    patience_s: int
+    threads: int
+    voice: Connection
+
+
+def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    """Where a child starts, once everything is imported."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first process decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    logging.disable(logging.WARNING)  # the first process tells what there is to tell
+    warnings.simplefilter("ignore")
+    threading.Thread(target=_watch_the_first, args=(orders,), daemon=True).start()
+    torch.set_num_threads(orders.threads)
+    try:
+        work(orders.place, *arguments)
+    except Exception as error:
+        _say_last(orders.voice, _told(error, orders.place))
+        raise SystemExit(exit_code(error)) from None
+    _say_last(orders.voice, None)
+
+
+def exit_code(error: BaseException) -> int:
+    """Of an error, after sysexits: 70 for what no person can mend."""
+    return getattr(error, "exit_code", 70)
+
+
+def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
+    """What is raised for a process that was stopped, or whose machine no longer gets anywhere."""
+    return LostProcessError(
+        f"process {rank} of {size} gave no sign of life for {patience_s} s (parallel.patience_s); "
+        "all others were ended, too"
+    )
+
+
+def say(error: BaseException) -> None:
+    """One line on stderr, past whatever the main thread may be holding."""
+    told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    os.write(2, f"genolong: error: {' '.join(told.split())}\n".encode())
+
+
+def _say_last(voice: Connection, error: Exception | None) -> None:
+    with suppress(OSError):  # nobody listens any more
+        voice.send(LastWord(error, time.monotonic()))
+
+
+def _told(error: Exception, place: Place) -> Exception:
+    """The error as it can be sent, with where it was raised."""
+    where = "".join(traceback.format_exception(error))[-4000:]
+    try:
+        sent = pickle.loads(pickle.dumps(error))
+    except Exception:  # an exception may hold anything
+        sent = RuntimeError(f"{type(error).__name__}: {error}")
+    sent.add_note(f"raised in process {place.rank} of {place.size}:\n{where}")
+    return sent
+
+
+def _watch_the_first(orders: Orders) -> None:
+    """Ends this process once the first is gone; ends the first, too, where it is silent for too long.
+
+    The main thread may be waiting for a message that never comes, so nothing is asked of it.
+    """
+    place, signs = orders.place, SignsOfLife(orders.signs, orders.place.rank, orders.patience_s)
+    while True:
+        signs.look()
+        if os.getppid() != orders.first:
+            os._exit(LostProcessError.exit_code)
+        if signs.silent_s(0) > orders.patience_s + NEXT_AFTER_S * (place.rank - 1):
+            say(silence_of(0, place.size, orders.patience_s))
+            os.kill(orders.first, signal.SIGKILL)
+            os._exit(LostProcessError.exit_code)
+        time.sleep(TICK_S)

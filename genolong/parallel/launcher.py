@@ -1,0 +1,178 @@
+"""One work in several processes of this machine: started, watched, and ended together, however it ends."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ctypes import c_uint64
+from multiprocessing import get_context, resource_tracker
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from genolong.errors import InputError
+from genolong.parallel.causes import Cause, KnownChild, breaks_connection, first_cause
+from genolong.parallel.child import TICK_S, Orders, begin, exit_code, say
+from genolong.parallel.interruption import Interruption, held_back
+from genolong.parallel.place import Place
+from genolong.parallel.signs_of_life import SignsOfLife
+
+COMES_BACK_S = 5.0  # so long the main thread has to notice by itself that the work is over
+CAUSE_SHOWS_S = 1.0  # so much later than the connections that it breaks
+TIDIES_S = 30.0  # so long files may take to be left in order after Ctrl-C
+
+
+@contextmanager
+def launched(size: int, work: Callable[..., object], *arguments: Any, patience_s: int) -> Iterator[Place]:
+    """This process becomes the first of `size`; the new ones call `work(place, *arguments)` while this one goes on.
+
+    The first waits, at the beginning until all are there, in the end until all are done. It raises what another one
+    raised, and LostProcessError where one died or gave no sign of life for `patience_s`; then, and whenever it leaves
+    by an exception, the others are killed. Where it is held by a collective that never returns, it is ended with one
+    line on stderr and the error's exit code.
+    """
+    if size == 1:
+        yield Place.alone()
+        return
+    threads = torch.get_num_threads()
+    share = max(1, threads // size)
+    address = f"127.0.0.1:{_free_port()}"
+    places = [Place(rank, size, rank, size, address) for rank in range(size)]
+    with _Crew(places[1:], patience_s) as crew:
+        crew.start(share, work, arguments)
+        torch.set_num_threads(share)
+        try:
+            with crew.at_work():
+                yield places[0]
+            crew.wait_for(crew.all_done)
+        finally:
+            torch.set_num_threads(threads)
+
+
+class _Crew:
+    """The other processes, and the thread that watches them; raises what ended the work instead of what followed."""
+
+    def __init__(self, places: list[Place], patience_s: int) -> None:
+        self.all_there, self.all_done = threading.Event(), threading.Event()
+        self._places, self._patience_s = places, patience_s
+        self._context = get_context("spawn")
+        self._counters = self._context.RawArray(c_uint64, places[0].size)
+        self._children: list[KnownChild] = []
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._interruption = Interruption()
+        self._cause: Cause | None = None
+        self._decided, self._over, self._free = threading.Event(), threading.Event(), threading.Event()
+        self._free.set()  # the main thread is not at work, where a library might hold it
+
+    def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """Starts all of them, and waits until they are there."""
+        resource_tracker.ensure_running()  # which would let Ctrl-C through
+        with held_back():
+            for place in self._places:
+                listens, voice = self._context.Pipe(duplex=False)
+                orders = Orders(place, os.getpid(), self._counters, self._patience_s, threads, voice)
+                process = self._context.Process(target=begin, args=(orders, work, arguments))
+                process.start()
+                voice.close()
+                self._children.append(KnownChild(place, process, listens))
+        self._watcher.start()
+        self.wait_for(self.all_there)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Within this, the main thread may be held by a library."""
+        self._free.clear()
+        try:
+            self._raise_cause()  # a watcher that found it before saw that the main thread was free
+            yield
+        finally:
+            self._free.set()
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Raises what ends the work instead."""
+        while not event.wait(TICK_S):
+            self._raise_cause()
+
+    def __enter__(self) -> "_Crew":
+        self._noticing = self._interruption.noticed()
+        self._noticing.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        cause = self._cause_of(error) if error else None
+        self._over.set()
+        for child in self._children:
+            child.kill()
+        if self._watcher.ident is not None:
+            self._watcher.join()
+        for child in self._children:
+            child.close()
+        self._noticing.__exit__(None, None, None)
+        if cause is not None and cause is not error:
+            raise cause from None
+
+    def _raise_cause(self) -> None:
+        if self._cause is not None:
+            raise self._cause.error
+
+    def _cause_of(self, error: BaseException) -> BaseException | None:
+        """What is raised in place of an error."""
+        if breaks_connection(error):
+            if self._interruption.came_s():
+                return KeyboardInterrupt()
+            self._decided.wait(COMES_BACK_S)
+        elif isinstance(error, InputError) or not isinstance(error, Exception):
+            return error
+        return self._cause.error if self._cause else error
+
+    def _watch(self) -> None:
+        signs = SignsOfLife(self._counters, 0, self._patience_s)
+        while not self._over.wait(TICK_S):
+            signs.look()
+            for child in self._children:
+                child.look()
+            if all(signs.begun(child.rank) for child in self._children):
+                self.all_there.set()
+            if all(child.done for child in self._children):
+                self.all_done.set()
+            if self._found_cause(signs):
+                return self._end_all()
+            if self._interruption.came_s() > COMES_BACK_S and not self._free.is_set():
+                return self._end_interrupted()
+
+    def _found_cause(self, signs: SignsOfLife) -> bool:
+        causes = (child.cause(signs.silent_s(child.rank), self._patience_s) for child in self._children)
+        cause = first_cause(cause for cause in causes if cause is not None)
+        if cause is None or (cause.follows and time.monotonic() - cause.at < CAUSE_SHOWS_S):
+            return False
+        self._cause = cause
+        self._decided.set()
+        return True
+
+    def _end_all(self) -> None:
+        """Ends the other processes, and this one, too, where it does not come back."""
+        assert self._cause is not None
+        for child in self._children:
+            child.kill()
+        if not self._free.wait(COMES_BACK_S):
+            say(self._cause.error)
+            os._exit(exit_code(self._cause.error))
+
+    def _end_interrupted(self) -> None:
+        """Ends what the main thread may be waiting for, so that Python can interrupt it."""
+        for child in self._children:
+            child.kill()
+        if not self._free.wait(TIDIES_S):
+            os.write(2, b"genolong: interrupted\n")
+            os._exit(130)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

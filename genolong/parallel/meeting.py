@@ -1,0 +1,45 @@
+"""Processes meet before they work together, and part afterwards; in a sweep, time and again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from itertools import count
+
+import torch.distributed as dist
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+from genolong.parallel.place import Place
+
+
+@contextmanager
+def met(place: Place, longest: timedelta) -> Iterator[None]:
+    """Within this, the processes can send messages, for which they wait that long.
+
+    Those that torchrun or SLURM started find each other at one address for all of their life. What they told there for
+    an earlier meeting would mislead a later one.
+    """
+    if place.size == 1:
+        yield
+        return
+    if place == Place.joined():
+        store, meetings = _for_life(place, longest)
+        store = PrefixStore(f"meeting {next(meetings)}", store)
+    else:
+        store = _at(place, longest)
+    dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@cache
+def _for_life(place: Place, longest: timedelta) -> tuple[Store, Iterator[int]]:
+    return _at(place, longest), count()
+
+
+def _at(place: Place, longest: timedelta) -> Store:
+    store, *_ = next(rendezvous(f"tcp://{place.address}", place.rank, place.size, timeout=longest))
+    return store

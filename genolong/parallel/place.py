@@ -1,0 +1,61 @@
+"""Which of how many processes this one is, and where they meet."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among `size`; the `local_` numbers are those of its machine, the address is "host:port"."""
+
+    rank: int
+    size: int
+    local_rank: int
+    local_size: int
+    address: str
+
+    @classmethod
+    def alone(cls) -> "Place":
+        """One process, which meets nobody."""
+        return cls(0, 1, 0, 1, "")
+
+    @classmethod
+    def joined(cls) -> "Place | None":
+        """The place that torchrun or SLURM gave to this process; None where neither did, or with one process."""
+        place = _by_torchrun(os.environ) or _by_slurm(os.environ)
+        return place if place and place.size > 1 else None
+
+
+def _by_torchrun(told: Mapping[str, str]) -> Place | None:
+    if any(name not in told for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")):
+        return None
+    size = int(told["WORLD_SIZE"])
+    address = f"{told.get('MASTER_ADDR', 'localhost')}:{told.get('MASTER_PORT', '29500')}"
+    return Place(int(told["RANK"]), size, int(told["LOCAL_RANK"]), int(told.get("LOCAL_WORLD_SIZE", size)), address)
+
+
+def _by_slurm(told: Mapping[str, str]) -> Place | None:
+    if any(name not in told for name in ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")):
+        return None
+    if "SLURM_JOB_ID" in told and "SLURM_STEP_ID" not in told:
+        return None  # the batch script itself, which is one process, whatever number of tasks it may start with srun
+    size = int(told["SLURM_NTASKS"])
+    local_size = -(-size // int(told.get("SLURM_NNODES", "1")))
+    nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
+    host = told.get("MASTER_ADDR", first_node(nodes))
+    port = 15000 + int(told["SLURM_JOB_ID"]) % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines
+    return Place(
+        int(told["SLURM_PROCID"]),
+        size,
+        int(told["SLURM_LOCALID"]),
+        local_size,
+        f"{host}:{told.get('MASTER_PORT', port)}",
+    )
+
+
+def first_node(nodes: str) -> str:
+    """The first of SLURM's list of nodes: node007 of node[007-012,15],other."""
+    first = re.match(r"[^,\[]*(?:\[[^\]]*\][^,\[]*)?", nodes)
+    return re.sub(r"\[([^],-]*)[^]]*\]", r"\1", first[0]) if first else nodes

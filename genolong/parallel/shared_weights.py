@@ -1,0 +1,54 @@
+"""Weights shared out: each process keeps a part of every block's weights, and gathers a block while it computes it."""
+
+import warnings
+from typing import Any
+
+import torch.distributed as dist
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_optimizer_state_dict
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import (
+    FullyShardedDataParallel,
+    OptimStateKeyType,
+    fully_shard,
+    register_fsdp_forward_method,
+)
+from torch.optim import Optimizer
+
+from genolong.parallel.strategy import SequenceParallelStrategy
+
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+
+
+class SharedWeightsStrategy(SequenceParallelStrategy):
+    """As SequenceParallelStrategy, with weights, gradients and the optimizer's state shared among all (FSDP2).
+
+    What is saved is whole, and the same as without. The module has an `encoder` with `blocks`.
+    """
+
+    def configure_ddp(self) -> None:
+        """In place of a wrapper around the module: its blocks' weights, and then all others, are shared out."""
+        # nothing is changed in place of what the module returns
+        warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor", UserWarning)
+        module = self.lightning_module
+        assert module is not None
+        mesh = init_device_mesh(self.root_device.type, (self.world_size,))
+        for block in module.encoder.blocks:  # type: ignore[attr-defined,union-attr]
+            fully_shard(block, mesh=mesh)
+            register_fsdp_forward_method(block, "lean")
+        fully_shard(module, mesh=mesh)
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """All weights whole, in the first process; none in the others."""
+        assert self.lightning_module is not None
+        return get_model_state_dict(self.lightning_module, options=WHOLE)
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        """The whole state as an optimizer alone would give it, in the first process."""
+        module = self.lightning_module
+        assert module is not None
+        inner = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
+        state = get_optimizer_state_dict(module, inner, options=WHOLE)
+        if dist.get_rank():
+            return state
+        return FullyShardedDataParallel.rekey_optim_state_dict(state, OptimStateKeyType.PARAM_ID, module)
