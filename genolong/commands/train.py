@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
@@ -69,6 +70,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
     check_machine(settings.trainer, settings.logger, place.local_size)
+    check_memory(settings, cuda=accelerator(settings.trainer, place.local_size) == "cuda", processes=place.local_size)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )

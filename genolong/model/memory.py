@@ -9,11 +9,14 @@ from genolong.model.recompute import CHUNK
 from genolong.model.step import Step, weights
 from genolong.model.traffic import STATE_BYTES, per_process
 
+SMALL = 32 << 20  # bytes; glibc gives back at once what is larger
+
 
 class Memory(NamedTuple):
     """Bytes. `activations` are all that the fullest moment of the backward pass holds beside what belongs to weights.
 
-    `gathered` are other devices' keys and values, this one's messages and their gradients, while they are needed.
+    `gathered` are other devices' keys and values, this one's messages and their gradients, while they are needed. Of
+    what a block makes and frees, `small` is in tensors of less than 32 MiB, which a C library takes from its heap.
     """
 
     weights: int
@@ -21,6 +24,7 @@ class Memory(NamedTuple):
     gradients: int
     activations: int
     gathered: int
+    small: int
     peak: int
 
 
@@ -43,7 +47,8 @@ def memory(step: Step) -> Memory:
     activations = _backward(step)
     some = gradients if step.accumulation > 1 else gradients // step.encoder.layers
     peak = max(_end_of_forward(step) + gradients, activations + some, 2 * gradients)
-    return Memory(own, states, gradients, activations, round(_heads_at_once(step) * _gathered(step)), held + peak)
+    gathered = round(_heads_at_once(step) * _gathered(step))
+    return Memory(own, states, gradients, activations, gathered, _small(step), held + peak)
 
 
 def _end_of_forward(step: Step) -> int:
@@ -108,6 +113,18 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 def _heads_at_once(step: Step) -> float:
     """The share of the heads that is attended at a time."""
     return min(1.0, HEADS_AT_ONCE / step.encoder.heads) if step.lean else 1.0
+
+
+def _small(step: Step) -> int:
+    """A block's activations where its states are small tensors, and those of a stretch where they are."""
+    rows, tokens = kept_rows(step), step.batch * step.longest_slice
+    stretch = step.batch * min(CHUNK, step.longest_slice)
+    parts = (
+        [(tokens, 7 * rows.state), (stretch, rows.mlp_stretch)]
+        if step.lean
+        else [(tokens, rows.block + rows.mlp_backward)]
+    )
+    return sum(positions * size for positions, size in parts if positions * rows.state < SMALL)
 
 
 def _gathered(step: Step) -> int:
