@@ -158,6 +158,9 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
 
     @wraps(command)
     def run(config: DictConfig) -> None:
+        elsewhere = not tell.handlers  # submitit runs a job in another process, and hands back what it raised
+        if elsewhere:
+            _set_up_messages()
         try:
             command(config)
         except Exception as error:
@@ -166,6 +169,8 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             job = HydraConfig.get()
             if job.output_subdir:
                 remove_unbegun(Path(job.runtime.output_dir))
+            if elsewhere:
+                raise
             _fail(error, command.__name__)
 
     return run

@@ -79,9 +79,9 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         r"Could not (?:override|delete from config\.|append to config\.) '([^']+)'", lines[0] if lines else ""
     )
     if isinstance(error, MissingConfigException) and error.options:
-        return SettingsError(
-            f"{str(error.missing_cfg_file).replace('/', '=')}: no such choice; there are {', '.join(error.options)}"
-        )
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
+        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(error.options)}{hint}")
     if isinstance(error, OverrideParseException):
         return SettingsError(f"{error.override}: not understood as name=value ({error.message.splitlines()[0]})")
     if isinstance(error, ConfigCompositionException) and found and "already at" not in str(error):

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
 from genolong.cli import explain
@@ -152,6 +154,21 @@ def test_whoever_has_read_enough_of_stdout_gets_no_complaint(option: str, code: 
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    job = SimpleNamespace(output_subdir=".hydra", runtime=SimpleNamespace(output_dir=str(tmp_path)))
+    monkeypatch.setattr(cli.HydraConfig, "get", lambda: job)
+    monkeypatch.setattr(cli.tell, "handlers", [])  # no command line was read there
+
+    def fail(config: DictConfig) -> None:
+        cli.tell.info("heard")
+        raise InputError("mine")
+
+    with pytest.raises(InputError, match="mine"):
+        cli._one_line(fail)(OmegaConf.create({}))
+    assert cli.tell.handlers and not tmp_path.exists()
 
 
 @contextmanager

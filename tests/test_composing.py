@@ -72,6 +72,10 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
         ("contxt=2k", "contxt: no such setting; did you mean context?"),
         ("~data.fastas", "data.fastas: no such setting; did you mean data.fasta?"),
         ("model=huge", "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        (
+            "hydra/launcher=submitit_x",
+            "hydra/launcher=submitit_x: no such choice; there are basic; run `pip install gen",
+        ),
         ("data.fasta=[a", "data.fasta=[a: not understood as name=value"),
         ("data.fasta=a,b", "data.fasta=a,b: a list is written data.fasta=[a,b]; to try one after the other, add -m"),
         ("+seed=3", "Could not append to config. An item is already at 'seed'"),
@@ -96,3 +100,9 @@ def test_entries_are_the_full_names_of_all_keys():
     assert [key for key, _ in entries({"a": {"b": [1, {"c": 2}]}})] == ["a", "a.b", "a.b.0", "a.b.1", "a.b.1.c"]
     assert {"seed", "model", "model.width"} <= set(settings_of(CONF, "train"))
     assert {"model", "data.fasta"} <= set(settings_of(CONF / "trained", "evaluate"))
+
+
+def test_launchers_that_hydra_knows_by_name_pass():
+    launcher = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+    folder = "${hydra.sweep.dir}/.submitit/%j"
+    refuse_code({"hydra": {"launcher": {"_target_": launcher, "submitit_folder": folder, "timeout_min": 60}}})

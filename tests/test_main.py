@@ -59,7 +59,7 @@ def refused(tmp_path, monkeypatch, capfd, *arguments: str) -> tuple[int, str]:
         ("model=tinyy", ["model=tinyy", "small, tiny"]),
         ("model.width=9", ["model.width=9", "heads"]),
         ("context.window_bp=7", ["context.window_bp=7", "segment"]),
-        ("trainer.devices=2", ["trainer.devices=2"]),
+        ("parallel.sequence=2", ["parallel.sequence=2", "trainer.devices=1"]),
         ("trainer.max_steps=0", ["trainer.max_steps=0"]),
         ("optimizer.schedule=linear", ["optimizer.schedule=linear", "cosine or wsd"]),
         ("task.masking.share=1.5", ["task.masking.share=1.5"]),
@@ -244,6 +244,25 @@ def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, ar
     left = {path.name for path in trained.iterdir()} - before
     assert left == ({"out.vcf"} if "symbolic" in arguments[0] else set())
     (trained / "out.vcf").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_evaluate_refuses_to_be_one_of_several(trained, monkeypatch, capfd, rank):
+    for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank)):
+        monkeypatch.setenv(name, str(value))
+    code, line = refused(trained, monkeypatch, capfd, "evaluate", "model=runs/train/latest")
+    assert (code, line) == (64, "genolong: error: evaluate: works in one process; start it without torchrun or srun")
+
+
+def test_one_process_of_several_shows_the_help(tmp_path, monkeypatch, capfd):
+    for name, value in (("RANK", 1), ("WORLD_SIZE", 2), ("LOCAL_RANK", 1)):
+        monkeypatch.setenv(name, str(value))
+    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    assert run(tmp_path, monkeypatch, "train", "--cfg", "job") == 0
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("RANK", "0")
+    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    assert "window_bp" in capfd.readouterr().out
 
 
 def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):

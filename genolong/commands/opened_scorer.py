@@ -51,7 +51,7 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
     segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
     if sequence > 1:
         model.encoder.settings.check_window(window_bp, sequence)
-    shard = SequenceShard.of_world(window_bp, sequence, segments) if sequence > 1 else None
+    shard = SequenceShard.of_world(window_bp, sequence, segments)
     scorer = VariantScorer(
         model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
         settings.trainer.torch_device(place.local_rank), run.variant_head, shard,

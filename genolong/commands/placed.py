@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from genolong.errors import LostProcessError, SettingsError
-from genolong.parallel.causes import breaks_connection
+from genolong.errors import SettingsError
+from genolong.parallel.causes import naming_the_lost
 from genolong.parallel.group import PATIENCE
 from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
@@ -27,15 +27,8 @@ def placed(devices: int, parallel: ParallelSettings, work: Callable[..., object]
             f"trainer.devices={devices}, but torchrun or SLURM started {joined.size} processes; "
             f"take trainer.devices={joined.size}"
         )
-    try:
-        with met(joined, PATIENCE):
-            yield joined
-    except RuntimeError as error:
-        if not breaks_connection(error):
-            raise
-        raise LostProcessError(
-            f"process {joined.rank} of {joined.size}: another one is gone; see what it said, and try again ({error})"
-        ) from error
+    with naming_the_lost(joined), met(joined, PATIENCE):
+        yield joined
 
 
 def _meet(place: Place, work: Callable[..., object], arguments: Any) -> None:

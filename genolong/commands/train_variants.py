@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.train import Devices, accelerator, check_machine, fit, make_trainer
 from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.commands.trainer import Devices, accelerator, check_machine, fit, make_trainer
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms

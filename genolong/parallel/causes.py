@@ -1,7 +1,8 @@
 """What the first process knows of another one, and which of several failures is the cause of the others."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import NamedTuple
@@ -31,6 +32,19 @@ def first_cause(causes: Iterable[Cause]) -> Cause | None:
 def breaks_connection(error: BaseException) -> bool:
     """Whether an error is what the libraries raise in a process that can no longer reach another one."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo/" in str(error))
+
+
+@contextmanager
+def naming_the_lost(place: Place) -> Iterator[None]:
+    """Within this, LostProcessError is raised where torchrun or SLURM started another process that is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not breaks_connection(error):
+            raise
+        raise LostProcessError(
+            f"process {place.rank} of {place.size}: another one is gone; see what it said, and try again ({error})"
+        ) from error
 
 
 class KnownChild:

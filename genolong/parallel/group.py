@@ -50,7 +50,7 @@ class SequenceGroup:
         rank, groups = dist.get_rank(), {}
         wanted = sorted({(0, size - 1), *parts})
         for row in range(0, dist.get_world_size(), size):
-            for first, last in wanted if size > 1 else ():
+            for first, last in wanted:
                 made = dist.new_group([*range(row + first, row + last + 1)], timeout=PATIENCE)
                 if row <= rank < row + size:
                     groups[first, last] = made

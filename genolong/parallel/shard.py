@@ -35,6 +35,8 @@ class SequenceShard:
 
         All of them make theirs at the same time; `segments` are the lengths of all that will be asked about.
         """
+        if sequence == 1:
+            return cls.whole(length)
         bounds = slice_bounds(length, sequence)
         parts = [(found.first, found.last) for segment in segments for found in shared_segments(bounds, segment)]
         return cls(length, SequenceGroup.of_world(sequence, parts))

@@ -1,7 +1,7 @@
 """Several processes on one work: the first hands out its pieces and collects what comes back, in order."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch.distributed as dist
 
-from genolong.errors import LostProcessError
-from genolong.parallel.causes import breaks_connection
+from genolong.parallel.causes import breaks_connection, naming_the_lost
 from genolong.parallel.child import exit_code
 from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
@@ -38,21 +37,15 @@ class Team:
         Where the first one fails, the others end with its exit code.
         """
         team = cls(place, copies)
-        try:
-            with met(place, LONGEST_PIECE):
-                try:
-                    yield team
-                except Exception as error:
-                    if team._between_rounds and not breaks_connection(error):
+        with naming_the_lost(place), met(place, LONGEST_PIECE):
+            try:
+                yield team
+            except Exception as error:
+                if team._between_rounds and not breaks_connection(error):
+                    with suppress(RuntimeError):  # they may have failed in the same way
                         team._dismiss(exit_code(error))
-                    raise
-                team._dismiss(0)
-        except RuntimeError as error:
-            if not breaks_connection(error):
                 raise
-            raise LostProcessError(
-                f"process {place.rank} of {place.size}: another one is gone; see what it said, and try again ({error})"
-            ) from error
+            team._dismiss(0)
 
     @classmethod
     @contextmanager

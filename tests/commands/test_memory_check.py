@@ -95,5 +95,5 @@ def test_sizes_are_told_with_three_digits(bytes_, told):
 def test_train_checks_before_it_leaves_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(memory_check, "memory_there", lambda cuda: 1000)
     with pytest.raises(SettingsError, match=r"one step needs about .* where there are 1 kB"):
-        train(settings(f"run.folder={tmp_path / 'runs'}", f"data.cache={tmp_path}"), tmp_path / "runs" / "train" / "now")
+        train(settings(f"data.cache={tmp_path}"), tmp_path / "runs" / "now")
     assert not (tmp_path / "runs").exists()

@@ -209,20 +209,26 @@ def test_what_is_not_sorted_has_none_and_that_is_told(go, tmp_path):
     assert names(tmp_path) == {"out.vcf.gz"}
 
 
-@pytest.mark.parametrize("devices", [2, 3])
-def test_more_processes_write_the_same_bytes(go, tmp_path, devices: int):
-    one, more = (
-        go("records_at_once=4", f"trainer.devices={count}", output=f"{count}.vcf.gz") for count in (1, devices)
-    )
-    assert (tmp_path / "1.vcf.gz").read_bytes() == (tmp_path / f"{devices}.vcf.gz").read_bytes()
+@pytest.mark.parametrize(("devices", "sequence"), [(3, 1), (2, 2)])
+def test_more_processes_write_the_same_bytes(go, tmp_path, devices: int, sequence: int):
+    one = go("records_at_once=4", output="one.vcf.gz")
+    asked = ("records_at_once=4", f"trainer.devices={devices}", f"parallel.sequence={sequence}")
+    more = go(*asked, output="more.vcf.gz")
+    assert (tmp_path / "one.vcf.gz").read_bytes() == (tmp_path / "more.vcf.gz").read_bytes()
     assert one.tally == more.tally
 
 
 def test_more_processes_than_records_are_not_too_many(go, tmp_path):
     vcf = write(tmp_path, snv("chr1", 60))
     go(vcf=vcf, output="one.vcf")
-    go("trainer.devices=3", vcf=vcf, output="three.vcf")
-    assert (tmp_path / "one.vcf").read_bytes() == (tmp_path / "three.vcf").read_bytes()
+    go("trainer.devices=2", vcf=vcf, output="two.vcf")
+    assert (tmp_path / "one.vcf").read_bytes() == (tmp_path / "two.vcf").read_bytes()
+
+
+def test_what_all_processes_refuse_is_raised_once(go, tmp_path):
+    with pytest.raises(MissingInputError, match="no such run"):
+        go("trainer.devices=2", model=tmp_path / "none")
+    assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize("output", ["out.vcf", "out.vcf.gz"])
@@ -479,6 +485,10 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
     ("resume=yes", "resume=yes: wanted auto or no"),
     ("records_at_once=0", "records_at_once=0: wanted 1 or more"),
     ("trainer.devices=0", "trainer.devices=0: wanted 1 or more"),
+    ("parallel.sequence=0", "parallel.sequence=0: wanted 1 or more devices to a window"),
+    ("parallel.sequence=2",
+     "parallel.sequence=2 does not divide trainer.devices=1; take a number that is a multiple of it"),
+    ("parallel.patience_s=4", "parallel.patience_s=4: wanted 5 seconds or more"),
     ("trainer.accelerator=tpu", "trainer.accelerator=tpu: wanted auto, cpu or cuda"),
     ("data.fasta=7", "data.fasta=7: wanted the path of a FASTA file, or a list of such paths"),
     ("data.fasta=[]", "data.fasta=[]: wanted the path of a FASTA file, or a list of such paths"),

@@ -14,7 +14,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from genolong.commands.train import accelerator, precision, train
+from genolong.commands.train import train
+from genolong.commands.trainer import accelerator, precision
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.settings import CONF, TrainSettings, check, train_settings
@@ -184,11 +185,11 @@ def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: P
     with pytest.raises(SettingsError, match=r"trainer.accelerator=cuda: torch sees no CUDA device"):
         train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    assert accelerator(settings.trainer) == "cpu" and precision(settings.trainer) == "32-true"
+    assert accelerator(settings.trainer, 1) == "cpu" and precision(settings.trainer, 1) == "32-true"
 
 
 def test_wandb_that_is_not_installed_is_refused(settings: TrainSettings, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("genolong.commands.train.find_spec", lambda name: None)
+    monkeypatch.setattr("genolong.commands.trainer.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"logger.wandb=true: wandb is not installed; run `pip install"):
         train(replace(settings, logger=replace(settings.logger, wandb=True)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
