@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial, wraps
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -29,6 +29,9 @@ from genolong.parallel.place import Place
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 
+if TYPE_CHECKING:  # matplotlib and the like load when a command runs
+    from genolong.report.figures import Table as Figures
+
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
@@ -36,6 +39,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
+  plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
 
   genolong COMMAND --help      every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used
@@ -99,14 +103,8 @@ def evaluate(config: DictConfig) -> None:
             return (lambda _: None) if bar is None else partial(bar.advance, bar.add_task(what, total=bases))
 
         done = run(settings, follow)
-    out = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
     for table in done.tables:
-        shown = Table(title=table.title, title_justify="left")
-        for at, name in enumerate(table.columns):
-            shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
-        for row in table.rows:
-            shown.add_row(*row)
-        out.print(shown)
+        _show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
 
 
@@ -126,6 +124,33 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"no allele could be scored; all records are in {done.output}, with the reason for each")
     if done.output != "-":
         tell.info("wrote %s", done.output)
+
+
+def plan(config: DictConfig) -> None:
+    """Count what a training would cost, and print it to stdout."""
+    from genolong.commands.plan import notes, table
+    from genolong.commands.plan import plan as run
+    from genolong.commands.plan_settings import PlanSettings
+    from genolong.settings import on_a_genome
+
+    settings = on_a_genome(config, PlanSettings)
+    made = run(settings)
+    _show(table(made))
+    for line in notes(made):
+        tell.info(line)
+    if settings.json is not None:
+        tell.info("wrote %s", settings.json)
+
+
+def _show(table: "Figures") -> None:
+    """A table on stdout."""
+    shown = Table(title=table.title, title_justify="left")
+    for at, name in enumerate(table.columns):
+        shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    out = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
+    out.print(shown)
 
 
 def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
@@ -152,7 +177,7 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
 
 
 TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
-FOLDERS = {"train": CONF, "train_variants": TRAINED, "evaluate": TRAINED, "predict": TRAINED}
+FOLDERS = {"train": CONF, "train_variants": TRAINED, "evaluate": TRAINED, "predict": TRAINED, "plan": CONF}
 COMMANDS = {
     name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
     for name, function in (
@@ -160,6 +185,7 @@ COMMANDS = {
         ("train_variants", train_variants),
         ("evaluate", evaluate),
         ("predict", predict),
+        ("plan", plan),
     )
 }
 

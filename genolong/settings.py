@@ -79,6 +79,13 @@ class TrainerSettings:
 
 
 @dataclass(frozen=True)
+class CheckedTrainerSettings(TrainerSettings):
+    """The same, where the memory of a step is counted before the first."""
+
+    check_memory: bool
+
+
+@dataclass(frozen=True)
 class LoggerSettings:
     """conf/logger/*.yaml: who is told of the metrics, beside metrics.csv."""
 
@@ -98,7 +105,7 @@ class TrainSettings:
     context: ContextSettings
     task: MaskedBasesSettings
     optimizer: OptimizerSettings
-    trainer: TrainerSettings
+    trainer: CheckedTrainerSettings
     parallel: TrainingParallelSettings
     logger: LoggerSettings
 
@@ -144,12 +151,17 @@ def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
 
 
 def train_settings(config: DictConfig) -> TrainSettings:
-    """Settings of `train`; without data.fasta, on the genome that comes with the package."""
+    """Settings of `train`."""
+    return on_a_genome(config, TrainSettings)
+
+
+def on_a_genome(config: DictConfig, schema: type[Schema]) -> Schema:
+    """Settings of a training; without data.fasta, on the genome that comes with the package."""
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     plain.pop("experiment", None)
     if isinstance(plain.get("data"), dict) and plain["data"].get("fasta") is None:
         plain["data"]["fasta"] = str(DEMO / "genome.fa.gz")
-    return check(plain, TrainSettings)
+    return check(plain, schema)
 
 
 def known_keys(schema: Any, prefix: str = "") -> list[str]:

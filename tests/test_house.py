@@ -18,9 +18,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.variant_training_settings import VariantTrainSettings
-from genolong.settings import CONF, TrainSettings, known_keys, train_settings
+from genolong.settings import CONF, TrainSettings, known_keys, on_a_genome
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "genolong"
@@ -39,13 +40,12 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
+GENOME_COMMANDS = (("train", TrainSettings), ("plan", PlanSettings))  # of which conf/ holds the groups
 COMMANDS = (
     ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings)
 )  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
-TRAIN_CHOICES = sorted(
-    f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained"
-)
+CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained")
 
 
 def sources(folder: Path) -> list[Path]:
@@ -157,13 +157,23 @@ def leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-@pytest.mark.parametrize("choice", ["seed=1", *TRAIN_CHOICES])
-def test_the_knobs_in_conf_are_those_of_the_settings(choice: str):
+@pytest.mark.parametrize("choice", ["seed=1", *CHOICES])
+@pytest.mark.parametrize(("command", "schema"), GENOME_COMMANDS)
+def test_the_knobs_in_conf_are_those_of_the_settings(command: str, schema: type, choice: str):
+    if command == "train" and choice.startswith("device="):
+        return
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", [choice])
+        composed = compose(command, [choice])
     knobs = set(leaves(OmegaConf.to_container(composed)))  # type: ignore[arg-type]
-    assert knobs - {"experiment"} == set(known_keys(TrainSettings))
-    train_settings(composed)
+    assert knobs - {"experiment"} == set(known_keys(schema))
+    on_a_genome(composed, schema)
+
+
+def test_plan_takes_the_settings_of_train():
+    words = ["model=base", "context=131k", "trainer.max_steps=7"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        train, plan = (compose(command, words) for command in ("train", "plan"))
+    assert {key: value for key, value in plan.items() if key not in ("device", "json")} == train
 
 
 @pytest.mark.parametrize(("command", "schema"), COMMANDS)
@@ -173,10 +183,10 @@ def test_the_knobs_of_a_command_are_those_of_its_settings(command: str, schema: 
     assert set(leaves(OmegaConf.to_container(composed))) == set(known_keys(schema))  # type: ignore[arg-type]
 
 
-def test_every_group_of_conf_is_one_that_train_chooses_from():
+def test_every_group_of_conf_is_one_that_train_or_plan_chooses_from():
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train")
-    assert {choice.split("=")[0] for choice in TRAIN_CHOICES} <= set(composed) | {"experiment"}
+        composed = compose("plan")
+    assert {choice.split("=")[0] for choice in CHOICES} <= set(composed) | {"experiment"}
 
 
 def names_read(node: ast.AST) -> Iterator[str]:
@@ -189,7 +199,7 @@ def names_read(node: ast.AST) -> Iterator[str]:
         yield from names_read(child)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, *(schema for _, schema in COMMANDS)])
+@pytest.mark.parametrize("schema", [schema for _, schema in (*GENOME_COMMANDS, *COMMANDS)])
 def test_every_knob_is_read(schema: type):
     read = {name for path in sources(PACKAGE) for name in names_read(tree_of(path))}
     if '"debug=true" in' in (PACKAGE / "cli.py").read_text(encoding="utf-8"):
@@ -205,7 +215,7 @@ def settings_classes(schema: Any) -> Iterator[Any]:
             yield from settings_classes(field.type)
 
 
-@pytest.mark.parametrize("schema", [TrainSettings, *(schema for _, schema in COMMANDS)])
+@pytest.mark.parametrize("schema", [schema for _, schema in (*GENOME_COMMANDS, *COMMANDS)])
 def test_settings_are_frozen_and_have_no_defaults(schema: type):
     for part in settings_classes(schema):
         assert part.__dataclass_params__.frozen

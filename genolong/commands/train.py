@@ -8,9 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
+from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.trainer import across, check_machine, fit, make_trainer
+from genolong.commands.trainer import accelerator, across, check_machine, fit, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
@@ -59,6 +60,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
     check_machine(settings.trainer, settings.logger, place.local_size)
+    check_memory(settings, cuda=accelerator(settings.trainer, place.local_size) == "cuda", processes=place.local_size)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )

@@ -1,0 +1,59 @@
+"""What this machine has: memory, also where a container limits it, and rates measured in a second."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import torch
+
+SYSTEM = Path("/")
+
+
+def memory_there(cuda: bool, root: Path = SYSTEM) -> int:
+    """Bytes of a GPU, or of the machine, or of this process's control group where that is less."""
+    if cuda:
+        return torch.cuda.get_device_properties(torch.device("cuda")).total_memory
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits(root)])
+
+
+def _group_limits(root: Path) -> Iterator[int]:
+    """The limits of the control groups (version 1 or 2) that this process is in, each of which may stand higher up."""
+    known = root / "proc/self/cgroup"
+    for line in known.read_text().splitlines() if known.is_file() else ():
+        _, kinds, group = line.split(":", 2)
+        mount, name = ("memory", "memory.limit_in_bytes") if kinds else ("", "memory.max")
+        if kinds and "memory" not in kinds.split(","):
+            continue
+        for folder in (PurePosixPath(group), *PurePosixPath(group).parents):
+            file = root / "sys/fs/cgroup" / mount / str(folder).lstrip("/") / name
+            text = file.read_text().strip() if file.is_file() else "max"
+            if text.isdigit():
+                yield int(text)
+
+
+def product_rate(cuda: bool, half: bool) -> float:
+    """Operations a second of a product of matrices, as large as those of a model."""
+    size, device = (8192 if cuda else 1024), torch.device("cuda" if cuda else "cpu")
+    left, right = torch.randn(2, size, size, dtype=torch.bfloat16 if half else torch.float32, device=device)
+    return 2 * size**3 / _seconds(lambda: left @ right, cuda)
+
+
+def copy_rate(cuda: bool) -> float:
+    """Bytes a second that are read or written when a tensor is copied that no cache holds."""
+    tensor = torch.zeros(1 << (28 if cuda else 25), device="cuda" if cuda else "cpu")
+    into = torch.zeros_like(tensor)
+    return 2 * tensor.nbytes / _seconds(lambda: into.copy_(tensor), cuda)
+
+
+def _seconds(work: Callable[[], object], cuda: bool) -> float:
+    """The shortest time of one piece of work in a third of a second."""
+    work()
+    until, shortest = time.perf_counter() + 0.33, float("inf")
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        work()
+        if cuda:
+            torch.cuda.synchronize()
+        shortest = min(shortest, time.perf_counter() - began)
+    return shortest

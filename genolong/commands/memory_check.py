@@ -1,0 +1,35 @@
+"""Before a training begins: whether one step fits into the memory there is; what cannot fit is refused."""
+
+from genolong.commands.machine import memory_there
+from genolong.commands.training_step import remedies, training_step
+from genolong.errors import SettingsError
+from genolong.model.memory import memory
+from genolong.settings import TrainSettings
+
+SURE = 0.85  # of what is counted is needed for certain: counts are within 15 % of what was measured
+
+
+def check_memory(settings: TrainSettings, *, cuda: bool, processes: int) -> None:
+    """Refuses a step for which the memory of a GPU, or a process's share of the machine's, is too little.
+
+    The window is written out; `processes` are those of this machine. trainer.check_memory=false asks for no check.
+    """
+    if not settings.trainer.check_memory:
+        return
+    step = training_step(settings, cuda=cuda)
+    room, needed = memory_there(cuda) // (1 if cuda else processes), memory(step).peak
+    if SURE * needed <= room:
+        return
+    fitting = [remedy for remedy in remedies(step, room) if remedy.peak <= room]
+    turn = " or ".join(f"{remedy.settings} ({size(remedy.peak)})" for remedy in fitting) or "a smaller model"
+    raise SettingsError(
+        f"context.window_bp={step.window_bp}: one step needs about {size(needed)} a process, where there are "
+        f"{size(room)}; take {turn}; trainer.check_memory=false tries all the same"
+    )
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    power = min(4, (len(str(count)) - 1) // 3)
+    told, unit = count / 1000**power, ("bytes", "kB", "MB", "GB", "TB")[power]
+    return f"{told:.0f} {unit}" if told >= 100 or power == 0 else f"{told:.3g} {unit}"

@@ -1,0 +1,103 @@
+"""Floating-point operations of a training step: matrix products, convolutions and the pairs that attention scores."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from genolong.model.geometry import Branch
+from genolong.model.recompute import stretches
+from genolong.model.step import Step
+
+
+class Flops(NamedTuple):
+    """Of one device and optimizer step; a multiplication with its addition is two."""
+
+    forward: int
+    backward: int
+    recomputation: int
+
+    @property
+    def all(self) -> int:
+        return sum(self)
+
+
+class Parts(NamedTuple):
+    """Of one block, forward, for all windows of a batch."""
+
+    convolution: int
+    inward: int
+    attention: int
+    outward: int
+    mlp: int
+    mlp_outward: int
+
+
+def flops(step: Step) -> Flops:
+    """Of the device that has most to do; backward passes of matrix products are twice, of attention 2.5 times as long.
+
+    Norms, rotations, activations, the loss and the optimizer are not counted: they wait for memory, not for arithmetic.
+    """
+    found = max((_of_process(step, process) for process in range(step.sequence)), key=lambda one: one.all)
+    return Flops(*(step.accumulation * part for part in found))
+
+
+def attention_pairs(bounds: Sequence[int], process: int, branch: Branch, heads: int) -> int:
+    """Query-key pairs of one branch over all heads, whose queries a process holds.
+
+    A head's rows in a segment are those at its offset, head * dilation // heads, and every dilation-th after it; each
+    meets all of them, wherever they are held.
+    """
+    begin, end, length = bounds[process], bounds[process + 1], bounds[-1]
+    if begin == end:
+        return 0
+    segment, dilation = min(branch.segment, length), branch.dilation
+    first, last = begin // segment, (end - 1) // segment
+    pairs = 0
+    for head in range(heads):
+        offset = head * dilation // heads
+        cut = {first, last} if first < last else {first}
+        for number in cut:
+            start = number * segment
+            size = min(segment, length - start)
+            own = _rows(min(end - start, size), offset, dilation) - _rows(max(begin - start, 0), offset, dilation)
+            pairs += own * _rows(size, offset, dilation)
+        pairs += max(0, last - first - 1) * _rows(segment, offset, dilation) ** 2
+    return pairs
+
+
+def _rows(positions: int, offset: int, dilation: int) -> int:
+    """How many of the first `positions` of a segment stand at `offset` and every `dilation`-th after it."""
+    return max(0, -(-(positions - offset) // dilation))
+
+
+def _of_process(step: Step, process: int) -> Flops:
+    part = _parts(step, process)
+    layers, keep = step.encoder.layers, step.checkpoint_blocks
+    block = sum(part) - part.mlp_outward  # which is in `mlp`
+    head = 2 * 4 * step.encoder.width * step.batch * (step.bounds[process + 1] - step.bounds[process])
+    forward = layers * block + head
+    backward = layers * (2 * (block - part.attention) + 5 * part.attention // 2) + 2 * head
+    again = (step.runs_of_blocks - layers) * block
+    if step.lean:  # what is made again within the backward pass: projections twice, convolution and MLP once
+        again += layers * (2 * part.inward + part.convolution + part.mlp)
+    elif keep and not step.encoder.dropout:  # the last product of a block is not needed again
+        again -= layers * part.mlp_outward
+    return Flops(forward, backward, again)
+
+
+def _parts(step: Step, process: int) -> Parts:
+    encoder = step.encoder
+    positions = step.bounds[process + 1] - step.bounds[process]
+    width, tokens = encoder.width, step.batch * positions
+    pairs = sum(attention_pairs(step.bounds, process, branch, encoder.heads) for branch in step.branches)
+    convolved = positions
+    if step.lean:
+        convolved = sum(right - left for _, _, left, right in stretches(positions, encoder.kernel // 2))
+    outward = 2 * tokens * step.hidden * width
+    return Parts(
+        convolution=2 * encoder.kernel * width * step.batch * convolved,
+        inward=6 * tokens * width * width,
+        attention=4 * step.batch * pairs * (width // encoder.heads),
+        outward=2 * tokens * width * width,
+        mlp=2 * tokens * width * step.hidden * step.gates + outward,
+        mlp_outward=outward,
+    )

@@ -1,0 +1,148 @@
+"""Memory of a training step on one device: weights and what belongs to them, activations, and the peak."""
+
+from typing import NamedTuple
+
+from genolong.model.blocks import CHUNK_BYTES
+from genolong.model.kept import LOSS, KeptRows, kept_rows
+from genolong.model.lean_attention import HEADS_AT_ONCE
+from genolong.model.recompute import CHUNK
+from genolong.model.step import Step, weights
+from genolong.model.traffic import STATE_BYTES, per_process
+
+SMALL = 32 << 20  # bytes; glibc gives back at once what is larger
+
+
+class Memory(NamedTuple):
+    """Bytes. `activations` are all that the fullest moment of the backward pass holds beside what belongs to weights.
+
+    `gathered` are other devices' keys and values, this one's messages and their gradients, while they are needed. Of
+    what a block makes and frees, `small` is in tensors of less than 32 MiB, which a C library takes from its heap.
+    """
+
+    weights: int
+    optimizer: int
+    gradients: int
+    activations: int
+    gathered: int
+    small: int
+    peak: int
+
+
+def memory(step: Step) -> Memory:
+    """Of the device that needs most, in a step that is not the first: the optimizer has its state.
+
+    The step before's gradients are there until the forward pass is done.
+    """
+    counted, share = weights(step.encoder), step.devices if step.share_weights else 1
+    whole = STATE_BYTES * counted.all
+    states = 2 * whole - (STATE_BYTES * counted.matrices if step.muon else 0)
+    own, states, gradients = whole // share, states // share, whole // share
+    held = own + states + (whole if step.averaged else 0)
+    if (
+        step.devices > 1
+    ):  # buckets in which gradients are summed; or, of shared weights, two blocks, whole, and a gradient
+        held += 3 * STATE_BYTES * counted.block if step.share_weights else whole
+    if step.half:  # matrices in the precision of products
+        held += 2 * (counted.block if step.checkpoint_blocks else counted.all)
+    activations = _backward(step)
+    some = gradients if step.accumulation > 1 else gradients // step.encoder.layers
+    peak = max(_end_of_forward(step) + gradients, activations + some, 2 * gradients)
+    gathered = round(_heads_at_once(step) * _gathered(step))
+    return Memory(own, states, gradients, activations, gathered, _small(step), held + peak)
+
+
+def _end_of_forward(step: Step) -> int:
+    """All that is kept for the backward pass."""
+    rows, layers, keep = kept_rows(step), step.encoder.layers, step.checkpoint_blocks
+    kept = layers * rows.block if keep == 0 else -(-layers // keep) * rows.state
+    return step.batch * step.longest_slice * (kept + rows.end)
+
+
+def _backward(step: Step) -> int:
+    """The fullest moment of the backward pass: at its beginning, or in a block while its inputs wait."""
+    rows, layers, keep = kept_rows(step), step.encoder.layers, step.checkpoint_blocks
+    tokens = step.batch * step.longest_slice
+    if keep == 0:
+        beside, at_end = (layers - 1) * rows.block, layers * rows.block
+    else:
+        beside, at_end = _waiting_inputs(layers, keep) * rows.state, -(-layers // keep) * rows.state
+    if keep and step.sequence > 1 and step.encoder.kernel:
+        beside += rows.state  # the slice once more, with its halo
+    in_block = _in_lean_block if step.lean else _in_block
+    always = rows.tables + LOSS
+    return max(tokens * (at_end + rows.end_backward + always), *in_block(step, rows, beside + always))
+
+
+def _waiting_inputs(layers: int, keep: int) -> int:
+    """How many blocks' inputs are kept beside the one of the block at work, at most, where every keep-th is kept.
+
+    Those of the groups before it, and those of its own group, which is computed again.
+    """
+    groups = -(-layers // keep)
+    sizes = [(groups - 1, layers - keep * (groups - 1))] + ([(groups - 2, keep)] if groups > 1 else [])
+    return max(before + size - 1 - (before > 0) for before, size in sizes) if keep > 1 else layers - 1
+
+
+def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
+    """In the MLP, in the attention, where its projection begins, and in the convolution."""
+    tokens = step.batch * step.longest_slice
+    attention = beside + rows.convolution + rows.attention + rows.state
+    return (
+        tokens * (beside + rows.block + rows.mlp_backward),
+        tokens * (attention + 4 * rows.row) + _gathered(step) + _work(step),
+        tokens * (attention + 3 * rows.row - rows.sums),
+        tokens * (beside + rows.convolution + rows.norm_backward),
+    )
+
+
+def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
+    """In the MLP, a stretch at a time, and in the attention, some heads at a time.
+
+    Kept of the block are its input, its convolution and the heads' outputs.
+    """
+    tokens, stretch = step.batch * step.longest_slice, step.batch * min(CHUNK, step.longest_slice)
+    share = _heads_at_once(step)
+    kept = beside + rows.state * (2 if step.encoder.kernel else 1) + rows.row + rows.sums
+    attention = round(kept + 2 * rows.state + share * 7 * rows.row)
+    return (
+        tokens * (kept + 3 * rows.state) + stretch * rows.mlp_stretch,
+        tokens * attention + round(share * _gathered(step)) + _work(step),
+    )
+
+
+def _heads_at_once(step: Step) -> float:
+    """The share of the heads that is attended at a time."""
+    return min(1.0, HEADS_AT_ONCE / step.encoder.heads) if step.lean else 1.0
+
+
+def _small(step: Step) -> int:
+    """A block's activations where its states are small tensors, and those of a stretch where they are."""
+    rows, tokens = kept_rows(step), step.batch * step.longest_slice
+    stretch = step.batch * min(CHUNK, step.longest_slice)
+    parts = (
+        [(tokens, 7 * rows.state), (stretch, rows.mlp_stretch)]
+        if step.lean
+        else [(tokens, rows.block + rows.mlp_backward)]
+    )
+    return sum(positions * size for positions, size in parts if positions * rows.state < SMALL)
+
+
+def _gathered(step: Step) -> int:
+    """Keys and values of all shared segments in a backward pass, and as many gradients: everybody's, and this one's."""
+    if step.sequence == 1:
+        return 0
+    of_branches = [per_process(step, branch, also=1) for branch in step.branches]
+    return 2 * max(map(sum, zip(*of_branches, strict=True)))
+
+
+def _work(step: Step) -> int:
+    """Attention's work space: five inputs and three gradients of a chunk of the branch with the largest."""
+    number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
+    limit = CHUNK_BYTES["cuda" if step.fused else "cpu"]
+    row = step.batch * step.encoder.width * number
+    chunks = []
+    for segment, dilation in step.branches:
+        held = -(-step.longest_slice // dilation) * row * share
+        problem = -(-segment // dilation) * row / heads  # one head's rows of a segment are never cut
+        chunks.append(min(held, max(limit, problem)))
+    return round(8 * max(chunks))

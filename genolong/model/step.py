@@ -1,0 +1,88 @@
+"""What decides on the costs of a training step: the encoder, the windows, what is kept, and how devices share both."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from genolong.model.encoder import EncoderSettings
+from genolong.model.geometry import Branch
+from genolong.parallel.slices import slice_bounds
+
+
+@dataclass(frozen=True)
+class Step:
+    """A training step on hidden bases, as its devices share it; numbers are those of conf/.
+
+    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once and keep only its input, as
+    a GPU's do. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each weight.
+    """
+
+    encoder: EncoderSettings
+    window_bp: int
+    batch: int
+    accumulation: int
+    checkpoint_blocks: int
+    half: bool
+    fused: bool
+    muon: bool
+    averaged: bool
+    devices: int
+    sequence: int
+    share_weights: bool
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        return self.encoder.branches(self.window_bp)
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Where the slices of a window begin, and its length."""
+        return slice_bounds(self.window_bp, self.sequence)
+
+    @property
+    def longest_slice(self) -> int:
+        """Positions of a window that a device holds at most."""
+        return max(end - begin for begin, end in pairwise(self.bounds))
+
+    @property
+    def lean(self) -> bool:
+        """Whether blocks run a few heads and a stretch of positions at a time."""
+        return self.checkpoint_blocks > 1 and not self.encoder.dropout
+
+    @property
+    def hidden(self) -> int:
+        """Channels of the MLP's inner layer."""
+        return round(self.encoder.width * self.encoder.mlp_ratio)
+
+    @property
+    def gates(self) -> int:
+        """How many numbers the MLP's first layer makes for each of `hidden`."""
+        return 2 if self.encoder.mlp == "swiglu" else 1
+
+    @property
+    def runs_of_blocks(self) -> int:
+        """How often blocks are run forward in a step, all together; the last one of a recomputed group once less."""
+        layers, keep = self.encoder.layers, self.checkpoint_blocks
+        if keep < 2:
+            return layers * (1 + keep)
+        return 3 * layers - -(-layers // keep)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How many weights there are: of the matrices of the blocks, of one block in all, and in all."""
+
+    matrices: int
+    block: int
+    all: int
+
+
+def weights(encoder: EncoderSettings) -> Weights:
+    """The parameters of an encoder and the head that names bases."""
+    width, hidden = encoder.width, round(encoder.width * encoder.mlp_ratio)
+    inner = hidden * (2 if encoder.mlp == "swiglu" else 1)
+    matrices = 4 * width * width + width * inner + hidden * width
+    norms = width * (3 if encoder.kernel else 2)
+    taps = width * (encoder.kernel + 1) if encoder.kernel else 0
+    block = matrices + norms + taps + inner + width
+    head = 4 * width + 4
+    return Weights(encoder.layers * matrices, block, encoder.layers * block + 7 * width + head)

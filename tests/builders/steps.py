@@ -1,0 +1,37 @@
+"""Training steps small enough to test: what they cost is counted, and they can be taken."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genolong.model.encoder import Encoder
+from genolong.model.heads import MaskedBaseHead
+from genolong.model.step import Step
+from tests.builders.models import encoder_settings
+
+
+def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
+    """101 bases, batch 2, all on one CPU; each field can be changed by name, the encoder's as a dictionary."""
+    values = {
+        "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False,
+        "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
+    }  # fmt: skip
+    return Step(encoder=encoder_settings(**(encoder or {})), **(values | changes))
+
+
+def model(of: Step) -> nn.Module:
+    """The model whose step it is."""
+    torch.manual_seed(3)
+    return nn.Sequential(Encoder(of.encoder, of.checkpoint_blocks), MaskedBaseHead(of.encoder.width))
+
+
+def take(of: Step, trained: nn.Module) -> Tensor:
+    """One forward and backward pass."""
+    codes = torch.randint(0, 6, (of.batch, of.window_bp), dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16, enabled=of.half):
+        logits = trained(codes).flatten(0, 1)
+        loss = functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64), reduction="none").sum()
+    loss.backward()
+    return loss.detach()
