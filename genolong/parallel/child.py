@@ -60,7 +60,9 @@ def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...
 
 def exit_code(error: BaseException) -> int:
     """Of an error, after sysexits: 70 for what no person can mend."""
-    return getattr(error, "exit_code", 70)
+    if isinstance(error, SystemExit):
+        return int(error.code or 0)
+    return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 70)
 
 
 def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
@@ -72,9 +74,11 @@ def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
 
 
 def say(error: BaseException) -> None:
-    """One line on stderr, past whatever the main thread may be holding."""
-    told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    os.write(2, f"genolong: error: {' '.join(told.split())}\n".encode())
+    """One line on stderr, past whatever the main thread may be holding; none for an ending that was asked for."""
+    told = f"genolong: error: {error if isinstance(error, InputError) else f'{type(error).__name__}: {error}'}"
+    told = "genolong: interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(told.split())
+    if not isinstance(error, SystemExit):
+        os.write(2, f"{told}\n".encode())
 
 
 def _say_last(voice: Connection, error: Exception | None) -> None:

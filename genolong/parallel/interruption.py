@@ -1,4 +1,4 @@
-"""Ctrl-C, noticed also while the main thread waits in a library for a message that may never come."""
+"""Ctrl-C and SIGTERM, noticed also while the main thread waits in a library for a message that may never come."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 
 
 class Interruption:
-    """Python raises KeyboardInterrupt once a library's function returns; this knows at once, in any thread."""
+    """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread."""
 
     def __init__(self) -> None:
-        self._at: float | None = None
+        self._at: dict[int, float] = {}
         self._reads: int | None = None
 
     @contextmanager
@@ -38,11 +38,21 @@ class Interruption:
 
     def came_s(self) -> float:
         """How many seconds ago Ctrl-C was typed first; 0 where it was not."""
-        if self._reads is not None and self._at is None:
+        self._look()
+        return max(time.monotonic() - self._at[signal.SIGINT], 1e-9) if signal.SIGINT in self._at else 0.0
+
+    def ending(self) -> BaseException | None:
+        """How the work ends because a signal says so, whatever fails in its wake."""
+        self._look()
+        if signal.SIGINT in self._at:
+            return KeyboardInterrupt()
+        return SystemExit(128 + signal.SIGTERM) if signal.SIGTERM in self._at else None
+
+    def _look(self) -> None:
+        if self._reads is not None:
             with suppress(BlockingIOError):
-                if signal.SIGINT in os.read(self._reads, 4096):
-                    self._at = time.monotonic()
-        return 0.0 if self._at is None else max(time.monotonic() - self._at, 1e-9)
+                for number in os.read(self._reads, 4096):
+                    self._at.setdefault(number, time.monotonic())
 
 
 @contextmanager

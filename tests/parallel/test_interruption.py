@@ -1,4 +1,4 @@
-"""Ctrl-C is noticed in any thread, and nobody else's way to notice it is taken."""
+"""Ctrl-C and SIGTERM are noticed in any thread, and nobody else's way to notice it is taken."""
 
 import os
 import signal
@@ -13,9 +13,10 @@ from genolong.parallel.interruption import Interruption, held_back
 
 @pytest.fixture(autouse=True)
 def a_handler_that_raises_nothing() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    before = {sent: signal.signal(sent, lambda *_: None) for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for sent, handler in before.items():
+        signal.signal(sent, handler)
 
 
 def type_ctrl_c() -> None:
@@ -26,10 +27,13 @@ def test_it_is_noticed_within_and_not_outside():
     interruption = Interruption()
     type_ctrl_c()
     with interruption.noticed():
-        assert interruption.came_s() == 0
-        os.kill(os.getpid(), signal.SIGCHLD)  # another signal
-        assert interruption.came_s() == 0
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert interruption.came_s() == 0 and interruption.ending() is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        ending = interruption.ending()
+        assert interruption.came_s() == 0 and isinstance(ending, SystemExit) and ending.code == 143
         type_ctrl_c()
+        assert isinstance(interruption.ending(), KeyboardInterrupt)
         assert interruption.came_s() > 0
         time.sleep(0.02)
         type_ctrl_c()  # a second time: the first one counts
