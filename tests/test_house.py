@@ -33,6 +33,7 @@ FLOORS = (
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},
+    {"harmless"},
     {"composing"},
     {"help", "settings", "silent_partner"},
     {"commands"},

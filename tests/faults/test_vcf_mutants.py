@@ -28,8 +28,8 @@ LINES = [
 ]
 PLAIN = vcf_text(*LINES)
 PIECES = (
-    b"chr1", b"\t", b"\t.\t", b";", b"=", b"A", b"GENOLONG_STATUS=ok", b"##", b"#CHROM", *LINES, *HEADER, b"##INFO=<ID=",
-    b",", b"<", b"1048576", b"../../x", b"GENOLONG_LLR", b"\x1f\x8b",
+    b"chr1", b"\t", b"\t.\t", b";", b"=", b"A", b"GENOLONG_STATUS=ok", b"##", b"#CHROM", *LINES, *HEADER,
+    b"##INFO=<ID=", b",", b"<", b"1048576", b"../../x", b"GENOLONG_LLR", b"\x1f\x8b",
 )  # fmt: skip
 OURS = re.compile(rb"##(INFO=<ID=GENOLONG_|genolong_predict=)")
 SHAPES = {"in.vcf": PLAIN, "a.vcf.gz": gzip.compress(PLAIN, mtime=0), "b.vcf.gz": bgzip(PLAIN, block=71)}
