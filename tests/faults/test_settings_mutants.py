@@ -24,8 +24,8 @@ data:
 OVERRIDES = b"model.width=8\tcontext=2k\tdata.fasta=[a.fa,b.fa]\toptimizer=muon\t++seed=3\trun.name='a b'"
 PIECES = (
     b": ", b"\n  ", b"- ", b"[", b"]", b"{", b"}", b"&a ", b"*a", b"!!python/name:os.system ", b"${", b"${seed}", b"~",
-    b"+", b"'", b'"', b"null", b".inf", b"1e400", b"012", b"12:30", b"_target_: x", b"defaults: [model: base]", b"?", b"|",
-    b"@", b"=", b"\\", b"model", b"=glob(*)", b"range(1,3)", b"hydra.run.dir=../x", b"\x85", b"-m",
+    b"+", b"'", b'"', b"null", b".inf", b"1e400", b"012", b"12:30", b"_target_: x", b"defaults: [model: base]", b"?",
+    b"|", b"@", b"=", b"\\", b"model", b"=glob(*)", b"range(1,3)", b"hydra.run.dir=../x", b"\x85", b"-m",
 )  # fmt: skip
 
 
