@@ -1,27 +1,28 @@
 """Composing settings with Hydra: what could run code is refused, and what Hydra refuses is told in one line."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from genolong.errors import SettingsError, UnsafeInputError
+from genolong.errors import InputError, SettingsError, UnsafeInputError
+from genolong.harmless import entries, refuse_code, refuse_large_file
 from genolong.runs.folder import check_name
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
-RESOLVERS = {
-    "now",
-    "hydra",
-}  # of what Hydra could look up in a value; `oc.env` would copy secrets into the run's record
-STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # launchers and sweepers, which Hydra makes by name
 
 
 def guard() -> None:
@@ -35,41 +36,50 @@ def guard() -> None:
         return
 
     def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
-        config = composed(self, *args, **kwargs)
-        refuse_code(OmegaConf.to_container(config, resolve=False))
+        typed = kwargs.get("overrides", args[1] if len(args) > 1 else ())
+        try:
+            config = composed(self, *args, **kwargs)
+            refuse_code(OmegaConf.to_container(config, resolve=False), _keys(typed))
+        except RecursionError as error:
+            raise SettingsError(
+                "the settings are nested too deeply; wanted lists and groups of a few levels"
+            ) from error
+        except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
+            raise
+        except Exception as error:  # what Hydra trips over, in settings that somebody else wrote
+            raise SettingsError(f"these settings cannot be composed ({str(error)[:200]})") from error
         if "run" in config:
             check_name(config.run.name)
         return config
 
     load_configuration.guarded = True  # type: ignore[attr-defined]
     ConfigLoaderImpl.load_configuration = load_configuration  # type: ignore[method-assign]
+    _guard_sources()
 
 
-def refuse_code(plain: Any) -> None:
-    """Raises UnsafeInputError for settings, Hydra's own included, that would run code or look into the environment."""
-    for key, value in entries(plain):
-        *_, room, last = ("", *key.split("."))
-        text = str(value)
-        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # what was typed; it is a setting, too
-            continue
-        looked_up = set(re.findall(r"\$\{\s*([\w.]+)\s*:", text)) - RESOLVERS if isinstance(value, str) else ()
-        if looked_up:
-            raise UnsafeInputError(f"{key}: ${{{min(looked_up)}:...}} is not looked up; write the value itself")
-        makes = last == "()" or last.startswith("_") or (last == "class" and not text.startswith("logging."))
-        if makes and not (key.startswith(("hydra.launcher._", "hydra.sweeper._")) and text.startswith(HYDRAS_OWN)):
-            raise UnsafeInputError(f"{key}={value}: settings name no code; remove this key")
-        if text.startswith(("ext://", "cfg://")) and text not in STREAMS:
-            raise UnsafeInputError(f"{key}={value}: settings name no code; take {' or '.join(STREAMS)}")
-        if room in ("env_set", "callbacks"):
-            raise UnsafeInputError(f"{key}={value}: not taken from settings; remove this key")
+def _guard_sources() -> None:
+    """Looks at a file of settings before it is parsed, and at none in a Python package, which would be imported."""
+    read, opened = ConfigRepository.load_config, ConfigRepository.initialize_sources
+
+    def load_config(self: ConfigRepository, config_path: str) -> ConfigResult | None:
+        source: Any = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is not None and source.scheme() == "file":
+            refuse_large_file(Path(source.path, source._normalize_file_name(config_path)))
+        return read(self, config_path)
+
+    def initialize_sources(self: ConfigRepository, config_search_path: ConfigSearchPath) -> None:
+        for place in config_search_path.get_path():
+            scheme, _, package = str(place.path).partition("://")
+            if scheme == "pkg" and package.split(".")[0] not in ("hydra", "hydra_plugins"):
+                raise UnsafeInputError(f"{place.path}: settings are read from folders; a package could run code")
+        opened(self, config_search_path)
+
+    ConfigRepository.load_config = load_config  # type: ignore[method-assign]
+    ConfigRepository.initialize_sources = initialize_sources  # type: ignore[method-assign]
 
 
-def entries(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of a tree by its full name, and its value."""
-    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in pairs:
-        yield f"{prefix}{key}", value
-        yield from entries(value, f"{prefix}{key}.")
+def _keys(overrides: Iterable[str]) -> set[str]:
+    return {override.split("=")[0].split("@")[0].lstrip("+~") for override in overrides}
 
 
 def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from genolong.composing import entries
+from genolong.harmless import entries
 
 WIDTH, COLUMN = 120, 36
 ENTRY = re.compile(r"(?P<indent> *)(?P<key>\w+):(?:[^#]*?)(?:\s*# *(?P<comment>.*))?$")

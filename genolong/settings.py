@@ -8,8 +8,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from genolong.composing import CONF as CONF
-from genolong.composing import PACKAGE, entries, nearest
-from genolong.errors import SettingsError
+from genolong.composing import PACKAGE, nearest
+from genolong.errors import SettingsError, UnsafeInputError
+from genolong.harmless import entries
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.parallel.settings import TrainingParallelSettings
@@ -127,16 +128,21 @@ class TrainSettings:
 Schema = TypeVar("Schema")
 
 
-def check(config: DictConfig | dict[str, Any], schema: type[Schema]) -> Schema:
+def check(config: Any, schema: type[Schema]) -> Schema:
     """The settings as a `schema`; raises SettingsError with the full name of the first key that is wrong.
 
-    Keys starting with an underscore are refused: a configuration can select, never execute.
+    Keys that start with an underscore, and values to be looked up, raise UnsafeInputError: a configuration can select,
+    never execute.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
-        for key, _ in entries(plain):
+        if not isinstance(plain, dict):
+            raise SettingsError(f"{str(plain)[:40]!r}: wanted settings by name")
+        for key, value in entries(plain):
             if key.rsplit(".", 1)[-1].startswith("_"):
-                raise SettingsError(f"{key}: a configuration names no code; remove this key")
+                raise UnsafeInputError(f"{key}: a configuration names no code; remove this key")
+            if isinstance(value, str) and "${" in value:  # in a checkpoint, or what was looked up holds it
+                raise UnsafeInputError(f"{key}={value}: is not looked up (again); write the value itself")
         merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
         values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         for key, value in entries(values):

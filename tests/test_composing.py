@@ -6,8 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from genolong.composing import CONF, as_settings_error, entries, guard, nearest, refuse_code, settings_of
+from genolong.composing import CONF, as_settings_error, guard, nearest, settings_of
 from genolong.errors import InputError, SettingsError, UnsafeInputError
+from genolong.harmless import entries, refuse_code
 
 
 def composed(*overrides: str, folder: Path = CONF, command: str = "train"):

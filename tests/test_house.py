@@ -27,13 +27,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "genolong"
 TOP = {
     "genolong", "conf", "data", "docs", "scripts", "tests", ".ci", ".gitignore", "environment.yml", "pyproject.toml",
-    "constraints.txt", "README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md",
+    "constraints.txt", "README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md",
 }  # fmt: skip
 FLOORS = (
     {"errors"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},
+    {"harmless"},
     {"composing"},
     {"help", "settings", "silent_partner"},
     {"commands"},

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.errors import InputError, SettingsError
+from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.settings import CONF, DEMO, TrainSettings, check, known_keys, train_settings
 
 
@@ -76,7 +76,6 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("trainer.max_time", "1h", r"trainer.max_time=1h: wanted days:hours:minutes:seconds"),
         ("trainer.max_time", "00:00:00:00", r"trainer.max_time=00:00:00:00: wanted .* more than 0"),
         ("trainer.ema_decay", 1.0, r"trainer.ema_decay=1.0: wanted at least 0"),
-        ("data.fasta", {"_target_": "os.system"}, r"data.fasta._target_: a configuration names no code"),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_one_line(key, value, words):
@@ -84,6 +83,24 @@ def test_what_cannot_be_right_is_refused_in_one_line(key, value, words):
         check(changed(key, value), TrainSettings)
     assert caught.value.exit_code == 64
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("data.fasta", {"_target_": "os.system"}, r"data.fasta._target_: a configuration names no code"),
+        ("data.cache", "${oc.env:HOME}", r"data.cache=\${oc.env:HOME}: is not looked up"),
+    ],
+)
+def test_what_could_run_code_is_refused_for_safety(key, value, words):
+    with pytest.raises(UnsafeInputError, match=words):
+        check(changed(key, value), TrainSettings)
+
+
+@pytest.mark.parametrize("settings", [None, 3, "seed: 1", ["seed"]])
+def test_what_is_no_settings_at_all_is_refused(settings):
+    with pytest.raises(SettingsError, match="wanted settings by name"):
+        check(settings, TrainSettings)
 
 
 def test_a_missing_setting_is_named():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolong.errors import OutputError
+from genolong.genome.partial_file import FAILED_DISK
 from genolong.report.figures import Figure, Table
 
 
@@ -41,5 +42,8 @@ def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
         partial.write_text(f"[\n{rows}\n]\n")
         os.replace(partial, output)
     except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in FAILED_DISK:
+            raise
         raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
     return output

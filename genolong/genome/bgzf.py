@@ -12,6 +12,7 @@ from genolong.errors import InputError
 MAGIC = b"\x1f\x8b"
 _BLOCK_MAGIC = MAGIC + b"\x08\x04"  # deflated, with an extra field and nothing else
 _CHUNK = 1 << 22
+_LONGEST_TEXT = 1 << 16  # bytes in a block
 
 
 def is_bgzip(head: bytes) -> bool:
@@ -84,8 +85,9 @@ class BlockedText:
 
     def _inflate(self, body: bytes, start: int) -> bytes:
         try:
-            text = zlib.decompress(body[:-8], wbits=-15, bufsize=65536)
-            sound = struct.unpack("<II", body[-8:]) == (zlib.crc32(text), len(text))
+            inflate = zlib.decompressobj(wbits=-15)
+            text = inflate.decompress(body[:-8], _LONGEST_TEXT + 1)  # a block that holds more could fill the memory
+            sound = inflate.eof and struct.unpack("<II", body[-8:]) == (zlib.crc32(text), len(text))
         except (zlib.error, struct.error):
             text, sound = b"", False
         if not sound:

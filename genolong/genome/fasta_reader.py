@@ -14,6 +14,7 @@ from jaxtyping import Bool, UInt8
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alphabet import N, encode
 from genolong.genome.checked_fasta import CheckedFasta
+from genolong.genome.partial_file import FAILED_DISK
 
 _BLOCKS_HELD = 1024  # of 64 KiB at most: a genome of up to 65 Mb is unpacked once a worker
 
@@ -41,6 +42,8 @@ class FastaReader:
             letters = str(self._opened().fetch(str(contig), start + 1, end)).encode("ascii")
             codes = encode(letters)
         except (OSError, ValueError, IndexError, EOFError, RuntimeError, struct.error, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno in FAILED_DISK:
+                raise
             raise InputError(f"{path} can no longer be read ({error}); did it change? start again") from error
         unknown = end - start - index.known(contig, start, end)
         if len(letters) != end - start or np.count_nonzero(codes == N) != unknown:
@@ -69,6 +72,8 @@ class FastaReader:
                     str(path), indexname=str(fai), gzi_indexname=str(gzi), as_raw=True, rebuild=False, build_index=False
                 )
         except OSError as error:
+            if error.errno in FAILED_DISK:
+                raise
             raise MissingInputError(f"{path} cannot be opened again ({error}); was it moved?") from error
         verify(file.file.fileno())
         if len(self._checked.blocks):

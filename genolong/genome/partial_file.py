@@ -1,5 +1,6 @@
 """A file that gets its name only when it is whole; until then it grows beside its place, and can be resumed."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from genolong.errors import InputError, OutputError
 
 SUFFIX = ".partial"
+FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other name or place on it would help
 
 
 class Stream:
@@ -100,6 +102,8 @@ class PartialFile(Stream):
                 f"{self._final}: there is no folder {self._final.parent}; wanted one to write to; make it first"
             ) from error
         except OSError as error:
+            if error.errno in FAILED_DISK:
+                raise
             raise OutputError(
                 f"{self._partial} cannot be created ({error.strerror}); wanted a folder that can be written to; "
                 "name another place"

@@ -4,16 +4,18 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
+from typing import IO, Any
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.genome.coordinates import Interval, match_contig
 
 _NO_REGION = re.compile(r"\s*($|#|(track|browser)\s)")
+_LONGEST_LINE = 1 << 20
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -26,7 +28,7 @@ def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interv
     path = Path(path).expanduser()
     regions = [
         _region(line.split(), genome_contigs, f"{path}, line {number}")
-        for number, line in enumerate(io.StringIO(_text(path), newline=None), start=1)
+        for number, line in enumerate(_lines(path), start=1)
         if not _NO_REGION.match(line)
     ]
     if not regions:
@@ -87,14 +89,25 @@ def _order(interval: Interval) -> tuple[str, int]:
     return interval.contig, interval.start
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> Iterator[str]:
+    """One by one, however much a compressed file holds."""
     try:
-        content = path.read_bytes()
-        if is_bgzip(content):
-            content = b"".join(BlockedText(io.BytesIO(content), path))  # gzip would not notice that its end is missing
-        elif content.startswith(MAGIC):
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
+        with path.open("rb") as file:
+            head = file.read(64)
+            file.seek(0)
+            if is_bgzip(head):
+                bytes_: IO[bytes] = io.BufferedReader(
+                    _Chunks(BlockedText(file, path))
+                )  # gzip passes over a missing end
+            else:
+                bytes_ = gzip.GzipFile(fileobj=file, mode="rb") if head.startswith(MAGIC) else file  # type: ignore[assignment]
+            with io.TextIOWrapper(bytes_, encoding="utf-8-sig", newline=None) as text:
+                while line := text.readline(_LONGEST_LINE):
+                    if len(line) == _LONGEST_LINE:
+                        raise InputError(
+                            f"{path} has a line longer than {_LONGEST_LINE:,} characters; wanted a BED file"
+                        )
+                    yield line
     except FileNotFoundError as error:
         raise MissingInputError(f"{path} does not exist; wanted a BED file; check its spelling") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -105,6 +118,26 @@ def _text(path: Path) -> str:
         raise InputError(f"{path} is no text file; wanted a BED file, plain or gzip; is it the right file?") from error
     except OSError as error:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a BED file") from error
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks of bytes as a file."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks, self._held = iter(chunks), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        while not self._held:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._held = chunk
+        part, self._held = self._held[: len(buffer)], self._held[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Interval:

@@ -16,7 +16,8 @@ class SpoolFile:
         self.bytes = tempfile.TemporaryFile()  # noqa: SIM115  see __del__
 
     def __del__(self) -> None:
-        self.bytes.close()
+        if hasattr(self, "bytes"):  # a full disk holds no new file
+            self.bytes.close()
 
 
 class SpooledLine(NamedTuple):

@@ -123,6 +123,8 @@ class VcfReader:
         header = HeaderReader(self.name)
         for group in self._groups:
             for used, text in enumerate(group, start=1):
+                if not isinstance(text, bytes):
+                    header.refuse_longer(text.size)  # before it is taken into memory
                 header.take(text if isinstance(text, bytes) else b"".join(text.pieces()))
                 if header.is_whole:
                     return tuple(header.lines), group[used:]

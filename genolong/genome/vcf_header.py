@@ -7,7 +7,8 @@ from genolong.errors import InputError
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
 COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
-LONGEST_BYTES = 1 << 28
+LONGEST_BYTES = 1 << 27
+LINE_BYTES = 64  # what a line takes in memory beside its text: a header of empty lines fills it as well
 
 _SHOWN = COLUMNS.decode().replace("\t", " ")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -30,10 +31,9 @@ class HeaderReader:
 
     def take(self, line: bytes) -> None:
         """One more line, with its terminator."""
-        self._bytes += len(line)
         where = f"{self._name}, line {len(self.lines) + 1}"
-        if self._bytes > LONGEST_BYTES:
-            raise InputError(f"{where}: the header is longer than {LONGEST_BYTES:,} bytes; wanted a VCF; is it one?")
+        self.refuse_longer(len(line))
+        self._bytes += len(line) + LINE_BYTES
         text = line.removeprefix(BYTE_ORDER_MARK) if not self.lines else line
         if text.startswith(b"#CHROM"):
             _check_columns(text, where)
@@ -43,6 +43,14 @@ class HeaderReader:
         elif not text.startswith(b"##") and b"POS" in text:
             self._near_miss = f"; line {len(self.lines) + 1} is {_excerpt(text)}: is it meant to be that line?"
         self.lines.append(line)
+
+    def refuse_longer(self, size: int) -> None:
+        """Raises InputError where the header would hold too much with one more line of so many bytes."""
+        if self._bytes + size + LINE_BYTES > LONGEST_BYTES:
+            raise InputError(
+                f"{self._name}, line {len(self.lines) + 1}: the header is longer than {LONGEST_BYTES:,} bytes; "
+                "wanted a VCF; is it one?"
+            )
 
     def cut_short(self) -> InputError:
         """What is to be said when the text ends before the header is whole."""

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
@@ -20,6 +20,13 @@ from genolong.errors import InputError, MissingInputError, UnsafeInputError
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
 PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
+
+_SEAL_BYTES = 64
+_END, _END_BYTES = b"PK\5\6", 22  # of a zip file, with the length of its comment last
+_STARTS = (  # how files begin that people take for a checkpoint
+    (b"version https://git-lfs", "it is a git-lfs pointer: run git lfs pull"),
+    (b"<", "is it HTML? open the address in a browser and download the file itself"),
+)
 
 
 class RunCheckpointIO(CheckpointIO):
@@ -61,7 +68,7 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise InputError(f"{path}: {WEIGHTS} holds something else than named tensors; wanted a checkpoint of genolong")
     try:
         return json.loads(parts[SETTINGS]), state
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a checkpoint of genolong") from error
 
 
@@ -80,10 +87,14 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                archive.comment = bytes(_SEAL_BYTES)
                 for name, part in parts.items():
                     archive.writestr(name, part)
+            seal = _seal(file)
+            file.seek(-_SEAL_BYTES, os.SEEK_END)
+            file.write(seal)
             file.flush()
             os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's files are for their owner only
             os.fsync(file.fileno())
@@ -102,6 +113,38 @@ def _packed(value: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(value, buffer)
     return buffer.getvalue()
+
+
+def _seal(file: BinaryIO) -> bytes:
+    """The sha256 of all bytes before the seal, which is the archive's comment: so that no bit is without a guard."""
+    left = file.seek(0, os.SEEK_END) - _SEAL_BYTES
+    digest = hashlib.sha256()
+    file.seek(0)
+    while left > 0 and (piece := file.read(min(left, 1 << 20))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.hexdigest().encode()
+
+
+def _refuse_broken_seal(path: Path) -> None:
+    """Raises InputError for a file that is not as it was written; one without a seal (older) is left to its hashes."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _END_BYTES - _SEAL_BYTES))
+        tail = file.read()
+        if tail.startswith(_END) and tail[_END_BYTES - 2 : _END_BYTES] == bytes((_SEAL_BYTES, 0)):
+            if _seal(file) != tail[-_SEAL_BYTES:]:
+                raise InputError(f"{path}: is damaged (its sha256 is not the one it was sealed with); copy it again")
+            return
+    if tail[-_END_BYTES:].startswith(_END) and tail.endswith(b"\0\0"):
+        return
+    if head.startswith(PICKLED):
+        raise UnsafeInputError(f"{path}: is a pickle, which could run code; it was not loaded; wanted a run's folder")
+    hints = [hint for start, hint in _STARTS if head.startswith(start)] or [
+        "it is cut or something else; copy it again"
+    ]
+    raise InputError(f"{path}: not a whole checkpoint of genolong; {hints[0]}")
 
 
 def _umask() -> int:
@@ -137,6 +180,7 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
     if not path.is_file():
         raise MissingInputError(f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt")
     try:
+        _refuse_broken_seal(path)
         with zipfile.ZipFile(path) as archive:
             _refuse_compressed(archive, path)
             manifest = json.loads(archive.read(MANIFEST))

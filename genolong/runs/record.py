@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from genolong.genome.partial_file import PartialFile
+
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
     "biopython",
@@ -49,10 +51,14 @@ def finished(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str,
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """record.json, replaced whole."""
-    partial = folder / "record.json.partial"
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(partial, folder / "record.json")
+    """record.json, replaced whole: also after a loss of power there is the old one or the new one."""
+    file = PartialFile(folder / "record.json")
+    try:
+        file.write((json.dumps(record, indent=1) + "\n").encode())
+        file.complete()
+    except BaseException:
+        file.discard()
+        raise
 
 
 def _now() -> str:

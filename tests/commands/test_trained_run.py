@@ -89,5 +89,5 @@ def test_weights_of_another_model_are_told(settings, model, tmp_path):
     plain = asdict(settings)
     plain["model"]["layers"] = 3
     folder = save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)
-    with pytest.raises(InputError, match=r"last.ckpt: its weights are not those of its settings \(.*Missing key"):
+    with pytest.raises(InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing"):
         open_run(str(folder))

@@ -83,7 +83,7 @@ def test_spaces_for_tabs(tmp_path: Path):
 
 def test_a_header_that_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vcf_header, "LONGEST_BYTES", 99)
-    assert "line 3: the header is longer than 99 bytes; wanted a VCF; is it one?" in refusal(tmp_path, vcf_text())
+    assert "line 2: the header is longer than 99 bytes; wanted a VCF; is it one?" in refusal(tmp_path, vcf_text())
 
 
 def test_declared_info():
