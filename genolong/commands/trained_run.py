@@ -1,20 +1,38 @@
 """A finished training, opened to be used: its model, and what it was trained on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from genolong.commands.train import bases_per_step
 from genolong.errors import InputError, MissingInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
+from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.runs.checkpoint import load_weights, weights_sha256
-from genolong.settings import TrainSettings, check
-from genolong.tasks.masked_bases import MaskedBases
+from genolong.runs.checkpoint import check_fits, load_weights, weights_sha256
+from genolong.settings import ContextSettings, check
+from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
 
 HEAD = "variant_head."  # of the names of its weights
+
+
+@dataclass(frozen=True)
+class BuiltFrom:
+    """Of the settings of a training those that its model needs: a run of an earlier version may lack others."""
+
+    seed: int
+    data: DataSettings
+    model: EncoderSettings
+    context: ContextSettings
+    task: MaskedBasesSettings
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "BuiltFrom":
+        """Raises InputError or KeyError where some of them are missing or wrong."""
+        return check({field.name: plain[field.name] for field in fields(cls)}, cls)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,30 +77,26 @@ def open_run(path: str) -> TrainedRun:
     stored, weights = load_weights(checkpoint)
     of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
     try:
-        settings, sha256 = check(stored["settings"], TrainSettings), frozenset(stored["inputs_sha256"].values())
-    except (InputError, KeyError) as error:
+        plain, sha256 = stored["settings"], frozenset(stored["inputs_sha256"].values())
+        settings, name = BuiltFrom.of(plain), str(plain["run"]["name"])
+        replicas = plain["trainer"].get("devices", 1) // plain.get("parallel", {}).get("sequence", 1)
+    except (InputError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{checkpoint}: its settings are not those of this version ({error}); open it with the one that wrote it"
         ) from error
     assert settings.context.window_bp is not None, "written out when the run began"
-    model = MaskedBases(
-        settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
-        checkpoint_blocks=0,
-    )  # fmt: skip
+    model = MaskedBases(settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0)
     variant_head = None
-    try:
-        model.load_state_dict(weights)
-        if of_head:
-            variant_head = VariantHead(check(stored["variant_head"], VariantHeadSettings), settings.model.width).eval()
-            variant_head.load_state_dict(of_head)
-    except RuntimeError as error:
-        raise InputError(
-            f"{checkpoint}: its weights are not those of its settings ({str(error).splitlines()[1].strip()})"
-        ) from error
+    check_fits(checkpoint, weights, model.state_dict())
+    model.load_state_dict(weights)
+    if of_head:
+        variant_head = VariantHead(check(stored["variant_head"], VariantHeadSettings), settings.model.width).eval()
+        check_fits(checkpoint, of_head, variant_head.state_dict())
+        variant_head.load_state_dict(of_head)
     folder = checkpoint.resolve().parent
     return TrainedRun(
-        settings.run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model.eval(),
+        name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model.eval(),
         settings.data,
-        settings.task.masking, settings.seed, settings.context.window_bp, bases_per_step(settings), sha256,
+        settings.task.masking, settings.seed, settings.context.window_bp, settings.context.bases * replicas, sha256,
         variant_head, stored.get("head_is", ""),
     )  # fmt: skip

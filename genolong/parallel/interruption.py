@@ -8,9 +8,13 @@ from contextlib import contextmanager, suppress
 
 
 class Interruption:
-    """Python raises KeyboardInterrupt once a library's function returns; this knows at once, in any thread."""
+    """Python raises KeyboardInterrupt once a library's function returns; this knows at once, in any thread.
 
-    def __init__(self) -> None:
+    What counts is the `which`-th time: those before are answered otherwise.
+    """
+
+    def __init__(self, which: int = 1) -> None:
+        self._left = which
         self._at: float | None = None
         self._reads: int | None = None
 
@@ -37,10 +41,11 @@ class Interruption:
             os.close(writes)
 
     def came_s(self) -> float:
-        """How many seconds ago Ctrl-C was typed first; 0 where it was not."""
+        """How many seconds ago Ctrl-C was typed that counts; 0 where it was not."""
         if self._reads is not None and self._at is None:
             with suppress(BlockingIOError):
-                if signal.SIGINT in os.read(self._reads, 4096):
+                self._left -= os.read(self._reads, 4096).count(signal.SIGINT)
+                if self._left <= 0:
                     self._at = time.monotonic()
         return 0.0 if self._at is None else max(time.monotonic() - self._at, 1e-9)
 
