@@ -26,6 +26,7 @@ from genolong.composing import CONF, as_settings_error, guard, nearest
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.help import help_text
 from genolong.parallel.place import Place
+from genolong.parallel.stop_request import Stopped
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 
@@ -163,6 +164,12 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             _set_up_messages()
         try:
             command(config)
+        except Stopped as stopped:
+            tell.info(
+                "genolong: stopped by %s after step %d; the same command with hydra.run.dir=%s goes on",
+                stopped.name, stopped.step, HydraConfig.get().runtime.output_dir,
+            )  # fmt: skip
+            raise
         except Exception as error:
             if config.get("debug"):
                 raise

@@ -41,3 +41,9 @@ class LostProcessError(InputError):
     """A process of several died or fell silent (exit 75): the same command may go through when it is tried again."""
 
     exit_code = 75
+
+
+class BusyError(InputError):
+    """A folder in which another process works (exit 75): the same command may go through when it is tried again."""
+
+    exit_code = 75

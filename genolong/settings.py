@@ -48,6 +48,12 @@ class ContextSettings:
             if value is not None and value < least:
                 raise SettingsError(f"context.{name}={value}: wanted {least} or more")
 
+    @property
+    def bases(self) -> int:
+        """Read for one optimizer step by one replica; to be asked once the window is known."""
+        assert self.window_bp is not None
+        return self.window_bp * self.batch * self.accumulation
+
 
 @dataclass(frozen=True)
 class TrainerSettings:
@@ -59,11 +65,10 @@ class TrainerSettings:
     precision: str
     max_time: str | None
     validate_every: int
-    checkpoint_every: int
     ema_decay: float
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "validate_every", "checkpoint_every"):
+        for name in ("max_steps", "validate_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted a number of steps, 1 or more")
         if self.devices < 1:
@@ -87,6 +92,19 @@ class CheckedTrainerSettings(TrainerSettings):
 
 
 @dataclass(frozen=True)
+class CheckpointSettings:
+    """conf/train.yaml, checkpoint: how often a training is saved, and how many of these checkpoints are kept."""
+
+    every_n_steps: int
+    keep: int
+
+    def __post_init__(self) -> None:
+        for name in ("every_n_steps", "keep"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"checkpoint.{name}={getattr(self, name)}: wanted 1 or more")
+
+
+@dataclass(frozen=True)
 class LoggerSettings:
     """conf/logger/*.yaml: who is told of the metrics, beside metrics.csv."""
 
@@ -100,7 +118,9 @@ class TrainSettings:
 
     seed: int
     debug: bool
+    resume: str
     run: RunSettings
+    checkpoint: CheckpointSettings
     data: DataSettings
     model: EncoderSettings
     context: ContextSettings

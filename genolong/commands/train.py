@@ -1,6 +1,7 @@
 """`train`: a genome and settings in, a run folder with a trained model out."""
 
 import logging
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
+from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.memory_check import check_memory
-from genolong.commands.placed import placed
+from genolong.commands.placed import placed, told_by_the_first
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.trainer import accelerator, across, check_machine, fit, make_trainer
+from genolong.commands.resuming import beginning
+from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
@@ -21,7 +24,10 @@ from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.runs.folder import make_folder
-from genolong.runs.record import finished, started, write_record
+from genolong.runs.lock import held
+from genolong.runs.metrics_log import MetricsLog
+from genolong.runs.record import finished, recorded, started, write_record
+from genolong.runs.saved import sweep
 from genolong.settings import TrainSettings
 from genolong.tasks.masked_bases import MaskedBases
 
@@ -47,7 +53,7 @@ def train(settings: TrainSettings, folder: Path) -> Training:
     With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
     Raises InputError (and its kinds) for whatever a person can mend.
     """
-    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder) as place:
+    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder, interrupts=2) as place:
         return _train(place, settings, folder)
 
 
@@ -64,44 +70,53 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
+    for note in (*genome.notes, *parts.notes, *order.notes) if place.rank == 0 else ():
+        logger.info(note)
+    with held(folder) if place.rank == 0 else nullcontext():
+        return _train_in(place, settings, folder, genome, parts, order)
+
+
+def _train_in(
+    place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder
+) -> Training:  # fmt: skip
+    """The training in a folder that is this process's own."""
     plain = asdict(settings)
-    record = started(plain, settings.seed, genome.sha256)
-    if place.rank == 0:
-        for note in (*genome.notes, *parts.notes, *order.notes):
-            logger.info(note)
-        make_folder(folder, Path(settings.run.folder, settings.run.name))
-        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
-        write_record(folder, record)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     model = MaskedBases(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
+    start = told_by_the_first(place, beginning, settings, plain, genome.sha256, model.state_dict(), folder)
+    record = {**started(plain, settings.seed, genome.sha256), **({"resumed": start.resumed} if start.resumed else {})}
+    log = MetricsLog(folder / "metrics.csv", start.rows)
+    if place.rank == 0:
+        make_folder(folder, Path(settings.run.folder, settings.run.name))
+        sweep(folder)
+        for note in start.notes:
+            logger.info(note)
+        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
+        write_record(folder, record)
+        log.begin()
     datamodule = GenomeDataModule(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
-    checkpoints = RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)})
+    checkpoints = Checkpoints(folder, settings.checkpoint, log)
     trainer = make_trainer(
-        settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
+        settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
+        RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)}), checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
         across(place, settings),
     )  # fmt: skip
     _tell_plan(settings, model)
-    try:
-        fit(trainer, model, datamodule=datamodule)
-    except BaseException as error:
-        if place.rank == 0:
-            stopped = {"status": f"stopped: {type(error).__name__}", "steps": trainer.global_step}
-            write_record(folder, {**record, **stopped})
-        raise
+    with recorded(folder, record, trainer) if place.rank == 0 else nullcontext():
+        fit(trainer, checkpoints, model, start.checkpoint, datamodule=datamodule)
     if trainer.global_step < trainer.max_steps:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
-    trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
     results = {
         "steps": trainer.global_step,
         "bases": trainer.global_step * bases_per_step(settings),
-        "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
+        "metrics": log.latest,
         "weights_sha256": weights_sha256(trainer.strategy.lightning_module_state_dict()),
     }
     record = finished(record, results)
@@ -128,9 +143,7 @@ def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
 
 def bases_per_step(settings: TrainSettings) -> int:
     """Bases read for one optimizer step, by all devices together."""
-    assert settings.context.window_bp is not None
-    replicas = settings.trainer.devices // settings.parallel.sequence
-    return settings.context.window_bp * settings.context.batch * settings.context.accumulation * replicas
+    return settings.context.bases * (settings.trainer.devices // settings.parallel.sequence)
 
 
 def _tell_plan(settings: TrainSettings, model: MaskedBases) -> None:

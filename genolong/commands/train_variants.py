@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.commands.trainer import Devices, accelerator, check_machine, fit, make_trainer
+from genolong.commands.trainer import Devices, accelerator, check_machine, fit, make_loggers, make_trainer
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
@@ -36,8 +38,9 @@ from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
-from genolong.runs.folder import make_folder
-from genolong.runs.record import finished, started, write_record
+from genolong.runs.folder import check_new, make_folder
+from genolong.runs.metrics_log import MetricsLog
+from genolong.runs.record import finished, recorded, started, write_record
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
@@ -67,7 +70,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
     first of as many, or one of those that torchrun or SLURM started. Raises InputError (and its kinds) for whatever a
     person can mend.
     """
-    with placed(settings.trainer.devices, settings.parallel, _train_variants, settings, folder) as place:
+    with placed(settings.trainer.devices, settings.parallel, _train_variants, settings, folder, interrupts=2) as place:
         return _train_variants(place, settings, folder)
 
 
@@ -92,6 +95,7 @@ def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) 
     inputs = {**genome.sha256, settings.data.vcf: _sha256(settings.data.vcf)}
     record = {**started(plain, settings.seed, inputs), "init_from_sha256": run.weights_sha256}
     if place.rank == 0:
+        check_new(folder)
         make_folder(folder, Path(settings.run.folder, settings.run.name))
         OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
         write_record(folder, record)
@@ -100,21 +104,23 @@ def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) 
         f"{Path(settings.data.vcf).name}"
     )
     stored, _ = load_weights(run.checkpoint)
-    checkpoints = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
+    files = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
+    log = MetricsLog(folder / "metrics.csv")
+    checkpoints = Checkpoints(folder, settings.checkpoint, log)
     trainer = make_trainer(
-        settings.trainer, settings.logger, settings.run.name, folder, checkpoints,
+        settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, 0), files, checkpoints,
         TrainingProgress(settings.batch, "alleles"), 1,
         Devices(place, SequenceParallelStrategy(place, shard) if place.size > 1 else None),
     )  # fmt: skip
     logger.info("reading the windows of all these alleles once, before the first step")
     zero_shot = _zero_shot(scorer, labelled, parts)
     module, train, validation = _made(settings, run, scorer, labelled, parts)
-    fit(trainer, module, train_dataloaders=train, val_dataloaders=validation)
-    trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
+    with recorded(folder, record, trainer) if place.rank == 0 else nullcontext():
+        fit(trainer, checkpoints, module, train_dataloaders=train, val_dataloaders=validation)
     results = {
         "steps": trainer.global_step,
         "alleles": {"train": int(parts.train.sum()), "validation": int(parts.validation.sum())},
-        "metrics": {name: float(value) for name, value in trainer.logged_metrics.items()},
+        "metrics": log.latest,
         "zero_shot": zero_shot,
         "weights_sha256": weights_sha256(module.state_dict()),
     }

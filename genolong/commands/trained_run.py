@@ -1,23 +1,39 @@
 """A finished training, opened to be used: its model, and what it was trained on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from genolong.commands.train import bases_per_step
 from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
+from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.runs.checkpoint import load_weights, weights_sha256
-from genolong.settings import TrainSettings, check
-from genolong.tasks.masked_bases import MaskedBases
+from genolong.runs.checkpoint import check_fits, load_weights, weights_sha256
+from genolong.settings import ContextSettings, check
+from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
 
 HEAD = "variant_head."  # of the names of its weights
+
+
+@dataclass(frozen=True)
+class BuiltFrom:
+    """Of the settings of a training those that its model needs: a run of an earlier version may lack others."""
+
+    seed: int
+    data: DataSettings
+    model: EncoderSettings
+    context: ContextSettings
+    task: MaskedBasesSettings
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "BuiltFrom":
+        """Raises InputError or KeyError where some of them are missing or wrong."""
+        return check({field.name: plain[field.name] for field in fields(cls)}, cls)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,75 +79,71 @@ def open_run(path: str) -> TrainedRun:
         raise InputError(f"model={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
     stored, weights = load_weights(checkpoint)
     of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
-    settings, sha256 = _stored(stored, checkpoint)
-    window_bp, variant_head = settings.context.window_bp, None
-    assert window_bp is not None, "see _stored"
-    _refuse_outsize(settings, weights, checkpoint)
+    settings, of_run = _stored(stored, checkpoint)
+    _refuse_outsize(settings.model, weights, checkpoint)
 
-    def model_of_settings() -> MaskedBases:
+    def made() -> nn.Module:
         return MaskedBases(
-            settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps,
-            seed=settings.seed, checkpoint_blocks=0,
+            settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0
         )  # fmt: skip
 
-    _refuse_other_weights(model_of_settings, weights, checkpoint)
-    model = model_of_settings()
-    model.load_state_dict(weights)
+    model, variant_head = _filled(made, weights, checkpoint), None
     if of_head:
         try:
             head = check(stored.get("variant_head"), VariantHeadSettings)
         except InputError as error:
             raise type(error)(f"{checkpoint}: the settings of its variant head: {error}") from error
-        _refuse_other_weights(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
-        variant_head = VariantHead(head, settings.model.width).eval()
-        variant_head.load_state_dict(of_head)
+        variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
+        assert isinstance(variant_head, VariantHead)
     folder = checkpoint.resolve().parent
     return TrainedRun(
-        settings.run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model.eval(),
-        settings.data,
-        settings.task.masking, settings.seed, window_bp, bases_per_step(settings), sha256,
+        of_run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model, settings.data,
+        settings.task.masking, settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256,
         variant_head, str(stored.get("head_is", "")),
     )  # fmt: skip
 
 
-def _stored(stored: Any, checkpoint: Path) -> tuple[TrainSettings, frozenset[str]]:
-    """The settings of a training and the hashes of its FASTA files, as they stand in a checkpoint."""
+class _OfRun(NamedTuple):
+    """What else is known of a training from its checkpoint."""
+
+    name: str
+    window_bp: int
+    replicas: int
+    sha256: frozenset[str]
+
+
+def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
+    """What a model is built from and what it was trained on, as they stand in a checkpoint."""
     try:
-        settings, hashes = check(stored["settings"], TrainSettings), stored["inputs_sha256"].values()
-        if settings.context.window_bp is None or not all(isinstance(each, str) for each in hashes):
+        plain, hashes = stored["settings"], stored["inputs_sha256"].values()
+        settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
+        if window_bp is None or not all(isinstance(each, str) for each in hashes):
             raise KeyError("context.window_bp or inputs_sha256")
-        return settings, frozenset(hashes)
+        replicas = plain["trainer"].get("devices", 1) // plain.get("parallel", {}).get("sequence", 1)
+        return settings, _OfRun(str(plain["run"]["name"]), window_bp, replicas, frozenset(hashes))
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
-    except (InputError, KeyError, TypeError, AttributeError) as error:
+    except (InputError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise InputError(
             f"{checkpoint}: its settings are not those of this version ({error}); open it with the one that wrote it"
         ) from error
 
 
-def _refuse_outsize(settings: TrainSettings, weights: Mapping[str, Tensor], checkpoint: Path) -> None:
+def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], checkpoint: Path) -> None:
     """Before any model is made of them: settings that want more layers, or wider ones, than there are weights for."""
     widest = max((max(tensor.shape, default=1) for tensor in weights.values()), default=0)
-    if settings.model.layers > len(weights) or settings.model.width > widest:
-        raise _other_weights(checkpoint, f"{settings.model.layers} layers of width {settings.model.width}")
+    if asked.layers > len(weights) or asked.width > widest:
+        raise InputError(
+            f"{checkpoint}: its weights are not those of its settings ({asked.layers} layers of width {asked.width}); "
+            "copy the run again"
+        )
 
 
-def _refuse_other_weights(made: Callable[[], nn.Module], weights: Mapping[str, Tensor], checkpoint: Path) -> None:
-    """Compares names, shapes and types with those of a model that takes no memory; and every number is finite."""
+def _filled(made: Callable[[], nn.Module], weights: Mapping[str, Tensor], checkpoint: Path) -> nn.Module:
+    """A module with these weights, for use; they are compared with a module that takes no memory before one is made."""
     with torch.device("meta"):
         wanted = made().state_dict()
-    for name in [*wanted, *weights]:
-        if name not in wanted or name not in weights:
-            raise _other_weights(checkpoint, f"{name} is {'missing' if name in wanted else 'not known'}")
-        found, expected = weights[name], wanted[name]
-        if (found.shape, found.dtype, found.layout) != (expected.shape, expected.dtype, expected.layout):
-            raise _other_weights(
-                checkpoint,
-                f"{name} is {found.dtype} {tuple(found.shape)}, wanted {expected.dtype} {tuple(expected.shape)}",
-            )
-        if not found.isfinite().all():
-            raise InputError(f"{checkpoint}: {name} holds numbers that are not finite; take an earlier checkpoint")
-
-
-def _other_weights(checkpoint: Path, found: str) -> InputError:
-    return InputError(f"{checkpoint}: its weights are not those of its settings ({found}); copy the run again")
+    check_fits(checkpoint, weights, wanted)
+    module = made()
+    module.load_state_dict(weights)
+    return module.eval()

@@ -1,24 +1,26 @@
 """Lightning's trainer of a run: on which devices, in which precision, with which loggers and checkpoints."""
 
 import signal
-import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, Timer
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
+from genolong.parallel.stop_request import Stopped
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.runs.metrics_log import MetricsLog
 from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
 
 
@@ -29,21 +31,14 @@ class LastStep(Callback):
         trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
 
 
-class NoSharedSignal(Callback):
-    """SIGTERM ends this process at once, and with the first process all of them.
+class TimeLimit(Timer):
+    """trainer.max_time counts from when this process began to train, whatever went before it was resumed."""
 
-    Lightning would tell the other processes by a message before every batch, and another from within the handler of the
-    signal, which may come in the midst of any other message.
-    """
+    def state_dict(self) -> dict[str, Any]:
+        return {}
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _ended)
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
-
-
-def _ended(*_: Any) -> NoReturn:
-    raise SystemExit(143)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to load."""
 
 
 class Devices(NamedTuple):
@@ -65,33 +60,27 @@ def across(place: Place, settings: TrainSettings) -> Devices:
 
 
 def make_trainer(
-    chosen: TrainerSettings, loggers: LoggerSettings, name: str, folder: Path, checkpoints: RunCheckpointIO,
+    chosen: TrainerSettings, loggers: list[Logger], files: RunCheckpointIO, checkpoints: Checkpoints,
     progress: TrainingProgress, accumulation: int, devices: Devices,
 ) -> pl.Trainer:  # fmt: skip
     """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
     place = devices.place
-    callbacks: list[Callback] = [
-        LastStep(),
-        _newest(folder, chosen.checkpoint_every),
-        ModelCheckpoint(
-            folder / "checkpoints", "best", monitor="validation/loss", save_top_k=1, enable_version_counter=False
-        ),
-    ]
+    callbacks: list[Callback] = [LastStep(), checkpoints]
     if place.rank == 0:
         callbacks.insert(0, progress)
-    if devices.strategy is not None:
-        callbacks.append(NoSharedSignal())
     if chosen.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
+    if chosen.max_time is not None:
+        callbacks.append(TimeLimit(chosen.max_time))
     return pl.Trainer(
         accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
         num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto",
-        precision=precision(chosen, place.local_size), max_steps=chosen.max_steps, max_time=chosen.max_time,
+        precision=precision(chosen, place.local_size), max_steps=chosen.max_steps,
         accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
-        enable_model_summary=False, logger=_loggers(loggers, folder, name),
-        callbacks=callbacks, plugins=[checkpoints], default_root_dir=folder,
+        enable_model_summary=False, enable_checkpointing=True, logger=loggers, callbacks=callbacks, plugins=[files],
+        default_root_dir=checkpoints.folder,
     )  # fmt: skip
 
 
@@ -123,34 +112,33 @@ def precision(chosen: TrainerSettings, devices: int) -> Any:
     return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
-def _newest(folder: Path, every: int) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        folder / "checkpoints", "last", every_n_train_steps=every, save_top_k=1, enable_version_counter=False
-    )
-
-
-def _loggers(chosen: LoggerSettings, folder: Path, name: str) -> list[Logger]:
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="")]
+def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:
+    """metrics.csv and what else was chosen; what a run that stopped wrote of later steps than `step` is hidden."""
+    loggers: list[Logger] = [log]
     if chosen.tensorboard and find_spec("tensorboard"):
-        loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
+        loggers.append(TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step or None))
     if chosen.wandb:
         loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
     return loggers
 
 
-def fit(trainer: pl.Trainer, model: pl.LightningModule, **data: Any) -> None:
-    """Lightning's fit, which ends as a signal, an interruption or a lack of memory should."""
+def fit(
+    trainer: pl.Trainer, checkpoints: Checkpoints, model: pl.LightningModule, resume: Path | None = None, **data: Any
+) -> None:  # fmt: skip
+    """Lightning's fit, which ends as a signal, an interruption or a lack of memory should.
+
+    Raises Stopped where a signal asked it to stop, and all that is needed to go on is saved.
+    """
     try:
-        trainer.fit(model, **data)
-    except SIGTERMException:  # Lightning would end with 0, as if the training were done
-        raise SystemExit(143) from None
-    except SystemExit as ending:
-        if ending.code == 143:
-            raise
-        raise KeyboardInterrupt from None  # Lightning makes another ending of Ctrl-C
+        with checkpoints.request.listening():
+            trainer.fit(model, ckpt_path=resume, weights_only=True, **data)
+    except Stopped:
+        raise
+    except SIGTERMException:  # one that came before the training began to listen
+        raise Stopped(signal.SIGTERM, trainer.global_step) from None
+    except SystemExit:
+        raise KeyboardInterrupt from None  # Lightning makes another ending of a second Ctrl-C
     except (MemoryError, RuntimeError) as error:
-        if trainer.received_sigterm:  # which ended the processes that read windows, too
-            raise SystemExit(143) from None
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
             raise SettingsError(
                 "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "

@@ -8,7 +8,7 @@ from genolong.commands.predict_settings import GenomeSettings
 from genolong.errors import SettingsError
 from genolong.model.variant_head import VariantHeadSettings
 from genolong.parallel.settings import ParallelSettings
-from genolong.settings import LoggerSettings, RunSettings, TrainerSettings
+from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings
 from genolong.tasks.optimizer import OptimizerSettings
 
 
@@ -70,6 +70,7 @@ class VariantTrainSettings:
     head: VariantHeadSettings
     optimizer: OptimizerSettings
     trainer: TrainerSettings
+    checkpoint: CheckpointSettings
     parallel: ParallelSettings
     logger: LoggerSettings
 

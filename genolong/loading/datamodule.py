@@ -11,6 +11,7 @@ from genolong.genome.coordinates import Interval
 from genolong.loading.datasets import MaskedBatch, TrainingWindows, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.order import TrainingOrder
+from genolong.loading.worker_signals import obey_the_mother_alone
 from genolong.parallel.shard import SequenceShard
 
 
@@ -100,6 +101,11 @@ class GenomeDataModule(pl.LightningDataModule):
         sampler = EveryReplica(len(windows), replicas=replicas, replica=replica)
         return self._loader(windows, sampler=sampler, batch_size=self.batch)
 
+    def windows_of(self, step: int) -> list[Interval]:
+        """What all replicas together read in a step."""
+        slots = self.batch * self.accumulation * self._replicas()[0]
+        return [self.order.window(step, slot).interval for slot in range(slots)]
+
     @property
     def _part(self) -> range | None:
         return None if self.shard is None else range(self.shard.start, self.shard.end)
@@ -119,6 +125,7 @@ class GenomeDataModule(pl.LightningDataModule):
             windows,
             num_workers=self.workers,  # each limits itself to one thread
             persistent_workers=self.workers > 0,
+            worker_init_fn=obey_the_mother_alone,
             pin_memory=self._trainer.strategy.root_device.type == "cuda",
             generator=torch.Generator(),  # or making an iterator would draw from the numbers that dropout uses
             **sampling,

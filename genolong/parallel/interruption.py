@@ -8,10 +8,13 @@ from contextlib import contextmanager, suppress
 
 
 class Interruption:
-    """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread."""
+    """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread.
 
-    def __init__(self) -> None:
-        self._at: dict[int, float] = {}
+    Of Ctrl-C the `which`-th time counts: those before are answered otherwise.
+    """
+
+    def __init__(self, which: int = 1) -> None:
+        self._left, self._at = which, dict[int, float]()
         self._reads: int | None = None
 
     @contextmanager
@@ -37,7 +40,7 @@ class Interruption:
             os.close(writes)
 
     def came_s(self) -> float:
-        """How many seconds ago Ctrl-C was typed first; 0 where it was not."""
+        """How many seconds ago Ctrl-C was typed that counts; 0 where it was not."""
         self._look()
         return max(time.monotonic() - self._at[signal.SIGINT], 1e-9) if signal.SIGINT in self._at else 0.0
 
@@ -52,7 +55,9 @@ class Interruption:
         if self._reads is not None:
             with suppress(BlockingIOError):
                 for number in os.read(self._reads, 4096):
-                    self._at.setdefault(number, time.monotonic())
+                    self._left -= number == signal.SIGINT
+                    if number != signal.SIGINT or self._left <= 0:
+                        self._at.setdefault(number, time.monotonic())
 
 
 @contextmanager

@@ -27,13 +27,15 @@ TIDIES_S = 30.0  # so long files may take to be left in order after Ctrl-C
 
 
 @contextmanager
-def launched(size: int, work: Callable[..., object], *arguments: Any, patience_s: int) -> Iterator[Place]:
+def launched(
+    size: int, work: Callable[..., object], *arguments: Any, patience_s: int, interrupts: int = 1
+) -> Iterator[Place]:  # fmt: skip
     """This process becomes the first of `size`; the new ones call `work(place, *arguments)` while this one goes on.
 
     The first waits, at the beginning until all are there, in the end until all are done. It raises what another one
     raised, and LostProcessError where one died or gave no sign of life for `patience_s`; then, and whenever it leaves
     by an exception, the others are killed. Where it is held by a collective that never returns, it is ended with one
-    line on stderr and the error's exit code.
+    line on stderr and the error's exit code. So it is by Ctrl-C, when it comes for the `interrupts`-th time.
     """
     if size == 1:
         yield Place.alone()
@@ -42,7 +44,7 @@ def launched(size: int, work: Callable[..., object], *arguments: Any, patience_s
     share = max(1, threads // size)
     address = f"127.0.0.1:{_free_port()}"
     places = [Place(rank, size, rank, size, address) for rank in range(size)]
-    with _Crew(places[1:], patience_s) as crew:
+    with _Crew(places[1:], patience_s, interrupts) as crew:
         crew.start(share, work, arguments)
         torch.set_num_threads(share)
         try:
@@ -56,14 +58,14 @@ def launched(size: int, work: Callable[..., object], *arguments: Any, patience_s
 class _Crew:
     """The other processes, and the thread that watches them; raises what ended the work instead of what followed."""
 
-    def __init__(self, places: list[Place], patience_s: int) -> None:
+    def __init__(self, places: list[Place], patience_s: int, interrupts: int) -> None:
         self.all_there, self.all_done = threading.Event(), threading.Event()
         self._places, self._patience_s = places, patience_s
         self._context = get_context("spawn")
         self._counters = self._context.RawArray(c_uint64, places[0].size)
         self._children: list[KnownChild] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._interruption = Interruption()
+        self._interruption = Interruption(interrupts)
         self._cause: Cause | None = None
         self._decided, self._over, self._free = threading.Event(), threading.Event(), threading.Event()
         self._free.set()  # the main thread is not at work, where a library might hold it

@@ -50,8 +50,7 @@ class RunCheckpointIO(CheckpointIO):
         write_zip(Path(path), {MANIFEST: json.dumps(manifest, indent=1).encode(), **parts})
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        parts = _read(Path(path), (WEIGHTS, TRAINING))
-        return {**_unpacked(parts[TRAINING], path), "state_dict": _unpacked(parts[WEIGHTS], path)}
+        return load_all(Path(path))[1]
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)
@@ -63,13 +62,24 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (holds code).
     """
     parts = _read(path, (SETTINGS, WEIGHTS))
-    state = _unpacked(parts[WEIGHTS], path)
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError(f"{path}: {WEIGHTS} holds something else than named tensors; wanted a checkpoint of genolong")
-    try:
-        return json.loads(parts[SETTINGS]), state
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a checkpoint of genolong") from error
+    return _about(parts, path), _weights(parts, path)
+
+
+def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings, and all that a resumed training needs; raises as load_weights does."""
+    parts = _read(path, (SETTINGS, WEIGHTS, TRAINING))
+    training = _unpacked(parts[TRAINING], path)
+    if not isinstance(training, dict) or not isinstance(training.get("global_step"), int):
+        raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
+    return _about(parts, path), {**training, "state_dict": _weights(parts, path)}
+
+
+def check_fits(path: Path, state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> None:
+    """Raises InputError naming the first tensor that is not as the model's of that name."""
+    for name in (*model, *state):
+        found, wanted = (_kind(tensors.get(name)) for tensors in (state, model))
+        if found != wanted:
+            raise InputError(f"{path}: its weights are not those of its settings ({name} is {found}, wanted {wanted})")
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
@@ -99,14 +109,48 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
             os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's files are for their owner only
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _about(parts: Mapping[str, bytes], path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(parts[SETTINGS])
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a checkpoint of genolong") from error
+    if not isinstance(about, dict):
+        raise InputError(f"{path}: {SETTINGS} holds no settings; wanted a checkpoint of genolong")
+    return about
+
+
+def _weights(parts: Mapping[str, bytes], path: Path) -> dict[str, Tensor]:
+    """The named tensors; each of them lies in the file whole, and is finite."""
+    state = _unpacked(parts[WEIGHTS], path)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path}: {WEIGHTS} holds something else than named tensors; wanted a checkpoint of genolong")
+    for name, tensor in state.items():
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():  # repeats what is stored once
+            raise InputError(
+                f"{path}: {name} is larger than what the file holds of it; wanted a checkpoint of genolong"
+            )
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise InputError(f"{path}: {name} holds numbers that are not finite; take an earlier checkpoint")
+    return state
+
+
+def _kind(tensor: Tensor | None) -> str:
+    """A tensor's type and shape, as people may be told them."""
+    if tensor is None:
+        return "missing"
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
 
 
 def _packed(value: Any) -> bytes:

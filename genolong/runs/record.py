@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -48,6 +49,18 @@ def started(settings: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -
 def finished(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
     """The same record with what came out of the run."""
     return {**record, "status": "finished", "finished": _now(), **results}
+
+
+@contextmanager
+def recorded(folder: Path, record: Mapping[str, Any], trainer: Any) -> Iterator[None]:
+    """Whatever ends this stands in the record, with the trainer's steps until then."""
+    try:
+        yield
+    except BaseException as error:
+        why = getattr(error, "name", None) or type(error).__name__
+        with suppress(OSError):  # the disk may be full, which is what is to be told
+            write_record(folder, {**record, "status": f"stopped: {why}", "steps": trainer.global_step})
+        raise
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:

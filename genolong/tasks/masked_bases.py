@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric
 
 from genolong.errors import InputError, NumericalError, SettingsError
 from genolong.loading.chance import Stream, bits
+from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
@@ -21,6 +22,7 @@ from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
 
+SHOWN = 8  # windows, in a message
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
 
@@ -43,11 +45,12 @@ class MaskedBases(pl.LightningModule):
 
     The loss of an optimizer step is the weighted sum of nats over the weight, both counted over the whole step: with
     accumulation, gradients are those of that one mean, however unevenly hidden bases fall into the batches, and into
-    the slices of several processes. One that holds a slice of each window only is told so: `shard`.
+    the slices of several processes. One that holds a slice of each window only is told so: `shard`. Without an
+    optimizer it cannot be trained.
     """
 
     def __init__(
-        self, model: EncoderSettings, task: MaskedBasesSettings, optimizer: OptimizerSettings, *,
+        self, model: EncoderSettings, task: MaskedBasesSettings, optimizer: OptimizerSettings | None, *,
         max_steps: int, seed: int, checkpoint_blocks: int,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -63,6 +66,12 @@ class MaskedBases(pl.LightningModule):
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
         """Logits over A C G T at every position."""
         return self.head(self.encoder(codes, self.shard))
+
+    def on_train_start(self) -> None:
+        """The rate of the step to come, which a resumed run may have of another number of steps."""
+        assert self.optimizer is not None
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = group["initial_lr"] * self.optimizer.rate_at(self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
         # dropout, too, is a function of the step, and differs from slice to slice
@@ -87,16 +96,27 @@ class MaskedBases(pl.LightningModule):
         for parameter in self.parameters():
             if parameter.grad is not None:
                 parameter.grad.mul_(self._batch_bases * batches / max(weight, 1e-9))
+        assert self.optimizer is not None
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip)
         norm = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
         if not (isfinite(loss) and isfinite(norm)):
             raise NumericalError(
                 f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "
-                "numbers; nothing was updated. Lower optimizer.learning_rate, or take trainer.precision=32-true"
+                f"numbers; nothing was updated. {self._read_now()}"
+                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
             )
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
+
+    def _read_now(self) -> str:
+        """The windows of this step, as people may want to look at them."""
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, GenomeDataModule):
+            return ""
+        windows = [*map(str, data.windows_of(self.trainer.global_step))]
+        more = f" and {len(windows) - SHOWN} more" if len(windows) > SHOWN else ""
+        return f"Its windows: {', '.join(windows[:SHOWN])}{more}. "
 
     def validation_step(self, batch: MaskedBatch, batch_idx: int) -> None:
         nats, right = self._nats(batch)
@@ -136,6 +156,7 @@ class MaskedBases(pl.LightningModule):
         return cast(MeanMetric, self.scores[name])
 
     def configure_optimizers(self) -> Any:
+        assert self.optimizer is not None
         optimizer, schedule = make_optimizer(self, self.encoder, self.optimizer, self.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -16,9 +16,12 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.train import train
 from genolong.commands.trainer import accelerator, precision
-from genolong.errors import InputError, OutputError, SettingsError
+from genolong.errors import InputError, NumericalError, OutputError, SettingsError
+from genolong.loading.datasets import MaskedBatch
+from genolong.parallel.stop_request import Stopped
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.settings import CONF, TrainSettings, check, train_settings
+from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.genomes import random_letters
 
 TINY = [
@@ -69,12 +72,12 @@ def test_a_run_leaves_all_that_it_promises_and_returns_it_too(settings: TrainSet
 
 
 def test_metrics_hold_one_row_a_step_and_one_a_validation_the_last_step_too(settings: TrainSettings, tmp_path: Path):
-    done = train(settings, tmp_path / "run")
+    train(settings, tmp_path / "run")
     logged = rows(tmp_path / "run")
     steps = [row for row in logged if row["train/loss"]]
     assert [row["step"] for row in steps] == ["0", "1", "2", "3", "4"]
     assert all(row["train/gradient_norm"] for row in steps)
-    rates = [done.model.optimizer.learning_rate * done.model.optimizer.rate_at(step, 5) for step in range(5)]
+    rates = [settings.optimizer.learning_rate * settings.optimizer.rate_at(step, 5) for step in range(5)]
     assert [float(row["train/learning_rate"]) for row in steps] == pytest.approx(rates)
     seen = [row for row in logged if row["validation/loss"]]
     assert [row["step"] for row in seen] == ["2", "4"]
@@ -109,7 +112,7 @@ def test_whole_contigs_that_leave_nothing_to_read_are_refused(tmp_path: Path, he
 
 def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: Path):
     torch.manual_seed(99)
-    looks = (), ("data.workers=2",), ("trainer.validate_every=1", "trainer.checkpoint_every=2")
+    looks = (), ("data.workers=2",), ("trainer.validate_every=1", "checkpoint.every_n_steps=2")
     hashes = [
         train(made(tmp_path, "model.dropout=0.3", *more), tmp_path / str(at)).record["weights_sha256"]
         for at, more in enumerate((*looks, ("seed=2",)))
@@ -138,6 +141,30 @@ def test_time_that_is_up_ends_a_run_as_steps_do(tmp_path: Path, caplog: pytest.L
     assert f"stopped by trainer.max_time after {done.record['steps']} of 100000 steps" in caplog.text
 
 
+def test_a_number_that_is_none_stops_before_the_step_and_names_its_windows(
+    settings: TrainSettings, tmp_path: Path, monkeypatch
+):
+    sane = MaskedBases.training_step
+
+    def training_step(self: MaskedBases, batch: MaskedBatch, batch_idx: int) -> torch.Tensor:
+        loss = sane(self, batch, batch_idx)
+        return loss * float("nan") if batch_idx == 3 else loss
+
+    often = replace(settings, checkpoint=replace(settings.checkpoint, every_n_steps=1))
+    whole = train(often, tmp_path / "whole")
+    monkeypatch.setattr(MaskedBases, "training_step", training_step)
+    with pytest.raises(NumericalError, match=r"step 4: .*nothing was updated. Its windows: ") as caught:
+        train(often, tmp_path / "run")
+    assert caught.value.exit_code == 70
+    for window in whole.datamodule.windows_of(3):
+        assert str(window) in str(caught.value)
+    monkeypatch.undo()
+    _, before = load_weights(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert json.loads((tmp_path / "run" / "record.json").read_text())["steps"] == 3
+    assert train(often, tmp_path / "run").record["weights_sha256"] == whole.record["weights_sha256"]
+    assert weights_sha256(before) != whole.record["weights_sha256"]
+
+
 def test_a_run_is_not_written_over(settings: TrainSettings, tmp_path: Path):
     done = train(settings, tmp_path / "run")
     with pytest.raises(OutputError, match=r"holds a run already"):
@@ -162,7 +189,7 @@ def test_a_place_that_cannot_be_written_is_told(settings: TrainSettings, tmp_pat
     ("thrown", "becomes", "words"),
     [
         (SystemExit(1), KeyboardInterrupt, None),
-        (SIGTERMException(), SystemExit, "143"),
+        (SIGTERMException(), Stopped, "143"),
         (torch.OutOfMemoryError("CUDA"), SettingsError, "context: one step needs more memory than there is"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), SettingsError, "needs more memory"),
         (MemoryError(), SettingsError, r"context.checkpoint_blocks=1"),
@@ -177,7 +204,10 @@ def test_a_run_that_is_stopped_says_so_in_its_record(settings, tmp_path, monkeyp
     with pytest.raises(becomes, match=words):
         train(settings, tmp_path / "run")
     record = json.loads((tmp_path / "run" / "record.json").read_text())
-    assert record["status"] == f"stopped: {becomes.__name__}" and record["steps"] == 0
+    assert (
+        record["status"] == ("stopped: SIGTERM" if becomes is Stopped else f"stopped: {becomes.__name__}")
+        and record["steps"] == 0
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the test asks for in vain")

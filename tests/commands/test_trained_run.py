@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError
-from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.settings import CONF, TrainSettings, train_settings
 from genolong.tasks.masked_bases import MaskedBases
 
@@ -85,9 +85,21 @@ def test_settings_of_another_version_are_told(settings, model, tmp_path):
         assert caught.value.exit_code == 65
 
 
+def test_a_run_of_an_earlier_version_is_opened_by_what_its_model_needs(settings, model, tmp_path):
+    plain = asdict(settings)
+    for later in ("parallel", "checkpoint", "resume", "logger", "optimizer"):
+        del plain[later]
+    plain["trainer"] = {"max_steps": 7, "forgotten": True}
+    run = open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+    assert run.weights_sha256 == weights_sha256(model.state_dict())
+    assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
 def test_weights_of_another_model_are_told(settings, model, tmp_path):
     plain = asdict(settings)
     plain["model"]["layers"] = 3
     folder = save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)
-    with pytest.raises(InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing"):
+    with pytest.raises(
+        InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing, wanted"
+    ):
         open_run(str(folder))

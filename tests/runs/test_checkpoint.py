@@ -13,9 +13,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from genolong.cli import explain
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs import checkpoint
-from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256, write_zip
+from genolong.runs.checkpoint import RunCheckpointIO, check_fits, load_weights, weights_sha256, write_zip
 
 ABOUT = {"settings": {"seed": 7, "model": {"width": 12, "segments": None}}, "inputs_sha256": {"genome.fa": "abc"}}
 
@@ -230,3 +231,39 @@ def test_a_checkpoint_can_be_read_by_whom_the_umask_allows(path):
     mask = os.umask(0)
     os.umask(mask)
     assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"a": torch.tensor([1.0, float("nan")])}, r"a holds numbers that are not finite; take an earlier checkpoint"),
+        ({"a": torch.zeros(1).expand(10**12)}, r"a is larger than what the file holds of it"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_told(path, state, words):
+    with pytest.raises(InputError, match=words):
+        load_weights(rewritten(path, weights_pt=packed(state)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"count": torch.tensor(13.0)}, r"count is float32\[\], wanted int64\[\]"),
+        ({"layer.weight": torch.zeros(11, 7)}, r"layer.weight is float32\[11, 7\], wanted float32\[7, 11\]"),
+        ({"more": torch.zeros(2)}, r"more is float32\[2\], wanted missing"),
+    ],
+)
+def test_the_first_tensor_that_is_another_is_named(path, change, words):
+    check_fits(path, state(), state())
+    with pytest.raises(InputError, match=words):
+        check_fits(path, {**state(), **change}, state())
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_kept(path, monkeypatch):
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        RunCheckpointIO(ABOUT).save_checkpoint({**training(), "state_dict": {}}, path)
+    assert explain(caught.value, "train") == (f"{path}: No space left on device", 74)

@@ -1,0 +1,76 @@
+"""When a training writes checkpoints: every so many steps, at the best validation, at its end and when told to stop."""
+
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+from genolong.parallel.stop_request import Stopped, StopRequest
+from genolong.runs.metrics_log import MetricsLog
+from genolong.runs.saved import BEST, LAST, of_step, point, tidy
+from genolong.settings import CheckpointSettings
+
+MID_EPOCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}  # one epoch is the whole run
+
+
+class Checkpoints(Checkpoint):
+    """Writes between two steps, when all of a step is done: its row is logged, and what it validates is validated.
+
+    That is just before the first batch of the next one, and at the end before a running mean takes the weights' place.
+    """
+
+    def __init__(self, folder: Path, chosen: CheckpointSettings, metrics: MetricsLog) -> None:
+        self.folder, self.chosen, self.metrics = folder, chosen, metrics
+        self.request = StopRequest()
+        self.best = inf
+        self._best_is_new = False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if (self.folder / "checkpoints" / BEST).exists():
+            self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes signals from Lightning, which would send messages between processes from within its handlers."""
+        self._begun = trainer.global_step
+        self.request.listen()
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx % trainer.accumulate_grad_batches:
+            return
+        signal, step = self.request.agreed(), trainer.global_step
+        due = step % self.chosen.every_n_steps == 0 or self._best_is_new
+        if step > self._begun and (due or signal is not None):
+            self._write(trainer)
+        if signal is not None:
+            raise Stopped(signal, step)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        loss = float(trainer.callback_metrics["validation/loss"])
+        if loss < self.best:
+            self.best, self._best_is_new = loss, True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write(trainer)
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Lightning's counters as at the end of a step's last batch, from where they are set right in any case."""
+        loops = checkpoint["loops"]["fit_loop"]
+        loops["epoch_loop.state_dict"]["_batches_that_stepped"] = max(trainer.global_step - 1, 0)
+        loops["epoch_progress"] = {"total": dict(MID_EPOCH), "current": dict(MID_EPOCH)}
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        self.metrics.sync()
+        path = of_step(self.folder, trainer.global_step)
+        trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            point(LAST, path)
+            if self._best_is_new:
+                point(BEST, path)
+            tidy(self.folder, self.chosen.keep)
+        self._best_is_new = False

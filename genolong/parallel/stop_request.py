@@ -1,0 +1,63 @@
+"""Signals that ask a work to stop: noted when they come, agreed on between processes when the work can stop."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 75}  # 75: try again, as a scheduler may
+
+
+class Stopped(SystemExit):
+    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved."""
+
+    def __init__(self, number: int, step: int) -> None:
+        super().__init__(EXIT_CODES[signal.Signals(number)])
+        self.name, self.step = signal.Signals(number).name, step
+
+
+class StopRequest:
+    """No message is sent when a signal comes, which may be in the midst of any other message.
+
+    A second Ctrl-C does not wait.
+    """
+
+    def __init__(self) -> None:
+        self._asked: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within this, signals are noted; only those that would end the process, and only in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in EXIT_CODES}
+        self._heard = [number for number in EXIT_CODES if before[number] != signal.SIG_IGN]
+        self.listen()
+        try:
+            yield
+        finally:
+            for number in self._heard:
+                signal.signal(number, before[number] or signal.SIG_DFL)
+
+    def listen(self) -> None:
+        """Takes the signals back from a library that has set handlers of its own meanwhile."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self._heard:
+                signal.signal(number, self._note)
+
+    def agreed(self) -> int | None:
+        """The signal that came to any of the processes, in all of them, which ask at the same time; None: go on."""
+        own = torch.tensor([number == self._asked for number in EXIT_CODES], dtype=torch.uint8)
+        if dist.is_initialized():
+            dist.all_reduce(own, dist.ReduceOp.MAX)
+        return next((number for number, came in zip(EXIT_CODES, own.tolist(), strict=True) if came), None)
+
+    def _note(self, number: int, _: Any) -> None:
+        if number == signal.SIGINT and self._asked == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._asked = number

@@ -1,0 +1,44 @@
+"""One run at a time in a folder: a lock that vanishes with the process that holds it."""
+
+import errno
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genolong.errors import BusyError, OutputError
+
+UNKNOWN_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within this, no other process works in `folder`, which is made.
+
+    Raises BusyError where one does, OutputError where the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+        ) from error
+    try:
+        # lockf, not flock, whose lock processes that read windows would keep for some seconds after a kill -9
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        os.close(handle)
+        raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another") from error
+    except OSError as error:
+        if error.errno not in UNKNOWN_HERE:
+            os.close(handle)
+            raise
+        logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
+    try:
+        yield
+    finally:
+        os.close(handle)

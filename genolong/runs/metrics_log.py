@@ -1,0 +1,102 @@
+"""metrics.csv: a row each time that something is logged; a resumed run goes on with it, no row lost or twice."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+Row = Mapping[str, Any]
+NOT_METRICS = ("epoch", "step")
+
+
+class MetricsLog(Logger):
+    """Rows are in the file as soon as they are logged, behind `earlier` ones; columns are sorted by name."""
+
+    def __init__(self, path: Path, earlier: Sequence[Row] = ()) -> None:
+        super().__init__()
+        self.path, self._earlier = path, list(earlier)
+        self._columns: list[str] = []
+        self._file: TextIO | None = None
+        self.latest: dict[str, float] = {}  # the last value of every metric
+        for row in self._earlier:
+            self._note(row)
+
+    @property
+    def name(self) -> str:
+        """Of no use: the path is known."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """Of no use: the path is known."""
+        return ""
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """The settings are kept elsewhere."""
+
+    @rank_zero_only
+    def begin(self) -> None:
+        """Leaves the earlier rows in the file and nothing else."""
+        if self._file is not None:
+            self._file.close()
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(self._earlier)
+            _sync(file)
+        os.replace(partial, self.path)
+        self._file = self.path.open("a", newline="")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Writes a row."""
+        plain = {name: float(value) if name != "epoch" else int(value) for name, value in metrics.items()}
+        row = {**plain, "step": step}
+        known = list(self._columns)
+        self._note(row)
+        if self._file is None or known != self._columns:
+            self._earlier = rows_of(self.path) if self._file is not None else self._earlier
+            self.begin()
+        assert self._file is not None
+        csv.DictWriter(self._file, self._columns).writerow(row)
+        self._file.flush()
+
+    @rank_zero_only
+    def sync(self) -> None:
+        """What was logged outlives a power failure, too."""
+        if self._file is not None:
+            _sync(self._file)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _note(self, row: Row) -> None:
+        self._columns = sorted({*self._columns, *row})
+        self.latest |= {name: float(value) for name, value in row.items() if name not in NOT_METRICS and value != ""}
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """All whole rows of a metrics.csv; none where there is no such file."""
+    try:
+        with path.open(newline="") as file:
+            return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
+    except FileNotFoundError:
+        return []
+
+
+def rows_before(path: Path, step: int) -> list[dict[str, str]]:
+    """The rows of a metrics.csv that a run wrote up to its step of that number; steps count from 0 in it."""
+    return [row for row in rows_of(path) if row.get("step", "").isdigit() and int(row["step"]) < step]
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

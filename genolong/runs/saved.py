@@ -1,0 +1,71 @@
+"""The checkpoints of a run's folder: named after their steps, the newest whole one found, the best one pointed to."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from genolong.errors import InputError, MissingInputError, UnsafeInputError
+
+LAST, BEST = "last.ckpt", "best.ckpt"  # these point to files that are named after their steps
+
+Read = TypeVar("Read")
+
+
+class Newest(NamedTuple):
+    """The newest checkpoint that is whole, what was read of it, and why newer ones were passed over."""
+
+    path: Path
+    content: Any
+    passed_over: tuple[str, ...]
+
+
+def of_step(folder: Path, step: int) -> Path:
+    """Where a run keeps its checkpoint of a step."""
+    return folder / "checkpoints" / f"step-{step:08d}.ckpt"
+
+
+def point(name: str, target: Path) -> None:
+    """Lets `name` point to a checkpoint beside it: to the old one or to the new one, at any moment."""
+    link = target.with_name(f".{name}-{os.getpid()}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.name)
+    os.replace(link, target.with_name(name))
+
+
+def tidy(folder: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints and what is pointed to."""
+    checkpoints = folder / "checkpoints"
+    wanted = {(checkpoints / name).resolve() for name in (LAST, BEST)}
+    for path in sorted(checkpoints.glob("step-*.ckpt"))[:-keep]:
+        if path.resolve() not in wanted:
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed process left of checkpoints that it was writing; for who holds the folder's lock."""
+    for path in (folder / "checkpoints").glob(".*.ckpt[.-]*"):
+        path.unlink(missing_ok=True)
+
+
+def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
+    """The newest checkpoint of a run's folder, or the file itself, that `read` reads; None where none was written.
+
+    Raises InputError where there are some and none can be read, MissingInputError where there is no such place.
+    """
+    if not place.is_dir():
+        return Newest(place, read(place), ())
+    checkpoints = place / "checkpoints"
+    named = sorted(checkpoints.glob("step-*.ckpt"), reverse=True)
+    copied = [path for name in (LAST, BEST) if (path := checkpoints / name).is_file() and not path.is_symlink()]
+    passed_over: list[str] = []
+    for path in (*copied[:1], *named, *copied[1:]):
+        try:
+            return Newest(path, read(path), tuple(passed_over))
+        except (UnsafeInputError, MissingInputError):
+            raise
+        except InputError as error:
+            passed_over.append(str(error))
+    if passed_over:
+        raise InputError(f"{checkpoints}: none of {len(passed_over)} checkpoints is whole ({passed_over[0]})")
+    return None

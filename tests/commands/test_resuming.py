@@ -1,0 +1,204 @@
+"""A training that is resumed ends as one that was never interrupted, bit for bit; what is not the same is refused."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genolong.commands.train import train
+from genolong.errors import BusyError, InputError, OutputError, SettingsError
+from tests.builders.resumed_runs import record_of, rows_of, settings_of, state_sha256
+
+pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
+STEPS = 12
+KINDS = {
+    "plain": (),
+    "accumulated": ("context.accumulation=2", "context.batch=1"),
+    "mean": ("trainer.ema_decay=0.9",),
+    "muon": ("optimizer=muon", "optimizer.warmup_steps=5"),
+}
+
+
+def run(home: Path, folder: Path, *more: str, steps: int = STEPS) -> None:
+    train(settings_of(home, f"trainer.max_steps={steps}", "trainer.validate_every=4", *more), folder)
+
+
+def assert_same(folder: Path, whole: Path) -> None:
+    assert state_sha256(folder) == state_sha256(whole)
+    assert rows_of(folder) == rows_of(whole)
+    same = ("steps", "bases", "metrics", "weights_sha256", "status")
+    assert {name: record_of(folder)[name] for name in same} == {name: record_of(whole)[name] for name in same}
+
+
+def at_step(whole: Path, folder: Path, step: int) -> Path:
+    """A run's folder as a kill right after the checkpoint of `step`, and a little later, leaves it."""
+    shutil.copytree(whole, folder, symlinks=True)
+    checkpoints = folder / "checkpoints"
+    for path in checkpoints.glob("step-*.ckpt"):
+        if int(path.stem[5:]) > step:
+            path.unlink()
+    (checkpoints / "last.ckpt").unlink()
+    (checkpoints / "last.ckpt").symlink_to(f"step-{step:08d}.ckpt")
+    if not (checkpoints / "best.ckpt").exists():
+        (checkpoints / "best.ckpt").unlink()
+    record = {**record_of(folder), "status": "started"}
+    (folder / "record.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def whole(home: Path) -> Path:
+    run(home, home / "whole", "checkpoint.every_n_steps=1", f"checkpoint.keep={STEPS}")
+    return home / "whole"
+
+
+@pytest.mark.parametrize("step", [1, 4, 7, STEPS])  # 4: where validation is due, too
+def test_a_run_resumed_at_a_step_ends_as_the_uninterrupted_one(home: Path, whole: Path, tmp_path: Path, step: int):
+    folder = at_step(whole, tmp_path / "run", step)
+    run(home, folder)
+    assert_same(folder, whole)
+    (resumed,) = record_of(folder)["resumed"]
+    assert resumed["step"] == step
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_of_forty_steps_can_be_resumed_at_each_of_them(home: Path, tmp_path: Path, workers: int):
+    more = f"data.workers={workers}", "trainer.ema_decay=0.9", "checkpoint.every_n_steps=1", "checkpoint.keep=40"
+    run(home, tmp_path / "whole", *more, steps=40)
+    for step in range(1, 41):
+        folder = at_step(tmp_path / "whole", tmp_path / "run", step)
+        run(home, folder, *more, steps=40)
+        assert_same(folder, tmp_path / "whole")
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_else_a_run_does_it_can_be_resumed(home: Path, tmp_path: Path, kind: str):
+    run(home, tmp_path / "whole", *KINDS[kind], "checkpoint.every_n_steps=4", "checkpoint.keep=3")
+    folder = at_step(tmp_path / "whole", tmp_path / "run", 8)
+    run(home, folder, *KINDS[kind])
+    assert_same(folder, tmp_path / "whole")
+
+
+@pytest.fixture
+def stopped(home: Path, whole: Path, tmp_path: Path) -> Path:
+    return at_step(whole, tmp_path / "run", 6)
+
+
+def test_workers_and_what_else_changes_no_weight_may_differ(home: Path, whole: Path, stopped: Path):
+    run(home, stopped, "data.workers=2", "checkpoint.keep=1", "run.name=other", "checkpoint.every_n_steps=7")
+    assert_same(stopped, whole)
+    kept = sorted(path.name for path in (stopped / "checkpoints").iterdir())
+    best = (stopped / "checkpoints" / "best.ckpt").resolve().name
+    assert kept == sorted({"best.ckpt", "last.ckpt", "step-00000012.ckpt", best})
+
+
+def test_as_many_windows_a_step_may_be_read_in_other_batches(home: Path, whole: Path, stopped: Path):
+    run(home, stopped, "context.batch=1", "context.accumulation=2", "model.dropout=0.2")
+    for one, other in zip(rows_of(stopped), rows_of(whole), strict=True):
+        assert one["step"] == other["step"]
+
+
+def test_broken_checkpoints_are_passed_over_and_told(home: Path, whole: Path, stopped: Path, caplog):
+    caplog.set_level(logging.INFO, "genolong")
+    newer, newest = (stopped / "checkpoints" / f"step-0000000{step}.ckpt" for step in (5, 6))
+    newest.write_bytes(newest.read_bytes()[:1000])
+    damaged = bytearray(newer.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    newer.write_bytes(damaged)
+    (stopped / "checkpoints" / ".step-00000007.ckpt.x7").write_bytes(b"half")
+    run(home, stopped)
+    assert_same(stopped, whole)
+    told = [message for message in caplog.messages if "passed over" in message]
+    assert len(told) == 2 and str(newest) in told[0] and str(newer) in told[1]
+    assert f"goes on after step 4 ({stopped}/checkpoints/step-00000004.ckpt)" in caplog.messages
+    assert not list((stopped / "checkpoints").glob(".*"))
+
+
+def test_a_run_without_any_whole_checkpoint_is_refused(home: Path, stopped: Path):
+    for path in (stopped / "checkpoints").glob("step-*"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"none of 6 checkpoints is whole"):
+        run(home, stopped)
+
+
+def test_a_run_that_stopped_before_its_first_checkpoint_begins_anew(home: Path, whole: Path, stopped: Path, caplog):
+    caplog.set_level(logging.INFO, "genolong")
+    shutil.rmtree(stopped / "checkpoints")
+    run(home, stopped)
+    assert_same(stopped, whole)
+    assert "stopped before a checkpoint was written; begins anew" in caplog.text
+
+
+def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, whole: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    every = ("trainer.ema_decay=0.9", "optimizer.schedule=wsd", "optimizer.decay_share=0.0")
+    run(home, folder, *every, steps=5)
+    with pytest.raises(OutputError, match=r"finished at step 5; go on with more trainer.max_steps="):
+        run(home, folder, *every, steps=5)
+    run(home, folder, *every)
+    run(home, tmp_path / "whole", *every)
+    assert state_sha256(folder) == state_sha256(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.width=12", r"model.width=12: the run in .* has 6; take the same, or a new folder"),
+        ("optimizer.clip=2.0", r"optimizer.clip=2.0: the run in .* has 1.0"),
+        ("data.validation=[two]", r"data.validation=\[two\]: the run in .* has null"),
+        ("seed=2", r"seed=2: the run in .* has 1"),
+        ("context.batch=4", r"context.batch=4: 4 windows a step on all devices, but the run in .* reads 2"),
+    ],
+)
+def test_other_settings_are_refused_by_the_first_that_differs(home: Path, stopped: Path, override: str, words: str):
+    before = {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()}
+    with pytest.raises(SettingsError, match=words):
+        run(home, stopped, override)
+    assert {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()} == before | {
+        stopped / ".lock": b""
+    }
+
+
+def test_other_data_are_refused_and_moved_ones_are_not(home: Path, whole: Path, stopped: Path, tmp_path: Path):
+    moved = shutil.copy(home / "genome.fa", tmp_path / "moved.fa")
+    run(home, stopped, f"data.fasta={moved}")
+    assert_same(stopped, whole)
+    other = at_step(whole, tmp_path / "other", 3)
+    Path(moved).write_text((home / "genome.fa").read_text().replace("A", "C", 1))
+    with pytest.raises(InputError, match=r"data.fasta: not the files that the run in .* reads"):
+        run(home, other, f"data.fasta={moved}")
+
+
+def test_a_checkpoint_or_another_run_may_be_gone_on_with_in_a_new_folder(home: Path, whole: Path, tmp_path: Path):
+    run(home, tmp_path / "run", f"resume={whole}/checkpoints/step-00000011.ckpt")
+    assert_same(tmp_path / "run", whole)
+    (resumed,) = record_of(tmp_path / "run")["resumed"]
+    assert resumed == {"step": 11, "from": f"{whole}/checkpoints/step-00000011.ckpt"}
+    stopped = at_step(whole, tmp_path / "stopped", 10)
+    run(home, tmp_path / "other", f"resume={stopped}")
+    assert_same(tmp_path / "other", whole)
+
+
+def test_without_resume_a_run_is_not_touched(home: Path, stopped: Path, whole: Path):
+    for more in ("resume=no", f"resume={whole}"):
+        with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder, or resume=auto"):
+            run(home, stopped, more)
+
+
+def test_a_folder_in_which_a_run_works_is_refused(home: Path, stopped: Path, monkeypatch):
+    def busy(*_: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr("genolong.runs.lock.fcntl.lockf", busy)
+    with pytest.raises(BusyError, match=r"another process works in this folder") as caught:
+        run(home, stopped)
+    assert caught.value.exit_code == 75

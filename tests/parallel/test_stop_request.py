@@ -1,0 +1,49 @@
+"""A signal is noted, not acted on, until the work asks; only a second Ctrl-C does not wait."""
+
+import os
+import signal
+
+import pytest
+
+from genolong.parallel.stop_request import EXIT_CODES, Stopped, StopRequest
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)])
+def test_a_signal_waits_until_the_work_asks_for_it(number: int, code: int):
+    request = StopRequest()
+    before = {each: signal.getsignal(each) for each in EXIT_CODES}
+    with request.listening():
+        assert request.agreed() is None
+        os.kill(os.getpid(), number)
+        assert request.agreed() == number
+    assert {each: signal.getsignal(each) for each in EXIT_CODES} == before
+    stopped = Stopped(number, 3)
+    assert (stopped.code, stopped.name) == (code, signal.Signals(number).name)
+
+
+def test_a_second_interrupt_does_not_wait():
+    request = StopRequest()
+    with request.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_signals_are_taken_back_from_a_library():
+    request = StopRequest()
+    with request.listening():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        request.listen()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.agreed() == signal.SIGTERM
+
+
+def test_what_was_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        request = StopRequest()
+        with request.listening():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert request.agreed() is None
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,44 @@
+"""metrics.csv holds every row once, whatever was logged, cut off or resumed."""
+
+import csv
+from pathlib import Path
+
+from genolong.runs.metrics_log import MetricsLog, rows_before, rows_of
+
+
+def logged(path: Path, steps: range, earlier: list[dict[str, str]]) -> MetricsLog:
+    log = MetricsLog(path, earlier)
+    log.begin()
+    for step in steps:
+        log.log_metrics({"train/loss": step / 7, "epoch": 0}, step)
+        if step % 3 == 2:
+            log.log_metrics({"validation/loss": step / 11, "epoch": 0}, step)
+    log.finalize("success")
+    return log
+
+
+def test_a_row_is_in_the_file_at_once_and_new_columns_join_it(tmp_path: Path):
+    path = tmp_path / "metrics.csv"
+    log = logged(path, range(4), [])
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["0", "1", "2", "2", "3"]
+    assert [row["validation/loss"] for row in rows] == ["", "", "", str(2 / 11), ""]
+    assert list(rows[0]) == ["epoch", "step", "train/loss", "validation/loss"]
+    assert log.latest == {"train/loss": 3 / 7, "validation/loss": 2 / 11}
+
+
+def test_a_resumed_log_is_the_one_that_was_never_interrupted(tmp_path: Path):
+    whole, path = tmp_path / "whole.csv", tmp_path / "metrics.csv"
+    expected = logged(whole, range(11), [])
+    for step in range(9):
+        logged(path, range(9), [])
+        with path.open("a") as file:
+            file.write("0,9,1.2")  # cut off
+        log = logged(path, range(step, 11), rows_before(path, step))
+        assert path.read_bytes() == whole.read_bytes()
+        assert log.latest == expected.latest
+
+
+def test_where_nothing_was_logged_there_are_no_rows(tmp_path: Path):
+    assert rows_of(tmp_path / "none.csv") == rows_before(tmp_path / "none.csv", 7) == []
