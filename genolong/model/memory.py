@@ -66,7 +66,7 @@ def _backward(step: Step) -> int:
         beside, at_end = (layers - 1) * rows.block, layers * rows.block
     else:
         beside, at_end = _waiting_inputs(layers, keep) * rows.state, -(-layers // keep) * rows.state
-    if keep and step.sequence > 1 and step.encoder.kernel:
+    if keep and not step.lean and step.sequence > 1 and step.encoder.kernel:
         beside += rows.state  # the slice once more, with its halo
     in_block = _in_lean_block if step.lean else _in_block
     always = rows.tables + LOSS
@@ -89,7 +89,7 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     attention = beside + rows.convolution + rows.attention + rows.state
     return (
         tokens * (beside + rows.block + rows.mlp_backward),
-        tokens * (attention + 4 * rows.row) + _gathered(step) + _work(step),
+        tokens * (attention + 4 * rows.row) + _gathered(step) + _of_one_head(step) + _work(step),
         tokens * (attention + 3 * rows.row - rows.sums),
         tokens * (beside + rows.convolution + rows.norm_backward),
     )
@@ -106,7 +106,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     attention = round(kept + 2 * rows.state + share * 7 * rows.row)
     return (
         tokens * (kept + 3 * rows.state) + stretch * rows.mlp_stretch,
-        tokens * attention + round(share * _gathered(step)) + _work(step),
+        tokens * attention + round(share * _gathered(step)) + _of_one_head(step) + _work(step),
     )
 
 
@@ -135,8 +135,15 @@ def _gathered(step: Step) -> int:
     return 2 * max(map(sum, zip(*of_branches, strict=True)))
 
 
+def _of_one_head(step: Step) -> int:
+    """A head's keys and values of the longest shared segment in a row, and their gradients."""
+    if step.sequence == 1:
+        return 0
+    return 2 * max(max(per_process(step, branch, also=0)) for branch in step.branches) // step.encoder.heads
+
+
 def _work(step: Step) -> int:
-    """Attention's work space: five inputs and three gradients of a chunk of the branch with the largest."""
+    """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
     number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
     limit = CHUNK_BYTES["cuda" if step.fused else "cpu"]
     row = step.batch * step.encoder.width * number
@@ -144,5 +151,5 @@ def _work(step: Step) -> int:
     for segment, dilation in step.branches:
         held = -(-step.longest_slice // dilation) * row * share
         problem = -(-segment // dilation) * row / heads  # one head's rows of a segment are never cut
-        chunks.append(min(held, max(limit, problem)))
-    return round(8 * max(chunks))
+        chunks.append((8 if dilation > 1 else 3) * min(held, max(limit, problem)))
+    return round(max(chunks))

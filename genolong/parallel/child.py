@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -52,16 +53,19 @@ def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...
     torch.set_num_threads(orders.threads)
     try:
         work(orders.place, *arguments)
-    except Exception as error:
-        _say_last(orders.voice, _told(error, orders.place))
-        raise SystemExit(exit_code(error)) from None
+    except (Exception, SystemExit) as error:
+        if isinstance(error, Exception):
+            _say_last(orders.voice, _told(error, orders.place))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code(error))  # libraries in the midst of a message would not let it end in order
     _say_last(orders.voice, None)
 
 
 def exit_code(error: BaseException) -> int:
     """Of an error, after sysexits: 70 for what no person can mend."""
     if isinstance(error, SystemExit):
-        return int(error.code or 0)
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 70)
 
 

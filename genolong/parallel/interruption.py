@@ -2,9 +2,11 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 
 class Interruption:
@@ -63,8 +65,17 @@ class Interruption:
 @contextmanager
 def held_back() -> Iterator[None]:
     """Within this, Ctrl-C waits; processes that are started within this keep it waiting."""
+    late: list[tuple[int, Any]] = []
+    handler = signal.getsignal(signal.SIGINT)
+    handles = callable(handler) and threading.current_thread() is threading.main_thread()
+    if handles:  # for another thread may get the signal, from which it is not kept
+        signal.signal(signal.SIGINT, lambda number, frame: late.append((number, frame)))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if handles:
+            signal.signal(signal.SIGINT, handler)
+    if late and callable(handler):
+        handler(*late[0])

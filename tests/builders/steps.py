@@ -9,6 +9,8 @@ from torch.nn import functional
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.model.step import Step
+from genolong.parallel.shard import SequenceShard
+from tests.builders.made_up_group import MadeUpGroup
 from tests.builders.models import encoder_settings
 
 
@@ -21,17 +23,19 @@ def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
     return Step(encoder=encoder_settings(**(encoder or {})), **(values | changes))
 
 
-def model(of: Step) -> nn.Module:
+def model(of: Step) -> nn.Sequential:
     """The model whose step it is."""
     torch.manual_seed(3)
     return nn.Sequential(Encoder(of.encoder, of.checkpoint_blocks), MaskedBaseHead(of.encoder.width))
 
 
-def take(of: Step, trained: nn.Module) -> Tensor:
-    """One forward and backward pass."""
-    codes = torch.randint(0, 6, (of.batch, of.window_bp), dtype=torch.uint8)
+def take(of: Step, trained: nn.Sequential) -> Tensor:
+    """One forward and backward pass; of several processes that share a window, that of one in the middle."""
+    shard = SequenceShard(of.window_bp, MadeUpGroup(of.sequence // 2, of.sequence))
+    codes = torch.randint(0, 6, (of.batch, shard.end - shard.start), dtype=torch.uint8)
+    encoder, head = trained
     with torch.autocast("cpu", torch.bfloat16, enabled=of.half):
-        logits = trained(codes).flatten(0, 1)
+        logits = head(encoder(codes, shard)).flatten(0, 1)
         loss = functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64), reduction="none").sum()
     loss.backward()
     return loss.detach()

@@ -46,6 +46,18 @@ def test_activations_are_those_that_the_allocator_hands_out(half, encoder, check
     assert found.activations + 4 * of_weights.block + cast == pytest.approx(handed_out(taken), rel=0.08)
 
 
+@pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
+@pytest.mark.parametrize("sequence", [4, 256])
+def test_a_slices_activations_are_too_with_the_keys_of_other_slices(sequence, checkpoint_blocks, monkeypatch):
+    for module in (recompute, memory):
+        monkeypatch.setattr(module, "CHUNK", 512)
+    monkeypatch.setitem(blocks.CHUNK_BYTES, "cpu", 32 << 10)
+    changes = {"checkpoint_blocks": checkpoint_blocks, "sequence": sequence, "devices": sequence, "batch": 1}
+    taken = step({**WIDE, "dilation_growth": 2}, window_bp=2048 * sequence, **changes)
+    found = counted(taken)
+    assert found.activations + 4 * weights(taken.encoder).block == pytest.approx(handed_out(taken), rel=0.08)
+
+
 def test_what_belongs_to_weights_is_exact():
     of = weights(step().encoder)
     plain, muon = counted(step()), counted(step(muon=True))

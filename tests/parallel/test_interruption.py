@@ -69,10 +69,36 @@ def test_another_thread_than_the_main_one_notices_nothing_and_disturbs_nothing()
     assert seen == [True]
 
 
-def test_held_back_it_comes_later():
+def test_held_back_it_comes_later_whichever_thread_gets_it():
     came: list[int] = []
-    signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    for _ in range(20):
+        with held_back():
+            type_ctrl_c()
+            assert not came
+        assert came == [signal.SIGINT]
+        came.clear()
+    done.set()
+    thread.join()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt), held_back():
+        type_ctrl_c()
+
+
+def test_held_back_in_another_thread_or_where_it_is_ignored_changes_nothing():
+    def hold() -> None:
+        with held_back():
+            pass
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with held_back():
         type_ctrl_c()
-        assert not came
-    assert came == [1]
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
