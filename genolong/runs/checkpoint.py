@@ -191,6 +191,12 @@ def _refuse_broken_seal(path: Path) -> None:
     raise InputError(f"{path}: not a whole checkpoint of genolong; {hints[0]}")
 
 
+def _told(error: Exception) -> str:
+    """One line of an error of torch or zipfile, whose text may hold names that a stranger chose."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -211,7 +217,7 @@ def _unpacked(part: bytes, path: Any) -> Any:
     except InputError:
         raise
     except Exception as error:  # whatever torch says of bytes that somebody else wrote
-        raise InputError(f"{path}: not a checkpoint of genolong ({type(error).__name__}: {error})") from error
+        raise InputError(f"{path}: not a checkpoint of genolong ({_told(error)})") from error
 
 
 def _refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
@@ -237,7 +243,7 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
     except PermissionError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were
-        raise InputError(f"{path}: not a whole checkpoint of genolong ({error}); copy it again") from error
+        raise InputError(f"{path}: not a whole checkpoint of genolong ({_told(error)}); copy it again") from error
     if version != FORMAT:
         raise InputError(f"{path}: checkpoint format {version}, this version reads {FORMAT}; update genolong")
     for name, part in parts.items():

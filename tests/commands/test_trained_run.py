@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from genolong.commands.trained_run import open_run
-from genolong.errors import InputError, MissingInputError
+from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.settings import CONF, TrainSettings, train_settings
 from genolong.tasks.masked_bases import MaskedBases
@@ -103,3 +103,55 @@ def test_weights_of_another_model_are_told(settings, model, tmp_path):
         InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing, wanted"
     ):
         open_run(str(folder))
+
+
+def test_weights_of_another_type_or_without_a_finite_number_are_told(folder, settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {}}
+    state = model.state_dict()
+    name = next(iter(state))
+    for change, words in (
+        (lambda tensor: tensor.double(), rf"weights are not those of its settings \({name} is float64\["),
+        (lambda tensor: tensor[..., :-1], rf"weights are not those of its settings \({name} is float32\["),
+        (lambda tensor: tensor / 0, rf"{name} holds numbers that are not finite; take an earlier checkpoint"),
+    ):
+        path = tmp_path / "changed.ckpt"
+        changed = {"state_dict": {**state, name: change(state[name])}, "global_step": 5}
+        RunCheckpointIO(about).save_checkpoint(changed, path)
+        with pytest.raises(InputError, match=words):
+            open_run(str(path))
+
+
+@pytest.mark.parametrize(("key", "value"), [("width", 6 << 36), ("layers", 1 << 39)])
+def test_settings_that_want_a_giant_model_take_no_memory(settings, model, tmp_path, key: str, value: int):
+    plain = asdict(settings)
+    plain["model"][key] = value
+    with pytest.raises(InputError, match=r"weights are not those of its settings \(.* layers of width"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+@pytest.mark.parametrize("hashes", [3, None, [1], {"genome.fa": 3}])
+def test_hashes_that_are_none_are_told(settings, model, tmp_path, hashes: object):
+    with pytest.raises(InputError, match=r"its settings are not those of this version"):
+        open_run(str(save(tmp_path, {"settings": asdict(settings), "inputs_sha256": hashes}, model)))
+
+
+def test_settings_without_a_window_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["context"]["window_bp"] = None
+    with pytest.raises(InputError, match=r"not those of this version \('context.window_bp"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+def test_settings_that_look_into_the_environment_are_refused(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["data"]["cache"] = "${oc.env:HOME}"
+    with pytest.raises(UnsafeInputError, match=r"last.ckpt: its settings: data.cache=.* is not looked up"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+def test_a_variant_head_without_its_settings_is_told(settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {}}
+    state = {**model.state_dict(), "variant_head.x": torch.zeros(1)}
+    RunCheckpointIO(about).save_checkpoint({"state_dict": state, "global_step": 5}, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match=r"x.ckpt: the settings of its variant head: 'None': wanted settings by name"):
+        open_run(str(tmp_path / "x.ckpt"))

@@ -16,6 +16,7 @@ import torch
 
 from genolong import cli
 from genolong.commands.trained_run import open_run
+from genolong.errors import InputError
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, write_zip
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
@@ -176,7 +177,7 @@ def test_code_in_what_a_resumed_training_reads_never_runs(stranger, tmp_path, fo
     with zipfile.ZipFile(path) as archive:
         whole = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
     path.write_bytes(sealed(whole | {"training.pt": whole["weights.pt"], "weights.pt": packed({})}))
-    with pytest.raises(Exception, match=r"last.ckpt: ") as caught:
+    with pytest.raises(InputError, match=r"last.ckpt: ") as caught:
         RunCheckpointIO({}).load_checkpoint(path)
     assert caught.value.exit_code in (65, 77)
     assert not (tmp_path / "marker").exists()
@@ -199,5 +200,5 @@ def test_tensors_that_claim_more_than_there_is_take_no_memory(stranger, home, tm
     path.write_bytes(sealed(whole | {"weights.pt": packed({"a": torch.zeros(1).expand(1 << 40)})}))
     _, state = load_weights(path)
     assert state["a"].untyped_storage().nbytes() == 4
-    with pytest.raises(Exception, match="not those of its settings"):
+    with pytest.raises(InputError, match="not those of its settings"):
         open_run(str(path))

@@ -185,6 +185,57 @@ def test_a_foreign_zip_is_told(tmp_path):
         load_weights(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (b"", 65, "it is cut or something else; copy it again"),
+        (b"version https://git-lfs.github.com/spec/v1", 65, "it is a git-lfs pointer: run git lfs pull"),
+        (b"<!DOCTYPE html>", 65, "is it HTML"),
+        (pickle.dumps({"a": 1}), 77, "is a pickle, which could run code; it was not loaded"),
+    ],
+)
+def test_what_is_no_checkpoint_at_all_is_told(tmp_path, content: bytes, code: int, words: str):
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        load_weights(path)
+    assert caught.value.exit_code == code
+
+
+def test_a_checkpoint_from_before_there_were_seals_opens(path):
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    assert load_weights(path)[0] == ABOUT
+
+
+def test_a_seal_that_is_broken_or_cut_off_is_told(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + b"?" + whole[41:])
+    with pytest.raises(InputError, match=r"is damaged .its sha256 is not the one it was sealed with.; copy it again"):
+        load_weights(path)
+    path.write_bytes(whole[:-64])
+    with pytest.raises(InputError, match="it is cut or something else"):
+        load_weights(path)
+
+
+def test_names_inside_cannot_break_the_line_or_speak_to_the_terminal(path):
+    part = io.BytesIO()
+    with zipfile.ZipFile(part, "w") as archive:
+        archive.writestr("a/data.pkl", b"")
+        archive.writestr("b\n\x1b[2J/data/0", b"")
+    with pytest.raises(InputError, match="not a checkpoint of genolong") as caught:
+        load_weights(rewritten(path, weights_pt=part.getvalue()))
+    assert str(caught.value).isprintable()
+
+
+def test_settings_nested_beyond_reason_are_told(path):
+    with pytest.raises(InputError, match=r"settings.json is not JSON"):
+        load_weights(rewritten(path, settings_json=b"[" * 100_000))
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(MissingInputError, match=r"no such checkpoint") as caught:
         load_weights(tmp_path / "x.ckpt")
