@@ -22,7 +22,7 @@ from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, split
 from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
-from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.lock import held
 from genolong.runs.metrics_log import MetricsLog
@@ -111,6 +111,8 @@ def _train_in(
     _tell_plan(settings, model)
     with recorded(folder, record, trainer) if place.rank == 0 else nullcontext():
         fit(trainer, checkpoints, model, start.checkpoint, datamodule=datamodule)
+    if start.checkpoint and start.step == trainer.max_steps and settings.trainer.ema_decay:
+        model.load_state_dict(load_weights(start.checkpoint)[1])  # the mean, which takes its place at a last step only
     if trainer.global_step < trainer.max_steps:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
     results = {

@@ -1,10 +1,12 @@
 """Weights shared out: each process keeps a part of every block's weights, and gathers a block while it computes it."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch.distributed as dist
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_optimizer_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import (
@@ -13,6 +15,7 @@ from torch.distributed.fsdp import (
     fully_shard,
     register_fsdp_forward_method,
 )
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from genolong.parallel.strategy import SequenceParallelStrategy
@@ -52,3 +55,23 @@ class SharedWeightsStrategy(SequenceParallelStrategy):
         if dist.get_rank():
             return state
         return FullyShardedDataParallel.rekey_optim_state_dict(state, OptimStateKeyType.PARAM_ID, module)
+
+    def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
+        """Each process takes its part of the whole state, which all of them have read."""
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
+            own = [weight for group in optimizer.param_groups for weight in group["params"]]
+            saved = [number for group in state["param_groups"] for number in group["params"]]
+            parts = {
+                number: {name: _part(value, weight) for name, value in state["state"][number].items()}
+                for number, weight in zip(saved, own, strict=True)
+                if number in state["state"]
+            }
+            optimizer.load_state_dict({**state, "state": parts})
+
+
+def _part(value: Any, weight: Tensor) -> Any:
+    """This process's part of what is kept of a weight; what is one number for all of it stays whole."""
+    if not isinstance(weight, DTensor) or not isinstance(value, Tensor) or value.shape != weight.shape:
+        return value
+    placed = value.to(weight.device)
+    return distribute_tensor(placed, weight.device_mesh, weight.placements, src_data_rank=None)

@@ -10,6 +10,7 @@ from genolong.runs.lock import held
 from tests.builders.killed_training import finish, signalled, start, when_row
 from tests.builders.resumed_runs import record_of, rows_of, state_sha256
 
+NIGHTLY = pytest.mark.nightly
 STEPS = 300
 LONG = (f"trainer.max_steps={STEPS}", "trainer.validate_every=70", "checkpoint.every_n_steps=10")
 
@@ -64,9 +65,9 @@ def test_a_training_killed_fifty_times_ends_as_the_uninterrupted_one(home, whole
 @pytest.mark.parametrize(
     ("number", "code", "group", "workers"),
     [
-        pytest.param(signal.SIGTERM, 143, False, 0, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGTERM, 143, False, 0, marks=NIGHTLY),
         (signal.SIGTERM, 143, True, 2),
-        pytest.param(signal.SIGINT, 130, True, 2, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGINT, 130, True, 2, marks=NIGHTLY),
         (signal.SIGUSR1, 75, True, 2),
     ],
 )
@@ -92,3 +93,53 @@ def test_two_trainings_in_one_folder_are_one_too_many(home, tmp_path):
         _, said = process.communicate()
     assert process.returncode == 75
     assert f"genolong: error: {tmp_path}/run: another process works in this folder" in said
+
+
+TWO = ("trainer.devices=2", "parallel.sequence=2", "parallel.patience_s=30")
+FEW = ("trainer.max_steps=60", "trainer.validate_every=25", "checkpoint.every_n_steps=5", "model.dropout=0.2")
+
+
+@pytest.fixture(scope="module")
+def whole_by_two(home: Path) -> Path:
+    finish(home, home / "by-two", *FEW, *TWO)
+    return home / "by-two"
+
+
+@pytest.mark.parametrize(("seed", "kills"), [(1, 1), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
+def test_two_processes_killed_and_resumed_end_as_if_they_had_not_been(home, whole_by_two, tmp_path, seed, kills):
+    folder, chance = tmp_path / "run", random.Random(seed)
+    for number in range(kills):
+        at = chance.randrange(55 * number // kills, 55 * (number + 1) // kills)
+        with start(home, folder, *FEW, *TWO) as process:
+            signalled(process, signal.SIGKILL, when_row(folder, at), delay_s=chance.random() / 20)
+        assert process.returncode == -signal.SIGKILL
+    finish(home, folder, *FEW, *TWO)
+    assert state_sha256(folder) == state_sha256(whole_by_two)
+    assert rows_of(folder) == rows_of(whole_by_two)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_two_processes_stop_after_the_same_step_and_one_may_go_on(home, tmp_path, number, code):
+    folder, more = tmp_path / "run", (*FEW, "checkpoint.every_n_steps=1000", "model.dropout=0.0")
+    with start(home, folder, *more, *TWO) as process:
+        said = signalled(process, number, when_row(folder, 9))
+    assert process.returncode == code, said
+    assert said.splitlines()[-1].startswith(f"genolong: stopped by {signal.Signals(number).name} after step "), said
+    finish(home, folder, *more)
+    finish(home, tmp_path / "whole", *more)
+    losses = [
+        [float(row["train/loss"]) for row in rows_of(path) if row["train/loss"]]
+        for path in (folder, tmp_path / "whole")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.nightly
+def test_weights_shared_by_two_processes_can_be_resumed(home, tmp_path):
+    more = (*TWO, "parallel.share_weights=true", "trainer.max_steps=12", "model.dropout=0.2")
+    every = ("checkpoint.every_n_steps=6", "checkpoint.keep=9")
+    finish(home, tmp_path / "whole", *more, *every)
+    saved = tmp_path / "whole" / "checkpoints" / "step-00000006.ckpt"
+    finish(home, tmp_path / "run", *more, f"resume={saved}")
+    assert state_sha256(tmp_path / "run") == state_sha256(tmp_path / "whole")

@@ -80,10 +80,10 @@ def test_a_run_of_forty_steps_can_be_resumed_at_each_of_them(home: Path, tmp_pat
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_whatever_else_a_run_does_it_can_be_resumed(home: Path, tmp_path: Path, kind: str):
+@pytest.mark.parametrize(("kind", "step"), [*((kind, 8) for kind in KINDS), ("mean", STEPS)])
+def test_whatever_else_a_run_does_it_can_be_resumed(home: Path, tmp_path: Path, kind: str, step: int):
     run(home, tmp_path / "whole", *KINDS[kind], "checkpoint.every_n_steps=4", "checkpoint.keep=3")
-    folder = at_step(tmp_path / "whole", tmp_path / "run", 8)
+    folder = at_step(tmp_path / "whole", tmp_path / "run", step)
     run(home, folder, *KINDS[kind])
     assert_same(folder, tmp_path / "whole")
 
