@@ -165,10 +165,9 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
         try:
             command(config)
         except Stopped as stopped:
-            tell.info(
-                "genolong: stopped by %s after step %d; the same command with hydra.run.dir=%s goes on",
-                stopped.name, stopped.step, HydraConfig.get().runtime.output_dir,
-            )  # fmt: skip
+            folder = HydraConfig.get().runtime.output_dir
+            next_step = f"the same command with hydra.run.dir={folder} goes on" if command is train else "begin it anew"
+            tell.info("genolong: stopped by %s after step %d; %s", stopped.name, stopped.step, next_step)
             raise
         except Exception as error:
             if config.get("debug"):
