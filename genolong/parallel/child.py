@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -52,15 +53,20 @@ def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...
     torch.set_num_threads(orders.threads)
     try:
         work(orders.place, *arguments)
-    except Exception as error:
-        _say_last(orders.voice, _told(error, orders.place))
-        raise SystemExit(exit_code(error)) from None
+    except (Exception, SystemExit) as error:
+        if isinstance(error, Exception):
+            _say_last(orders.voice, _told(error, orders.place))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code(error))  # libraries in the midst of a message would not let it end in order
     _say_last(orders.voice, None)
 
 
 def exit_code(error: BaseException) -> int:
     """Of an error, after sysexits: 70 for what no person can mend."""
-    return getattr(error, "exit_code", 70)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 70)
 
 
 def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
@@ -72,9 +78,11 @@ def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
 
 
 def say(error: BaseException) -> None:
-    """One line on stderr, past whatever the main thread may be holding."""
-    told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    os.write(2, f"genolong: error: {' '.join(told.split())}\n".encode())
+    """One line on stderr, past whatever the main thread may be holding; none for an ending that was asked for."""
+    told = f"genolong: error: {error if isinstance(error, InputError) else f'{type(error).__name__}: {error}'}"
+    told = "genolong: interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(told.split())
+    if not isinstance(error, SystemExit):
+        os.write(2, f"{told}\n".encode())
 
 
 def _say_last(voice: Connection, error: Exception | None) -> None:

@@ -1,17 +1,19 @@
-"""Ctrl-C, noticed also while the main thread waits in a library for a message that may never come."""
+"""Ctrl-C and SIGTERM, noticed also while the main thread waits in a library for a message that may never come."""
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 
 class Interruption:
-    """Python raises KeyboardInterrupt once a library's function returns; this knows at once, in any thread."""
+    """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread."""
 
     def __init__(self) -> None:
-        self._at: float | None = None
+        self._at: dict[int, float] = {}
         self._reads: int | None = None
 
     @contextmanager
@@ -38,18 +40,37 @@ class Interruption:
 
     def came_s(self) -> float:
         """How many seconds ago Ctrl-C was typed first; 0 where it was not."""
-        if self._reads is not None and self._at is None:
+        self._look()
+        return max(time.monotonic() - self._at[signal.SIGINT], 1e-9) if signal.SIGINT in self._at else 0.0
+
+    def ending(self) -> BaseException | None:
+        """How the work ends because a signal says so, whatever fails in its wake."""
+        self._look()
+        if signal.SIGINT in self._at:
+            return KeyboardInterrupt()
+        return SystemExit(128 + signal.SIGTERM) if signal.SIGTERM in self._at else None
+
+    def _look(self) -> None:
+        if self._reads is not None:
             with suppress(BlockingIOError):
-                if signal.SIGINT in os.read(self._reads, 4096):
-                    self._at = time.monotonic()
-        return 0.0 if self._at is None else max(time.monotonic() - self._at, 1e-9)
+                for number in os.read(self._reads, 4096):
+                    self._at.setdefault(number, time.monotonic())
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
     """Within this, Ctrl-C waits; processes that are started within this keep it waiting."""
+    late: list[tuple[int, Any]] = []
+    handler = signal.getsignal(signal.SIGINT)
+    handles = callable(handler) and threading.current_thread() is threading.main_thread()
+    if handles:  # for another thread may get the signal, from which it is not kept
+        signal.signal(signal.SIGINT, lambda number, frame: late.append((number, frame)))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if handles:
+            signal.signal(signal.SIGINT, handler)
+    if late and callable(handler):
+        handler(*late[0])

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,11 @@ from contextlib import contextmanager
 from ctypes import c_uint64
 from multiprocessing import get_context, resource_tracker
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
-from genolong.errors import InputError
+from genolong.errors import InputError, LostProcessError
 from genolong.parallel.causes import Cause, KnownChild, breaks_connection, first_cause
 from genolong.parallel.child import TICK_S, Orders, begin, exit_code, say
 from genolong.parallel.interruption import Interruption, held_back
@@ -69,7 +70,7 @@ class _Crew:
 
     def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Starts all of them, and waits until they are there."""
-        resource_tracker.ensure_running()  # which would let Ctrl-C through
+        _track_quietly()
         with held_back():
             for place in self._places:
                 listens, voice = self._context.Pipe(duplex=False)
@@ -122,12 +123,13 @@ class _Crew:
 
     def _cause_of(self, error: BaseException) -> BaseException | None:
         """What is raised in place of an error."""
-        if breaks_connection(error):
-            if self._interruption.came_s():
-                return KeyboardInterrupt()
-            self._decided.wait(COMES_BACK_S)
-        elif isinstance(error, InputError) or not isinstance(error, Exception):
+        lost = isinstance(error, LostProcessError)
+        if not isinstance(error, Exception) or (isinstance(error, InputError) and not lost):
             return error
+        if ending := self._interruption.ending():  # the others, and who reads for them, may have noticed it before
+            return ending
+        if breaks_connection(error):
+            self._decided.wait(COMES_BACK_S)
         return self._cause.error if self._cause else error
 
     def _watch(self) -> None:
@@ -160,16 +162,30 @@ class _Crew:
         for child in self._children:
             child.kill()
         if not self._free.wait(COMES_BACK_S):
-            say(self._cause.error)
-            os._exit(exit_code(self._cause.error))
+            self._exit(self._cause.error)
 
     def _end_interrupted(self) -> None:
         """Ends what the main thread may be waiting for, so that Python can interrupt it."""
         for child in self._children:
             child.kill()
         if not self._free.wait(TIDIES_S):
-            os.write(2, b"genolong: interrupted\n")
-            os._exit(130)
+            self._exit(KeyboardInterrupt())
+
+    def _exit(self, error: BaseException) -> NoReturn:
+        """Ends this process, past what holds its main thread."""
+        ending = self._interruption.ending() or error
+        say(ending)
+        os._exit(exit_code(ending))
+
+
+def _track_quietly() -> None:
+    """Starts the process that clears away what others leave; not between signals that are held back, for it frees them.
+
+    Of those that are killed it finds semaphores, and would tell people of them.
+    """
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    resource_tracker.ensure_running()
+    sys.warnoptions.pop()
 
 
 def _free_port() -> int:

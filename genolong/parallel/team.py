@@ -27,7 +27,7 @@ class Team:
 
     place: Place
     copies: int = 1
-    _between_rounds: bool = True  # when all others listen to the first
+    _heard: bool = True  # the others listen to the first, or soon will
 
     @classmethod
     @contextmanager
@@ -36,12 +36,12 @@ class Team:
 
         Where the first one fails, the others end with its exit code.
         """
-        team = cls(place, copies)
+        team = cls(place, copies, copies == 1)  # those that share a piece may have to meet among themselves first
         with naming_the_lost(place), met(place, LONGEST_PIECE):
             try:
                 yield team
             except Exception as error:
-                if team._between_rounds and not breaks_connection(error):
+                if team._heard and not breaks_connection(error):
                     with suppress(RuntimeError):  # they may have failed in the same way
                         team._dismiss(exit_code(error))
                 raise
@@ -85,10 +85,10 @@ class Team:
             raise SystemExit(order.exit_code)
 
     def _round(self, work: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
-        self._between_rounds = False
+        self._heard = False
         collected: list[Any] = [None] * self.place.size
         dist.gather_object(self._done(work, _hand_out(self._orders(pieces))), collected)
-        self._between_rounds = True
+        self._heard = True
         return collected[:: self.copies][: len(pieces)]
 
     def _orders(self, pieces: list[Any]) -> list["_Order"]:

@@ -1,4 +1,4 @@
-"""Ctrl-C is noticed in any thread, and nobody else's way to notice it is taken."""
+"""Ctrl-C and SIGTERM are noticed in any thread, and nobody else's way to notice it is taken."""
 
 import os
 import signal
@@ -13,9 +13,10 @@ from genolong.parallel.interruption import Interruption, held_back
 
 @pytest.fixture(autouse=True)
 def a_handler_that_raises_nothing() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    before = {sent: signal.signal(sent, lambda *_: None) for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for sent, handler in before.items():
+        signal.signal(sent, handler)
 
 
 def type_ctrl_c() -> None:
@@ -26,10 +27,13 @@ def test_it_is_noticed_within_and_not_outside():
     interruption = Interruption()
     type_ctrl_c()
     with interruption.noticed():
-        assert interruption.came_s() == 0
-        os.kill(os.getpid(), signal.SIGCHLD)  # another signal
-        assert interruption.came_s() == 0
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert interruption.came_s() == 0 and interruption.ending() is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        ending = interruption.ending()
+        assert interruption.came_s() == 0 and isinstance(ending, SystemExit) and ending.code == 143
         type_ctrl_c()
+        assert isinstance(interruption.ending(), KeyboardInterrupt)
         assert interruption.came_s() > 0
         time.sleep(0.02)
         type_ctrl_c()  # a second time: the first one counts
@@ -65,10 +69,36 @@ def test_another_thread_than_the_main_one_notices_nothing_and_disturbs_nothing()
     assert seen == [True]
 
 
-def test_held_back_it_comes_later():
+def test_held_back_it_comes_later_whichever_thread_gets_it():
     came: list[int] = []
-    signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    for _ in range(20):
+        with held_back():
+            type_ctrl_c()
+            assert not came
+        assert came == [signal.SIGINT]
+        came.clear()
+    done.set()
+    thread.join()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt), held_back():
+        type_ctrl_c()
+
+
+def test_held_back_in_another_thread_or_where_it_is_ignored_changes_nothing():
+    def hold() -> None:
+        with held_back():
+            pass
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with held_back():
         type_ctrl_c()
-        assert not came
-    assert came == [1]
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN

@@ -104,6 +104,26 @@ def meet_and_raise(error: BaseException, others: list[int]) -> None:
         raise error
 
 
+@pytest.mark.parametrize(("what", "error"), [("hang", RuntimeError("a reader was killed")), ("die", None)])
+def test_sigterm_is_the_cause_of_what_fails_in_its_wake(what, error):
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # which raises later, were there time
+    try:
+        with pytest.raises(SystemExit) as raised:
+            raise_after_sigterm(what, error)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert raised.value.code == 143
+
+
+def raise_after_sigterm(what: str, error: Exception | None) -> None:
+    with launched(2, work, what, patience_s=PATIENT_S) as place:
+        meet(place)
+        os.kill(os.getpid(), signal.SIGTERM)
+        if error is not None:
+            raise error
+        leave()
+
+
 def is_gone(process: int) -> bool:
     """Whether a process has ended; who should have taken note of it may not have done so."""
     try:
