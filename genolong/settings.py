@@ -158,11 +158,7 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
         if not isinstance(plain, dict):
             raise SettingsError(f"{str(plain)[:40]!r}: wanted settings by name")
-        for key, value in entries(plain):
-            if key.rsplit(".", 1)[-1].startswith("_"):
-                raise UnsafeInputError(f"{key}: a configuration names no code; remove this key")
-            if isinstance(value, str) and "${" in value:  # in a checkpoint, or what was looked up holds it
-                raise UnsafeInputError(f"{key}={value}: is not looked up (again); write the value itself")
+        refuse_active(plain)
         merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
         values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         for key, value in entries(values):
@@ -174,6 +170,15 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         if isinstance(error, ConfigKeyError):
             raise SettingsError(f"{key}: no such setting{nearest(key, known_keys(schema))}") from error
         raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
+
+
+def refuse_active(plain: dict[str, Any]) -> None:
+    """Raises UnsafeInputError for settings that would name code, or be looked up."""
+    for key, value in entries(plain):
+        if key.rsplit(".", 1)[-1].startswith("_"):
+            raise UnsafeInputError(f"{key}: a configuration names no code; remove this key")
+        if isinstance(value, str) and "${" in value:  # in a checkpoint, or what was looked up holds it
+            raise UnsafeInputError(f"{key}={value}: is not looked up (again); write the value itself")
 
 
 def train_settings(config: DictConfig) -> TrainSettings:

@@ -14,7 +14,7 @@ from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
 from genolong.runs.checkpoint import check_fits, load_weights, weights_sha256
-from genolong.settings import ContextSettings, check
+from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
 
 HEAD = "variant_head."  # of the names of its weights
@@ -116,6 +116,7 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
     """What a model is built from and what it was trained on, as they stand in a checkpoint."""
     try:
         plain, hashes = stored["settings"], stored["inputs_sha256"].values()
+        refuse_active(plain)  # those that are not asked for, too
         settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
         if window_bp is None or not all(isinstance(each, str) for each in hashes):
             raise KeyError("context.window_bp or inputs_sha256")
