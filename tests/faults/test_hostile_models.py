@@ -17,7 +17,7 @@ import torch
 from genolong import cli
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError
-from genolong.runs.checkpoint import RunCheckpointIO, load_weights, write_zip
+from genolong.runs.checkpoint import RunCheckpointIO, write_zip
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import vcf_text
@@ -198,7 +198,5 @@ def test_tensors_that_claim_more_than_there_is_take_no_memory(stranger, home, tm
         whole = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
     path = tmp_path / "huge.ckpt"
     path.write_bytes(sealed(whole | {"weights.pt": packed({"a": torch.zeros(1).expand(1 << 40)})}))
-    _, state = load_weights(path)
-    assert state["a"].untyped_storage().nbytes() == 4
-    with pytest.raises(InputError, match="not those of its settings"):
+    with pytest.raises(InputError, match="a is larger than what the file holds of it"):
         open_run(str(path))
