@@ -1,11 +1,19 @@
 """A signal is noted, not acted on, until the work asks; only a second Ctrl-C does not wait."""
 
-import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from genolong.parallel.stop_request import EXIT_CODES, Stopped, StopRequest
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Also where the suite itself runs in the background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)])
@@ -14,7 +22,7 @@ def test_a_signal_waits_until_the_work_asks_for_it(number: int, code: int):
     before = {each: signal.getsignal(each) for each in EXIT_CODES}
     with request.listening():
         assert request.agreed() is None
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert request.agreed() == number
     assert {each: signal.getsignal(each) for each in EXIT_CODES} == before
     stopped = Stopped(number, 3)
@@ -24,9 +32,9 @@ def test_a_signal_waits_until_the_work_asks_for_it(number: int, code: int):
 def test_a_second_interrupt_does_not_wait():
     request = StopRequest()
     with request.listening():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_signals_are_taken_back_from_a_library():
@@ -34,7 +42,7 @@ def test_signals_are_taken_back_from_a_library():
     with request.listening():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         request.listen()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert request.agreed() == signal.SIGTERM
 
 
@@ -43,7 +51,7 @@ def test_what_was_ignored_stays_ignored():
     try:
         request = StopRequest()
         with request.listening():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             assert request.agreed() is None
     finally:
         signal.signal(signal.SIGINT, before)
