@@ -26,7 +26,7 @@ from genolong.composing import CONF, as_settings_error, guard, nearest
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.help import help_text
 from genolong.parallel.place import Place
-from genolong.parallel.stop_request import Stopped
+from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from genolong.parallel.stop_request import Stopped, StopRequest
+from genolong.parallel.stop_request import StopRequest
+from genolong.parallel.stopped import Stopped
 from genolong.runs.metrics_log import MetricsLog
 from genolong.runs.saved import BEST, LAST, of_step, point, tidy
 from genolong.settings import CheckpointSettings

@@ -17,7 +17,7 @@ from genolong.errors import SettingsError
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
-from genolong.parallel.stop_request import Stopped
+from genolong.parallel.stopped import Stopped
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO
 from genolong.runs.metrics_log import MetricsLog

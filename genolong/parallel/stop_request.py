@@ -9,15 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 75}  # 75: try again, as a scheduler may
-
-
-class Stopped(SystemExit):
-    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved."""
-
-    def __init__(self, number: int, step: int) -> None:
-        super().__init__(EXIT_CODES[signal.Signals(number)])
-        self.name, self.step = signal.Signals(number).name, step
+from genolong.parallel.stopped import EXIT_CODES
 
 
 class StopRequest:

@@ -18,7 +18,7 @@ from genolong.commands.train import train
 from genolong.commands.trainer import accelerator, precision
 from genolong.errors import InputError, NumericalError, OutputError, SettingsError
 from genolong.loading.datasets import MaskedBatch
-from genolong.parallel.stop_request import Stopped
+from genolong.parallel.stopped import Stopped
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.settings import CONF, TrainSettings, check, train_settings
 from genolong.tasks.masked_bases import MaskedBases

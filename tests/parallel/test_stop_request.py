@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from genolong.parallel.stop_request import EXIT_CODES, Stopped, StopRequest
+from genolong.parallel.stop_request import StopRequest
+from genolong.parallel.stopped import EXIT_CODES, Stopped
 
 
 @pytest.fixture(autouse=True)

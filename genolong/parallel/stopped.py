@@ -1,0 +1,13 @@
+"""How a work ends that a signal asked to stop; knows no torch, so that the command line may know it."""
+
+import signal
+
+EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 75}  # 75: try again, as a scheduler may
+
+
+class Stopped(SystemExit):
+    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved."""
+
+    def __init__(self, number: int, step: int) -> None:
+        super().__init__(EXIT_CODES[signal.Signals(number)])
+        self.name, self.step = signal.Signals(number).name, step
