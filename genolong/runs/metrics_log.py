@@ -52,13 +52,15 @@ class MetricsLog(Logger):
         os.replace(partial, self.path)
         self._file = self.path.open("a", newline="")
 
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Writes a row."""
+        """Writes a row; of several processes the first one does, and all know the latest values."""
         plain = {name: float(value) if name != "epoch" else int(value) for name, value in metrics.items()}
-        row = {**plain, "step": step}
-        known = list(self._columns)
+        row, known = {**plain, "step": step}, list(self._columns)
         self._note(row)
+        self._write(row, known)
+
+    @rank_zero_only
+    def _write(self, row: Row, known: list[str]) -> None:
         if self._file is None or known != self._columns:
             self._earlier = rows_of(self.path) if self._file is not None else self._earlier
             self.begin()
