@@ -172,7 +172,7 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
 
 
-def refuse_active(plain: dict[str, Any]) -> None:
+def refuse_active(plain: Any) -> None:
     """Raises UnsafeInputError for settings that would name code, or be looked up."""
     for key, value in entries(plain):
         if key.rsplit(".", 1)[-1].startswith("_"):
