@@ -22,8 +22,8 @@ from rich.progress import Progress
 from rich.table import Table
 from yaml import YAMLError
 
-from genolong.composing import CONF, as_settings_error, guard, nearest
-from genolong.errors import InputError, SettingsError, UnsafeInputError
+from genolong.composing import FOLDERS, as_settings_error, guard, nearest
+from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.help import help_text
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
@@ -40,6 +40,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
+  reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
   plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
 
   genolong COMMAND --help      every setting, its unit and what it is now
@@ -127,6 +128,23 @@ def predict(config: DictConfig) -> None:
         tell.info("wrote %s", done.output)
 
 
+def reproduce(config: DictConfig) -> None:
+    """Make a result again, and print to stdout whether it is the same; fails where nothing explains a difference."""
+    from genolong.commands.predict_progress import PredictProgress
+    from genolong.commands.reproduce import reproduce as run
+    from genolong.commands.reproduce_settings import ReproduceSettings
+    from genolong.settings import check
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    done = run(check(config, ReproduceSettings), folder, PredictProgress(err))
+    if done is None:  # the first process tells
+        return
+    if not done.explained:
+        raise NumericalError(done.verdict)
+    print(done.verdict)
+    tell.info("the result is in %s", folder)
+
+
 def plan(config: DictConfig) -> None:
     """Count what a training would cost, and print it to stdout."""
     from genolong.commands.plan import notes, table
@@ -182,8 +200,6 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
     return run
 
 
-TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
-FOLDERS = {"train": CONF, "train_variants": TRAINED, "evaluate": TRAINED, "predict": TRAINED, "plan": CONF}
 COMMANDS = {
     name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
     for name, function in (
@@ -191,6 +207,7 @@ COMMANDS = {
         ("train_variants", train_variants),
         ("evaluate", evaluate),
         ("predict", predict),
+        ("reproduce", reproduce),
         ("plan", plan),
     )
 }
@@ -246,7 +263,8 @@ def _run(command: str, arguments: list[str]) -> None:
         if options.help:
             print(help_text(FOLDERS[command], command, options.overrides), end="")
         else:
-            sys.argv = [sys.argv[0], *arguments, *more]
+            where = ["--config-path", os.path.abspath(options.config_path)] if options.config_path else []
+            sys.argv = [sys.argv[0], *arguments, *where, *more]  # Hydra means a folder beside its caller's source file
             COMMANDS[command]()
 
 

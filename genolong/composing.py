@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -13,7 +13,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -23,6 +23,16 @@ from genolong.runs.folder import check_name
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
+TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
+FOLDERS = {"train": CONF, "plan": CONF} | dict.fromkeys(("train_variants", "evaluate", "predict", "reproduce"), TRAINED)
+
+
+PLACES = {  # what Hydra does by default, and what train does
+    "run.dir": ("outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}", "${run.folder}/${run.name}/${now:%Y-%m-%d_%H-%M-%S-%f}"),
+    "sweep.dir": ("multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}", "${run.folder}"),
+    "sweep.subdir": ("${hydra.job.num}", "${run.name}/${now:%Y-%m-%d_%H-%M-%S-%f}_${hydra.job.num}"),
+}
+SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}  # Hydra's hydra/job_logging=none
 
 
 def guard() -> None:
@@ -48,13 +58,27 @@ def guard() -> None:
             raise
         except Exception as error:  # what Hydra trips over, in settings that somebody else wrote
             raise SettingsError(f"these settings cannot be composed ({str(error)[:200]})") from error
-        if "run" in config:
+        if isinstance(config.get("run"), DictConfig):
             check_name(config.run.name)
+            _keep_house(config)
         return config
 
     load_configuration.guarded = True  # type: ignore[attr-defined]
     ConfigLoaderImpl.load_configuration = load_configuration  # type: ignore[method-assign]
     _guard_sources()
+
+
+def _keep_house(config: DictConfig) -> None:
+    """A file that says nothing of Hydra's folders and logs, like .hydra/config.yaml of a run, gets those of train."""
+    with read_write(config), open_dict(config):
+        written: Any = OmegaConf.to_container(config.hydra)
+        for place, (hydras, ours) in PLACES.items():
+            group, name = place.split(".")
+            if written[group][name] == hydras:
+                config.hydra[group][name] = ours
+        for group in ("job_logging", "hydra_logging"):
+            if config.hydra.runtime.choices.get(f"hydra/{group}") == "default":
+                config.hydra[group] = dict(SILENT)
 
 
 def _guard_sources() -> None:
@@ -107,8 +131,13 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
 
 def settings_of(folder: Path, command: str) -> list[str]:
     """The full name of every setting and group of a command."""
+    return [key for key, _ in entries(defaults_of(folder, command))]
+
+
+def defaults_of(folder: Path, command: str) -> dict[str, Any]:
+    """The settings of a command where none is given, as they are written."""
     with initialize_config_dir(str(folder), version_base="1.3"):
-        return [key for key, _ in entries(OmegaConf.to_container(compose(command)))]
+        return cast(dict[str, Any], OmegaConf.to_container(compose(command)))
 
 
 def nearest(key: str, known: list[str]) -> str:

@@ -63,6 +63,7 @@ class TrainerSettings:
     devices: int
     accelerator: str
     precision: str
+    deterministic: bool
     max_time: str | None
     validate_every: int
     ema_decay: float

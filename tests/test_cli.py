@@ -1,5 +1,6 @@
 """The command line's corners: refusals, interruptions, pipes, sweeps, help and completion."""
 
+import json
 import os
 import signal
 import subprocess
@@ -58,6 +59,9 @@ def fasta(tmp_path: Path) -> str:
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
+        (["reproduce"], 64, "run: Missing mandatory value: run"),
+        (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
+        (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
     ],
 )
 def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, code, line, tmp_path):
@@ -114,6 +118,32 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert err.count("next: python -m genolong evaluate model=runs/s/latest") == 2
 
 
+def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
+    assert typed("train", fasta, "hydra.run.dir=a", *TINY)[0] == 0
+    code, out, err = typed("reproduce", "run=a")
+    assert (code, out[:46]) == (0, "the weights are the same to the last bit (sha2")
+    folder = err.splitlines()[-1].removeprefix("the result is in ")
+    assert (tmp_path / folder / "reproduction.json").exists() and "runs/reproduced/20" in folder
+    record = json.loads((tmp_path / "a" / "record.json").read_text())
+    record["settings"]["seed"] = 9
+    (tmp_path / "a" / "record.json").write_text(json.dumps(record))
+    code, out, err = typed("reproduce", "run=a")
+    assert (code, out) == (70, "")
+    assert err.splitlines()[-1].startswith("genolong: error: not the same: the weights have another sha256; of metrics")
+
+
+def test_the_settings_that_hydra_kept_of_a_run_make_another(typed, fasta, tmp_path):
+    assert typed("train", fasta, "hydra.run.dir=a", *TINY)[0] == 0
+    code, out, err = typed("train", "-cp", "a/.hydra", "-cn", "config", "seed=2")
+    assert (code, out) == (0, "") and "INFO" not in err
+    (run,) = (tmp_path / "runs" / "train").glob("2*")
+    first, second = (json.loads((folder / "record.json").read_text()) for folder in (tmp_path / "a", run))
+    assert second["settings"] == {**first["settings"], "seed": 2}
+    assert not (tmp_path / "outputs").exists()
+    assert typed("train", "-cp", "a/.hydra", "-cn", "config", "-m", "seed=3,4")[0] == 0
+    assert len([*(tmp_path / "runs" / "train").glob("2*")]) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"), [(["model=small", "--cfg", "job"], "width: 256"), (["--info", "defaults"], "masked_bases")]
 )
@@ -133,7 +163,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate", "predict", "plan"]),
+        ("genolong ", ["train", "evaluate", "predict", "reproduce", "plan"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),

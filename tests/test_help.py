@@ -6,15 +6,17 @@ import pytest
 
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict_settings import PredictSettings
-from genolong.composing import CONF
+from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.composing import CONF, FOLDERS
 from genolong.help import comments, help_text, table
 from genolong.settings import TrainSettings, known_keys
 
-FOLDERS = {"train": CONF, "evaluate": CONF / "trained", "predict": CONF / "trained"}
-SCHEMAS = {"train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings}
+SCHEMAS = {
+    "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "reproduce": ReproduceSettings,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize("command", SCHEMAS)
 def test_every_setting_is_shown_with_what_it_means(command):
     shown = help_text(FOLDERS[command], command, [])
     for key in known_keys(SCHEMAS[command]):

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from genolong.commands.evaluated import Evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -35,7 +36,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     run = open_run(settings.model)
     output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
     refuse_unwritable(output.parent)
-    genome, parts, notes = _data(run, settings.data)
+    genome, parts, beds, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
@@ -45,7 +46,9 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
-    notes = (*genome.notes, *notes, *parts.notes, *thinning, *truth_notes, *measured.notes)
+    record_evaluation(settings, output, genome.sha256, beds, run.weights_sha256)
+    moved = run.moved_on(settings.torch_device)
+    notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *measured.notes)
     for note in notes:
         logger.info(note)
     return Evaluation(measured.figures, _tables(run, measured, contexts, names), notes, files)
@@ -70,20 +73,30 @@ def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool
     return replace(run, **{**own, **named, "validation_windows": 0})
 
 
-def _data(run: TrainedRun, asked: HeldOutSettings) -> tuple[Genome, Split, tuple[str, ...]]:
-    """The genome, what of it is held out, and whether the model was trained on any of that."""
+class _Data(NamedTuple):
+    """The genome, what of it is held out, the BED files that say so, and whether the model was trained on any of it."""
+
+    genome: Genome
+    parts: Split
+    beds: list[str]
+    notes: tuple[str, ...]
+
+
+def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     fasta = asked.fasta or run.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
     same = set(genome.sha256.values()) == run.sha256
-    parts = split(genome, data_to_read(run.data, asked, same_genome=same or asked.fasta is None), run.window_bp)
+    data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
+    parts = split(genome, data, run.window_bp)
     if not same:
         changed = asked.fasta is None and f"{fasta} is not what the run was trained on: its sha256 has changed since"
-        return genome, parts, ((changed,) if changed else ())
+        return _Data(genome, parts, data.beds, (changed,) if changed else ())
     trained = split(genome, run.data, run.window_bp).train
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
     if not leaked:
-        return genome, parts, ()
-    return genome, parts, (f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows",)
+        return _Data(genome, parts, data.beds, ())
+    leak = f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows"
+    return _Data(genome, parts, data.beds, (leak,))
 
 
 def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:

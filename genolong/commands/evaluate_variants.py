@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from genolong.commands.evaluated import Evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.measuring import Follow
 from genolong.commands.scored_vcf import ScoredVcf, read_scored
@@ -39,6 +39,8 @@ def evaluate_variants(
     strata, few = _strata(scored, settings)
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
     files = (write_figures(output, figures), _draw(output.with_suffix(".png"), scored, whole))
+    kmers = scored.kmers
+    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], kmers.model_sha256 if kmers else None)
     notes = (*scored.notes, *apart, *few)
     for note in notes:
         logger.info(note)

@@ -1,15 +1,18 @@
-"""What an evaluation gives: figures by name, tables, notes and files; the figures as a file, whole or not at all."""
+"""What an evaluation gives: figures by name, tables, notes and files; figures and what made them, as files."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.errors import OutputError
 from genolong.genome.partial_file import FAILED_DISK
+from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
+from genolong.runs.record import beside, finished, sha256_of, started, write_json
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,19 @@ def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
             raise
         raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
     return output
+
+
+def record_evaluation(
+    settings: EvaluationSettings, output: Path, fasta: Mapping[str, str], regions: Sequence[str],
+    model_sha256: str | None,
+) -> None:  # fmt: skip
+    """What made the figures, beside them, for `reproduce`; nothing where the VCF came through a pipe."""
+    if settings.vcf == "-":
+        return
+    settings = settings.found_from_anywhere(output)
+    inputs = {absolute(path): sha256 for path, sha256 in fasta.items()}
+    if settings.vcf is not None:
+        inputs[settings.vcf] = sha256_of(settings.vcf)
+    beds = {absolute(path): sha256_of(path) for path in regions}
+    record = {**started("evaluate", asdict(settings), inputs, beds), "model_sha256": model_sha256}
+    write_json(beside(output), finished(record, {"output_sha256": sha256_of(output)}))

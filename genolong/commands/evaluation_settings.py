@@ -1,12 +1,14 @@
 """The settings of `evaluate`: a model on held-out bases, or the scores of a VCF beside its labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
+from genolong.loading.windows import absolute, is_bed
 
 FEWEST_DRAWS = 40  # of which one lies below 2.5 %
 
@@ -19,6 +21,16 @@ class HeldOutSettings:
     validation: Any
     regions: str | None
     cache: str | None
+
+    def found_from_anywhere(self) -> "HeldOutSettings":
+        """The same with absolute paths."""
+        fasta = [absolute(path) for path in self.fasta] if isinstance(self.fasta, list) else self.fasta
+        if isinstance(fasta, str):
+            fasta = absolute(fasta)
+        bed = is_bed(self.validation)
+        validation = absolute(self.validation) if bed else self.validation
+        regions = self.regions and absolute(self.regions)
+        return replace(self, fasta=fasta, validation=validation, regions=regions)
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,11 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
             raise SettingsError(
                 f"output={self.output}: is the name of the picture; wanted that of a JSON file beside it"
             )
+
+    def found_from_anywhere(self, output: Path) -> "EvaluationSettings":
+        """The same with absolute paths, and the file that a default meant."""
+        named = {name: path and absolute(path) for name, path in (("model", self.model), ("vcf", self.vcf))}
+        return replace(self, data=self.data.found_from_anywhere(), output=absolute(str(output)), **named)
 
     def _refuse_what_a_vcf_has_no_use_for(self) -> None:
         for name, value in vars(self.data).items():

@@ -1,6 +1,6 @@
 """The k-mer baseline of variants: what the best counter of the run's training part makes of every substitution."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +22,16 @@ from genolong.loading.windows import split
 
 
 class KmerEffects(NamedTuple):
-    """log p(REF) - log p(ALT) of every allele, NaN where there is none, the counter's name, and what is to be told."""
+    """log p(REF) - log p(ALT) of every allele, NaN where there is none, the counter's name, and what is to be told.
+
+    `sha256` are those of the FASTA files that were read, `model_sha256` that of the run's weights.
+    """
 
     title: str
     values: Float64[np.ndarray, " alleles"]
     notes: tuple[str, ...]
+    sha256: Mapping[str, str]
+    model_sha256: str
 
 
 def kmer_effects(model: str, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
@@ -54,7 +59,8 @@ def kmer_effects(model: str, asked: HeldOutSettings, sites: Substitutions, follo
         notes = (*notes, f"{path} is not what the run was trained on: its sha256 has changed since")
     if not changed and set(genome.sha256.values()) == run.sha256:
         notes = (*notes, _seen(sites, names, train))
-    return KmerEffects(counter.name, values, (*genome.notes, *notes))
+    read = {**own.sha256, **genome.sha256}
+    return KmerEffects(counter.name, values, (*genome.notes, *notes), read, run.weights_sha256)
 
 
 def _open_own(fasta: list[str], cache: str | None) -> Genome:

@@ -1,9 +1,10 @@
 """`predict`: a VCF in, the same VCF out, with what a trained model makes of every allele."""
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +21,13 @@ from genolong.genome.edit import Variant
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
+from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
+from genolong.runs.record import beside, finished, sha256_of, started, write_json
 from genolong.tasks.variant_effect import VariantScorer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Prediction:
 
 def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction | None:
     """Write every record of a VCF with the scores of its alleles; an interrupted file is continued.
+
+    Beside a file, unless the VCF came through a pipe, there is a record of what made it, which `reproduce` reads.
 
     Several processes (trainer.devices, torchrun, SLURM) share the scoring and write what one would; all but the first
     return None. Raises InputError (and its kinds) for whatever a person can mend.
@@ -51,6 +58,8 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
     run, genome, scorer = opened
+    for note in run.moved_on(scorer.device):
+        logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
@@ -71,7 +80,20 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
             work.write(blocks.next_read(), effects)
             watch.done(work.tally)
         notes = (*genome.notes, *work.complete())
+    if work.can_be_repeated:
+        _record(settings, opened, work.tally)
     return Prediction(settings.output, work.tally, notes)
+
+
+def _record(settings: PredictSettings, opened: OpenedScorer, tally: Tally) -> None:
+    """What made the file, beside it."""
+    settings = settings.found_from_anywhere(opened.run.checkpoint)
+    inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
+    inputs |= {path: sha256_of(path) for path in (settings.vcf, settings.synonyms) if path is not None}
+    record = {**started("predict", asdict(settings), inputs), "model_sha256": opened.run.weights_sha256}
+    output = Path(settings.output)
+    results = {"output_sha256": sha256_of(output), "alleles": tally.as_json()}
+    write_json(beside(output), finished(record, results))
 
 
 class _Blocks:

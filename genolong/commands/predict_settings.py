@@ -1,14 +1,19 @@
 """The settings of `predict`."""
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
 from genolong.errors import SettingsError
+from genolong.loading.windows import absolute
 from genolong.parallel.settings import ParallelSettings
 from genolong.tasks.variant_effect import ScoringSettings
+
+Own = TypeVar("Own", bound="GenomeSettings")
+FILES = ("vcf", "output", "synonyms", "skipped_to")  # settings that are paths
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class GenomeSettings:
         if self.fasta is None:
             return []
         return list(self.fasta) if isinstance(self.fasta, (list, tuple)) else [self.fasta]
+
+    def found_from_anywhere(self: Own) -> Own:
+        """The same with absolute paths."""
+        named = {name: absolute(path) for name in FILES if (path := getattr(self, name, None)) is not None}
+        return replace(self, fasta=[absolute(path) for path in self.paths] or None, **named)
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,11 @@ class PredictSettings(ScoringSettings):
         if self.skipped_to == "-":
             raise SettingsError("skipped_to=-: wanted a file of its own; standard output is for the VCF")
         self._refuse_to_overwrite()
+
+    def found_from_anywhere(self, model: Path) -> "PredictSettings":
+        """The same with absolute paths, and the model that a link meant."""
+        named = {name: absolute(path) for name in FILES if (path := getattr(self, name)) is not None}
+        return replace(self, model=str(model.resolve()), data=self.data.found_from_anywhere(), **named)
 
     def _refuse_to_overwrite(self) -> None:
         read = [path for path in (self.vcf, self.synonyms, *self.data.paths) if path not in (None, "-")]

@@ -1,6 +1,5 @@
 """The files that predict writes, kept in step: the VCF, the table of alleles without a score, and the journal."""
 
-import hashlib
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
 from genolong.report.tally import ABOUT, Tally
 from genolong.runs.journal import Journal
+from genolong.runs.record import sha256_of
 from genolong.tasks.variant_effect import Effect
 
 NOTED_EVERY_S = 1.0
@@ -65,6 +65,11 @@ class PredictionWork:
                 self._writer.write_header(header)
                 self._note()
             undone.pop_all()
+
+    @property
+    def can_be_repeated(self) -> bool:
+        """Whether what is read and written are files."""
+        return self._journal is not None
 
     def rest_of(self, reader: VcfReader) -> Iterator[Record]:
         """The records that are still to be written."""
@@ -173,7 +178,6 @@ def _is_file(path: Path) -> bool:
 
 def _sha256(path: str) -> str | None:
     try:
-        with Path(path).expanduser().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None  # whoever reads it says what is wrong

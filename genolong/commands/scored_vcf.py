@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from genolong.commands.evaluation_settings import EvaluationSettings
-from genolong.commands.kmer_effects import kmer_effects
+from genolong.commands.kmer_effects import KmerEffects, kmer_effects
 from genolong.commands.measuring import Follow
 from genolong.errors import InputError
 from genolong.genome.vcf import Record, VcfReader
@@ -30,12 +30,16 @@ class Score(NamedTuple):
 
 
 class ScoredVcf(NamedTuple):
-    """Its name, its alleles of either class, scores that alleles of both have, and what people should be told."""
+    """Its name, its alleles of either class, scores that alleles of both have, and what people should be told.
+
+    Where k-mers were asked, `kmers` is what they said, and of what.
+    """
 
     name: str
     classes: TwoClasses
     scores: list[Score]
     notes: tuple[str, ...]
+    kmers: KmerEffects | None
 
 
 def read_scored(settings: EvaluationSettings, follow: Follow) -> ScoredVcf:
@@ -50,11 +54,11 @@ def read_scored(settings: EvaluationSettings, follow: Follow) -> ScoredVcf:
     _refuse_absent(name, alleles, declared, settings)
     classes = two_classes(name, settings.label, alleles, settings.positives, settings.negatives)
     scores = [_of_field(field, classes.alleles, settings.prefix) for field in fields]
-    notes = classes.notes
+    notes, kmers = classes.notes, None
     if settings.model is not None:
-        title, values, told = kmer_effects(settings.model, settings.data, classes.alleles.sites, follow)
-        scores.append(Score("best_kmer", title, values))
-        notes = (*notes, *told)
+        kmers = kmer_effects(settings.model, settings.data, classes.alleles.sites, follow)
+        scores.append(Score("best_kmer", kmers.title, kmers.values))
+        notes = (*notes, *kmers.notes)
     kept = [score for score in scores if _tells(score, classes)]
     if not kept:
         raise InputError(
@@ -66,7 +70,7 @@ def read_scored(settings: EvaluationSettings, follow: Follow) -> ScoredVcf:
         for score in scores
         if not _tells(score, classes)
     )
-    return ScoredVcf(name, classes, kept, (*notes, *dropped))
+    return ScoredVcf(name, classes, kept, (*notes, *dropped), kmers)
 
 
 def _score_fields(name: str, declared: Mapping[str, str], settings: EvaluationSettings) -> list[str]:

@@ -3,6 +3,7 @@
 import logging
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,17 @@ from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
-from genolong.loading.windows import Split, split
+from genolong.loading.windows import Split, absolute, split
 from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.folder import make_folder
 from genolong.runs.lock import held
 from genolong.runs.metrics_log import MetricsLog
-from genolong.runs.record import finished, recorded, started, write_record
+from genolong.runs.record import finished, recorded, sha256_of, started, write_record
 from genolong.runs.saved import sweep
 from genolong.settings import TrainSettings
+from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
@@ -87,7 +89,9 @@ def _train_in(
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
     start = told_by_the_first(place, beginning, settings, plain, genome.sha256, model.state_dict(), folder)
-    record = {**started(plain, settings.seed, genome.sha256), **({"resumed": start.resumed} if start.resumed else {})}
+    inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
+    beds = {path: sha256_of(path) for path in settings.data.beds}
+    record = {**started("train", plain, inputs, beds), **({"resumed": start.resumed} if start.resumed else {})}
     log = MetricsLog(folder / "metrics.csv", start.rows)
     if place.rank == 0:
         make_folder(folder, Path(settings.run.folder, settings.run.name))
@@ -104,7 +108,8 @@ def _train_in(
     checkpoints = Checkpoints(folder, settings.checkpoint, log)
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
-        RunCheckpointIO({"settings": plain, "inputs_sha256": dict(genome.sha256)}), checkpoints,
+        RunCheckpointIO({"settings": plain, "inputs_sha256": inputs}, partial(known_answers, settings.model)),
+        checkpoints,
         TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
         across(place, settings),
     )  # fmt: skip

@@ -1,11 +1,11 @@
 """`train task=variant_effect`: labelled variants and a trained model in, a run folder with a variant head out."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from genolong.loading.labelled_alleles import read_alleles
 from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
 from genolong.loading.variant_batches import AllelesOfSteps, FeatureRows, WindowPairs
 from genolong.loading.variant_split import VariantSplit, split_variants
+from genolong.loading.windows import absolute
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
@@ -40,7 +41,8 @@ from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.folder import check_new, make_folder
 from genolong.runs.metrics_log import MetricsLog
-from genolong.runs.record import finished, recorded, started, write_record
+from genolong.runs.record import finished, recorded, sha256_of, started, write_record
+from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
@@ -91,9 +93,10 @@ def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) 
         labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp
     )
     _tell(settings, classes, labelled, parts, run)
-    plain = asdict(settings)
-    inputs = {**genome.sha256, settings.data.vcf: _sha256(settings.data.vcf)}
-    record = {**started(plain, settings.seed, inputs), "init_from_sha256": run.weights_sha256}
+    plain = asdict(settings.found_from_anywhere(run.checkpoint))
+    inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
+    inputs |= {absolute(path): sha256_of(path) for path in (settings.data.vcf, settings.data.synonyms) if path}
+    record = {**started("train_variants", plain, inputs), "init_from_sha256": run.weights_sha256}
     if place.rank == 0:
         check_new(folder)
         make_folder(folder, Path(settings.run.folder, settings.run.name))
@@ -104,7 +107,8 @@ def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) 
         f"{Path(settings.data.vcf).name}"
     )
     stored, _ = load_weights(run.checkpoint)
-    files = RunCheckpointIO({**stored, "variant_head": asdict(settings.head), "head_is": head_is})
+    about = {**stored, "variant_head": asdict(settings.head), "head_is": head_is}
+    files = RunCheckpointIO(about, partial(known_answers, run.model.encoder.settings))
     log = MetricsLog(folder / "metrics.csv")
     checkpoints = Checkpoints(folder, settings.checkpoint, log)
     trainer = make_trainer(
@@ -243,8 +247,3 @@ def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequen
 
 def _chosen(variants: Sequence[Variant], chosen: Bool[Any, " alleles"]) -> list[Variant]:
     return [variant for variant, wanted in zip(variants, chosen, strict=True) if wanted]
-
-
-def _sha256(path: str) -> str:
-    with Path(path).expanduser().open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,8 +13,9 @@ from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.runs.checkpoint import check_fits, load_weights, weights_sha256
+from genolong.runs.checkpoint import check_fits, load_model, weights_sha256
 from genolong.settings import ContextSettings, check, refuse_active
+from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
 
 HEAD = "variant_head."  # of the names of its weights
@@ -41,7 +42,7 @@ class TrainedRun:
     """The model is called with codes (batch, length) and gives logits (batch, length, 4).
 
     `sha256` are the hashes of the FASTA files it was trained on. Where a variant head was trained, too, `head_is` says
-    what its probabilities are of.
+    what its probabilities are of. `known` is what the model made of a few bases when it was trained.
     """
 
     name: str
@@ -56,6 +57,20 @@ class TrainedRun:
     sha256: frozenset[str]
     variant_head: VariantHead | None = None
     head_is: str = ""
+    known: KnownAnswers | None = None
+
+    def moved_on(self, device: torch.device) -> tuple[str, ...]:
+        """A note where the model, which is on `device`, no longer says there what it said when it was trained."""
+        if self.known is None:
+            return ()
+        assert isinstance(self.model, MaskedBases)
+        by = moved(self.known, self.model.encoder, self.model.head, device)
+        if by <= TOLERATED:
+            return ()
+        return (
+            f"this device ({device}) moves what the model says, of {self.known.codes.numel():,} known bases by up to "
+            f"{by:.2g} nats (rounding alone by less than {TOLERATED:g}); its scores will differ from those of others",
+        )
 
     @property
     def weights_sha256(self) -> str:
@@ -77,7 +92,7 @@ def open_run(path: str) -> TrainedRun:
     checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
     if not checkpoint.is_file():
         raise InputError(f"model={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
-    stored, weights = load_weights(checkpoint)
+    stored, weights, answers = load_model(checkpoint)
     of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
     settings, of_run = _stored(stored, checkpoint)
     _refuse_outsize(settings.model, weights, checkpoint)
@@ -99,8 +114,17 @@ def open_run(path: str) -> TrainedRun:
     return TrainedRun(
         of_run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model, settings.data,
         settings.task.masking, settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256,
-        variant_head, str(stored.get("head_is", "")),
+        variant_head, str(stored.get("head_is", "")), _known(answers, checkpoint),
     )  # fmt: skip
+
+
+def _known(answers: Mapping[str, Tensor], checkpoint: Path) -> KnownAnswers | None:
+    try:
+        return KnownAnswers.of(answers)
+    except ValueError as error:
+        raise InputError(
+            f"{checkpoint}: what its model made of known bases is damaged ({error}); copy it again"
+        ) from error
 
 
 class _OfRun(NamedTuple):

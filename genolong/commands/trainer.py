@@ -75,7 +75,7 @@ def make_trainer(
     return pl.Trainer(
         accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
         num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto",
-        precision=precision(chosen, place.local_size), max_steps=chosen.max_steps,
+        precision=precision(chosen, place.local_size), deterministic=chosen.deterministic, max_steps=chosen.max_steps,
         accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,

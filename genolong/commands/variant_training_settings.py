@@ -1,6 +1,7 @@
 """The settings of `train task=variant_effect`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluation_settings import texts
@@ -73,6 +74,10 @@ class VariantTrainSettings:
     checkpoint: CheckpointSettings
     parallel: ParallelSettings
     logger: LoggerSettings
+
+    def found_from_anywhere(self, model: Path) -> "VariantTrainSettings":
+        """The same with absolute paths, and the model that a link meant."""
+        return replace(self, init_from=str(model.resolve()), data=self.data.found_from_anywhere())
 
     def __post_init__(self) -> None:
         if self.task != "variant_effect":

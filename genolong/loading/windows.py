@@ -48,16 +48,20 @@ class DataSettings:
 
     def found_from_anywhere(self) -> "DataSettings":
         """The same with absolute paths, so that a run can be opened from another folder."""
-        fasta = _absolute(self.fasta) if isinstance(self.fasta, str) else [_absolute(path) for path in self.fasta]
-        regions = None if self.regions is None else _absolute(self.regions)
-        validation = self.validation if self.validation_bed is None else _absolute(self.validation_bed)
+        fasta = absolute(self.fasta) if isinstance(self.fasta, str) else [absolute(path) for path in self.fasta]
+        regions = None if self.regions is None else absolute(self.regions)
+        validation = self.validation if self.validation_bed is None else absolute(self.validation_bed)
         return replace(self, fasta=fasta, regions=regions, validation=validation)
 
     @property
     def validation_bed(self) -> str | None:
         """The path, if validation is given as a BED file."""
-        named = self.validation
-        return named if isinstance(named, str) and named.endswith((".bed", ".bed.gz")) else None
+        return self.validation if is_bed(self.validation) else None
+
+    @property
+    def beds(self) -> list[str]:
+        """The BED files that are read."""
+        return [path for path in (self.regions, self.validation_bed) if path is not None]
 
     @property
     def validation_contigs(self) -> list[Any]:
@@ -258,7 +262,13 @@ def _validation_windows(
     return [usable[(2 * index + 1) * len(usable) // (2 * wanted)] for index in range(wanted)]
 
 
-def _absolute(path: str) -> str:
+def is_bed(named: Any) -> bool:
+    """Whether data.validation is the path of a BED file, not the name of a contig."""
+    return isinstance(named, str) and named.endswith((".bed", ".bed.gz"))
+
+
+def absolute(path: str) -> str:
+    """The path from anywhere; a link stays one."""
     return str(Path(path).expanduser().absolute())
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, BinaryIO
@@ -19,7 +19,10 @@ from genolong.errors import InputError, MissingInputError, UnsafeInputError
 
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
+ANSWERS = "answers.pt"
 PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
+
+Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 _SEAL_BYTES = 64
 _END, _END_BYTES = b"PK\5\6", 22  # of a zip file, with the length of its comment last
@@ -32,11 +35,12 @@ _STARTS = (  # how files begin that people take for a checkpoint
 class RunCheckpointIO(CheckpointIO):
     """Lightning's checkpoints as zip files of parts, each with its sha256 in the manifest.
 
-    weights.pt holds the state dict, training.pt what a resumed training needs, settings.json how to build the model.
+    weights.pt holds the state dict, training.pt what a resumed training needs, settings.json how to build the model,
+    answers.pt what these weights make of a few known bases: `answers` is asked for it.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
+    def __init__(self, settings: Mapping[str, Any], answers: Answers | None = None) -> None:
+        self.settings, self.answers = settings, answers
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         rest = {name: value for name, value in checkpoint.items() if name != "state_dict"}
@@ -45,6 +49,8 @@ class RunCheckpointIO(CheckpointIO):
             WEIGHTS: _packed(checkpoint["state_dict"]),
             TRAINING: _packed(rest),
         }
+        if self.answers is not None:
+            parts[ANSWERS] = _packed(dict(self.answers(checkpoint["state_dict"])))
         hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
         manifest = {"format": FORMAT, "step": checkpoint["global_step"], "sha256": hashes}
         write_zip(Path(path), {MANIFEST: json.dumps(manifest, indent=1).encode(), **parts})
@@ -61,8 +67,14 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (holds code).
     """
-    parts = _read(path, (SETTINGS, WEIGHTS))
-    return _about(parts, path), _weights(parts, path)
+    return load_model(path)[:2]
+
+
+def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """The same, and what these weights made of a few known bases (empty where that was not kept); raises the same."""
+    parts = _read(path, (SETTINGS, WEIGHTS), (ANSWERS,))
+    answers = _tensors(parts[ANSWERS], path, ANSWERS) if ANSWERS in parts else {}
+    return _about(parts, path), _tensors(parts[WEIGHTS], path, WEIGHTS), answers
 
 
 def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -71,7 +83,7 @@ def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     training = _unpacked(parts[TRAINING], path)
     if not isinstance(training, dict) or not isinstance(training.get("global_step"), int):
         raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
-    return _about(parts, path), {**training, "state_dict": _weights(parts, path)}
+    return _about(parts, path), {**training, "state_dict": _tensors(parts[WEIGHTS], path, WEIGHTS)}
 
 
 def check_fits(path: Path, state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> None:
@@ -131,11 +143,13 @@ def _about(parts: Mapping[str, bytes], path: Path) -> dict[str, Any]:
     return about
 
 
-def _weights(parts: Mapping[str, bytes], path: Path) -> dict[str, Tensor]:
-    """The named tensors; each of them lies in the file whole, and is finite."""
-    state = _unpacked(parts[WEIGHTS], path)
+def _tensors(part: bytes, path: Path, name_of_part: str) -> dict[str, Tensor]:
+    """Named tensors; each of them lies in the file whole, and is finite."""
+    state = _unpacked(part, path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError(f"{path}: {WEIGHTS} holds something else than named tensors; wanted a checkpoint of genolong")
+        raise InputError(
+            f"{path}: {name_of_part} holds something else than named tensors; wanted a checkpoint of genolong"
+        )
     for name, tensor in state.items():
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():  # repeats what is stored once
             raise InputError(
@@ -226,7 +240,7 @@ def _refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
         raise UnsafeInputError(f"{path}: has compressed parts, so it was not written by genolong; it was not loaded")
 
 
-def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+def _read(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()) -> dict[str, bytes]:
     if not path.is_file():
         raise MissingInputError(f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt")
     try:
@@ -235,6 +249,7 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
             _refuse_compressed(archive, path)
             manifest = json.loads(archive.read(MANIFEST))
             version, hashes = manifest["format"], dict(manifest["sha256"])
+            wanted = (*wanted, *(name for name in if_there if name in hashes))
             parts = {name: archive.read(name) for name in wanted} if version == FORMAT else {}
     except InputError:
         raise

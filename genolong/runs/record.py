@@ -1,4 +1,4 @@
-"""What made this run: settings, hashes, versions, seed, threads."""
+"""What made a run or a file: settings, hashes, versions, seed, threads; kept beside it, and read again."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from genolong.errors import InputError, MissingInputError
 from genolong.genome.partial_file import PartialFile
 
 PACKAGES = (
@@ -22,22 +23,36 @@ PACKAGES = (
     "biopython",
 )  # fmt: skip
 
+NAME = "record.json"
 LONGEST_DIFF = 1 << 20  # bytes; of a longer git diff only its hash is kept
+LARGEST = 1 << 24  # bytes of a record
 
 
-def started(settings: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The record of a run that begins now; `inputs` maps each file that is read to its sha256."""
+def started(
+    made_by: str, settings: Mapping[str, Any], inputs: Mapping[str, str], regions: Mapping[str, str] | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """The record of a command that begins now; `inputs` and `regions` (BED files) map what is read to its sha256."""
     return {
         "status": "started",
         "started": _now(),
+        "made_by": made_by,
         "command": sys.orig_argv,
         "settings": dict(settings),
-        "seed": seed,
+        "seed": settings.get("seed"),
         "inputs_sha256": dict(inputs),
+        "regions_sha256": dict(regions or {}),
+        **surroundings(),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """What is here that a result could depend on: versions, the machine, the code."""
+    return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {
             "system": platform.platform(),
             "processor": platform.machine(),
+            "vectors": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -64,14 +79,49 @@ def recorded(folder: Path, record: Mapping[str, Any], trainer: Any) -> Iterator[
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """record.json, replaced whole: also after a loss of power there is the old one or the new one."""
-    file = PartialFile(folder / "record.json")
+    """A folder's record.json, replaced whole: also after a loss of power there is the old one or the new one."""
+    write_json(folder / NAME, record)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """A file of that content: the old one or the new one, at any moment."""
+    file = PartialFile(path)
     try:
-        file.write((json.dumps(record, indent=1) + "\n").encode())
+        file.write((json.dumps(content, indent=1) + "\n").encode())
         file.complete()
     except BaseException:
         file.discard()
         raise
+
+
+def beside(output: Path) -> Path:
+    """Where the record of a file lies that a command wrote: x.vcf.gz.record.json, evaluation.record.json."""
+    return output.with_name(f"{output.name.removesuffix('.json')}.{NAME}")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Raises MissingInputError or InputError for what is no record."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        record = json.loads(text) if len(text) <= LARGEST else None
+    except FileNotFoundError as error:
+        raise MissingInputError(
+            f"{path}: no such record; name a run's folder, or a file that has one beside it"
+        ) from error
+    except OSError as error:
+        raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not JSON ({str(error)[:80]}); wanted the record of a run") from error
+    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+        raise InputError(f"{path}: says no settings; wanted the record of a run")
+    return record
+
+
+def sha256_of(path: str | Path) -> str:
+    """Of a file's bytes."""
+    with Path(path).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _now() -> str:

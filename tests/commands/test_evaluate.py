@@ -100,7 +100,12 @@ def test_output_names_the_file_and_its_folder_is_made(run, tmp_path):
     output = tmp_path / "new" / "figures.json"
     evaluation = evaluate(replace(SETTINGS, output=str(output)))
     assert evaluation.files[0] == output
-    assert sorted(path.name for path in output.parent.iterdir()) == ["context_use.png", "curves.png", "figures.json"]
+    assert sorted(path.name for path in output.parent.iterdir()) == [
+        "context_use.png",
+        "curves.png",
+        "figures.json",
+        "figures.record.json",
+    ]
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_work(run, tmp_path, monkeypatch):

@@ -21,9 +21,11 @@ from genolong.commands import prediction_work
 from genolong.commands.predict import Prediction, predict
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
 from genolong.genome.alleles import SCORED
 from genolong.report.tally import Tally
+from genolong.runs.record import read_record, sha256_of
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
@@ -173,7 +175,7 @@ def test_every_record_comes_back_with_a_status_for_every_allele(go, tmp_path):
     expected = [status for statuses in LINES.values() for status in (statuses or "malformed").split(",")]
     assert done.tally.records == len(LINES) and done.tally.alleles == len(expected)
     assert done.tally.counts == {status: expected.count(status) for status in expected}
-    assert names(tmp_path) == {"out.vcf"}
+    assert names(tmp_path) == {"out.vcf", "out.vcf.record.json"}
 
 
 @pytest.mark.parametrize("mode", ["exact", "shared", "unmasked"])
@@ -206,7 +208,7 @@ def test_bgzip_has_an_index(go, tmp_path):
 def test_what_is_not_sorted_has_none_and_that_is_told(go, tmp_path):
     (note,) = go(output="out.vcf.gz").notes
     assert "has no index, for its records are not sorted" in note
-    assert names(tmp_path) == {"out.vcf.gz"}
+    assert names(tmp_path) == {"out.vcf.gz", "out.vcf.gz.record.json"}
 
 
 @pytest.mark.parametrize(("devices", "sequence"), [(3, 1), (2, 2)])
@@ -322,7 +324,7 @@ def test_a_partial_file_that_was_removed_is_begun_anew(go, tmp_path, monkeypatch
     (tmp_path / "out.vcf.partial").unlink()
     watch = StopAt(99)
     go("records_at_once=4", watch=watch)
-    assert watch.resumed_after == 0 and names(tmp_path) == {"out.vcf"}
+    assert watch.resumed_after == 0 and names(tmp_path) == {"out.vcf", "out.vcf.record.json"}
 
 
 def test_a_partial_file_that_was_cut_is_refused_with_the_remedy(go, tmp_path, monkeypatch):
@@ -380,7 +382,7 @@ def test_fields_that_are_there_are_replaced_on_request_only(go, tmp_path):
         InputError, match=r"scored.vcf: has the INFO field GENOLONG_DIST already; take overwrite_fields"
     ):
         go(vcf=tmp_path / "scored.vcf")
-    assert names(tmp_path) == {"scored.vcf"}
+    assert names(tmp_path) == {"scored.vcf", "out.vcf.record.json"}
     go("overwrite_fields=true", vcf=tmp_path / "scored.vcf")
     assert (tmp_path / "out.vcf").read_bytes() == once
     go("overwrite_fields=true", "distance=false", vcf=tmp_path / "scored.vcf")
@@ -407,7 +409,7 @@ def test_alleles_without_a_score_are_listed(go, tmp_path):
     assert ["25", "", "", "", "a blank line", "malformed"] in rows
     with pytest.raises(OutputError, match="there is no folder"):
         go(f"skipped_to={tmp_path / 'nowhere' / 'x'}", output="other.vcf")
-    assert names(tmp_path) == {"out.vcf", "skipped.tsv"}
+    assert names(tmp_path) == {"out.vcf", "out.vcf.record.json", "skipped.tsv"}
 
 
 def test_from_stdin_to_stdout(go, home, tmp_path, monkeypatch, capfdbinary):
@@ -422,7 +424,7 @@ def test_from_stdin_to_stdout(go, home, tmp_path, monkeypatch, capfdbinary):
             os.dup2(before, 0)
             os.close(before)
     assert capfdbinary.readouterr().out == (tmp_path / "out.vcf").read_bytes()
-    assert done.output == "-" and names(tmp_path) == {"out.vcf"}
+    assert done.output == "-" and names(tmp_path) == {"out.vcf", "out.vcf.record.json"}
 
 
 def test_a_pipe_is_read_once_and_has_no_journal(go, tmp_path, monkeypatch):
@@ -472,7 +474,7 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
         go(model=own)
     with pytest.raises(MissingInputError, match=r"^\S*genome\.fa"):
         go(f"data.fasta={fasta}", model=own)
-    assert names(tmp_path) == {"own", "out.vcf"}
+    assert names(tmp_path) == {"own", "out.vcf", "out.vcf.record.json"}
 
 
 @pytest.mark.parametrize(("option", "words"), [
@@ -536,3 +538,22 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_work(go, tmp_path, 
     with pytest.raises(OutputError):
         go(output=output)
     assert names(tmp_path) == {"file"}
+
+
+def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path):
+    done = go(output="out.vcf.gz")
+    record = read_record(tmp_path / "out.vcf.gz.record.json")
+    assert record["made_by"] == "predict" and record["status"] == "finished"
+    assert record["output_sha256"] == sha256_of(tmp_path / "out.vcf.gz")
+    assert record["model_sha256"] == open_run(str(home / "run")).weights_sha256
+    (fasta,) = {home / "genome.fa", *home.glob("*.fa")}
+    assert record["inputs_sha256"] == {str(path): sha256_of(path) for path in (fasta, home / "in.vcf")}
+    assert record["settings"]["model"] == str(home / "run" / "checkpoints" / "last.ckpt")
+    assert record["alleles"] == done.tally.as_json()
+
+
+def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monkeypatch, caplog):
+    monkeypatch.setattr(TrainedRun, "moved_on", lambda run, device: (f"{device} moves it",))
+    caplog.set_level(logging.WARNING, logger="genolong")
+    go()
+    assert caplog.messages[0] == "cpu moves it"

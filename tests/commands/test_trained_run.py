@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from torch import Tensor
 
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.settings import CONF, TrainSettings, train_settings
+from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 
 SMALL = ["model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x"]
@@ -155,3 +157,41 @@ def test_a_variant_head_without_its_settings_is_told(settings, model, tmp_path):
     RunCheckpointIO(about).save_checkpoint({"state_dict": state, "global_step": 5}, tmp_path / "x.ckpt")
     with pytest.raises(InputError, match=r"x.ckpt: the settings of its variant head: 'None': wanted settings by name"):
         open_run(str(tmp_path / "x.ckpt"))
+
+
+def asked(model: MaskedBases) -> dict[str, Tensor]:
+    return known_answers(model.encoder.settings, model.state_dict())
+
+
+def save_with(answers: dict[str, Tensor], settings, model: MaskedBases, path: Path) -> Path:
+    about = {"settings": asdict(settings), "inputs_sha256": {"genome.fa": "abc"}}
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 5}
+    RunCheckpointIO(about, lambda _: answers).save_checkpoint(checkpoint, path)
+    return path
+
+
+def test_a_model_that_says_what_it_said_is_used_without_a_word(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    assert run.known is not None and run.moved_on(torch.device("cpu")) == ()
+
+
+def test_a_device_or_precision_that_moves_the_answers_is_told(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    run.model.bfloat16()
+    (note,) = run.moved_on(torch.device("cpu"))
+    assert note.startswith("this device (cpu) moves what the model says, of 1,021 known bases by up to 0.")
+    assert note.endswith("nats (rounding alone by less than 0.001); its scores will differ from those of others")
+
+
+def test_a_run_without_answers_is_not_asked(folder):
+    run = open_run(str(folder))
+    assert run.known is None and run.moved_on(torch.device("cpu")) == ()
+
+
+def test_answers_that_cannot_be_such_are_told(settings, model, tmp_path):
+    answers = {**asked(model), "codes": torch.full((1, 5), 6, dtype=torch.uint8)}
+    path = save_with(answers, settings, model, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match=r"x.ckpt: what its model made of known bases is damaged .wanted codes"):
+        open_run(str(path))

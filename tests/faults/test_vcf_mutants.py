@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 
 from genolong.commands.predict import predict
 from genolong.commands.predict_settings import PredictSettings
+from genolong.runs.record import beside
 from genolong.settings import CONF, check
 from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.saved_runs import save_run
@@ -55,6 +56,7 @@ def predicted_right(settings: PredictSettings) -> bool:
     wanted = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     found = output.read_bytes()
     output.unlink()
+    beside(output).unlink()
     given, got = lines_without_ours(wanted), lines_without_ours(found)
     at = header_lines(given)
     assert got[:at] == given[:at]

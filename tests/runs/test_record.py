@@ -30,7 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made() -> dict:
-    return started({"seed": 7}, 7, {"genome.fa": "abc"})
+    return started("train", {"seed": 7}, {"genome.fa": "abc"})
 
 
 def test_a_record_says_what_made_the_run():

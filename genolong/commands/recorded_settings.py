@@ -1,0 +1,85 @@
+"""The settings of a record, checked as typed ones are, for another run: elsewhere, and from the beginning."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+
+from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.composing import FOLDERS, defaults_of
+from genolong.errors import InputError, UnsafeInputError
+from genolong.harmless import entries
+from genolong.settings import check, known_keys, refuse_active
+
+Schema = TypeVar("Schema")
+
+
+def recorded_settings(
+    plain: Mapping[str, Any], made_by: str, schema: type[Schema], asked: ReproduceSettings, folder: Path
+) -> tuple[Schema, tuple[str, ...]]:
+    """The settings, and a note of those that the record does not know, which are as they are by default.
+
+    A record may be a stranger's: it chooses no place to write to, and sends nothing anywhere. Raises SettingsError or
+    UnsafeInputError naming the record and the setting.
+    """
+    try:
+        refuse_active(plain)
+        own = _copied(plain)
+        unknown = _filled(own, made_by, schema)
+        _place(own, asked, folder)
+        return check(own, schema), unknown
+    except UnsafeInputError as error:
+        raise UnsafeInputError(f"{asked.record}: its settings: {error}") from error
+    except (InputError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{asked.record}: its settings are not those of this version ({error})") from error
+
+
+def _copied(node: Any) -> Any:
+    return {key: _copied(value) for key, value in node.items()} if isinstance(node, Mapping) else node
+
+
+def _filled(plain: dict[str, Any], made_by: str, schema: type) -> tuple[str, ...]:
+    """Adds what a record of an earlier version lacks."""
+    known = {key for key, _ in entries(plain)}
+    missing = [key for key in known_keys(schema) if key not in known]
+    if not missing:
+        return ()
+    defaults = OmegaConf.create(defaults_of(FOLDERS[made_by], made_by))
+    notes = []
+    for key in missing:
+        *groups, last = key.split(".")
+        node = plain
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[last] = OmegaConf.select(defaults, key)
+        notes.append(f"{key}={node[last]}: not in the record, so as it is by default")
+    return tuple(notes)
+
+
+def _place(plain: dict[str, Any], asked: ReproduceSettings, folder: Path) -> None:
+    """Other places to write to; other places to read from, where they are named."""
+    plain["debug"] = asked.debug
+    if "resume" in plain:
+        plain["resume"] = "no"
+    if "run" in plain:
+        plain["run"] = {"name": "reproduced", "folder": "runs"}
+    if "logger" in plain:
+        plain["logger"]["wandb"] = False
+    for name in ("output", "skipped_to"):
+        if plain.get(name) is not None:
+            plain[name] = str(folder / _name(name, plain[name]))
+    plain["data"]["cache"] = asked.data.cache
+    if asked.data.paths:
+        plain["data"]["fasta"] = asked.data.paths
+    if asked.vcf is not None:
+        (plain["data"] if "init_from" in plain else plain)["vcf"] = asked.vcf
+    if asked.model is not None:
+        plain["init_from" if "init_from" in plain else "model"] = asked.model
+
+
+def _name(setting: str, path: Any) -> str:
+    name = PurePath(path).name
+    if name in ("", ".."):
+        raise InputError(f"{setting}={path}: wanted the path of a file")
+    return name

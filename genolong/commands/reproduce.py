@@ -1,0 +1,122 @@
+"""`reproduce`: what a training, a prediction or an evaluation made, made again from its record, and compared."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.compared_results import Result, compare_files, compare_trainings
+from genolong.commands.evaluate import evaluate
+from genolong.commands.evaluate_variants import evaluate_variants
+from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.predict import predict
+from genolong.commands.predict_progress import Watch
+from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.recorded_settings import recorded_settings
+from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.commands.same_inputs import check_inputs, check_model
+from genolong.commands.train import train
+from genolong.commands.train_variants import train_variants
+from genolong.commands.variant_training_settings import VariantTrainSettings
+from genolong.errors import InputError
+from genolong.parallel.place import Place
+from genolong.runs.differences import differences
+from genolong.runs.record import read_record, surroundings, write_json
+from genolong.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+SCHEMAS = {
+    "train": TrainSettings, "train_variants": VariantTrainSettings, "predict": PredictSettings,
+    "evaluate": EvaluationSettings,
+}  # fmt: skip
+MODELS = {"train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model"}  # settings
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Whether the result is the same, how it compares, and what is another here that could explain a difference."""
+
+    same: bool
+    verdict: str
+    differences: tuple[str, ...]
+
+    @property
+    def explained(self) -> bool:
+        """The same; or something is another here."""
+        return self.same or bool(self.differences)
+
+
+def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = None) -> Reproduction | None:
+    """Makes the result of a record again in `folder`, and leaves reproduction.json there.
+
+    Of several processes all but the first return None. Raises MissingInputError or InputError where an input or the
+    model is not what it was, SettingsError or UnsafeInputError where the record's settings are not to be taken.
+    """
+    path = settings.record
+    record = read_record(path)
+    made_by = _made_by(record, path)
+    asked, notes = recorded_settings(record["settings"], made_by, SCHEMAS[made_by], settings, folder)
+    check_inputs(record, settings)
+    if MODELS[made_by] is not None:
+        check_model(record, getattr(asked, MODELS[made_by]))
+    other = tuple(differences(record, surroundings()))
+    place = Place.joined()
+    first = place is None or place.rank == 0
+    for line in (*notes, *(f"another here: {line}" for line in other)) if first else ():
+        logger.info(line)
+    folder.mkdir(parents=True, exist_ok=True)
+    compare = _MAKERS[made_by](asked, folder, watch)
+    if not first:
+        return None
+    done = _judged(compare(path.parent, record), other)
+    content = {"of": str(path), "same": done.same, "verdict": done.verdict, "differences": list(other)}
+    write_json(folder / "reproduction.json", content)
+    return done
+
+
+def _made_by(record: Mapping[str, Any], path: Path) -> str:
+    """The command that a record is of; one that an earlier version wrote is of a training."""
+    made_by = record.get("made_by", "train_variants" if "init_from" in record["settings"] else "train")
+    if made_by not in SCHEMAS:
+        raise InputError(f"{path}: made by {str(made_by)[:40]!r}; wanted {', '.join(SCHEMAS)}")
+    if record.get("status") != "finished":
+        raise InputError(f"{path}: this run did not finish, so there is nothing to compare with; go on with it first")
+    return made_by
+
+
+def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
+    """The verdict, with the likeliest cause of a difference."""
+    if result.same:
+        return Reproduction(True, result.line, other)
+    cause = f"the likeliest cause: {other[0]}" if other else "nothing that is known to matter is another here"
+    return Reproduction(False, f"not the same: {result.line}; {cause}", other)
+
+
+Compare = Callable[[Path, Mapping[str, Any]], Result]
+
+
+def _train(asked: TrainSettings, folder: Path, _: Watch | None) -> Compare:
+    now = train(asked, folder).record
+    return lambda place, record: compare_trainings(place, record, folder, now)
+
+
+def _train_variants(asked: VariantTrainSettings, folder: Path, _: Watch | None) -> Compare:
+    now = train_variants(asked, folder).record
+    return lambda place, record: compare_trainings(place, record, folder, now)
+
+
+def _predict(asked: PredictSettings, _: Path, watch: Watch | None) -> Compare:
+    predict(asked, watch)
+    return lambda place, record: compare_files(place, record, Path(asked.output))
+
+
+def _evaluate(asked: EvaluationSettings, _: Path, __: Watch | None) -> Compare:
+    done = evaluate(asked) if asked.vcf is None else evaluate_variants(asked)
+    return lambda place, record: compare_files(place, record, done.files[0])
+
+
+_MAKERS: dict[str, Callable[[Any, Path, Watch | None], Compare]] = {
+    "train": _train, "train_variants": _train_variants, "predict": _predict, "evaluate": _evaluate,
+}  # fmt: skip

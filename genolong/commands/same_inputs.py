@@ -1,0 +1,66 @@
+"""Whether what a record says was read is still what would be read: files and the model, by their sha256."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.commands.trained_run import open_run
+from genolong.errors import InputError, MissingInputError
+from genolong.runs.record import sha256_of
+
+
+def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
+    """Raises MissingInputError or InputError for the first file that is not there or not what it was.
+
+    Files that are named anew (data.fasta=, vcf=) may lie anywhere, but hold what was read, in the same order.
+    """
+    wanted = {**_hashes(record, "inputs_sha256", asked), **_hashes(record, "regions_sha256", asked)}
+    named = {_sha256(path): path for path in (*asked.data.paths, asked.vcf) if path is not None}
+    for path, sha256 in wanted.items():
+        if sha256 in named:
+            continue
+        now = _sha256(path)
+        if now != sha256:
+            raise InputError(
+                f"{path}: its content has changed since (sha256 {sha256[:12]}… then, {now[:12]}… now); name the file "
+                "that was read (data.fasta=, vcf=)"
+            )
+    for sha256, path in named.items():
+        if sha256 not in wanted.values():
+            raise InputError(f"{path}: is none of the files that were read (sha256 {sha256[:12]}…): {_listed(wanted)}")
+    if [sha256 for sha256 in wanted.values() if sha256 in named] != list(named):
+        raise InputError(f"data.fasta: wanted the files in the order in which they were read: {_listed(wanted)}")
+
+
+def check_model(record: Mapping[str, Any], model: str | None) -> None:
+    """Raises InputError where a model that was used is another now."""
+    wanted = record.get("init_from_sha256", record.get("model_sha256"))
+    if model is None or wanted is None:
+        return
+    now = open_run(model).weights_sha256
+    if now != wanted:
+        raise InputError(
+            f"{model}: its weights are not those that were used (sha256 {str(wanted)[:12]}… then, {now[:12]}… now); "
+            "name the checkpoint that has them (model=)"
+        )
+
+
+def _hashes(record: Mapping[str, Any], name: str, asked: ReproduceSettings) -> dict[str, str]:
+    hashes = record.get(name, {})
+    if not isinstance(hashes, dict) or not all(isinstance(each, str) for each in hashes.values()):
+        raise InputError(f"{asked.record}: {name} says no sha256 of files; wanted the record of a run")
+    return hashes
+
+
+def _sha256(path: str) -> str:
+    try:
+        return sha256_of(path)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{path}: is no longer there; name where it lies now (data.fasta=, vcf=)") from error
+    except OSError as error:
+        raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _listed(wanted: Mapping[str, str]) -> str:
+    return ", ".join(f"{Path(path).name} {sha256[:12]}…" for path, sha256 in wanted.items())

@@ -1,0 +1,60 @@
+"""What a model makes of a few known bases, kept beside its weights: wherever it is used it must say the same."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from genolong.model.encoder import TOKENS, Encoder, EncoderSettings
+from genolong.model.heads import MaskedBaseHead
+
+LENGTH = 1021  # bases: more than the first branch's segment in all presets, and no multiple of any
+TOLERATED = 1e-3  # nats; float32 differs by 1e-5 between machines, and a variant's LLR is read to 1e-2 at best
+
+
+class KnownAnswers(NamedTuple):
+    """Codes, and the logits of A C G T that the model gave for them on a CPU in float32."""
+
+    codes: UInt8[Tensor, "1 length"]
+    logits: Float[Tensor, "1 length 4"]
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> "KnownAnswers | None":
+        """As they were stored, None where they were not; raises ValueError for what cannot be such."""
+        if not tensors:
+            return None
+        codes, logits = (tensors.get(name, torch.empty(0)) for name in cls._fields)
+        shapes = codes.dim() == 2 and codes.shape[0] == 1 and logits.shape == (*codes.shape, len("ACGT"))
+        types = codes.dtype == torch.uint8 and logits.dtype == torch.float32
+        if not (shapes and types and codes.numel() and int(codes.max()) < TOKENS):
+            raise ValueError("wanted codes of bases, and four logits for each")
+        return cls(codes, logits)
+
+
+def known_answers(settings: EncoderSettings, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Asks the model of these weights, a state dict with `encoder.` and `head.` in it, for what KnownAnswers holds.
+
+    No random number is drawn.
+    """
+    with torch.device("meta"):
+        model = nn.ModuleDict({"encoder": Encoder(settings), "head": MaskedBaseHead(settings.width)}).eval()
+    weights = {name: state[name].detach().to("cpu", torch.float32) for name in model.state_dict()}
+    model.load_state_dict(weights, assign=True)
+    first = settings.segments[0] if settings.segments else settings.segment
+    codes = np.random.default_rng(0).integers(0, TOKENS, (1, max(LENGTH, first + 1)), np.uint8)
+    asked = torch.from_numpy(codes)
+    return KnownAnswers(asked, _asked(model["encoder"], model["head"], asked))._asdict()
+
+
+def moved(known: KnownAnswers, encoder: nn.Module, head: nn.Module, device: torch.device) -> float:
+    """By how many nats the log chance of a base is another on `device`, where the model is, at most."""
+    now = _asked(encoder, head, known.codes.to(device)).cpu()
+    return float((now.log_softmax(-1) - known.logits.log_softmax(-1)).abs().max())
+
+
+@torch.inference_mode()
+def _asked(encoder: nn.Module, head: nn.Module, codes: Tensor) -> Tensor:
+    return head(encoder(codes)).float()
