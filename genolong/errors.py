@@ -7,6 +7,10 @@ class InputError(Exception):
     exit_code = 65
 
 
+class RefusedRecordError(InputError):
+    """A record that another setting would take (exit 65): what was done until then is kept, to go on from there."""
+
+
 class SettingsError(InputError):
     """A setting that cannot be right (exit 64): the message starts with the setting's full name."""
 

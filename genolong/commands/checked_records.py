@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from genolong.commands.predict_settings import PredictSettings
-from genolong.errors import InputError
+from genolong.errors import RefusedRecordError
 from genolong.genome.alleles import AlleleChecks, Status
 from genolong.genome.edit import Variant
 from genolong.genome.vcf import Record
@@ -40,7 +40,7 @@ class RecordChecks:
     def blocks(self, records: Iterable[Record], size: int) -> Iterator[list[CheckedRecord]]:
         """`size` records a block, fewer where they are long. Which ones depends on nothing but the records.
 
-        Raises InputError where too many of the first REFs are not the genome's.
+        Raises RefusedRecordError where too many of the first REFs are not the genome's.
         """
         block: list[CheckedRecord] = []
         held = 0
@@ -76,13 +76,13 @@ class RecordChecks:
             f"{found.decode()[:50]} at {contig}:{record.position + 1}; were these variants called on another build?"
         )
         if self._on_ref_mismatch == "error":
-            raise InputError(line)
+            raise RefusedRecordError(line)
         logger.warning(line)
 
     def _suspect_another_build(self, least: int) -> None:
         checked, mismatched = self._tally.checked, self._tally.mismatched
         if checked >= least and mismatched > self._most * checked:
-            raise InputError(
+            raise RefusedRecordError(
                 f"{self._name}: REF is not what the genome has in {mismatched} of the first {checked} records that can "
                 "be compared; were these variants called on another build? Name its FASTA (data.fasta=), or go on "
                 "all the same with most_mismatches=1"

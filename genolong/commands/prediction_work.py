@@ -13,7 +13,7 @@ from genolong.commands.checked_records import CheckedRecord
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.skipped import SkippedTable
-from genolong.errors import InputError
+from genolong.errors import InputError, LostProcessError, RefusedRecordError
 from genolong.genome.alleles import SCORED, Status
 from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
@@ -26,7 +26,7 @@ from genolong.tasks.variant_effect import Effect
 NOTED_EVERY_S = 1.0
 NOT_IN_RESULT = (
     "model", "vcf", "output", "data", "trainer", "parallel", "resume", "debug", "synonyms", "skipped_to",
-    "on_ref_mismatch", "most_mismatches",
+    "on_ref_mismatch", "most_mismatches", "overwrite_fields",
 )  # fmt: skip
 
 
@@ -113,8 +113,12 @@ class PredictionWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves what an interruption left, to be gone on with; where nothing was scored yet it leaves nothing."""
-        begun = self.tally.scored > 0
+        """Leaves what an interruption left, to be gone on with; nothing where nothing was scored yet.
+
+        Nor where a file is refused: another one would have to be begun anew.
+        """
+        refused = isinstance(error, InputError) and not isinstance(error, (RefusedRecordError, LostProcessError))
+        begun = self.tally.scored > 0 and not refused
         for file in (self._writer, self._skipped):
             if file is not None:
                 file.close() if begun else file.discard()
@@ -142,8 +146,8 @@ class PredictionWork:
             return ()
         return record.held_keys(self._fields.keys)
 
-    def _holds(self, record: Record, held: Collection[bytes]) -> InputError:
-        return InputError(
+    def _holds(self, record: Record, held: Collection[bytes]) -> RefusedRecordError:
+        return RefusedRecordError(
             f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
             "overwrite_fields=true to replace it, or another prefix="
         )

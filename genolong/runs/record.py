@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,12 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _code(folder: Path) -> dict[str, str | None] | None:
-    """The commit of the checkout that this package runs from and what differs from it; None for an installed wheel."""
+    """The commit of the checkout that this package runs from and what differs from it; None for an installed wheel.
+
+    Asked once: what runs was read when the process began.
+    """
     if not (folder / ".git").exists():
         return None
     try:

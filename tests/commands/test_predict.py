@@ -22,12 +22,12 @@ from genolong.commands.predict import Prediction, predict
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
+from genolong.errors import InputError, MissingInputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.alleles import SCORED
 from genolong.report.tally import Tally
 from genolong.runs.record import read_record, sha256_of
 from genolong.settings import CONF, check
-from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import HEADER, record_line, vcf_text
 
@@ -254,17 +254,19 @@ def test_stopped_anywhere_and_resumed_is_byte_identical(go, tmp_path, monkeypatc
         assert not [name for name in names(tmp_path) if name.endswith((".partial", ".journal"))]
 
 
+@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("anywhere", [False, True])
-def test_killed_twenty_times_is_byte_identical(home, tmp_path, go, monkeypatch, anywhere: bool):
+def test_killed_time_and_again_it_is_byte_identical(home, tmp_path, go, monkeypatch, anywhere: bool, kills: int):
     begun = time.perf_counter()
     go("records_at_once=2", output="whole.vcf.gz")
     whole_s = time.perf_counter() - begun
     monkeypatch.setattr(prediction_work, "NOTED_EVERY_S", -1.0)
     settings = asked(home, tmp_path, "records_at_once=2", output="out.vcf.gz")
-    moments = random.Random(1)
-    for kill in range(20):
+    moments, whole, out = random.Random(1), (tmp_path / "whole.vcf.gz").read_bytes(), tmp_path / "out.vcf.gz"
+    killed = 0
+    while killed < kills:
         # two steps on, at one of two moments of a block; or whenever the clock says
-        watch = None if anywhere else StopAt(1 + kill % 3, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        watch = None if anywhere else StopAt(1 + killed % 3, lambda: os.kill(os.getpid(), signal.SIGKILL))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
             child = os.fork()
@@ -277,9 +279,12 @@ def test_killed_twenty_times_is_byte_identical(home, tmp_path, go, monkeypatch, 
             time.sleep(moments.uniform(0, whole_s))
             os.kill(child, signal.SIGKILL)
         _, ending = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(ending) or (tmp_path / "out.vcf.gz").exists()
+        killed += os.WIFSIGNALED(ending)
+        if out.exists():  # whole, or none: then the next one begins anew
+            assert out.read_bytes() == whole
+            out.unlink()
     go("records_at_once=2", output="out.vcf.gz")
-    assert (tmp_path / "out.vcf.gz").read_bytes() == (tmp_path / "whole.vcf.gz").read_bytes()
+    assert out.read_bytes() == whole
     assert not [name for name in names(tmp_path) if name.endswith((".partial", ".journal"))]
 
 
@@ -557,3 +562,23 @@ def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monk
     caplog.set_level(logging.WARNING, logger="genolong")
     go()
     assert caplog.messages[0] == "cpu moves it"
+
+
+def test_a_refused_record_is_taken_with_another_setting_from_there_on(go, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_work, "NOTED_EVERY_S", -1.0)
+    vcf = write(tmp_path, *[snv("chr1", pos) for pos in range(60, 70)], snv("chr1", 70) + b";GENOLONG_LLR=1")
+    with pytest.raises(RefusedRecordError, match=r"line \d+: has the INFO field GENOLONG_LLR already"):
+        go("records_at_once=2", vcf=vcf)
+    assert {"out.vcf.partial", "out.vcf.journal"} <= names(tmp_path)
+    watch = StopAt(99)
+    go("records_at_once=2", "overwrite_fields=true", vcf=vcf, watch=watch)
+    assert watch.resumed_after == 10
+
+
+def test_a_file_that_is_refused_midway_leaves_nothing(go, tmp_path):
+    text = vcf_text(*[snv("chr1", pos) for pos in range(60, 99)])
+    packed = bgzip(text, block=200)
+    (tmp_path / "cut.vcf.gz").write_bytes(packed[: len(packed) * 3 // 4])
+    with pytest.raises(InputError, match=r"cut.vcf.gz"):
+        go("records_at_once=2", vcf=tmp_path / "cut.vcf.gz")
+    assert names(tmp_path) == {"cut.vcf.gz"}

@@ -30,6 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made() -> dict:
+    record._code.cache_clear()
     return started("train", {"seed": 7}, {"genome.fa": "abc"})
 
 
