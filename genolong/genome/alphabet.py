@@ -18,7 +18,7 @@ def _code_of_every_byte() -> bytes:
 
 
 _CODES = _code_of_every_byte()
-_COMPLEMENT = np.array([T, G, C, A, N, MASK], dtype=np.uint8)
+_COMPLEMENT = bytes([T, G, C, A, N, MASK, *range(6, 256)])
 
 
 def encode(letters: bytes) -> UInt8[np.ndarray, " length"]:
@@ -39,4 +39,4 @@ def decode(codes: UInt8[np.ndarray, " length"]) -> str:
 
 def reverse_complement(codes: UInt8[np.ndarray, " length"]) -> UInt8[np.ndarray, " length"]:
     """The other strand, read in its own direction; N and MASK stay as they are."""
-    return _COMPLEMENT[codes[::-1]]
+    return np.frombuffer(bytearray(codes[::-1].tobytes().translate(_COMPLEMENT)), dtype=np.uint8)

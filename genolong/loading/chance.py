@@ -1,5 +1,6 @@
 """Random numbers as a pure function of their keys: same keys, same numbers, in any order, on any machine."""
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, overload
 
@@ -9,6 +10,8 @@ from jaxtyping import Float64, Int64, Integer, UInt64
 WORD = (1 << 64) - 1
 HALF = (1 << 32) - 1
 STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
+MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 0))  # shift, xor, multiply
+PART = 1 << 14  # words, 128 KiB
 
 Keys = Integer[np.ndarray, "..."]
 
@@ -44,13 +47,33 @@ def bits(seed: int, *keys: int | Keys) -> int | UInt64[np.ndarray, "..."]:
     return state
 
 
+def bits_in_a_row(seed: int, *keys: int, start: int, count: int) -> Iterator[tuple[slice, UInt64[np.ndarray, " part"]]]:
+    """The bits of (seed, *keys, start), (seed, *keys, start + 1), ...: a part at a time, which stays in the cache.
+
+    Each comes with its place among all, and lasts until the next one.
+    """
+    before = ((bits(seed, *keys) ^ STRIDE) + start) & WORD
+    counts = np.arange(min(count, PART), dtype=np.uint64)
+    words, shifted = np.empty_like(counts), np.empty_like(counts)
+    for at in range(0, count, PART):
+        part = slice(0, min(PART, count - at))
+        np.add(counts[part], np.uint64((before + at) & WORD), out=words[part])
+        _mix_in_place(words[part], shifted[part])
+        yield slice(at, at + part.stop), words[part]
+
+
 @overload
 def uniform(seed: int, *keys: int) -> float: ...
 @overload
 def uniform(seed: int, *keys: int | Keys) -> Any: ...
 def uniform(seed: int, *keys: int | Keys) -> float | Float64[np.ndarray, "..."]:
     """A number of at least 0 and less than 1 for each combination of keys: a multiple of 2^-53."""
-    return (bits(seed, *keys) >> 11) * 2.0**-53
+    return as_uniform(bits(seed, *keys))
+
+
+def as_uniform(drawn: Any) -> Any:
+    """Bits as such numbers."""
+    return (drawn >> 11) * 2.0**-53
 
 
 @overload
@@ -64,11 +87,21 @@ def integer(seed: int, *keys: int | Keys, below: int) -> int | Int64[np.ndarray,
     return drawn.astype(np.int64) if isinstance(drawn, np.ndarray) else drawn
 
 
+def _mix_in_place(words: UInt64[np.ndarray, " count"], shifted: UInt64[np.ndarray, " count"]) -> None:
+    """What _mix does to each of them; `shifted` is room of the same size."""
+    for shift, factor in MIXING:
+        np.right_shift(words, np.uint64(shift), out=shifted)
+        words ^= shifted
+        if factor:
+            words *= np.uint64(factor)
+
+
 def _mix(word: Any) -> Any:
     """Every bit of the result depends on every bit of the word; arrays wrap by themselves, ints are cut to 64 bits."""
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & WORD
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & WORD
-    return word ^ (word >> 31)
+    for shift, factor in MIXING:
+        word = word ^ (word >> shift)
+        word = (word * factor) & WORD if factor else word
+    return word
 
 
 def _upper_half(word: Any, factor: int) -> Any:

@@ -1,13 +1,14 @@
 """Which bases are hidden, and behind what: a pure function of (seed, key, position)."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from genolong.errors import SettingsError
 from genolong.genome.alphabet import MASK, N
-from genolong.loading.chance import Stream, uniform
+from genolong.loading.chance import Stream, as_uniform, bits_in_a_row
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,19 @@ def hide(
         0          share * as_mask        share * (as_mask + as_random)       share           1
         |   MASK   |   A  |  C  |  G  |  T   |         as it is           |   not hidden    |
     """
-    drawn = uniform(seed, Stream.HIDE, key, np.arange(start, start + len(codes)))
-    hidden = (drawn < settings.share) & (codes < N)
+    inputs, hidden = codes.copy(), codes < N
     masked = settings.share * settings.as_mask
     replaced = masked + settings.share * settings.as_random
-    inputs = np.where(hidden & (drawn < masked), np.uint8(MASK), codes)
-    random = np.flatnonzero(hidden & (drawn >= masked) & (drawn < replaced))
-    inputs[random] = np.minimum((drawn[random] - masked) / (replaced - masked or 1) * 4, 3)
+    for part, drawn in bits_in_a_row(seed, Stream.HIDE, key, start=start, count=len(codes)):
+        hidden[part] &= drawn < _bits_below(settings.share)
+        asked = np.flatnonzero(hidden[part])
+        u = as_uniform(drawn[asked])
+        random = (u >= masked) & (u < replaced)
+        inputs[part][asked[u < masked]] = MASK
+        inputs[part][asked[random]] = np.minimum((u[random] - masked) / (replaced - masked or 1) * 4, 3)
     return inputs, hidden
+
+
+def _bits_below(share: float) -> np.uint64:
+    """The least bits whose number is not below `share`, which is less than 1."""
+    return np.uint64(ceil(share * 2.0**53) << 11)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.loading.chance import bits, integer, uniform
+from genolong.loading.chance import PART, bits, bits_in_a_row, integer, uniform
 
 WORD = (1 << 64) - 1
 words = st.integers(-(1 << 63), WORD)
@@ -131,3 +131,14 @@ def test_integers_are_even() -> None:
     drawn = integer(11, 3, np.arange(100_003), below=251)
     assert drawn.dtype == np.int64
     assert chi_square(np.bincount(drawn, minlength=251)) < UNEVEN
+
+
+@given(
+    st.integers(0, WORD), st.lists(st.integers(-WORD, WORD), max_size=3), st.integers(0, 1 << 40),
+    st.sampled_from([0, 1, 7, PART - 1, PART, PART + 1, 2 * PART + 5]),
+)  # fmt: skip
+def test_bits_in_a_row_are_those_of_each(seed: int, keys: list[int], start: int, count: int):
+    found = np.zeros(count, np.uint64)
+    for part, words in bits_in_a_row(seed, *keys, start=start, count=count):
+        found[part] = words
+    assert (found == bits(seed, *keys, np.arange(start, start + count))).all()
