@@ -1,5 +1,6 @@
 """Composing settings with Hydra: what could run code is refused, and what Hydra refuses is told in one line."""
 
+import errno
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -54,7 +55,13 @@ def guard() -> None:
             raise SettingsError(
                 "the settings are nested too deeply; wanted lists and groups of a few levels"
             ) from error
-        except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise SettingsError(
+                "a group of settings has a name longer than a file's; wanted one of those there are"
+            ) from error
+        except (HydraException, OmegaConfBaseException, YAMLError, InputError):
             raise
         except Exception as error:  # what Hydra trips over, in settings that somebody else wrote
             raise SettingsError(f"these settings cannot be composed ({str(error)[:200]})") from error

@@ -20,6 +20,9 @@ from genolong.errors import InputError, MissingInputError, UnsafeInputError
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
 ANSWERS = "answers.pt"
+OF_TRAINING = {  # what Lightning goes on from
+    "pytorch-lightning_version": str, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
+}  # fmt: skip
 PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
@@ -83,6 +86,9 @@ def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     training = _unpacked(parts[TRAINING], path)
     if not isinstance(training, dict) or not isinstance(training.get("global_step"), int):
         raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
+    for name, kind in OF_TRAINING.items():
+        if not isinstance(training.get(name), kind):
+            raise InputError(f"{path}: {TRAINING} lacks {name}, so no training can go on from it; take another one")
     return _about(parts, path), {**training, "state_dict": _tensors(parts[WEIGHTS], path, WEIGHTS)}
 
 

@@ -16,10 +16,11 @@ import torch
 
 from genolong import cli
 from genolong.commands.trained_run import open_run
+from genolong.composing import FOLDERS, defaults_of
 from genolong.errors import InputError
 from genolong.runs.checkpoint import RunCheckpointIO, write_zip
 from tests.builders.genomes import random_letters, write_fasta
-from tests.builders.saved_runs import save_run
+from tests.builders.saved_runs import SMALL, save_run
 from tests.builders.vcfs import vcf_text
 from tests.faults.judged import hang_is_a_failure
 
@@ -93,6 +94,7 @@ FORMS: dict[str, Callable[[Payload, Whole], bytes]] = {
     "settings that instantiate": lambda payload, whole: sealed(told(whole, {"_instantiator": "os.system"})),
     "settings that look up": lambda payload, whole: sealed(told(whole, {"data": {"cache": "${oc.env:HOME}"}})),
     "manifest": lambda payload, whole: sealed(whole, manifest=pickle.dumps(payload)),
+    "answers": lambda payload, whole: sealed(whole | {"answers.pt": packed({"codes": payload})}),
 }  # fmt: skip
 CODES = {
     "settings that name code": 77,
@@ -100,6 +102,7 @@ CODES = {
     "settings that look up": 77,
     "bare pickle": 77,
     "torch's old format": 77,
+    "answers": 77,
 } | {name: 77 for name in FORMS if name.startswith("weights") and "tar" not in name}
 
 
@@ -124,6 +127,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     save_run(folder / "run", write_fasta(folder, {"chr1": random_letters(150, 1)}), 16, folder / "cache")
     (folder / "in.vcf").write_bytes(vcf_text())
+    settings = defaults_of(FOLDERS["evaluate"], "evaluate") | {"model": "run", "output": "evaluation.json"}
+    settings.pop("hydra", None)
+    record = {
+        "made_by": "evaluate",
+        "status": "finished",
+        "settings": settings,
+        "inputs_sha256": {},
+        "model_sha256": "x",
+    }
+    (folder / "evaluation.record.json").write_text(json.dumps(record))
     return folder
 
 
@@ -150,6 +163,7 @@ ENTRIES = {
     "evaluate": ["evaluate", "model={run}"],
     "evaluate a file": ["evaluate", "model={run}/checkpoints/last.ckpt"],
     "predict": ["predict", "model={run}", "vcf={home}/in.vcf", "output=out.vcf"],
+    "reproduce": ["reproduce", "run={home}/evaluation.json", "model={run}"],
 }
 
 
@@ -169,6 +183,18 @@ def test_code_in_a_model_never_runs(home, stranger, tmp_path, monkeypatch, capfd
         assert len(err.splitlines()) == 1 and "last.ckpt: " in err, err
         assert "weights_only" not in err and "a mistake in genolong" not in err
         assert left.value.code == CODES.get(form, 65), (entry, err)
+
+
+@pytest.mark.parametrize("form", [name for name in FORMS if name != "answers"])  # which a training does not read
+def test_code_in_what_a_training_goes_on_with_never_runs(home, stranger, tmp_path, monkeypatch, capfd, form: str):
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    typed = ["train", f"data.fasta={home / 'genome.fa'}", f"data.cache={home / 'cache'}", f"resume={stranger(form)}"]
+    with pytest.raises(SystemExit) as left, hang_is_a_failure(60):
+        cli.main([*typed, *SMALL, "context.window_bp=16"])
+    *_, last = capfd.readouterr().err.splitlines()
+    assert not (tmp_path / "marker").exists()
+    assert last.startswith("genolong: error: ") and "last.ckpt" in last and "a mistake in genolong" not in last
+    assert left.value.code in (65, 77), last
 
 
 @pytest.mark.parametrize("form", [name for name in FORMS if name.startswith("weights")])

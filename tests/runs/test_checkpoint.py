@@ -33,7 +33,10 @@ def state() -> dict[str, torch.Tensor]:
 
 
 def training() -> dict:
-    return {"global_step": 17, "epoch": 0, "optimizer_states": [{"step": torch.tensor(17.0)}], "loops": {"a": [1, 2]}}
+    return {
+        "global_step": 17, "epoch": 0, "optimizer_states": [{"step": torch.tensor(17.0)}], "loops": {"a": [1, 2]},
+        "callbacks": {}, "lr_schedulers": [], "pytorch-lightning_version": "2.6.6",
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -318,3 +321,12 @@ def test_a_full_disk_is_told_with_the_file_that_it_kept(path, monkeypatch):
     with pytest.raises(OSError, match="No space left") as caught:
         RunCheckpointIO(ABOUT).save_checkpoint({**training(), "state_dict": {}}, path)
     assert explain(caught.value, "train") == (f"{path}: No space left on device", 74)
+
+
+@pytest.mark.parametrize(
+    "name", ["callbacks", "loops", "optimizer_states", "lr_schedulers", "pytorch-lightning_version"]
+)
+def test_a_checkpoint_that_no_training_could_go_on_from_is_told(path: Path, name: str):
+    rest = {each: value for each, value in training().items() if each != name}
+    with pytest.raises(InputError, match=f"last.ckpt: training.pt lacks {name}, so no training can go on from it"):
+        RunCheckpointIO({}).load_checkpoint(rewritten(path, training_pt=packed(rest)))
