@@ -47,6 +47,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
 """
+BEFORE_ANY_STEP = "before the first step", "begins anew"
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)
 
@@ -184,8 +185,10 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             command(config)
         except Stopped as stopped:
             folder = HydraConfig.get().runtime.output_dir
-            next_step = f"the same command with hydra.run.dir={folder} goes on" if command is train else "begin it anew"
-            tell.info("genolong: stopped by %s after step %d; %s", stopped.name, stopped.step, next_step)
+            when, goes_on = (f"after step {stopped.step}", "goes on") if stopped.step else BEFORE_ANY_STEP
+            tell.info(
+                f"genolong: stopped by {stopped.name} {when}; the same command with hydra.run.dir={folder} {goes_on}"
+            )
             raise
         except Exception as error:
             if config.get("debug"):
