@@ -47,7 +47,6 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
 """
-BEFORE_ANY_STEP = "before the first step", "begins anew"
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)
 
@@ -185,10 +184,7 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             command(config)
         except Stopped as stopped:
             folder = HydraConfig.get().runtime.output_dir
-            when, goes_on = (f"after step {stopped.step}", "goes on") if stopped.step else BEFORE_ANY_STEP
-            tell.info(
-                f"genolong: stopped by {stopped.name} {when}; the same command with hydra.run.dir={folder} {goes_on}"
-            )
+            tell.info(f"genolong: {_told(stopped, folder)}")
             raise
         except Exception as error:
             if config.get("debug"):
@@ -201,6 +197,16 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             _fail(error, command.__name__)
 
     return run
+
+
+def _told(stopped: Stopped, folder: str) -> str:
+    """What a person is told of a training that a signal stopped."""
+    again = f"the same command with hydra.run.dir={folder}"
+    if stopped.step is None:
+        return f"stopped by {stopped.name} outside of its steps; {again} goes on"
+    if stopped.step == 0:
+        return f"stopped by {stopped.name} before its first step; {again} begins anew"
+    return f"stopped by {stopped.name} after step {stopped.step}; {again} goes on"
 
 
 COMMANDS = {

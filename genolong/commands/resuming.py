@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from genolong.errors import InputError, OutputError, SettingsError
-from genolong.runs.checkpoint import check_fits, load_all
+from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
 from genolong.runs.metrics_log import rows_before
 from genolong.runs.saved import Newest, newest
 
@@ -25,7 +25,7 @@ FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A training as it is asked for: all settings, the sha256 of all files that it reads, and the weights of a new model.
+    """A training as it is asked for: all settings, the sha256 of all files that it reads, a new model's weights.
 
     `model` is the sha256 of a model that it begins with. `said_at` is where its checkpoints say how it was made, as
     record.json does; None: at their top.
@@ -70,7 +70,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
         raise InputError(f"resume={asked}: no checkpoint was written there; name another run or checkpoint")
     if difference := _difference(wanted, said, source):
         raise difference
-    step = 0 if found is None else found.content[1]
+    step, validated = (0, True) if found is None else found.content[1:]
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
     if step > last_step or (step == last_step and finished):
         raise OutputError(
@@ -78,7 +78,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
             "new folder"
         )
     return Beginning(
-        None if found is None else found.path, step, rows_before(home / "metrics.csv", step),
+        None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
         _notes(found, source, step), [*record.get("resumed", []), {"step": step, "from": str(found and found.path)}],
     )  # fmt: skip
 
@@ -97,13 +97,13 @@ def _source(asked: str, folder: Path) -> Path | None:
     return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
 
 
-def _read(path: Path, wanted: Wanted) -> tuple[Any, int]:
-    """What a checkpoint says of its run, and its step; the file is whole, and holds the model that it says."""
+def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
+    """What a checkpoint says of its run, its step, and whether that is validated; it holds the model that it says."""
     about, checkpoint = load_all(path)
     said = about if wanted.said_at is None else about.get(wanted.said_at)
     if _difference(wanted, said, path) is None:
         check_fits(path, checkpoint["state_dict"], wanted.weights)
-    return said, checkpoint["global_step"]
+    return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True))
 
 
 def _record(folder: Path) -> dict[str, Any]:

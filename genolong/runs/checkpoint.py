@@ -20,6 +20,7 @@ from genolong.errors import InputError, MissingInputError, UnsafeInputError
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
 ANSWERS = "answers.pt"
+VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
 PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]

@@ -42,14 +42,24 @@ def when_row(folder: Path, step: int) -> Callable[[], bool]:
     return logged
 
 
-def signalled(
-    process: subprocess.Popen[str], number: int, when: Callable[[], bool], *, group: bool = True, delay_s: float = 0
-) -> str:  # fmt: skip
-    """Sends a signal, to the process alone or to its whole group, once `when` says so; what it said until its end."""
+def when_begun(folder: Path) -> Callable[[], bool]:
+    """Whether the folder is a run's."""
+    return (folder / "record.json").exists
+
+
+def wait_until(process: subprocess.Popen[str], when: Callable[[], bool]) -> None:
+    """Or until the process has ended."""
     until = time.monotonic() + LIMIT_S
     while process.poll() is None and not when():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def signalled(
+    process: subprocess.Popen[str], number: int, when: Callable[[], bool], *, group: bool = True, delay_s: float = 0
+) -> str:  # fmt: skip
+    """Sends a signal, to the process alone or to its whole group, once `when` says so; what it said until its end."""
+    wait_until(process, when)
     time.sleep(delay_s)
     if process.poll() is None:
         (os.killpg if group else os.kill)(process.pid, number)
