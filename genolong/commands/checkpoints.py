@@ -23,10 +23,11 @@ class Checkpoints(Checkpoint):
 
     That is just before the first batch of the next one, and at the end before a running mean takes the weights' place.
     A validation is left when a signal comes: the checkpoint says so, and who goes on with it validates first.
+    `has_best`: the folder keeps the best of those that a resumed training wrote before; all processes know the same.
     """
 
-    def __init__(self, folder: Path, chosen: CheckpointSettings, metrics: MetricsLog) -> None:
-        self.folder, self.chosen, self.metrics = folder, chosen, metrics
+    def __init__(self, folder: Path, chosen: CheckpointSettings, metrics: MetricsLog, *, has_best: bool) -> None:
+        self.folder, self.chosen, self.metrics, self.has_best = folder, chosen, metrics, has_best
         self.request = StopRequest()
         self.best = inf
         self._best_is_new = False
@@ -38,7 +39,7 @@ class Checkpoints(Checkpoint):
         FitLoop.of(trainer).owes_validation = not checkpoint.get(VALIDATED, True)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if (self.folder / "checkpoints" / BEST).exists():
+        if self.has_best:
             self.best = state_dict["best"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
 from genolong.runs.metrics_log import rows_before
-from genolong.runs.saved import Newest, newest
+from genolong.runs.saved import BEST, Newest, newest
 
 # what may differ: where things are, how long, how often one looks, and on what; what is read is compared by its hash,
 # and steps by how much they read
@@ -42,12 +42,14 @@ class Wanted:
 class Beginning:
     """A checkpoint (None: there is none, and step 0 is the first), the rows logged up to it, and what to tell.
 
+    `has_best` says whether the folder keeps the best checkpoint so far.
     `resumed` is what the record keeps of all times that the run was resumed; empty for a new run.
     """
 
     checkpoint: Path | None
     step: int
     rows: list[dict[str, str]]
+    has_best: bool
     notes: tuple[str, ...]
     resumed: list[dict[str, Any]]
 
@@ -61,7 +63,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     asked, last_step = wanted.settings["resume"], wanted.settings["trainer"]["max_steps"]
     source = _source(asked, folder)
     if source is None:
-        return Beginning(None, 0, [], (), [])
+        return Beginning(None, 0, [], False, (), [])
     found = newest(source, lambda path: _read(path, wanted))
     home = source if source.is_dir() else source.resolve().parent.parent
     record = _record(home)
@@ -79,6 +81,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
         )
     return Beginning(
         None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
+        (folder / "checkpoints" / BEST).exists(),
         _notes(found, source, step), [*record.get("resumed", []), {"step": step, "from": str(found and found.path)}],
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def _train_in(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
-    checkpoints = Checkpoints(folder, settings.checkpoint, log)
+    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
         RunCheckpointIO({"settings": plain, "inputs_sha256": inputs}, partial(known_answers, settings.model)),

@@ -91,7 +91,7 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
         TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip
     files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
-    checkpoints = Checkpoints(folder, settings.checkpoint, log)
+    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
     strategy = SequenceParallelStrategy(place, read.scorer.shard) if place.size > 1 else None
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step), files, checkpoints,

@@ -1,5 +1,6 @@
 """A training that is killed or told to stop, by the command line, goes on as if nothing had happened."""
 
+import os
 import random
 import signal
 from pathlib import Path
@@ -8,7 +9,17 @@ import pytest
 
 from genolong.runs.lock import held
 from tests.builders.genomes import random_letters
-from tests.builders.killed_training import finish, signalled, start, when_begun, when_row
+from tests.builders.killed_training import (
+    LIMIT_S,
+    by_torchrun,
+    finish,
+    process_of,
+    signalled,
+    start,
+    wait_until,
+    when_begun,
+    when_row,
+)  # fmt: skip
 from tests.builders.resumed_runs import assert_same, record_of, rows_of, state_sha256
 
 NIGHTLY = pytest.mark.nightly
@@ -190,6 +201,20 @@ def test_a_signal_before_the_first_step_ends_two_processes(home, whole_by_two, t
         assert process.returncode == code, said
         assert said.splitlines()[-1].startswith(f"genolong: stopped by {signal.Signals(number).name} "), said
     finish(home, folder, *FEW, *TWO)
+    assert_same(folder, whole_by_two)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("ranks", [(0,), (1,), (1, 0, 1)], ids=str)
+def test_torchrun_starts_again_what_lost_a_process(home, whole_by_two, tmp_path, ranks):
+    folder, more = tmp_path / "run", (*FEW, *TWO)
+    with start(home, folder, *more, by=by_torchrun(2, restarts=3)) as torchrun:
+        for number, rank in enumerate(ranks):
+            wait_until(torchrun, when_row(folder, 15 * (number + 1)))
+            os.kill(process_of(torchrun.pid, rank), signal.SIGKILL)
+        _, said = torchrun.communicate(timeout=LIMIT_S)
+    assert torchrun.returncode == 0, said
+    assert len(record_of(folder)["resumed"]) == len(ranks)
     assert_same(folder, whole_by_two)
 
 
