@@ -184,8 +184,7 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             command(config)
         except Stopped as stopped:
             folder = HydraConfig.get().runtime.output_dir
-            next_step = f"the same command with hydra.run.dir={folder} goes on" if command is train else "begin it anew"
-            tell.info("genolong: stopped by %s after step %d; %s", stopped.name, stopped.step, next_step)
+            tell.info(f"genolong: {_told(stopped, folder)}")
             raise
         except Exception as error:
             if config.get("debug"):
@@ -198,6 +197,16 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             _fail(error, command.__name__)
 
     return run
+
+
+def _told(stopped: Stopped, folder: str) -> str:
+    """What a person is told of a training that a signal stopped."""
+    again = f"the same command with hydra.run.dir={folder}"
+    if stopped.step is None:
+        return f"stopped by {stopped.name} outside of its steps; {again} goes on"
+    if stopped.step == 0:
+        return f"stopped by {stopped.name} before its first step; {again} begins anew"
+    return f"stopped by {stopped.name} after step {stopped.step}; {again} goes on"
 
 
 COMMANDS = {

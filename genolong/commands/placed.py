@@ -13,6 +13,7 @@ from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
+from genolong.parallel.stop_request import obeyed
 from genolong.parallel.stopped import Stopped
 
 
@@ -28,7 +29,7 @@ def placed(
     if joined is None:
         patience_s = parallel.patience_s
         crew = launched(devices, _meet, work, arguments, patience_s=patience_s, interrupts=interrupts)
-        with crew as place, met(place, PATIENCE):
+        with obeyed(), crew as place, met(place, PATIENCE):
             yield place
         return
     if joined.size != devices:
@@ -36,7 +37,7 @@ def placed(
             f"trainer.devices={devices}, but torchrun or SLURM started {joined.size} processes; "
             f"take trainer.devices={joined.size}"
         )
-    with naming_the_lost(joined), met(joined, PATIENCE):
+    with obeyed(), naming_the_lost(joined), met(joined, PATIENCE):
         yield joined
 
 

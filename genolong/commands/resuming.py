@@ -2,83 +2,117 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from genolong.errors import InputError, OutputError, SettingsError
-from genolong.runs.checkpoint import check_fits, load_all
+from genolong.errors import InputError, OutputError, SettingsError, UnsafeInputError
+from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
 from genolong.runs.metrics_log import rows_before
-from genolong.runs.saved import Newest, newest
-from genolong.settings import TrainSettings
+from genolong.runs.saved import BEST, Newest, newest
+from genolong.settings import refuse_active
 
-# what may differ: where results go, how long, how often one looks, and on what; steps that read as much are compared
+# what may differ: where things are, how long, how often one looks, and on what; what is read is compared by its hash,
+# and steps by how much they read
 FREE = {
-    "debug", "resume", "data.fasta", "data.cache", "data.workers", "context.batch", "context.accumulation",
-    "context.checkpoint_blocks", "trainer.max_steps", "trainer.max_time", "trainer.devices", "trainer.accelerator",
-    "trainer.validate_every",
+    "debug", "resume", "init_from", "data.fasta", "data.vcf", "data.synonyms", "data.cache", "data.workers",
+    "context.batch", "context.accumulation", "context.checkpoint_blocks", "trainer.max_steps", "trainer.max_time",
+    "trainer.devices", "trainer.accelerator", "trainer.validate_every",
 }  # fmt: skip
 FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A training as it is asked for: all settings, the sha256 of all files that it reads, a new model's weights.
+
+    `regions` are those of BED files. `model` is the sha256 of a model that it begins with. `said_at` is where its
+    checkpoints say how it was made, as record.json does; None: at their top.
+    """
+
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    weights: Mapping[str, Tensor]
+    regions: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None
+    said_at: str | None = None
 
 
 @dataclass(frozen=True)
 class Beginning:
     """A checkpoint (None: there is none, and step 0 is the first), the rows logged up to it, and what to tell.
 
+    `has_best` says whether the folder keeps the best checkpoint so far.
     `resumed` is what the record keeps of all times that the run was resumed; empty for a new run.
     """
 
     checkpoint: Path | None
     step: int
     rows: list[dict[str, str]]
+    has_best: bool
     notes: tuple[str, ...]
     resumed: list[dict[str, Any]]
 
 
-def beginning(
-    settings: TrainSettings, plain: Mapping[str, Any], inputs: Mapping[str, str], weights: Mapping[str, Tensor],
-    folder: Path,
-) -> Beginning:  # fmt: skip
-    """Where the training of `settings` (and `plain`, the same) in `folder` begins; `weights` are a new model's.
+def beginning(wanted: Wanted, folder: Path) -> Beginning:
+    """Where a training in `folder` begins.
 
     Raises OutputError where the folder holds a run that is finished or not to be continued, SettingsError naming the
     first setting that differs, InputError where data differ or no checkpoint can be read.
     """
-    source = folder if settings.resume in ("auto", "no") else Path(settings.resume).expanduser()
-    begun = (folder / "record.json").exists()
-    if begun and (settings.resume == "no" or source.resolve() != folder.resolve()):
-        raise OutputError(f"{folder}: holds a run already; wanted a new folder, or resume=auto to go on with it")
-    if settings.resume == "no" or (settings.resume == "auto" and not begun):
-        return Beginning(None, 0, [], (), [])
-    plain = json.loads(json.dumps(plain))  # lists for tuples, as what is read has them
-    found = newest(source, lambda path: _read(path, plain, weights))
+    asked, last_step = wanted.settings["resume"], wanted.settings["trainer"]["max_steps"]
+    source = _source(asked, folder)
+    if source is None:
+        return Beginning(None, 0, [], False, (), [])
+    found = newest(source, lambda path: _read(path, wanted))
     home = source if source.is_dir() else source.resolve().parent.parent
     record = _record(home)
-    about = record if found is None else found.content[0]
+    said = record if found is None else found.content[0]
     if found is None and source.resolve() != folder.resolve():
-        raise InputError(f"resume={settings.resume}: no checkpoint was written there; name another run or checkpoint")
-    _check_same(plain, inputs, about, source)
-    step = 0 if found is None else found.content[1]
+        raise InputError(f"resume={asked}: no checkpoint was written there; name another run or checkpoint")
+    if difference := _difference(wanted, said, source):
+        raise difference
+    step, validated = (0, True) if found is None else found.content[1:]
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
-    if step > settings.trainer.max_steps or (step == settings.trainer.max_steps and finished):
+    if step > last_step or (step == last_step and finished):
         raise OutputError(
             f"{folder}: holds a run already, finished at step {step}; go on with more trainer.max_steps=, or take a "
             "new folder"
         )
     return Beginning(
-        None if found is None else found.path, step, rows_before(home / "metrics.csv", step),
+        None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
+        (folder / "checkpoints" / BEST).exists(),
         _notes(found, source, step), [*record.get("resumed", []), {"step": step, "from": str(found and found.path)}],
     )  # fmt: skip
 
 
-def _read(path: Path, plain: Mapping[str, Any], weights: Mapping[str, Tensor]) -> tuple[dict[str, Any], int]:
-    """What a checkpoint says of its run, and its step; the file is whole, and holds the model that it says."""
+def _source(asked: str, folder: Path) -> Path | None:
+    """Whose checkpoints are gone on with; None for a new run. Raises OutputError for a folder that is to be left alone.
+
+    A command that named another run, given again, goes on with what it has made of it.
+    """
+    named = None if asked in ("auto", "no") else Path(asked).expanduser()
+    if not (folder / "record.json").exists():
+        return named
+    again = named is not None and _record(folder).get("settings", {}).get("resume") == asked
+    if asked == "no" or not (named is None or again or named.resolve() == folder.resolve()):
+        raise OutputError(f"{folder}: holds a run already; wanted a new folder, or resume=auto to go on with it")
+    return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
+
+
+def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
+    """What a checkpoint says of its run, its step, and whether that is validated; it holds the model that it says."""
     about, checkpoint = load_all(path)
-    if about.get("settings", {}).get("model") == plain["model"]:
-        check_fits(path, checkpoint["state_dict"], weights)
-    return about, checkpoint["global_step"]
+    try:
+        refuse_active(about)
+    except UnsafeInputError as error:
+        raise UnsafeInputError(f"{path}: its settings: {error}") from error
+    said = about if wanted.said_at is None else about.get(wanted.said_at)
+    if _difference(wanted, said, path) is None:
+        check_fits(path, checkpoint["state_dict"], wanted.weights)
+    return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True))
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -90,32 +124,42 @@ def _record(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}/record.json: cannot be read ({error}); take a new folder") from error
 
 
-def _check_same(
-    plain: Mapping[str, Any], inputs: Mapping[str, str], about: Mapping[str, Any], source: Path
-) -> None:  # fmt: skip
-    """Only what both know is compared: the run may be of another version."""
+def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
+    """Why a run is not the one that is wanted; only what both know is compared: it may be of another version."""
+    plain = json.loads(json.dumps(wanted.settings))  # lists for tuples, as what is read has them
     try:
-        before = dict(about["settings"])
-        read = list(about["inputs_sha256"].values())
-        windows = _windows_a_step(before)
+        before = dict(said["settings"])
+        read = list(said["inputs_sha256"].values())
+        examples = _examples_a_step(before)
         known = _leaves(before)
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
-        raise InputError(f"{source}: does not say how it was made ({error!r}); take a new folder") from error
+        return InputError(f"{source}: does not say how it was made ({error!r}); take a new folder")
     for key, value in _leaves(plain).items():
         if key in known and key not in FREE and key.split(".")[0] not in FREE_GROUPS and value != known[key]:
-            raise SettingsError(
+            return SettingsError(
                 f"{key}={_shown(value)}: the run in {source} has {_shown(known[key])}; take the same, or a new folder"
             )
-    if windows != _windows_a_step(plain):
-        raise SettingsError(
-            f"context.batch={plain['context']['batch']}: {_windows_a_step(plain)} windows a step on all devices, but "
-            f"the run in {source} reads {windows}; change context.batch or context.accumulation, or take a new folder"
+    if examples != _examples_a_step(plain):
+        return SettingsError(
+            f"context.batch={plain['context']['batch']}: {_examples_a_step(plain)} windows a step on all devices, but "
+            f"the run in {source} reads {examples}; change context.batch or context.accumulation, or take a new folder"
         )
-    if read != list(inputs.values()):
-        raise InputError(f"data.fasta: not the files that the run in {source} reads (their sha256 differ)")
+    if read != list(wanted.inputs.values()):
+        other = next((name for name, sha256 in wanted.inputs.items() if sha256 not in read), None)
+        key = next((key for key, value in _leaves(plain).items() if value == other and key in FREE), "data.fasta")
+        return InputError(f"{key}: not the files that the run in {source} reads (their sha256 differ)")
+    beds = said.get("regions_sha256", wanted.regions)
+    if list(beds.values()) != list(wanted.regions.values()):
+        return InputError(f"data.regions, data.validation: not the BED files that the run in {source} reads")
+    if said.get("init_from_sha256") != wanted.model:
+        return InputError(f"init_from: not the model that the run in {source} began with (their sha256 differ)")
+    return None
 
 
-def _windows_a_step(plain: Mapping[str, Any]) -> int:
+def _examples_a_step(plain: Mapping[str, Any]) -> int:
+    """Windows that all devices together read in a step; alleles, where each device reads all of them."""
+    if "context" not in plain:
+        return plain["batch"]
     context, parallel = plain["context"], plain.get("parallel", {})
     replicas = plain["trainer"].get("devices", 1) // parallel.get("sequence", 1)
     return context["batch"] * context["accumulation"] * replicas

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
 
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.memory_check import check_memory
-from genolong.commands.placed import placed, told_by_the_first
+from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.resuming import beginning
+from genolong.commands.resuming import Wanted
+from genolong.commands.run_folder import RunFolder
 from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
@@ -24,11 +24,8 @@ from genolong.loading.windows import Split, absolute, split
 from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
-from genolong.runs.folder import make_folder
 from genolong.runs.lock import held
-from genolong.runs.metrics_log import MetricsLog
-from genolong.runs.record import finished, recorded, sha256_of, started, write_record
-from genolong.runs.saved import sweep
+from genolong.runs.record import sha256_of, started
 from genolong.settings import TrainSettings
 from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
@@ -88,48 +85,34 @@ def _train_in(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
-    start = told_by_the_first(place, beginning, settings, plain, genome.sha256, model.state_dict(), folder)
     inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
     beds = {path: sha256_of(path) for path in settings.data.beds}
-    record = {**started("train", plain, inputs, beds), **({"resumed": start.resumed} if start.resumed else {})}
-    log = MetricsLog(folder / "metrics.csv", start.rows)
-    if place.rank == 0:
-        make_folder(folder, Path(settings.run.folder, settings.run.name))
-        sweep(folder)
-        for note in start.notes:
-            logger.info(note)
-        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
-        write_record(folder, record)
-        log.begin()
+    record = started("train", plain, inputs, beds)
+    run = RunFolder.opened(place, Wanted(plain, inputs, model.state_dict(), beds), folder, record)
+    start, log = run.start, run.log
     datamodule = GenomeDataModule(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
-    checkpoints = Checkpoints(folder, settings.checkpoint, log)
+    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
+    about = {name: record[name] for name in ("settings", "inputs_sha256", "regions_sha256")}
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
-        RunCheckpointIO({"settings": plain, "inputs_sha256": inputs}, partial(known_answers, settings.model)),
-        checkpoints,
-        TrainingProgress(bases_per_step(settings)), settings.context.accumulation,
-        across(place, settings),
+        RunCheckpointIO(about, partial(known_answers, settings.model)), checkpoints,
+        TrainingProgress(bases_per_step(settings)), settings.context.accumulation, across(place, settings),
     )  # fmt: skip
     _tell_plan(settings, model)
-    with recorded(folder, record, trainer) if place.rank == 0 else nullcontext():
+    with run.recorded(trainer):
         fit(trainer, checkpoints, model, start.checkpoint, datamodule=datamodule)
     if start.checkpoint and start.step == trainer.max_steps and settings.trainer.ema_decay:
         model.load_state_dict(load_weights(start.checkpoint)[1])  # the mean, which takes its place at a last step only
     if trainer.global_step < trainer.max_steps:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
     results = {
-        "steps": trainer.global_step,
         "bases": trainer.global_step * bases_per_step(settings),
-        "metrics": log.latest,
         "weights_sha256": weights_sha256(trainer.strategy.lightning_module_state_dict()),
     }
-    record = finished(record, results)
-    if place.rank == 0:
-        write_record(folder, record)
-    return Training(folder, model, trainer, datamodule, genome, parts, record)
+    return Training(folder, model, trainer, datamodule, genome, parts, run.finish(trainer, results))
 
 
 def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:

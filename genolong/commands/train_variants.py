@@ -12,45 +12,37 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Bool
-from omegaconf import OmegaConf
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from genolong.commands.checkpoints import Checkpoints
-from genolong.commands.opened_scorer import open_genome
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.commands.trainer import Devices, accelerator, check_machine, fit, make_loggers, make_trainer
-from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
-from genolong.errors import InputError
-from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.commands.resuming import Wanted
+from genolong.commands.run_folder import RunFolder
+from genolong.commands.trained_run import HEAD, TrainedRun
+from genolong.commands.trainer import Devices, check_machine, fit, make_loggers, make_trainer
+from genolong.commands.variant_data import VariantData
+from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.genome.edit import Variant
-from genolong.genome.tiles import GenomeTiles
-from genolong.genome.vcf import VcfReader
-from genolong.loading.label_classes import TwoClasses, two_classes
-from genolong.loading.labelled_alleles import read_alleles
-from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
-from genolong.loading.variant_batches import AllelesOfSteps, FeatureRows, WindowPairs
-from genolong.loading.variant_split import VariantSplit, split_variants
-from genolong.loading.windows import absolute
+from genolong.loading.labelled_variants import LabelledVariants
+from genolong.loading.variant_batches import FeatureRows, VariantDataModule, WindowPairs
+from genolong.loading.variant_split import VariantSplit
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
-from genolong.parallel.shard import SequenceShard
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
-from genolong.runs.folder import check_new, make_folder
-from genolong.runs.metrics_log import MetricsLog
-from genolong.runs.record import finished, recorded, sha256_of, started, write_record
+from genolong.runs.lock import held
+from genolong.runs.record import started
 from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
-from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+from genolong.tasks.variant_effect import VariantScorer
 
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles
 LINE_EVERY_S = 30.0
+TRAINING = "variant_training"  # where a checkpoint says how its head was trained; its top tells of the model below
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,150 +70,84 @@ def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTrain
 
 def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) -> VariantTraining:
     check_machine(settings.trainer, settings.logger, place.local_size)
-    run = open_run(settings.init_from)
-    genome = open_genome(run, settings.data)
-    tiles = GenomeTiles(genome)
-    assert isinstance(run.model, MaskedBases)
-    run.model.encoder.settings.check_window(run.window_bp, place.size)
-    segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
-    shard = SequenceShard.of_world(run.window_bp, place.size, segments)
-    scorer = _scorer(settings, run, tiles, place, shard)
-    classes = _classes(settings.data)
-    names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, _synonyms(settings.data))
-    labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, settings.longest_allele))
-    parts = split_variants(
-        labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp
-    )
-    _tell(settings, classes, labelled, parts, run)
-    plain = asdict(settings.found_from_anywhere(run.checkpoint))
-    inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
-    inputs |= {absolute(path): sha256_of(path) for path in (settings.data.vcf, settings.data.synonyms) if path}
-    record = {**started("train_variants", plain, inputs), "init_from_sha256": run.weights_sha256}
-    if place.rank == 0:
-        check_new(folder)
-        make_folder(folder, Path(settings.run.folder, settings.run.name))
-        OmegaConf.save(OmegaConf.create(plain), folder / "config.yaml")
-        write_record(folder, record)
+    read = VariantData.opened(place, settings)
+    with held(folder) if place.rank == 0 else nullcontext():
+        return _train_in(place, settings, folder, read)
+
+
+def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: VariantData) -> VariantTraining:
+    """The training in a folder that is this process's own."""
+    base, parts = read.run, read.parts
+    assert isinstance(base.model, MaskedBases)
+    plain = asdict(settings.found_from_anywhere(base.checkpoint))
+    wanted = Wanted(plain, read.inputs, _weights(settings, base), model=base.weights_sha256, said_at=TRAINING)
+    record = {**started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256}
+    run = RunFolder.opened(place, wanted, folder, record)
+    start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    head_is = f"{classes.title}, calibrated on {int(parts.validation.sum()):,} held-out alleles of " + (
-        f"{Path(settings.data.vcf).name}"
-    )
-    stored, _ = load_weights(run.checkpoint)
-    about = {**stored, "variant_head": asdict(settings.head), "head_is": head_is}
-    files = RunCheckpointIO(about, partial(known_answers, run.model.encoder.settings))
-    log = MetricsLog(folder / "metrics.csv")
-    checkpoints = Checkpoints(folder, settings.checkpoint, log)
+    stored, _ = load_weights(base.checkpoint)
+    about = {
+        **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
+        TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
+    }  # fmt: skip
+    files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
+    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
+    strategy = SequenceParallelStrategy(place, read.scorer.shard) if place.size > 1 else None
     trainer = make_trainer(
-        settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, 0), files, checkpoints,
-        TrainingProgress(settings.batch, "alleles"), 1,
-        Devices(place, SequenceParallelStrategy(place, shard) if place.size > 1 else None),
+        settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step), files, checkpoints,
+        TrainingProgress(settings.batch, "alleles"), 1, Devices(place, strategy),
     )  # fmt: skip
-    logger.info("reading the windows of all these alleles once, before the first step")
-    zero_shot = _zero_shot(scorer, labelled, parts)
-    module, train, validation = _made(settings, run, scorer, labelled, parts)
-    with recorded(folder, record, trainer) if place.rank == 0 else nullcontext():
-        fit(trainer, checkpoints, module, train_dataloaders=train, val_dataloaders=validation)
+    with run.recorded(trainer):
+        logger.info("reading the windows of all these alleles once, before the first step")
+        zero_shot = _zero_shot(read)
+        module, datamodule = _made(settings, read)
+        fit(trainer, checkpoints, module, start.checkpoint, datamodule=datamodule)
     results = {
-        "steps": trainer.global_step,
         "alleles": {"train": int(parts.train.sum()), "validation": int(parts.validation.sum())},
-        "metrics": log.latest,
         "zero_shot": zero_shot,
         "weights_sha256": weights_sha256(module.state_dict()),
     }
-    record = finished(record, results)
-    if place.rank == 0:
-        write_record(folder, record)
-    return VariantTraining(folder, module, trainer, labelled, parts, record)
+    return VariantTraining(folder, module, trainer, read.labelled, parts, run.finish(trainer, results))
 
 
-def _scorer(
-    settings: VariantTrainSettings, run: TrainedRun, tiles: GenomeTiles, place: Place, shard: SequenceShard
-) -> VariantScorer:  # fmt: skip
-    """Reads the windows of alleles as predict will."""
-    scoring = ScoringSettings(
-        mode="unmasked", window_bp=None, spacing=1, flank=settings.head.flank, distance=False,
-        longest_allele=settings.longest_allele, batch=None,
-    )  # fmt: skip
+def _weights(settings: VariantTrainSettings, run: TrainedRun) -> dict[str, Tensor]:
+    """Weights as those of the module to be trained, of which the head's are there in shape only."""
     assert isinstance(run.model, MaskedBases)
-    kind = accelerator(settings.trainer, place.local_size)
-    device = torch.device(kind, place.local_rank) if kind == "cuda" else torch.device(kind)
-    return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device, shard=shard)
+    with torch.device("meta"):
+        head = VariantHead(settings.head, run.model.encoder.settings.width)
+    return {**run.model.state_dict(), **head.state_dict(prefix=HEAD)}
 
 
-def _synonyms(data: LabelledDataSettings) -> dict[str, str]:
-    return read_synonyms(data.synonyms) if data.synonyms else {}
-
-
-def _classes(data: LabelledDataSettings) -> TwoClasses:
-    """Which labels are positive and which negative."""
-    with VcfReader(data.vcf) as reader:
-        alleles = read_alleles(reader.name, reader, data.label, [], None)
-        if not alleles.label.texts:
-            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=)")
-        return two_classes(reader.name, data.label, alleles, data.positives, data.negatives)
-
-
-def _labelled(settings: VariantTrainSettings, classes: TwoClasses, checks: AlleleChecks) -> LabelledVariants:
-    with VcfReader(settings.data.vcf) as reader:
-        return read_labelled_variants(reader, settings.data.label, classes.positives, classes.negatives, checks)
-
-
-def _tell(
-    settings: VariantTrainSettings,
-    classes: TwoClasses,
-    labelled: LabelledVariants,
-    parts: VariantSplit,
-    run: TrainedRun,
-) -> None:
-    """What is trained on what; raises InputError where a side lacks a class."""
-    for note in classes.notes:
-        logger.info(note)
-    for status, count in labelled.left_out.items():
-        logger.info(f"left out {count:,} labelled alleles: {status}")
-    for name, chosen in (("train", parts.train), ("validation", parts.validation)):
-        positives = int((labelled.positive & chosen).sum())
-        negatives = int((~labelled.positive & chosen).sum())
-        logger.info(f"{name}: {positives:,} positive and {negatives:,} negative alleles")
-        if not positives or not negatives:
-            raise InputError(
-                f"{settings.data.vcf}: {positives:,} positive and {negatives:,} negative alleles are left for {name}; "
-                "wanted both; hold out other contigs (data.validation=) or another data.validation_share, or label more"
-            )
-    if parts.dropped:
-        logger.info(
-            f"neither: {parts.dropped:,} alleles whose window of {run.window_bp:,} bases could overlap a held-out one's"
-        )
-
-
-def _zero_shot(scorer: VariantScorer, labelled: LabelledVariants, parts: VariantSplit) -> dict[str, float]:
+def _zero_shot(read: VariantData) -> dict[str, float]:
     """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
-    effects = scorer.score(_chosen(labelled.variants, parts.validation))
-    positive = torch.from_numpy(labelled.positive)[torch.from_numpy(parts.validation)]
+    effects = read.scorer.score(_chosen(read.labelled.variants, read.parts.validation))
+    positive = torch.from_numpy(read.labelled.positive)[torch.from_numpy(read.parts.validation)]
     figures = held_out_figures(-torch.tensor([effect.llr for effect in effects]), positive)
     return {name: float(figures[name]) for name in ("auroc", "auprc")}
 
 
-def _made(
-    settings: VariantTrainSettings, run: TrainedRun, scorer: VariantScorer, labelled: LabelledVariants,
-    parts: VariantSplit,
-) -> tuple[FrozenEffect, DataLoader, DataLoader]:  # fmt: skip
+def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffect, VariantDataModule]:
     """The module, and batches to train and to validate it."""
-    around = settings.head.around
-    assert isinstance(run.model, MaskedBases)
-    head = VariantHead(settings.head, run.model.encoder.settings.width)
-    train, validation = (_chosen(labelled.variants, chosen) for chosen in (parts.train, parts.validation))
-    positive = torch.from_numpy(labelled.positive)
-    of_train, of_validation = (positive[torch.from_numpy(chosen)] for chosen in (parts.train, parts.validation))
-    read = _features(scorer, train, around)
-    head.standardise(read)
+    around, model, scorer = settings.head.around, read.run.model, read.scorer
+    assert isinstance(model, MaskedBases)
+    head = VariantHead(settings.head, model.encoder.settings.width)
+    train, validation = (
+        _chosen(read.labelled.variants, chosen) for chosen in (read.parts.train, read.parts.validation)
+    )
+    positive = torch.from_numpy(read.labelled.positive)
+    of_train, of_validation = (
+        positive[torch.from_numpy(chosen)] for chosen in (read.parts.train, read.parts.validation)
+    )
+    features = _features(scorer, train, around)
+    head.standardise(features)
     about: dict[str, Any] = {
         "positive_weight": float((~of_train).sum() / of_train.sum()), "max_steps": settings.trainer.max_steps,
         "seed": settings.seed,
     }  # fmt: skip
-    parts_of_module = run.model.encoder, run.model.head, head, settings.optimizer
+    parts_of_module = model.encoder, model.head, head, settings.optimizer
     if settings.encoder == "frozen":
         module = FrozenEffect(*parts_of_module, **about)
-        sets = FeatureRows(read, of_train), FeatureRows(_features(scorer, validation, around), of_validation)
+        sets = FeatureRows(features, of_train), FeatureRows(_features(scorer, validation, around), of_validation)
     else:
         module = TunedEffect(*parts_of_module, encoder_rate=settings.encoder_rate, **about)
 
@@ -229,9 +155,10 @@ def _made(
             return scorer.windows_of(variant, around)
 
         sets = WindowPairs(train, of_train, pair), WindowPairs(validation, of_validation, pair)
-    steps = AllelesOfSteps(len(train), steps=settings.trainer.max_steps, batch=settings.batch, seed=settings.seed)
     module.train()  # a model is opened to be used
-    return module, DataLoader(sets[0], batch_sampler=steps), DataLoader(sets[1], batch_size=settings.batch)
+    return module, VariantDataModule(
+        *sets, batch=settings.batch, max_steps=settings.trainer.max_steps, seed=settings.seed
+    )  # fmt: skip
 
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.checkpoints import Checkpoints
+from genolong.commands.fit_loop import FitLoop
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.parallel.place import Place
@@ -72,7 +73,7 @@ def make_trainer(
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     if chosen.max_time is not None:
         callbacks.append(TimeLimit(chosen.max_time))
-    return pl.Trainer(
+    trainer = pl.Trainer(
         accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
         num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto",
         precision=precision(chosen, place.local_size), deterministic=chosen.deterministic, max_steps=chosen.max_steps,
@@ -82,6 +83,8 @@ def make_trainer(
         enable_model_summary=False, enable_checkpointing=True, logger=loggers, callbacks=callbacks, plugins=[files],
         default_root_dir=checkpoints.folder,
     )  # fmt: skip
+    FitLoop.of(trainer)
+    return trainer
 
 
 def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int) -> None:

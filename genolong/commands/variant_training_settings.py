@@ -66,6 +66,7 @@ class VariantTrainSettings:
     encoder_rate: float
     longest_allele: int
     debug: bool
+    resume: str
     run: RunSettings
     data: LabelledDataSettings
     head: VariantHeadSettings

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from genolong.genome.coordinates import Interval
 from genolong.loading.datasets import MaskedBatch, TrainingWindows, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.order import TrainingOrder
-from genolong.loading.worker_signals import obey_the_mother_alone
+from genolong.loading.step_loader import StepLoader, step_to_come
 from genolong.parallel.shard import SequenceShard
 
 
@@ -54,16 +53,6 @@ class EveryReplica(Sampler[int]):
         return iter(self._mine)
 
 
-class StepLoader(DataLoader[MaskedBatch]):
-    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps."""
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to load: the sampler was made with the step to start from."""
-
-
 class GenomeDataModule(pl.LightningDataModule):
     """Batches for a run of `max_steps` optimizer steps, which is one Lightning epoch.
 
@@ -91,7 +80,7 @@ class GenomeDataModule(pl.LightningDataModule):
             training,
             batch_sampler=StepBatches(
                 self.max_steps, self.batch, self.accumulation,
-                start_step=_align(self._trainer, self.accumulation), replicas=replicas, replica=replica,
+                start_step=step_to_come(self._trainer, self.accumulation), replicas=replicas, replica=replica,
             ),
         )  # fmt: skip
 
@@ -121,27 +110,5 @@ class GenomeDataModule(pl.LightningDataModule):
         return self.trainer
 
     def _loader(self, windows: Dataset[MaskedBatch], **sampling: Any) -> StepLoader:
-        return StepLoader(
-            windows,
-            num_workers=self.workers,  # each limits itself to one thread
-            persistent_workers=self.workers > 0,
-            worker_init_fn=obey_the_mother_alone,
-            pin_memory=self._trainer.strategy.root_device.type == "cuda",
-            generator=torch.Generator(),  # or making an iterator would draw from the numbers that dropout uses
-            **sampling,
-        )
-
-
-def _align(trainer: pl.Trainer, accumulation: int) -> int:
-    """The optimizer step to come; Lightning's counters of batches are put to its first batch.
-
-    They stand elsewhere when a checkpoint was written between two accumulated batches, whose gradients are lost, in
-    the midst of a batch, or by a run that split its steps otherwise. `completed` is one less while the end of the last
-    batch is still to be accounted for, as Lightning has it in a checkpoint written when a batch ends.
-    """
-    loop, step = trainer.fit_loop.epoch_loop, trainer.global_step
-    counts = dict.fromkeys(("ready", "started", "processed", "completed"), step * accumulation)
-    if loop._batches_that_stepped < step:
-        counts["completed"] -= 1
-    loop.batch_progress.load_state_dict({"total": counts, "current": counts, "is_last_batch": False})
-    return step
+        pinned = self._trainer.strategy.root_device.type == "cuda"
+        return StepLoader(windows, workers=self.workers, pin_memory=pinned, **sampling)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch.utils.data import Dataset, Sampler
 
 from genolong.genome.edit import Variant
 from genolong.loading.chance import Stream, integer
+from genolong.loading.step_loader import StepLoader, step_to_come
+from genolong.parallel.shard import SequenceShard
 
 Pair = Callable[[Variant], tuple[UInt8[np.ndarray, "2 length"], Int64[np.ndarray, "2 stretches 2"]]]
 
@@ -57,16 +60,46 @@ class WindowPairs(Dataset[PairBatch]):
         return PairBatch(torch.from_numpy(codes), torch.from_numpy(stretches), self.positive[index])
 
 
-class AllelesOfSteps(Sampler[list[int]]):
-    """For every step as many alleles as a batch holds, drawn with replacement by (seed, step, slot)."""
+Alleles = FeatureRows | WindowPairs
 
-    def __init__(self, alleles: int, *, steps: int, batch: int, seed: int) -> None:
-        self.alleles, self.steps, self.batch, self.seed = alleles, steps, batch, seed
+
+class AllelesOfSteps(Sampler[list[int]]):
+    """For every step as many alleles as a batch holds, drawn with replacement by (seed, step, slot).
+
+    The length is that of the whole run even when it starts later, as Lightning counts.
+    """
+
+    def __init__(self, alleles: int, *, start_step: int, steps: int, batch: int, seed: int) -> None:
+        self.alleles, self.start_step, self.steps, self.batch, self.seed = alleles, start_step, steps, batch, seed
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[list[int]]:
         slots = np.arange(self.batch)
-        for step in range(self.steps):
+        for step in range(self.start_step, self.steps):
             yield integer(self.seed, Stream.ALLELE, step, slots, below=self.alleles).tolist()
+
+
+class VariantDataModule(pl.LightningDataModule):
+    """Batches for a run of `max_steps` steps, one Lightning epoch; a resumed one starts with the step to come."""
+
+    shard: SequenceShard | None = None  # of no use here: all processes read the same alleles
+
+    def __init__(
+        self, train: Alleles, validation: Alleles, *, batch: int, max_steps: int, seed: int
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.train, self.validation = train, validation
+        self.batch, self.max_steps, self.seed = batch, max_steps, seed
+
+    def train_dataloader(self) -> StepLoader:
+        assert self.trainer is not None, "the trainer sets itself before it asks for batches"
+        steps = AllelesOfSteps(
+            len(self.train), start_step=step_to_come(self.trainer, 1), steps=self.max_steps, batch=self.batch,
+            seed=self.seed,
+        )  # fmt: skip
+        return StepLoader(self.train, batch_sampler=steps)
+
+    def val_dataloader(self) -> StepLoader:
+        return StepLoader(self.validation, batch_size=self.batch)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from genolong.parallel.stopped import Stopped
+
 
 class Interruption:
     """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread.
@@ -51,7 +53,7 @@ class Interruption:
         self._look()
         if signal.SIGINT in self._at:
             return KeyboardInterrupt()
-        return SystemExit(128 + signal.SIGTERM) if signal.SIGTERM in self._at else None
+        return Stopped(signal.SIGTERM, None) if signal.SIGTERM in self._at else None
 
     def _look(self) -> None:
         if self._reads is not None:

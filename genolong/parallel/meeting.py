@@ -1,5 +1,6 @@
 """Processes meet before they work together, and part afterwards; in a sweep, time and again."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,14 +19,15 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
     """Within this, the processes can send messages, for which they wait that long.
 
     Those that torchrun or SLURM started find each other at one address for all of their life. What they told there for
-    an earlier meeting would mislead a later one.
+    an earlier meeting, or before torchrun started them again, would mislead a later one.
     """
     if place.size == 1:
         yield
         return
     if place == Place.joined():
         store, meetings = _for_life(place, longest)
-        store = PrefixStore(f"meeting {next(meetings)}", store)
+        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = PrefixStore(f"start {start}, meeting {next(meetings)}", store)
     else:
         store = _at(place, longest)
     dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)

@@ -9,7 +9,30 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from genolong.parallel.stopped import EXIT_CODES
+from genolong.parallel.stopped import EXIT_CODES, Stopped
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Within this, a signal ends the work at once, with its exit code, where nobody else listens to it.
+
+    Only signals that would end the process, and only in the main thread.
+    """
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    there = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in EXIT_CODES if there}
+    taken = [number for number, handler in before.items() if handler in usual]
+    for number in taken:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def _stop(number: int, _: Any) -> None:
+    raise Stopped(number, None)
 
 
 class StopRequest:

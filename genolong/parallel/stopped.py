@@ -6,8 +6,11 @@ EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 75}  # 75
 
 
 class Stopped(SystemExit):
-    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved."""
+    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved.
 
-    def __init__(self, number: int, step: int) -> None:
+    None: it was not at its steps, but before or behind them.
+    """
+
+    def __init__(self, number: int, step: int | None) -> None:
         super().__init__(EXIT_CODES[signal.Signals(number)])
         self.name, self.step = signal.Signals(number).name, step

@@ -23,6 +23,7 @@ ANSWERS = "answers.pt"
 OF_TRAINING = {  # what Lightning goes on from
     "pytorch-lightning_version": str, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
 }  # fmt: skip
+VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
 PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]

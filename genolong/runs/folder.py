@@ -14,12 +14,6 @@ def check_name(name: object) -> None:
         raise SettingsError(f"run.name={name!r}: wanted the name of a folder, without / and not starting with . or -")
 
 
-def check_new(folder: Path) -> None:
-    """Raises OutputError where a folder holds a run."""
-    if (folder / "record.json").exists():
-        raise OutputError(f"{folder}: holds a run already; wanted a new folder")
-
-
 def make_folder(folder: Path, runs: Path) -> None:
     """Makes a run's folder, and lets `runs`/latest point to it where it lies inside `runs`, all runs of its name.
 

@@ -94,9 +94,13 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return []
 
 
-def rows_before(path: Path, step: int) -> list[dict[str, str]]:
-    """The rows of a metrics.csv that a run wrote up to its step of that number; steps count from 0 in it."""
-    return [row for row in rows_of(path) if row.get("step", "").isdigit() and int(row["step"]) < step]
+def rows_before(path: Path, step: int, *, validated: bool) -> list[dict[str, str]]:
+    """The rows of a metrics.csv that a run wrote up to its step of that number; steps count from 0 in it.
+
+    Without that step's validation where it is not `validated`.
+    """
+    rows = [row for row in rows_of(path) if row.get("step", "").isdigit() and int(row["step"]) < step]
+    return [row for row in rows if validated or int(row["step"]) < step - 1 or not row.get("validation/loss")]
 
 
 def _sync(file: TextIO) -> None:

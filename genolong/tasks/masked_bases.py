@@ -20,7 +20,7 @@ from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
+from genolong.tasks.optimizer import OptimizerSettings, make_optimizer, set_rate
 
 SHOWN = 8  # windows, in a message
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
@@ -68,10 +68,8 @@ class MaskedBases(pl.LightningModule):
         return self.head(self.encoder(codes, self.shard))
 
     def on_train_start(self) -> None:
-        """The rate of the step to come, which a resumed run may have of another number of steps."""
         assert self.optimizer is not None
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = group["initial_lr"] * self.optimizer.rate_at(self.trainer.global_step, self.max_steps)
+        set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
         # dropout, too, is a function of the step, and differs from slice to slice

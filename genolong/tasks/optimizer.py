@@ -102,5 +102,11 @@ def make_optimizer(
     return optimizer, LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
 
 
+def set_rate(optimizer: Optimizer, settings: OptimizerSettings, step: int, max_steps: int) -> None:
+    """Puts the rate of `step` in place; a resumed run may have that of another number of steps."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * settings.rate_at(step, max_steps)
+
+
 def _adamw(groups: list[dict[str, Any]], settings: OptimizerSettings) -> AdamW:
     return AdamW(groups, lr=settings.learning_rate, betas=(settings.beta1, settings.beta2))

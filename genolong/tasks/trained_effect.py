@@ -20,7 +20,7 @@ from genolong.loading.variant_batches import FeatureBatch, PairBatch
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.optimizer import OptimizerSettings, set_rate
 
 BINS = 15  # of the calibration error, as in arXiv 1706.04599
 
@@ -50,6 +50,9 @@ class FrozenEffect(pl.LightningModule):
         """What the head sees of a batch."""
         assert isinstance(batch, FeatureBatch)
         return batch.features
+
+    def on_train_start(self) -> None:
+        set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout is a function of the step

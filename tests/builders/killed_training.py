@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.builders.resumed_runs import overrides, rows_of
@@ -17,12 +17,27 @@ def command(home: Path, folder: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "genolong", "train", f"hydra.run.dir={folder}", *overrides(home, *more)]
 
 
-def start(home: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """In a session of its own, with its stderr kept."""
+def start(home: Path, folder: Path, *more: str, by: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """In a session of its own, with its stderr kept; `by` what starts it in Python's place, like torchrun."""
+    python, *rest = command(home, folder, *more)
     return subprocess.Popen(
-        command(home, folder, *more), stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [python, *by, *rest], stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+
+
+def by_torchrun(processes: int, restarts: int) -> tuple[str, ...]:
+    """What starts a training in several processes, time and again."""
+    told = (f"--nproc-per-node={processes}", f"--max-restarts={restarts}")
+    return ("-m", "torch.distributed.run", "--standalone", *told)
+
+
+def process_of(torchrun: int, rank: int) -> int:
+    """The process id of that rank of those that torchrun has started."""
+    for at in Path(f"/proc/{torchrun}/task/{torchrun}/children").read_text().split():
+        if f"RANK={rank}".encode() in Path(f"/proc/{at}/environ").read_bytes().split(b"\0"):
+            return int(at)
+    raise LookupError(f"torchrun has no process {rank}")
 
 
 def finish(home: Path, folder: Path, *more: str) -> str:
@@ -42,14 +57,24 @@ def when_row(folder: Path, step: int) -> Callable[[], bool]:
     return logged
 
 
-def signalled(
-    process: subprocess.Popen[str], number: int, when: Callable[[], bool], *, group: bool = True, delay_s: float = 0
-) -> str:  # fmt: skip
-    """Sends a signal, to the process alone or to its whole group, once `when` says so; what it said until its end."""
+def when_begun(folder: Path) -> Callable[[], bool]:
+    """Whether the folder is a run's."""
+    return (folder / "record.json").exists
+
+
+def wait_until(process: subprocess.Popen[str], when: Callable[[], bool]) -> None:
+    """Or until the process has ended."""
     until = time.monotonic() + LIMIT_S
     while process.poll() is None and not when():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def signalled(
+    process: subprocess.Popen[str], number: int, when: Callable[[], bool], *, group: bool = True, delay_s: float = 0
+) -> str:  # fmt: skip
+    """Sends a signal, to the process alone or to its whole group, once `when` says so; what it said until its end."""
+    wait_until(process, when)
     time.sleep(delay_s)
     if process.poll() is None:
         (os.killpg if group else os.kill)(process.pid, number)

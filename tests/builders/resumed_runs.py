@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,31 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 def record_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "record.json").read_text())
+
+
+def assert_same(folder: Path, whole: Path) -> None:
+    """That a run left, to the bit, what another one did."""
+    assert state_sha256(folder) == state_sha256(whole)
+    assert rows_of(folder) == rows_of(whole)
+    one, other = (record_of(path) for path in (folder, whole))
+    same = {"steps", "bases", "metrics", "weights_sha256", "status", "alleles", "zero_shot"} & set(other)
+    assert {name: one[name] for name in same} == {name: other[name] for name in same}
+
+
+def at_step(whole: Path, folder: Path, step: int) -> Path:
+    """A run's folder as a kill right after the checkpoint of `step`, and a little later, leaves it."""
+    shutil.copytree(whole, folder, symlinks=True)
+    checkpoints = folder / "checkpoints"
+    for path in checkpoints.glob("step-*.ckpt"):
+        if int(path.stem[5:]) > step:
+            path.unlink()
+    (checkpoints / "last.ckpt").unlink()
+    (checkpoints / "last.ckpt").symlink_to(f"step-{step:08d}.ckpt")
+    if not (checkpoints / "best.ckpt").exists():
+        (checkpoints / "best.ckpt").unlink()
+    record = {**record_of(folder), "status": "started"}
+    (folder / "record.json").write_text(json.dumps(record))
+    return folder
 
 
 def _values(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

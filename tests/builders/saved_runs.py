@@ -23,6 +23,9 @@ def save_run(folder: Path, fasta: Path, window_bp: int, cache: Path) -> Path:
     model = MaskedBases(settings.model, settings.task, settings.optimizer, max_steps=1, seed=1, checkpoint_blocks=0)
     torch.nn.init.normal_(model.head.logits.weight)
     about = {"settings": asdict(settings), "inputs_sha256": dict(Genome.open([fasta], cache).sha256)}
-    checkpoint = {"state_dict": model.state_dict(), "global_step": 5}
+    checkpoint = {
+        "state_dict": model.state_dict(), "global_step": 5, "loops": {}, "callbacks": {}, "optimizer_states": [],
+        "lr_schedulers": [], "pytorch-lightning_version": "2.6.6",
+    }  # fmt: skip
     RunCheckpointIO(about).save_checkpoint(checkpoint, folder / "checkpoints" / "last.ckpt")
     return folder

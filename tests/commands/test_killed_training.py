@@ -1,5 +1,6 @@
 """A training that is killed or told to stop, by the command line, goes on as if nothing had happened."""
 
+import os
 import random
 import signal
 from pathlib import Path
@@ -7,8 +8,19 @@ from pathlib import Path
 import pytest
 
 from genolong.runs.lock import held
-from tests.builders.killed_training import finish, signalled, start, when_row
-from tests.builders.resumed_runs import record_of, rows_of, state_sha256
+from tests.builders.genomes import random_letters
+from tests.builders.killed_training import (
+    LIMIT_S,
+    by_torchrun,
+    finish,
+    process_of,
+    signalled,
+    start,
+    wait_until,
+    when_begun,
+    when_row,
+)  # fmt: skip
+from tests.builders.resumed_runs import assert_same, record_of, rows_of, state_sha256
 
 NIGHTLY = pytest.mark.nightly
 STEPS = 300
@@ -88,6 +100,59 @@ def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, n
     assert rows_of(folder) == rows_of(whole)
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        *(pytest.param(*more, marks=NIGHTLY) for more in ((signal.SIGINT, 130), (signal.SIGUSR1, 75))),
+    ],
+)
+def test_a_signal_before_the_first_step_ends_it_and_the_same_command_begins(home, whole, tmp_path, number, code):
+    folder = tmp_path / "run"
+    with start(home, folder, *LONG) as process:
+        said = signalled(process, number, when_begun(folder))
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    told = said.splitlines()[-1]
+    assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} ")
+    assert f"; the same command with hydra.run.dir={folder} " in told
+    finish(home, folder, *LONG)
+    assert_same(folder, whole)
+
+
+LOOKS = (
+    "data.validation=[two]", "data.validation_windows=5000", "context.batch=1", "trainer.max_steps=10",
+    "trainer.validate_every=10",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def large_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a validation takes seconds."""
+    home = tmp_path_factory.mktemp("large")
+    letters = (random_letters(length, seed=1) for length in (1_000, 30_000))
+    (home / "genome.fa").write_text(">one\n{}\n>two\n{}\n".format(*letters))
+    return home
+
+
+def left_and_made_up_for(home: Path, folder: Path, whole: Path, code: int, number: int, *more: str) -> None:
+    with start(home, folder, *LOOKS, *more) as process:
+        said = signalled(process, number, when_row(folder, 9), delay_s=0.3)
+    assert process.returncode == code, said
+    assert record_of(folder)["steps"] == 10
+    assert said.splitlines()[-1].startswith(f"genolong: stopped by {signal.Signals(number).name} after step 10; ")
+    assert not any(row.get("validation/loss") for row in rows_of(folder)), (
+        "the validation came to its end before the signal"
+    )
+    finish(home, folder, *LOOKS, *more)
+    assert_same(folder, whole)
+
+
+def test_a_signal_while_a_training_validates_does_not_wait(large_home, tmp_path):
+    finish(large_home, tmp_path / "whole", *LOOKS)
+    left_and_made_up_for(large_home, tmp_path / "run", tmp_path / "whole", 143, signal.SIGTERM)
+
+
 def test_two_trainings_in_one_folder_are_one_too_many(home, tmp_path):
     with held(tmp_path / "run"), start(home, tmp_path / "run", *LONG) as process:
         _, said = process.communicate()
@@ -116,6 +181,41 @@ def test_two_processes_killed_and_resumed_end_as_if_they_had_not_been(home, whol
     finish(home, folder, *FEW, *TWO)
     assert state_sha256(folder) == state_sha256(whole_by_two)
     assert rows_of(folder) == rows_of(whole_by_two)
+
+
+@pytest.mark.nightly
+def test_two_processes_leave_a_validation_together(large_home, tmp_path):
+    more = (*TWO, "trainer.max_steps=20")
+    finish(large_home, tmp_path / "whole", *LOOKS, *more)
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)):
+        left_and_made_up_for(large_home, tmp_path / str(code), tmp_path / "whole", code, number, *more)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_a_signal_before_the_first_step_ends_two_processes(home, whole_by_two, tmp_path, number, code):
+    folder = tmp_path / "run"
+    for delay_s in (0.0, 0.2):
+        with start(home, folder, *FEW, *TWO) as process:
+            said = signalled(process, number, when_begun(folder), delay_s=delay_s)
+        assert process.returncode == code, said
+        assert said.splitlines()[-1].startswith(f"genolong: stopped by {signal.Signals(number).name} "), said
+    finish(home, folder, *FEW, *TWO)
+    assert_same(folder, whole_by_two)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("ranks", [(0,), (1,), (1, 0, 1)], ids=str)
+def test_torchrun_starts_again_what_lost_a_process(home, whole_by_two, tmp_path, ranks):
+    folder, more = tmp_path / "run", (*FEW, *TWO)
+    with start(home, folder, *more, by=by_torchrun(2, restarts=3)) as torchrun:
+        for number, rank in enumerate(ranks):
+            wait_until(torchrun, when_row(folder, 15 * (number + 1)))
+            os.kill(process_of(torchrun.pid, rank), signal.SIGKILL)
+        _, said = torchrun.communicate(timeout=LIMIT_S)
+    assert torchrun.returncode == 0, said
+    assert len(record_of(folder)["resumed"]) == len(ranks)
+    assert_same(folder, whole_by_two)
 
 
 @pytest.mark.nightly

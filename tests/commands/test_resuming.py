@@ -1,6 +1,5 @@
 """A training that is resumed ends as one that was never interrupted, bit for bit; what is not the same is refused."""
 
-import json
 import logging
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from genolong.commands.train import train
 from genolong.errors import BusyError, InputError, OutputError, SettingsError
-from tests.builders.resumed_runs import record_of, rows_of, settings_of, state_sha256
+from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, settings_of, state_sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
 STEPS = 12
@@ -23,29 +22,6 @@ KINDS = {
 
 def run(home: Path, folder: Path, *more: str, steps: int = STEPS) -> None:
     train(settings_of(home, f"trainer.max_steps={steps}", "trainer.validate_every=4", *more), folder)
-
-
-def assert_same(folder: Path, whole: Path) -> None:
-    assert state_sha256(folder) == state_sha256(whole)
-    assert rows_of(folder) == rows_of(whole)
-    same = ("steps", "bases", "metrics", "weights_sha256", "status")
-    assert {name: record_of(folder)[name] for name in same} == {name: record_of(whole)[name] for name in same}
-
-
-def at_step(whole: Path, folder: Path, step: int) -> Path:
-    """A run's folder as a kill right after the checkpoint of `step`, and a little later, leaves it."""
-    shutil.copytree(whole, folder, symlinks=True)
-    checkpoints = folder / "checkpoints"
-    for path in checkpoints.glob("step-*.ckpt"):
-        if int(path.stem[5:]) > step:
-            path.unlink()
-    (checkpoints / "last.ckpt").unlink()
-    (checkpoints / "last.ckpt").symlink_to(f"step-{step:08d}.ckpt")
-    if not (checkpoints / "best.ckpt").exists():
-        (checkpoints / "best.ckpt").unlink()
-    record = {**record_of(folder), "status": "started"}
-    (folder / "record.json").write_text(json.dumps(record))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +164,20 @@ def test_a_checkpoint_or_another_run_may_be_gone_on_with_in_a_new_folder(home: P
     assert_same(tmp_path / "other", whole)
 
 
+def test_a_command_that_named_another_run_can_be_given_again(home: Path, whole: Path, tmp_path: Path):
+    stopped, folder = at_step(whole, tmp_path / "stopped", 6), tmp_path / "run"
+    run(home, folder, f"resume={stopped}", "checkpoint.every_n_steps=1", "checkpoint.keep=9")
+    for step in (9, 6):  # and where it was killed before it wrote a checkpoint of its own
+        again = at_step(folder, tmp_path / str(step), max(step, 7))
+        if step == 6:
+            shutil.rmtree(again / "checkpoints")
+        run(home, again, f"resume={stopped}")
+        assert_same(again, whole)
+        assert [resumed["step"] for resumed in record_of(again)["resumed"]] == ([6, 9] if step == 9 else [6])
+    with pytest.raises(OutputError, match=r"holds a run already, finished at step 12"):
+        run(home, again, f"resume={stopped}")
+
+
 def test_without_resume_a_run_is_not_touched(home: Path, stopped: Path, whole: Path):
     for more in ("resume=no", f"resume={whole}"):
         with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder, or resume=auto"):
@@ -202,3 +192,15 @@ def test_a_folder_in_which_a_run_works_is_refused(home: Path, stopped: Path, mon
     with pytest.raises(BusyError, match=r"another process works in this folder") as caught:
         run(home, stopped)
     assert caught.value.exit_code == 75
+
+
+def test_other_regions_in_a_bed_file_are_refused(home: Path, tmp_path: Path):
+    bed = tmp_path / "regions.bed"
+    bed.write_text("one\t0\t811\ntwo\t0\t200\n")
+    named = f"data.regions={bed}"
+    run(home, tmp_path / "whole", named, "checkpoint.every_n_steps=1", f"checkpoint.keep={STEPS}")
+    run(home, at_step(tmp_path / "whole", tmp_path / "same", 7), named)
+    assert_same(tmp_path / "same", tmp_path / "whole")
+    bed.write_text("one\t0\t811\ntwo\t0\t300\n")
+    with pytest.raises(InputError, match=r"data.regions, data.validation: not the BED files that the run in .* reads"):
+        run(home, at_step(tmp_path / "whole", tmp_path / "other", 7), named)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genolong.parallel.stop_request import StopRequest
+from genolong.parallel.stop_request import StopRequest, obeyed
 from genolong.parallel.stopped import EXIT_CODES, Stopped
 
 
@@ -56,3 +56,26 @@ def test_what_was_ignored_stays_ignored():
             assert request.agreed() is None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)])
+def test_before_a_work_listens_a_signal_ends_it_and_says_its_name(number: int, code: int):
+    before = {each: signal.getsignal(each) for each in EXIT_CODES}
+    with obeyed():
+        with StopRequest().listening():
+            signal.raise_signal(number)
+        with pytest.raises(Stopped) as caught:
+            signal.raise_signal(number)
+    assert (caught.value.code, caught.value.step) == (code, None)
+    assert {each: signal.getsignal(each) for each in EXIT_CODES} == before
+
+
+def test_who_listens_already_is_not_disturbed():
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
+    try:
+        with obeyed():
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert heard == [signal.SIGUSR1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genolong.errors import OutputError
-from genolong.runs.folder import HYDRAS_FILES, check_new, make_folder, remove_unbegun
+from genolong.runs.folder import HYDRAS_FILES, make_folder, remove_unbegun
 
 
 def test_latest_points_to_the_newest_run_of_that_name(tmp_path: Path):
@@ -24,13 +24,6 @@ def test_a_run_elsewhere_leaves_latest_alone(tmp_path: Path):
     assert (runs / "latest").resolve() == (runs / "one").resolve()
     assert (tmp_path / "mine" / "checkpoints").is_dir()
     assert not (tmp_path / "latest").exists()
-
-
-def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path: Path):
-    (tmp_path / "record.json").write_text("{}")
-    with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder") as caught:
-        check_new(tmp_path)
-    assert caught.value.exit_code == 73
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):

@@ -35,10 +35,17 @@ def test_a_resumed_log_is_the_one_that_was_never_interrupted(tmp_path: Path):
         logged(path, range(9), [])
         with path.open("a") as file:
             file.write("0,9,1.2")  # cut off
-        log = logged(path, range(step, 11), rows_before(path, step))
+        log = logged(path, range(step, 11), rows_before(path, step, validated=True))
         assert path.read_bytes() == whole.read_bytes()
         assert log.latest == expected.latest
 
 
+def test_the_rows_before_a_validation_that_was_left_are_without_it(tmp_path: Path):
+    logged(tmp_path / "metrics.csv", range(7), [])
+    rows = rows_before(tmp_path / "metrics.csv", 5, validated=False)
+    assert [row["step"] for row in rows] == ["0", "1", "2", "2", "3", "4"]
+    assert not rows[-1]["validation/loss"] and rows[3]["validation/loss"]
+
+
 def test_where_nothing_was_logged_there_are_no_rows(tmp_path: Path):
-    assert rows_of(tmp_path / "none.csv") == rows_before(tmp_path / "none.csv", 7) == []
+    assert rows_of(tmp_path / "none.csv") == rows_before(tmp_path / "none.csv", 7, validated=True) == []

@@ -89,11 +89,11 @@ def test_areas_of_large_logits_are_those_of_their_order():
 
 
 def test_alleles_of_a_step_depend_on_its_number_alone():
-    whole = list(AllelesOfSteps(41, steps=9, batch=5, seed=2))
+    whole = list(AllelesOfSteps(41, start_step=0, steps=9, batch=5, seed=2))
     assert [len(each) for each in whole] == [5] * 9
-    assert list(AllelesOfSteps(41, steps=4, batch=5, seed=2)) == whole[:4]
-    assert list(AllelesOfSteps(41, steps=9, batch=5, seed=3)) != whole
-    assert {at for each in AllelesOfSteps(7, steps=50, batch=5, seed=2) for at in each} == set(range(7))
+    assert list(AllelesOfSteps(41, start_step=0, steps=4, batch=5, seed=2)) == whole[:4]
+    assert list(AllelesOfSteps(41, start_step=0, steps=9, batch=5, seed=3)) != whole
+    assert {at for each in AllelesOfSteps(7, start_step=0, steps=50, batch=5, seed=2) for at in each} == set(range(7))
 
 
 def test_examples_are_what_they_were_made_of():

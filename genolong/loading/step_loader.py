@@ -1,0 +1,44 @@
+"""Batches from the step to come on: the loader of a training that may be resumed, and Lightning's counters with it."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from genolong.loading.worker_signals import obey_the_mother_alone
+
+
+class StepLoader(DataLoader[Any]):
+    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps."""
+
+    def __init__(self, examples: Dataset[Any], *, workers: int = 0, **sampling: Any) -> None:
+        super().__init__(
+            examples,
+            num_workers=workers,  # each limits itself to one thread
+            persistent_workers=workers > 0,
+            worker_init_fn=obey_the_mother_alone,
+            generator=torch.Generator(),  # or making an iterator would draw from the numbers that dropout uses
+            **sampling,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to load: the sampler was made with the step to start from."""
+
+
+def step_to_come(trainer: pl.Trainer, accumulation: int) -> int:
+    """The optimizer step to come; Lightning's counters of batches are put to its first batch.
+
+    They stand elsewhere when a checkpoint was written between two accumulated batches, whose gradients are lost, in
+    the midst of a batch, or by a run that split its steps otherwise. `completed` is one less while the end of the last
+    batch is still to be accounted for, as Lightning has it in a checkpoint written when a batch ends.
+    """
+    loop, step = trainer.fit_loop.epoch_loop, trainer.global_step
+    counts = dict.fromkeys(("ready", "started", "processed", "completed"), step * accumulation)
+    if loop._batches_that_stepped < step:
+        counts["completed"] -= 1
+    loop.batch_progress.load_state_dict({"total": counts, "current": counts, "is_last_batch": False})
+    return step
