@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from genolong.composing import CONF as CONF
 from genolong.composing import PACKAGE, nearest
@@ -168,6 +168,8 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         return _made(schema, cast(dict[str, Any], values))
     except OmegaConfBaseException as error:
         key = error.full_key or ""
+        if isinstance(error, MissingMandatoryValue):
+            raise SettingsError(f"{key}: is missing; add {key}=... (--help says what it is)") from error
         if isinstance(error, ConfigKeyError):
             raise SettingsError(f"{key}: no such setting{nearest(key, known_keys(schema))}") from error
         raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error

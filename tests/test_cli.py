@@ -60,7 +60,7 @@ def fasta(tmp_path: Path) -> str:
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
         (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
-        (["reproduce"], 64, "run: Missing mandatory value: run"),
+        (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
     ],

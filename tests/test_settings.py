@@ -106,7 +106,7 @@ def test_what_is_no_settings_at_all_is_refused(settings):
 def test_a_missing_setting_is_named():
     settings = changed("seed", 1)
     del settings["seed"]
-    with pytest.raises(SettingsError, match=r"seed: Missing mandatory value"):
+    with pytest.raises(SettingsError, match=r"seed: is missing; add seed=..."):
         check(settings, TrainSettings)
 
 
