@@ -57,7 +57,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
-    run, genome, scorer = opened
+    run, genome, scorer, notes = opened
     for note in run.moved_on(scorer.device):
         logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
@@ -79,7 +79,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         for effects in team.lead(partial(scorer.score, advance=watch.advance), blocks.variants()):
             work.write(blocks.next_read(), effects)
             watch.done(work.tally)
-        notes = (*genome.notes, *work.complete())
+        notes = (*notes, *work.complete())
     if work.can_be_repeated:
         _record(settings, opened, work.tally)
     return Prediction(settings.output, work.tally, notes)

@@ -81,7 +81,10 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
     assert isinstance(base.model, MaskedBases)
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
     wanted = Wanted(plain, read.inputs, _weights(settings, base), model=base.weights_sha256, said_at=TRAINING)
-    record = {**started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256}
+    record = {
+        **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
+        "attention": "cpp" if base.model.encoder.native else "aten",
+    }  # fmt: skip
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)
