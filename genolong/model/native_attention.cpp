@@ -21,7 +21,7 @@
 namespace {
 
 constexpr int LANES = 16, VECTORS = 4, TILE = LANES * VECTORS, KEYS = 4;
-constexpr int BLOCK = 128, BLOCK_BACKWARD = 64;  // keys whose weights for a tile of queries stay in the nearest cache
+constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a tile of queries stay in a near cache
 constexpr int WIDTH = LANES * WIDE;
 constexpr int ROWS = WIDE == 1 ? 16 : WIDE == 4 ? 4 : 8;  // as many sums as registers hold beside what is read
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
