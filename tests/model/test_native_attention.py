@@ -173,7 +173,7 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
 
 
 @needs_it
-def test_it_is_compiled_once(monkeypatch, anew):
+def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     compiled = []
     run = subprocess.run
     monkeypatch.setattr(native.subprocess, "run", lambda *args, **options: compiled.append(run(*args, **options)))
@@ -182,6 +182,8 @@ def test_it_is_compiled_once(monkeypatch, anew):
         native._built.cache_clear()
     assert len(compiled) == 1 and len(list(anew.iterdir())) == 1
     (library,) = anew.iterdir()
-    library.unlink()  # this process has it open
-    library.write_bytes(b"no library")
+    other = tmp_path / "other" / "genolong"  # for this process has the first one open
+    other.mkdir(parents=True)
+    (other / library.name).write_bytes(b"no library")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(other.parent))
     assert "could not be compiled and loaded" in native.why_not(11)
