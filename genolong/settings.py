@@ -67,6 +67,7 @@ class TrainerSettings:
     max_time: str | None
     validate_every: int
     ema_decay: float
+    attention: str
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "validate_every"):
@@ -74,7 +75,10 @@ class TrainerSettings:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted a number of steps, 1 or more")
         if self.devices < 1:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
-        for name, known in (("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed"))):
+        for name, known in (
+            ("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed")),
+            ("attention", ("auto", "aten", "cpp")),
+        ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")
         if self.max_time is not None and not re.fullmatch(r"(?!00:00:00:00)\d\d(:\d\d){3}", self.max_time):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
@@ -38,6 +39,8 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     refuse_unwritable(output.parent)
     genome, parts, beds, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
+    cuda = settings.torch_device.type == "cuda"
+    chosen = choose_attention(run.model, settings.attention, cuda=cuda, name="attention")
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
@@ -46,9 +49,10 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
-    record_evaluation(settings, output, genome.sha256, beds, run.weights_sha256)
+    about = {"model_sha256": run.weights_sha256, "attention": attention_of(run.model)}
+    record_evaluation(settings, output, genome.sha256, beds, about)
     moved = run.moved_on(settings.torch_device)
-    notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *measured.notes)
+    notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
     for note in notes:
         logger.info(note)
     return Evaluation(measured.figures, _tables(run, measured, contexts, names), notes, files)

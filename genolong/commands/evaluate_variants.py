@@ -40,7 +40,8 @@ def evaluate_variants(
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
     files = (write_figures(output, figures), _draw(output.with_suffix(".png"), scored, whole))
     kmers = scored.kmers
-    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], kmers.model_sha256 if kmers else None)
+    about = {"model_sha256": kmers.model_sha256} if kmers else {}
+    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about)
     notes = (*scored.notes, *apart, *few)
     for note in notes:
         logger.info(note)

@@ -54,9 +54,12 @@ def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
 
 def record_evaluation(
     settings: EvaluationSettings, output: Path, fasta: Mapping[str, str], regions: Sequence[str],
-    model_sha256: str | None,
+    model: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """What made the figures, beside them, for `reproduce`; nothing where the VCF came through a pipe."""
+    """What made the figures, beside them, for `reproduce`; nothing where the VCF came through a pipe.
+
+    `model` is what is to be kept of the model.
+    """
     if settings.vcf == "-":
         return
     settings = settings.found_from_anywhere(output)
@@ -64,5 +67,5 @@ def record_evaluation(
     if settings.vcf is not None:
         inputs[settings.vcf] = sha256_of(settings.vcf)
     beds = {absolute(path): sha256_of(path) for path in regions}
-    record = {**started("evaluate", asdict(settings), inputs, beds), "model_sha256": model_sha256}
+    record = {**started("evaluate", asdict(settings), inputs, beds), **model}
     write_json(beside(output), finished(record, {"output_sha256": sha256_of(output)}))

@@ -42,6 +42,7 @@ class HeldOutBasesSettings:
     contexts: bool
     longest_context: int
     device: str
+    attention: str
 
     def __post_init__(self) -> None:
         if self.windows is not None and self.windows < 0:
@@ -54,6 +55,8 @@ class HeldOutBasesSettings:
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
+        if self.attention not in ("auto", "aten", "cpp"):
+            raise SettingsError(f"attention={self.attention}: wanted auto, aten or cpp")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
 

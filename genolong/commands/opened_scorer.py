@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from genolong.commands.attention_choice import choose_attention
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, SettingsError
@@ -22,6 +23,7 @@ class OpenedScorer(NamedTuple):
     run: TrainedRun
     genome: Genome
     scorer: VariantScorer
+    notes: tuple[str, ...]
 
 
 @contextmanager
@@ -46,7 +48,8 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
-    window_bp = _window(settings, run)
+    window_bp, device = _window(settings, run), settings.trainer.torch_device(place.local_rank)
+    notes = choose_attention(model, settings.trainer.attention, cuda=device.type == "cuda")
     sequence = settings.parallel.sequence
     segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
     if sequence > 1:
@@ -54,9 +57,9 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
     shard = SequenceShard.of_world(window_bp, sequence, segments)
     scorer = VariantScorer(
         model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
-        settings.trainer.torch_device(place.local_rank), run.variant_head, shard,
+        device, run.variant_head, shard,
     )  # fmt: skip
-    return OpenedScorer(run, genome, scorer)
+    return OpenedScorer(run, genome, scorer, (*genome.notes, *notes))
 
 
 def _serve(team: Team, settings: PredictSettings) -> None:

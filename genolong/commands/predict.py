@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from genolong.commands.attention_choice import attention_of
 from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.opened_scorer import OpenedScorer, open_scorer, team_of
@@ -57,7 +58,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
-    run, genome, scorer = opened
+    run, genome, scorer, notes = opened
     for note in run.moved_on(scorer.device):
         logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
@@ -79,7 +80,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         for effects in team.lead(partial(scorer.score, advance=watch.advance), blocks.variants()):
             work.write(blocks.next_read(), effects)
             watch.done(work.tally)
-        notes = (*genome.notes, *work.complete())
+        notes = (*notes, *work.complete())
     if work.can_be_repeated:
         _record(settings, opened, work.tally)
     return Prediction(settings.output, work.tally, notes)
@@ -90,7 +91,10 @@ def _record(settings: PredictSettings, opened: OpenedScorer, tally: Tally) -> No
     settings = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     inputs |= {path: sha256_of(path) for path in (settings.vcf, settings.synonyms) if path is not None}
-    record = {**started("predict", asdict(settings), inputs), "model_sha256": opened.run.weights_sha256}
+    record = {
+        **started("predict", asdict(settings), inputs), "model_sha256": opened.run.weights_sha256,
+        "attention": attention_of(opened.run.model),
+    }  # fmt: skip
     output = Path(settings.output)
     results = {"output_sha256": sha256_of(output), "alleles": tally.as_json()}
     write_json(beside(output), finished(record, results))

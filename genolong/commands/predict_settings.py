@@ -48,12 +48,15 @@ class DeviceSettings:
 
     devices: int
     accelerator: str
+    attention: str
 
     def __post_init__(self) -> None:
         if self.devices < 1:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         if self.accelerator not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
+        if self.attention not in ("auto", "aten", "cpp"):
+            raise SettingsError(f"trainer.attention={self.attention}: wanted auto, aten or cpp")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
             raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
         if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():

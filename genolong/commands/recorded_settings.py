@@ -16,17 +16,20 @@ Schema = TypeVar("Schema")
 
 
 def recorded_settings(
-    plain: Mapping[str, Any], made_by: str, schema: type[Schema], asked: ReproduceSettings, folder: Path
+    record: Mapping[str, Any], made_by: str, schema: type[Schema], asked: ReproduceSettings, folder: Path
 ) -> tuple[Schema, tuple[str, ...]]:
     """The settings, and a note of those that the record does not know, which are as they are by default.
 
-    A record may be a stranger's: it chooses no place to write to, and sends nothing anywhere. Raises SettingsError or
+    Attention is by PyTorch's kernels where it was (or where nothing else was known then): they are everywhere. A record
+    may be a stranger's: it chooses no place to write to, and sends nothing anywhere. Raises SettingsError or
     UnsafeInputError naming the record and the setting.
     """
     try:
-        refuse_active(plain)
-        own = _copied(plain)
+        refuse_active(record["settings"])
+        own = _copied(record["settings"])
         unknown = _filled(own, made_by, schema)
+        if record.get("attention", "aten") == "aten":
+            (own if made_by == "evaluate" else own["trainer"])["attention"] = "aten"
         _place(own, asked, folder)
         return check(own, schema), unknown
     except UnsafeInputError as error:

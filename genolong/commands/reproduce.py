@@ -22,7 +22,7 @@ from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError
 from genolong.parallel.place import Place
 from genolong.runs.differences import differences
-from genolong.runs.record import read_record, surroundings, write_json
+from genolong.runs.record import NAME, beside, read_record, surroundings, write_json
 from genolong.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ SCHEMAS = {
     "train": TrainSettings, "train_variants": VariantTrainSettings, "predict": PredictSettings,
     "evaluate": EvaluationSettings,
 }  # fmt: skip
+TRAININGS = ("train", "train_variants")
 MODELS = {"train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model"}  # settings
 
 
@@ -57,7 +58,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     path = settings.record
     record = read_record(path)
     made_by = _made_by(record, path)
-    asked, notes = recorded_settings(record["settings"], made_by, SCHEMAS[made_by], settings, folder)
+    asked, notes = recorded_settings(record, made_by, SCHEMAS[made_by], settings, folder)
     check_inputs(record, settings)
     if MODELS[made_by] is not None:
         check_model(record, getattr(asked, MODELS[made_by]))
@@ -67,10 +68,17 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     for line in (*notes, *(f"another here: {line}" for line in other)) if first else ():
         logger.info(line)
     folder.mkdir(parents=True, exist_ok=True)
-    compare = _MAKERS[made_by](asked, folder, watch)
+    _MAKERS[made_by](asked, folder, watch)
     if not first:
         return None
-    done = _judged(compare(path.parent, record), other)
+    if made_by in TRAININGS:
+        now = read_record(folder / NAME)
+        result = compare_trainings(path.parent, record, folder, now)
+    else:
+        now = read_record(beside(Path(asked.output)))
+        result = compare_files(path.parent, record, Path(asked.output))
+    other = (*_other_attention(record, now), *other)
+    done = _judged(result, other)
     content = {"of": str(path), "same": done.same, "verdict": done.verdict, "differences": list(other)}
     write_json(folder / "reproduction.json", content)
     return done
@@ -94,29 +102,19 @@ def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
     return Reproduction(False, f"not the same: {result.line}; {cause}", other)
 
 
-Compare = Callable[[Path, Mapping[str, Any]], Result]
+def _other_attention(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whether PyTorch's kernels took the place of C++, or C++ theirs."""
+    pair = then.get("attention"), now.get("attention")
+    return () if None in pair or pair[0] == pair[1] else (f"attention: {str(pair[0])[:9]} then, {pair[1]} now",)
 
 
-def _train(asked: TrainSettings, folder: Path, _: Watch | None) -> Compare:
-    now = train(asked, folder).record
-    return lambda place, record: compare_trainings(place, record, folder, now)
+def _evaluate(asked: EvaluationSettings) -> object:
+    return evaluate(asked) if asked.vcf is None else evaluate_variants(asked)
 
 
-def _train_variants(asked: VariantTrainSettings, folder: Path, _: Watch | None) -> Compare:
-    now = train_variants(asked, folder).record
-    return lambda place, record: compare_trainings(place, record, folder, now)
-
-
-def _predict(asked: PredictSettings, _: Path, watch: Watch | None) -> Compare:
-    predict(asked, watch)
-    return lambda place, record: compare_files(place, record, Path(asked.output))
-
-
-def _evaluate(asked: EvaluationSettings, _: Path, __: Watch | None) -> Compare:
-    done = evaluate(asked) if asked.vcf is None else evaluate_variants(asked)
-    return lambda place, record: compare_files(place, record, done.files[0])
-
-
-_MAKERS: dict[str, Callable[[Any, Path, Watch | None], Compare]] = {
-    "train": _train, "train_variants": _train_variants, "predict": _predict, "evaluate": _evaluate,
-}  # fmt: skip
+_MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
+    "train": lambda asked, folder, _: train(asked, folder),
+    "train_variants": lambda asked, folder, _: train_variants(asked, folder),
+    "predict": lambda asked, _, watch: predict(asked, watch),
+    "evaluate": lambda asked, _, __: _evaluate(asked),
+}

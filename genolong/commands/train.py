@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
@@ -85,9 +86,13 @@ def _train_in(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
+    cuda = accelerator(settings.trainer, place.local_size) == "cuda"
+    notes = choose_attention(model, settings.trainer.attention, cuda=cuda)
+    for note in notes if place.rank == 0 else ():
+        logger.info(note)
     inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
     beds = {path: sha256_of(path) for path in settings.data.beds}
-    record = started("train", plain, inputs, beds)
+    record = {**started("train", plain, inputs, beds), "attention": attention_of(model)}
     run = RunFolder.opened(place, Wanted(plain, inputs, model.state_dict(), beds), folder, record)
     start, log = run.start, run.log
     datamodule = GenomeDataModule(

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from genolong.commands.attention_choice import attention_of
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
@@ -81,7 +82,10 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
     assert isinstance(base.model, MaskedBases)
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
     wanted = Wanted(plain, read.inputs, _weights(settings, base), model=base.weights_sha256, said_at=TRAINING)
-    record = {**started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256}
+    record = {
+        **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
+        "attention": attention_of(base.model),
+    }  # fmt: skip
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)

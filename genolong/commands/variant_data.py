@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from genolong.commands.attention_choice import choose_attention
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.trainer import accelerator
@@ -46,6 +47,9 @@ class VariantData(NamedTuple):
         tiles = GenomeTiles(genome)
         assert isinstance(run.model, MaskedBases)
         run.model.encoder.settings.check_window(run.window_bp, place.size)
+        cuda = accelerator(settings.trainer, place.local_size) == "cuda"
+        for note in choose_attention(run.model, settings.trainer.attention, cuda=cuda):
+            logger.info(note)
         segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
         shard = SequenceShard.of_world(run.window_bp, place.size, segments)
         scorer = _scorer(settings, run, tiles, place, shard)

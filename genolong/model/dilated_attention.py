@@ -1,6 +1,6 @@
 """LongNet's dilated attention: branches of segments and dilations under one softmax, with its exact gradient."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from genolong.model.blocks import Block, Chunk, segment_blocks
-from genolong.model.flash_kernels import attend, attend_backward
+from genolong.model.block_attention import attend_block, attend_block_backward, merge
+from genolong.model.blocks import Block, segment_blocks
+from genolong.model.native_attention import native_attention
 from genolong.model.shared_segments import SharedRows, shared_rows
 from genolong.parallel.shard import SequenceShard
 
@@ -27,6 +28,7 @@ def dilated_attention(
     first_head: int = 0,
     all_heads: int | None = None,
     shard: SequenceShard | None = None,
+    native: bool = False,
 ) -> HeadRows:
     """Attention of each position to the keys that its branches give it, under one joint softmax.
 
@@ -38,7 +40,8 @@ def dilated_attention(
 
     Any length works, and every tail is exact. Memory beside inputs and output: one number a position and head, and the
     work space of one chunk. A process that holds some of the heads says which with `first_head` and `all_heads`; one
-    that holds a slice of the positions says which with `shard`, and gets the same numbers (LongNet, section 3.1).
+    that holds a slice of the positions says which with `shard`, and gets the same numbers (LongNet, section 3.1). With
+    `native`, C++ that is compiled on first use does the work where it can, and PyTorch's kernels where it cannot.
     """
     if queries.shape != keys.shape or queries.shape != values.shape:
         raise ValueError(
@@ -53,17 +56,21 @@ def dilated_attention(
     shard = shard or SequenceShard.whole(queries.shape[1])
     if queries.shape[1] != shard.end - shard.start:
         raise ValueError(f"{queries.shape[1]} positions, where the shard holds {shard.end - shard.start}")
-    geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard)
+    geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard, native)
     return _DilatedAttention.apply(queries, keys, values, geometry)  # type: ignore[no-any-return]
 
 
 class Geometry(NamedTuple):
-    """Which branches, and which heads of how many and which positions of the sequence are here."""
+    """Which branches, and which heads of how many and which positions of the sequence are here.
+
+    `native` prefers C++ to PyTorch's kernels.
+    """
 
     branches: Branches
     first_head: int
     all_heads: int
     shard: SequenceShard
+    native: bool = False
 
     def blocks(self, heads: int) -> list[tuple[Block, ...]]:
         """Of each branch the segments that are here whole."""
@@ -111,30 +118,19 @@ def attend_branches(
     Branch by branch into one running output and denominator; what others hold of a segment is on its way meanwhile.
     """
     wide = torch.promote_types(queries.dtype, torch.float32)
-    out = torch.zeros(queries.shape, dtype=wide, device=queries.device)
+    covers_all = geometry.covers_all  # then the first branch writes every output, and none need be cleared
+    out = (torch.empty if covers_all else torch.zeros)(queries.shape, dtype=wide, device=queries.device)
     lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
+    rows = [_adjoining(tensor) for tensor in (queries, keys, values)]
+    native = native_attention(rows) if geometry.native else None
     for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
-        for take in _chunks(blocks, queries):
-            part, part_lse = attend(take.rows(queries), take.rows(keys), take.rows(values))
-            if number == 0:  # nothing has been here yet: blocks of one branch never overlap
-                place, place_lse = take.view(out), take.view(lse)
-                place.copy_(part.view(place.shape))
-                place_lse.copy_(part_lse.view(place_lse.shape))
-            else:
-                _merge(take.view(out), take.view(lse), part, part_lse)
+        for block in blocks:  # those of one branch never overlap
+            attend_block(block, rows, out, lse, overwrite=number == 0 and covers_all, native=native)
     for rows, gathered in shared:
         for block, part, part_lse in rows.attend(queries, gathered()):
-            _merge(block.view(out), block.view(lse), part, part_lse)
+            merge(block.view(out), block.view(lse), part, part_lse)
     return out.to(queries.dtype), lse
-
-
-def _merge(out: Tensor, lse: Tensor, part: Tensor, part_lse: Tensor) -> None:
-    """Takes one more branch's output and log-sum-exp into the running ones, in place."""
-    part, part_lse = part.view(out.shape), part_lse.view(lse.shape)
-    joint = torch.logaddexp(lse, part_lse)
-    out.lerp_(part.to(out.dtype), (part_lse - joint).exp_().unsqueeze(-1))
-    lse.copy_(joint)
 
 
 def attend_branches_backward(
@@ -143,16 +139,14 @@ def attend_branches_backward(
 ) -> tuple[HeadRows, HeadRows, HeadRows]:  # fmt: skip
     """Gradients of queries, keys and values, given that of the output: each branch sees the joint `out` and `lse`."""
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
-    covers_all = geometry.covers_all  # then the first branch writes every gradient, and none need be cleared
+    covers_all = geometry.covers_all
     make = torch.empty if covers_all else torch.zeros
     grads = [make(queries.shape, dtype=queries.dtype, device=queries.device) for _ in range(3)]
+    rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values, out)]
+    native = native_attention(rows) if geometry.native else None
     for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
-        for take in _chunks(blocks, queries):
-            rows = [take.rows(tensor) for tensor in (grad, queries, keys, values, out, lse)]
-            for total, part in zip(grads, attend_backward(*rows), strict=True):
-                place = take.view(total)
-                part = part.view(place.shape) if part.is_contiguous() else part.reshape(place.shape)
-                place.copy_(part) if number == 0 and covers_all else place.add_(part)
+        for block in blocks:
+            attend_block_backward(block, [*rows, lse], grads, overwrite=number == 0 and covers_all, native=native)
     homeward = [
         (rows, rows.attend_backward((grad, queries, out, lse), gathered(), grads[0])) for rows, gathered in shared
     ]  # fmt: skip
@@ -161,5 +155,6 @@ def attend_branches_backward(
     return grads[0], grads[1], grads[2]
 
 
-def _chunks(blocks: Sequence[Block], tensor: Tensor) -> Iterator[Chunk]:
-    return (chunk for block in blocks for chunk in block.chunks(tensor))
+def _adjoining(tensor: HeadRows) -> HeadRows:
+    """The tensor with its channels next to each other, a copy only where they are not."""
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genolong.errors import SettingsError
-from genolong.model.dilated_attention import dilated_attention
+from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_attention import Heads, add_lean_attention
 from genolong.model.recompute import in_chunks, recomputed
@@ -105,8 +105,10 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     recomputes the block; k > 1 keeps every k-th block's input only, and attends a few heads at a time (in use, too; in
-    training not with dropout, for random numbers are not drawn a part at a time).
+    training not with dropout, for random numbers are not drawn a part at a time). `native` prefers attention in C++.
     """
+
+    native = False
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
         super().__init__()
@@ -123,7 +125,7 @@ class Encoder(nn.Module):
         shard = shard or SequenceShard.whole(codes.shape[1])
         width = self.settings.width // self.settings.heads
         turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
-        site = Site(turn, self.settings.branches(shard.length), shard)
+        site = Site(turn, self.settings.branches(shard.length), shard, self.native)
         keep = self.checkpoint_blocks
         run: list[Callable[[Tensor], Tensor]] = [
             partial(block.lean if keep > 1 and not block.drops else block, site=site)
@@ -149,11 +151,12 @@ def _chain(functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tenso
 
 
 class Site(NamedTuple):
-    """Where states stand: how their positions turn, what is attended to, and which slice of the sequence they are."""
+    """Where states stand: how their positions turn, what is attended to and by what, and which slice they are."""
 
     turn: Rotation
     branches: tuple[Branch, ...]
     shard: SequenceShard
+    native: bool
 
 
 class Block(nn.Module):
@@ -217,7 +220,8 @@ class Attention(nn.Module):
     def forward(self, states: Tensor, site: Site) -> Tensor:
         queries, keys, values = self.inward(self.norm(states)).unflatten(-1, (3, self.heads, -1)).unbind(2)
         turned = rotate(queries, site.turn), rotate(keys, site.turn)
-        out = dilated_attention(*turned, values, *zip(*site.branches, strict=True), shard=site.shard)
+        segments, dilations = zip(*site.branches, strict=True)
+        out = dilated_attention(*turned, values, segments, dilations, shard=site.shard, native=site.native)
         return self.outward(out.flatten(2))
 
     def add_to(self, states: Tensor, site: Site) -> Tensor:
@@ -232,7 +236,7 @@ class Attention(nn.Module):
 
         weights = [self.norm.weight, self.inward.weight]
         heads = Heads(self.heads, rows, weights, self.outward.weight)
-        return add_lean_attention(states, heads, site.branches, site.shard)
+        return add_lean_attention(states, heads, Geometry(site.branches, 0, self.heads, site.shard, site.native))
 
 
 class Mlp(nn.Module):

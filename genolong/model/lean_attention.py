@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from genolong.model.dilated_attention import Branches, Geometry, attend_branches, attend_branches_backward
+from genolong.model.dilated_attention import Geometry, attend_branches, attend_branches_backward
 from genolong.model.recompute import autocast_now, stretches
-from genolong.parallel.shard import SequenceShard
 
 HEADS_AT_ONCE = 2
 
@@ -32,30 +31,29 @@ class Heads(NamedTuple):
 
 
 def add_lean_attention(
-    states: Float[Tensor, "batch length width"], heads: Heads, branches: Branches, shard: SequenceShard
+    states: Float[Tensor, "batch length width"], heads: Heads, geometry: Geometry
 ) -> Float[Tensor, "batch length width"]:
     """`states` plus their dilated attention: kept for the backward pass are `states` and the heads' outputs.
 
     Projections and rotations are done again there, the attention itself is not.
     """
-    return _LeanAttention.apply(states, heads.outward, heads, branches, shard, *heads.weights)  # type: ignore[no-any-return]
+    return _LeanAttention.apply(states, heads.outward, heads, geometry, *heads.weights)  # type: ignore[no-any-return]
 
 
 class _LeanAttention(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, outward: Tensor, heads: Heads, branches: Branches, shard: SequenceShard,
-        *weights: Tensor,
+        ctx: Any, states: Tensor, outward: Tensor, heads: Heads, geometry: Geometry, *weights: Tensor
     ):  # fmt: skip
         total, kept = states.clone(), []
         for group in _groups(heads):
             rows = group.rows(states)
-            out, lse = attend_branches(*rows, Geometry(branches, group.first, heads.count, shard))
+            out, lse = attend_branches(*rows, geometry._replace(first_head=group.first))
             del rows
             kept += [out, lse]
             _add_projection(out, group.of(outward), total)
         ctx.save_for_backward(states, outward, *weights, *kept)
-        ctx.heads, ctx.branches, ctx.shard = heads, branches, shard
+        ctx.heads, ctx.geometry = heads, geometry
         ctx.autocast = autocast_now(states.device.type)
         return total
 
@@ -73,13 +71,13 @@ class _LeanAttention(torch.autograd.Function):
                 grads = _grads(grad, states, out, lse, group, outward, ctx)
                 group.add_grads(states, grads, weights, total, totals)
                 del grads  # before those of the next heads are made
-        return total, of_outward, None, None, None, *totals
+        return total, of_outward, None, None, *totals
 
 
 def _grads(grad: Tensor, states: Tensor, out: Tensor, lse: Tensor, group: "_Group", outward: Tensor, ctx: Any):
     """The gradients of a group's queries, keys and values; all else that is as long is gone when they are there."""
     along = (grad @ group.of(outward)).unflatten(-1, (group.count, -1)).to(out)
-    geometry = Geometry(ctx.branches, group.first, ctx.heads.count, ctx.shard)
+    geometry = ctx.geometry._replace(first_head=group.first)
     return attend_branches_backward(along, *group.rows(states), out, lse, geometry)
 
 

@@ -89,7 +89,7 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     attention = beside + rows.convolution + rows.attention + rows.state
     return (
         tokens * (beside + rows.block + rows.mlp_backward),
-        tokens * (attention + 4 * rows.row) + _gathered(step) + _of_one_head(step) + _work(step),
+        tokens * (attention + 4 * rows.row) + _gathered(step) + max(_of_one_head(step), _work(step)),
         tokens * (attention + 3 * rows.row - rows.sums),
         tokens * (beside + rows.convolution + rows.norm_backward),
     )
@@ -106,7 +106,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     attention = round(kept + 2 * rows.state + share * 7 * rows.row)
     return (
         tokens * (kept + 3 * rows.state) + stretch * rows.mlp_stretch,
-        tokens * attention + round(share * _gathered(step)) + _of_one_head(step) + _work(step),
+        tokens * attention + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )
 
 

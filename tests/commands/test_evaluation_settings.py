@@ -12,7 +12,8 @@ VCF = {"vcf": "x.vcf", "label": "CLNSIG"}
 def settings(**changes) -> EvaluationSettings:
     values = {
         "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "share": None,
-        "contexts": True, "longest_context": 0, "device": "cpu", "vcf": None, "label": None, "positive": None,
+        "contexts": True, "longest_context": 0, "device": "cpu", "attention": "auto",
+        "vcf": None, "label": None, "positive": None,
         "negative": None, "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1,
         "output": None, "debug": False,
     }  # fmt: skip
@@ -26,6 +27,7 @@ def settings(**changes) -> EvaluationSettings:
         ({"model": "x", "share": 1.0}, "share=1.0: wanted more than 0 and less than 1"),
         ({"model": "x", "longest_context": 127}, "longest_context=127: wanted 128 bases or more"),
         ({"model": "x", "device": "tpu"}, "device=tpu: wanted auto, cpu or cuda"),
+        ({"model": "x", "attention": "mkl"}, "attention=mkl: wanted auto, aten or cpp"),
         ({}, "model: wanted a run's folder, .* or a VCF with scores"),
         ({"model": "x", "label": "A"}, "label=A: is about a VCF; name it too"),
         ({"model": "x", "baselines": ["A"]}, r"baselines=\['A'\]: is about a VCF"),
@@ -69,4 +71,4 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match="no CUDA device"):
         settings(model="x", device="cuda")
-    assert settings(model="x", device="auto").torch_device == torch.device("cpu")
+    assert settings(model="x", device="auto", attention="auto").torch_device == torch.device("cpu")

@@ -272,6 +272,25 @@ def test_a_difference_is_named_with_its_likeliest_cause(copy: Path, tmp_path: Pa
     assert done.verdict.endswith("; the likeliest cause: threads (OMP_NUM_THREADS): 97 then, 1 now")
 
 
+def test_attention_is_what_it_was_where_that_is_everywhere(copy: Path, tmp_path: Path):
+    def change(record: dict) -> None:
+        record["attention"], record["settings"]["trainer"]["attention"] = "aten", "auto"
+
+    rewrite(copy / "run" / "record.json", change)
+    reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "record.json").read_text())["attention"] == "aten"
+
+
+def test_attention_that_is_another_here_is_named(copy: Path, tmp_path: Path, monkeypatch):
+    def change(record: dict) -> None:
+        record["attention"], record["weights_sha256"] = "cpp", "another"
+
+    rewrite(copy / "run" / "record.json", change)
+    monkeypatch.setattr("genolong.commands.attention_choice.why_not", lambda _: "no C++ compiler was found")
+    done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
+    assert done is not None and done.verdict.endswith("the likeliest cause: attention: cpp then, aten now")
+
+
 def test_a_difference_without_a_cause_is_not_explained(copy: Path, tmp_path: Path):
     rewrite(copy / "run" / "record.json", lambda record: record["settings"].update(seed=2))
     done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
@@ -304,7 +323,7 @@ def test_figures_of_two_evaluations_are_compared(copy: Path, tmp_path: Path):
 def test_of_several_processes_the_first_one_judges(made: Path, tmp_path: Path, monkeypatch):
     place = replace(command.Place.alone(), rank=1)
     monkeypatch.setattr(command.Place, "joined", lambda: place)
-    monkeypatch.setitem(command._MAKERS, "train", lambda *_: lambda *_: pytest.fail("compared"))
+    monkeypatch.setitem(command._MAKERS, "train", lambda *_: None)
     assert reproduce(asked(made / "run"), tmp_path) is None
     assert not (tmp_path / "reproduction.json").exists()
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from genolong.model import lean_attention as lean
 from genolong.model import recompute
-from genolong.model.dilated_attention import dilated_attention
+from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.lean_attention import Heads, add_lean_attention
 from genolong.parallel.shard import SequenceShard
 
@@ -32,8 +32,7 @@ class Projections(nn.Module):
         return add_lean_attention(
             states,
             Heads(5, self.rows, [self.inward.weight], self.outward.weight),
-            BRANCHES,
-            SequenceShard.whole(states.shape[1]),
+            Geometry(BRANCHES, 0, 5, SequenceShard.whole(states.shape[1])),
         )
 
 

@@ -1,0 +1,374 @@
+// Softmax attention of many small problems on a CPU, tile by tile, read from and written to strided tensors in place.
+//
+// Queries lie along the lanes of vectors, so that each row's maximum and sum are lanes, too, and never cross them:
+//
+//     weights[key][query]   TILE queries (VECTORS vectors), BLOCK keys       scores, then probabilities
+//     rows[...][channel]    width rounded up to whole vectors (WIDE)         what products read and add to
+//
+// Queries are scaled by log2(e) / sqrt(width) when they are packed: scores are exponents of 2. What is beyond the last
+// query is zero, what is beyond the last key is the last key once more; products over them are never written out.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include <immintrin.h>
+
+namespace {
+
+constexpr int LANES = 16, VECTORS = 4, TILE = LANES * VECTORS, KEYS = 4;
+constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a tile of queries stay in a near cache
+constexpr int WIDTH = LANES * WIDE;
+constexpr int ROWS = WIDE == 1 ? 16 : WIDE == 4 ? 4 : 8;  // as many sums as registers hold beside what is read
+constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
+
+typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
+typedef int32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
+
+struct Tensor {  // (batch, segments, offsets, heads, positions, width); channels adjoin
+    char *at;
+    int64_t strides[5];  // in bytes
+};
+
+struct Sizes {
+    int64_t outer[4];  // batch, segments, offsets, heads
+    int64_t queries, keys, width, half, threads, overwrite;
+};
+
+inline Vec *vectors(float *row) { return reinterpret_cast<Vec *>(row); }
+inline const Vec *vectors(const float *row) { return reinterpret_cast<const Vec *>(row); }
+
+inline Vec exp2(Vec x) {  // the polynomial is minimax: 8e-8 of 2^part for -1/2 <= part <= 1/2
+    const Vec whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
+    const Vec part = x - whole;
+    Vec power = part * 1.3276472e-3f + 9.675541e-3f;
+    power = power * part + 5.550713e-2f;
+    power = power * part + 2.402212e-1f;
+    power = power * part + 6.9314694e-1f;
+    power = power * part + 1.0000001f;
+    return _mm512_scalef_ps(power, whole);
+}
+
+// Rows and columns of 16 by 16 change places: halves first, then quarters within them, ...
+inline void transpose(Vec (&rows)[LANES]) {
+    const Bits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#pragma GCC unroll 4
+    for (int step = LANES / 2; step; step /= 2) {
+        const Bits left = (lane & step) ? lane + LANES - step : lane, right = (lane & step) ? lane + LANES : lane + step;
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            if (!(i & step)) {
+                const Vec one = rows[i], other = rows[i + step];
+                rows[i] = _mm512_permutex2var_ps(one, (__m512i)left, other);
+                rows[i + step] = _mm512_permutex2var_ps(one, (__m512i)right, other);
+            }
+    }
+}
+
+// dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j]
+inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const float *rows, const float *columns,
+                                               int64_t width) {
+#pragma GCC unroll 4
+    for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) dots[i][j] = Vec{};
+    for (int64_t d = 0; d < width; d++)
+#pragma GCC unroll 4
+        for (int i = 0; i < KEYS; i++) {
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++)
+                dots[i][j] += rows[i * WIDTH + d] * vectors(columns)[d * VECTORS + j];
+        }
+}
+
+// total[i] = total[i] * shrink[i] + sum over k < count of weights[i * row_step + k * step] * rows[k]
+template <bool SHRINK>
+inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
+                                                       int64_t row_step, int64_t step, const float *rows,
+                                                       int64_t count) {
+    Vec sums[ROWS][WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+        for (int w = 0; w < WIDE; w++) {
+            sums[i][w] = vectors(total)[i * WIDE + w];
+            if (SHRINK) sums[i][w] *= shrink[i];
+        }
+    for (int64_t k = 0; k < count; k++) {
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; i++) {
+            const float weight = weights[i * row_step + k * step];
+#pragma GCC unroll 4
+            for (int w = 0; w < WIDE; w++) sums[i][w] += weight * vectors(rows)[k * WIDE + w];
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+        for (int w = 0; w < WIDE; w++) vectors(total)[i * WIDE + w] = sums[i][w];
+}
+
+struct Place {  // one problem's rows of a tensor
+    char *at;
+    int64_t step;
+
+    Place(const Tensor &tensor, const Sizes &sizes, int64_t problem) : at(tensor.at), step(tensor.strides[4]) {
+        for (int axis = 3; axis >= 0; axis--) {
+            at += problem % sizes.outer[axis] * tensor.strides[axis];
+            problem /= sizes.outer[axis];
+        }
+    }
+    float &number(int64_t position) const { return *reinterpret_cast<float *>(at + position * step); }
+
+    void read(float *to, int64_t position, int64_t width, bool half, float factor = 1) const {
+        const char *from = at + position * step;
+        __builtin_prefetch(from + 16 * step);
+        __builtin_prefetch(from + 16 * step + 64);
+        if (half) {
+            const uint16_t *row = reinterpret_cast<const uint16_t *>(from);
+            for (int64_t d = 0; d < width; d++) {
+                const uint32_t bits = uint32_t(row[d]) << 16;
+                float value;
+                std::memcpy(&value, &bits, 4);
+                to[d] = value * factor;
+            }
+        } else {
+            const float *row = reinterpret_cast<const float *>(from);
+            for (int64_t d = 0; d < width; d++) to[d] = row[d] * factor;
+        }
+    }
+
+    void write(const float *from, int64_t position, int64_t width, bool half, float factor, bool overwrite) const {
+        char *to = at + position * step;
+        if (half) {
+            uint16_t *row = reinterpret_cast<uint16_t *>(to);
+            for (int64_t d = 0; d < width; d++) {
+                uint32_t bits = uint32_t(row[d]) << 16;
+                float value;
+                std::memcpy(&value, &bits, 4);
+                value = from[d] * factor + (overwrite ? 0.0f : value);
+                std::memcpy(&bits, &value, 4);
+                bits = value == value ? bits + 0x7fff + (bits >> 16 & 1) : 0x7fc00000;  // to the nearest, ties to even
+                row[d] = uint16_t(bits >> 16);
+            }
+        } else {
+            float *row = reinterpret_cast<float *>(to);
+            if (overwrite)
+                for (int64_t d = 0; d < width; d++) row[d] = from[d] * factor;
+            else
+                for (int64_t d = 0; d < width; d++) row[d] += from[d] * factor;
+        }
+    }
+};
+
+struct Scratch {  // hands out parts of a thread's work space
+    float *next;
+    float *take(int64_t count) {
+        float *begin = next;
+        next += count;
+        return begin;
+    }
+};
+
+// All keys (or values), one behind the other; the last once more to fill up the last group.
+float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
+    const int64_t whole = (sizes.keys + KEYS - 1) / KEYS * KEYS;
+    float *rows = scratch.take(whole * WIDTH);
+    std::memset(rows, 0, whole * WIDTH * sizeof(float));
+    for (int64_t k = 0; k < whole; k++)
+        from.read(rows + k * WIDTH, std::min(k, sizes.keys - 1), sizes.width, sizes.half);
+    return rows;
+}
+
+// A tile of rows, and the same with queries along lanes.
+void pack_tile(float *rows, float *columns, const Place &from, int64_t first, int64_t count, const Sizes &sizes,
+               float factor) {
+    std::memset(rows, 0, TILE * WIDTH * sizeof(float));
+    for (int64_t q = 0; q < count; q++) from.read(rows + q * WIDTH, first + q, sizes.width, sizes.half, factor);
+    for (int w = 0; w < WIDE; w++)
+        for (int j = 0; j < VECTORS; j++) {
+            Vec block[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) block[i] = vectors(rows)[(j * LANES + i) * WIDE + w];
+            transpose(block);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) vectors(columns)[(w * LANES + i) * VECTORS + j] = block[i];
+        }
+}
+
+// Some queries' attention to all keys of their problem, taken into the running output and log-sum-exp (or put there).
+void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end, Scratch scratch) {
+    const Place queries(tensors[0], sizes, problem), out(tensors[3], sizes, problem), lse(tensors[4], sizes, problem);
+    const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), sizes);
+    const float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
+    float *weights = scratch.take(BLOCK * TILE), *shrink = scratch.take(TILE), *grow = scratch.take(TILE);
+    const float factor = LOG2E / std::sqrt(float(sizes.width));
+    for (int64_t first = begin; first < end; first += TILE) {
+        const int64_t count = std::min<int64_t>(TILE, end - first);
+        pack_tile(rows, columns, queries, first, count, sizes, factor);
+        float *total = rows;  // the queries stand in columns now
+        std::memset(total, 0, TILE * WIDTH * sizeof(float));
+        Vec most[VECTORS], sum[VECTORS];
+        for (int j = 0; j < VECTORS; j++) most[j] = Vec{} - INFINITY, sum[j] = Vec{};
+        for (int64_t key = 0; key < sizes.keys; key += BLOCK) {
+            const int64_t here = std::min<int64_t>(BLOCK, sizes.keys - key);
+            Vec more[VECTORS];
+            for (int j = 0; j < VECTORS; j++) more[j] = most[j];
+            for (int64_t k = 0; k < here; k += KEYS) {
+                Vec dots[KEYS][VECTORS];
+                dot(dots, keys + (key + k) * WIDTH, columns, sizes.width);
+#pragma GCC unroll 4
+                for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+                    for (int j = 0; j < VECTORS; j++) {
+                        more[j] = dots[i][j] > more[j] ? dots[i][j] : more[j];
+                        vectors(weights)[(k + i) * VECTORS + j] = dots[i][j];
+                    }
+            }
+            for (int j = 0; j < VECTORS; j++) {
+                const Vec less = exp2(most[j] - more[j]);
+                vectors(shrink)[j] = less;
+                sum[j] *= less;
+                most[j] = more[j];
+            }
+            for (int64_t k = 0; k < here; k++)
+#pragma GCC unroll 4
+                for (int j = 0; j < VECTORS; j++) {
+                    Vec &weight = vectors(weights)[k * VECTORS + j];
+                    weight = exp2(weight - more[j]);
+                    sum[j] += weight;
+                }
+            for (int q = 0; q < TILE; q += ROWS)
+                add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + key * WIDTH,
+                                           here);
+        }
+        float *before = columns;  // the queries are done
+        for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
+        for (int j = 0; j < VECTORS; j++) {
+            const Vec old = vectors(before)[j], top = old > most[j] ? old : most[j];
+            const Vec kept = exp2(old - top), added = exp2(most[j] - top), both = kept + added * sum[j];
+            vectors(shrink)[j] = kept / both;
+            vectors(grow)[j] = added / both;
+            for (int i = 0; i < LANES; i++) before[j * LANES + i] = LN2 * (top[i] + std::log2(both[i]));
+        }
+        for (int64_t q = 0; q < count; q++) {
+            float *row = &out.number(first + q);
+            for (int64_t d = 0; d < sizes.width; d++) {
+                const float added = total[q * WIDTH + d] * grow[q];
+                row[d] = sizes.overwrite ? added : row[d] * shrink[q] + added;
+            }
+            lse.number(first + q) = before[q];
+        }
+    }
+}
+
+// The gradients of one problem, added to (or written into) those of its rows.
+void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, Scratch scratch) {
+    const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), out(tensors[4], sizes, problem),
+        lse(tensors[5], sizes, problem), of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem),
+        of_values(tensors[8], sizes, problem);
+    const float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    const float *values = pack_keys(scratch, Place(tensors[3], sizes, problem), sizes);
+    const int64_t whole = (sizes.keys + ROWS - 1) / ROWS * ROWS;
+    float *key_total = scratch.take(whole * WIDTH), *value_total = scratch.take(whole * WIDTH);
+    std::memset(key_total, 0, whole * WIDTH * sizeof(float));
+    std::memset(value_total, 0, whole * WIDTH * sizeof(float));
+    float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
+    float *grad_rows = scratch.take(TILE * WIDTH), *grad_columns = scratch.take(TILE * WIDTH);
+    float *total = scratch.take(TILE * WIDTH), *shift = scratch.take(TILE), *along = scratch.take(TILE);
+    float *weights = scratch.take(BLOCK_BACKWARD * TILE), *slopes = scratch.take(BLOCK_BACKWARD * TILE);
+    const float scale = 1 / std::sqrt(float(sizes.width));
+    for (int64_t first = 0; first < sizes.queries; first += TILE) {
+        const int64_t count = std::min<int64_t>(TILE, sizes.queries - first);
+        pack_tile(rows, columns, queries, first, count, sizes, LOG2E * scale);
+        pack_tile(grad_rows, grad_columns, grad, first, count, sizes, 1);
+        std::memset(total, 0, WIDTH * sizeof(float));  // one row of the output at a time
+        for (int q = 0; q < TILE; q++) {
+            shift[q] = q < count ? lse.number(first + q) * LOG2E : 0;
+            if (q < count) out.read(total, first + q, sizes.width, sizes.half);
+            Vec products{};
+            for (int w = 0; w < WIDE; w++) products += vectors(grad_rows)[q * WIDE + w] * vectors(total)[w];
+            along[q] = _mm512_reduce_add_ps(products);
+        }
+        std::memset(total, 0, TILE * WIDTH * sizeof(float));
+        for (int64_t key = 0; key < sizes.keys; key += BLOCK_BACKWARD) {
+            const int64_t here = std::min<int64_t>(BLOCK_BACKWARD, sizes.keys - key);
+            for (int64_t k = 0; k < here; k += KEYS) {
+                Vec dots[KEYS][VECTORS];
+                dot(dots, keys + (key + k) * WIDTH, columns, sizes.width);
+#pragma GCC unroll 4
+                for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+                    for (int j = 0; j < VECTORS; j++)
+                        vectors(weights)[(k + i) * VECTORS + j] = exp2(dots[i][j] - vectors(shift)[j]);
+                dot(dots, values + (key + k) * WIDTH, grad_columns, sizes.width);
+#pragma GCC unroll 4
+                for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+                    for (int j = 0; j < VECTORS; j++) {
+                        const int64_t at = (k + i) * VECTORS + j;
+                        vectors(slopes)[at] = vectors(weights)[at] * (dots[i][j] - vectors(along)[j]);
+                    }
+            }
+            for (int64_t k = 0; k < here; k += ROWS) {
+                add_product<false>(value_total + (key + k) * WIDTH, nullptr, weights + k * TILE, TILE, 1,
+                                            grad_rows, count);
+                add_product<false>(key_total + (key + k) * WIDTH, nullptr, slopes + k * TILE, TILE, 1, rows,
+                                            count);
+            }
+            for (int q = 0; q < TILE; q += ROWS)
+                add_product<false>(total + q * WIDTH, nullptr, slopes + q, 1, TILE, keys + key * WIDTH, here);
+        }
+        for (int64_t q = 0; q < count; q++)
+            of_queries.write(total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
+    }
+    for (int64_t k = 0; k < sizes.keys; k++) {
+        of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, LN2, sizes.overwrite);
+        of_values.write(value_total + k * WIDTH, k, sizes.width, sizes.half, 1, sizes.overwrite);
+    }
+}
+
+// `task(number, thread)` for every number below `count`, each on whichever thread is free.
+template <typename Task>
+void share_out(int64_t count, int64_t threads, Task task) {
+    std::atomic<int64_t> next{0};
+    auto work = [&](int64_t thread) {
+        for (int64_t number; (number = next++) < count;) task(number, thread);
+    };
+    std::vector<std::thread> others;
+    for (int64_t thread = 1; thread < std::min(threads, count); thread++) others.emplace_back(work, thread);
+    work(0);
+    for (auto &other : others) other.join();
+}
+
+int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * sizes.outer[2] * sizes.outer[3]; }
+
+}  // namespace
+
+// Numbers of work space for each thread.
+extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
+    return (backward ? 4 : 2) * (sizes->keys + ROWS) * WIDTH + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
+}
+
+// queries, keys, values, out, lse; `room` numbers of scratch are each thread's
+extern "C" void genolong_attend(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
+    const int64_t tiles = (sizes->queries + TILE - 1) / TILE, count = problems(*sizes);
+    const int64_t parts = std::min(tiles, (sizes->threads + count - 1) / count);
+    const int64_t size = (tiles + parts - 1) / parts * TILE;
+    share_out(count * parts, sizes->threads, [&](int64_t number, int64_t thread) {
+        const int64_t begin = number % parts * size, end = std::min(sizes->queries, begin + size);
+        attend(*sizes, tensors, number / parts, begin, end, Scratch{scratch + thread * room});
+    });
+}
+
+// grad, queries, keys, values, out, lse, and the gradients of queries, keys and values
+extern "C" void genolong_attend_backward(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
+    share_out(problems(*sizes), sizes->threads, [&](int64_t number, int64_t thread) {
+        attend_backward(*sizes, tensors, number, Scratch{scratch + thread * room});
+    });
+}

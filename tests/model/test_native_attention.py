@@ -1,0 +1,189 @@
+"""Attention in C++ is that of one softmax over the multiset of keys, and nobody needs a compiler."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genolong.model import native_attention as native
+from genolong.model.dilated_attention import dilated_attention
+from tests.model.test_dilated_attention import largest_difference, with_gradients
+from tests.oracles import dilated_attention as oracle
+
+attend = partial(dilated_attention, native=True)
+needs_it = pytest.mark.skipif(bool(native.why_not(1)), reason=native.why_not(1))
+
+
+@pytest.fixture
+def anew(monkeypatch, tmp_path):
+    """Nothing is compiled yet, and a new cache is empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    native._built.cache_clear()
+    yield tmp_path / "genolong"
+    native._built.cache_clear()
+
+
+@st.composite
+def problems(draw, longest: int, widest: int, most_heads: int):
+    """Tensors (2, length, heads, width) and a geometry, ragged more often than not."""
+    length, heads, width = (draw(st.integers(1, most)) for most in (longest, most_heads, widest))
+    branches = draw(st.lists(st.tuples(st.integers(1, length + 9), st.integers(1, 7)), min_size=1, max_size=3))
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    rows = [torch.randn(2, length, heads, width, requires_grad=True) for _ in range(4)]
+    return rows, [segment for segment, _ in branches], [dilation for _, dilation in branches]
+
+
+def close(found, exact, tolerance: float) -> None:
+    for got, right in zip(found, exact, strict=True):
+        assert largest_difference([got], [right]) <= tolerance * float(right.detach().abs().max().clamp_min(1))
+
+
+def output(function: Callable[..., torch.Tensor], rows, *geometry) -> torch.Tensor:
+    return function(*rows, *geometry)
+
+
+def doubled(rows):
+    return [tensor.detach().double().requires_grad_() for tensor in rows]
+
+
+@needs_it
+@given(problems(longest=41, widest=5, most_heads=7))
+@settings(max_examples=25)
+def test_it_is_one_softmax_over_the_multiset_of_keys(problem):
+    rows, *geometry = problem
+    wanted = with_gradients(oracle.dilated_attention, doubled(rows), *geometry)
+    close(with_gradients(attend, rows, *geometry), wanted, 1e-5)
+
+
+@needs_it
+@given(problems(longest=307, widest=native.WIDEST, most_heads=3))
+@settings(max_examples=25)
+def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(problem):
+    rows, *geometry = problem
+    wanted = with_gradients(dilated_attention, doubled(rows), *geometry)
+    close(with_gradients(attend, rows, *geometry), wanted, 1e-5)
+
+
+@needs_it
+@pytest.mark.parametrize("width", [5, 16, 24, 32, 48, 64])
+def test_16_bit_rows_stay_within_their_rounding(width):
+    torch.manual_seed(7)
+    rows = [torch.randn(1, 331, 3, width).bfloat16().requires_grad_() for _ in range(4)]
+    geometry = [37, 128, 331], [1, 2, 5]
+    found = with_gradients(attend, rows, *geometry)
+    assert all(tensor.dtype == torch.bfloat16 for tensor in found)
+    close(found, with_gradients(dilated_attention, doubled(rows), *geometry), 3e-2)
+
+
+def rows_of(length: int, width: int = 11, factor: float = 1.0):
+    torch.manual_seed(3)
+    return [(factor * torch.randn(1, length, 3, width)).requires_grad_() for _ in range(4)]
+
+
+@needs_it
+def test_the_number_of_threads_changes_no_bit():
+    found = []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        try:
+            found.append(with_gradients(attend, rows_of(701), [701], [2]))
+        finally:
+            torch.set_num_threads(1)
+    for other in found[1:]:
+        for got, wanted in zip(other, found[0], strict=True):
+            assert torch.equal(got, wanted)
+
+
+@needs_it
+def test_large_scores_neither_overflow_nor_lose_the_weights():
+    rows, geometry = rows_of(139, factor=20.0), ([17, 139], [1, 2])
+    close(with_gradients(attend, rows, *geometry), with_gradients(dilated_attention, doubled(rows), *geometry), 1e-3)
+
+
+@needs_it
+@pytest.mark.parametrize("of", ["queries", "keys", "values"])
+def test_a_number_that_is_none_is_not_hidden(of):
+    rows = [tensor.detach() for tensor in rows_of(67)[:3]]
+    rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
+    out = output(attend, rows, [67], [1])
+    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
+
+
+@needs_it
+def test_rows_may_lie_anywhere_and_are_left_alone():
+    packed = torch.randn(2, 83, 3, 5, 4, requires_grad=True)
+    before, grad = packed.detach().clone(), torch.randn(()).expand(2, 83, 5, 4)
+    out = output(attend, packed.unbind(2), [7, 83], [1, 3])
+    out.backward(grad)
+    queries, keys, values = doubled(before.unbind(2))
+    wanted = with_gradients(dilated_attention, [queries, keys, values, grad], [7, 83], [1, 3])
+    assert torch.equal(packed, before) and packed.grad is not None
+    close([out, *packed.grad.unbind(2)], wanted, 1e-5)
+    across = [tensor.detach().mT.contiguous().mT for tensor in rows_of(29)[:3]]  # channels do not adjoin
+    close([output(attend, across, [29], [1])], [output(dilated_attention, across, [29], [1])], 1e-5)
+
+
+@needs_it
+def test_a_position_no_branch_covers_gets_zeros_and_no_gradient():
+    rows = [tensor[:, :, :1].detach().requires_grad_() for tensor in rows_of(11)]
+    out, *grads = with_gradients(attend, rows, [11], [2])
+    for tensor in (out, *grads):
+        assert not tensor[:, 1::2].any()
+        assert tensor[:, ::2].any()
+
+
+@pytest.mark.parametrize(("dtype", "width"), [(torch.float64, 3), (torch.float32, native.WIDEST + 1)])
+def test_what_it_is_not_made_for_pytorchs_kernels_do(dtype, width):
+    rows = [tensor.detach().to(dtype) for tensor in rows_of(23, width)[:3]]
+    assert native.native_attention(rows) is None
+    assert torch.equal(output(attend, rows, [23], [1]), output(dilated_attention, rows, [23], [1]))
+
+
+@pytest.mark.parametrize(
+    ("compiler", "reason"),
+    [
+        ("no-such-compiler", "could not be compiled and loaded .*no-such-compiler"),
+        ("false", "false could not compile it .no message."),
+        ("true", "could not be compiled and loaded .*attention-"),
+    ],
+)
+@needs_it
+def test_without_a_compiler_that_works_pytorchs_kernels_do_the_work(compiler, reason, monkeypatch, anew):
+    monkeypatch.setenv("CXX", compiler)
+    native._built.cache_clear()
+    rows = [tensor.detach() for tensor in rows_of(23)[:3]]
+    assert torch.equal(output(attend, rows, [23], [1]), output(dilated_attention, rows, [23], [1]))
+    assert re.search(reason, native.why_not(11))
+
+
+def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, anew):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(native.shutil, "which", lambda _name: None)
+    assert native.why_not(11) == "no C++ compiler was found"
+    native._built.cache_clear()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert native.why_not(11) == "this processor has no AVX-512"
+    assert native.why_not(native.WIDEST + 1) == "heads of 65 channels are wider than 64"
+
+
+@needs_it
+def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
+    compiled = []
+    run = subprocess.run
+    monkeypatch.setattr(native.subprocess, "run", lambda *args, **options: compiled.append(run(*args, **options)))
+    for _ in range(2):
+        assert not native.why_not(11)
+        native._built.cache_clear()
+    assert len(compiled) == 1 and len(list(anew.iterdir())) == 1
+    (library,) = anew.iterdir()
+    other = tmp_path / "other" / "genolong"  # for this process has the first one open
+    other.mkdir(parents=True)
+    (other / library.name).write_bytes(b"no library")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(other.parent))
+    assert "could not be compiled and loaded" in native.why_not(11)
