@@ -13,16 +13,16 @@ from tests.builders.resumed_runs import overrides, rows_of
 LIMIT_S = 120
 
 
-def command(home: Path, folder: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "genolong", "train", f"hydra.run.dir={folder}", *overrides(home, *more)]
-
-
 def start(home: Path, folder: Path, *more: str, by: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """In a session of its own, with its stderr kept; `by` what starts it in Python's place, like torchrun."""
-    python, *rest = command(home, folder, *more)
+    """A pretraining; `by` what starts it in Python's place, like torchrun."""
+    return start_with(folder, *overrides(home, *more), by=by)
+
+
+def start_with(folder: Path, *settings: str, by: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Any training, in a session of its own, with its stderr kept."""
     return subprocess.Popen(
-        [python, *by, *rest], stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [sys.executable, *by, "-m", "genolong", "train", f"hydra.run.dir={folder}", *settings],
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -41,8 +41,13 @@ def process_of(torchrun: int, rank: int) -> int:
 
 
 def finish(home: Path, folder: Path, *more: str) -> str:
-    """Runs it to its end, and returns what it said."""
-    with start(home, folder, *more) as process:
+    """Runs a pretraining to its end, and returns what it said."""
+    return finished(start(home, folder, *more))
+
+
+def finished(training: subprocess.Popen[str]) -> str:
+    """What it said until its end."""
+    with training as process:
         _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, said
     return said

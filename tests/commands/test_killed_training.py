@@ -194,14 +194,14 @@ def test_two_processes_leave_a_validation_together(large_home, tmp_path):
 @pytest.mark.nightly
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
 def test_a_signal_before_the_first_step_ends_two_processes(home, whole_by_two, tmp_path, number, code):
-    folder = tmp_path / "run"
     for delay_s in (0.0, 0.2):
+        folder = tmp_path / str(delay_s)
         with start(home, folder, *FEW, *TWO) as process:
             said = signalled(process, number, when_begun(folder), delay_s=delay_s)
         assert process.returncode == code, said
         assert said.splitlines()[-1].startswith(f"genolong: stopped by {signal.Signals(number).name} "), said
-    finish(home, folder, *FEW, *TWO)
-    assert_same(folder, whole_by_two)
+        finish(home, folder, *FEW, *TWO)
+        assert_same(folder, whole_by_two)
 
 
 @pytest.mark.nightly

@@ -1,6 +1,7 @@
 """The training of a variant head that is resumed ends as one that was never interrupted, bit for bit."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from genolong.commands.train_variants import train_variants
 from genolong.errors import BusyError, InputError, NumericalError, OutputError, SettingsError
 from genolong.tasks.trained_effect import FrozenEffect
+from tests.builders.killed_training import finished, signalled, start_with, when_row
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, state_sha256
-from tests.builders.variant_training import make_home, settings
+from tests.builders.variant_training import make_home, overrides, settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
 STEPS = 12
@@ -51,6 +53,28 @@ def test_a_tuned_encoder_is_resumed_with_its_head(home, tmp_path, step):
     folder = at_step(tmp_path / "whole", tmp_path / "run", step)
     run(home, folder, "encoder=tuned")
     assert_same(folder, tmp_path / "whole")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_head_killed_and_stopped_by_the_command_line_ends_as_the_uninterrupted_one(home, tmp_path, devices):
+    folder, few = tmp_path / "run", ("trainer.max_steps=60", "trainer.validate_every=25", "batch=8", "encoder=tuned")
+    asked = overrides(
+        home, *few, "checkpoint.every_n_steps=5", f"trainer.devices={devices}", f"parallel.sequence={devices}"
+    )
+    asked.append("task=variant_effect")
+    finished(start_with(tmp_path / "whole", *asked))
+    for step, number in ((12, signal.SIGKILL), (22, signal.SIGTERM), (30, signal.SIGKILL), (50, signal.SIGUSR1)):
+        with start_with(folder, *asked) as process:
+            said = signalled(process, number, when_row(folder, step))
+        assert process.returncode == {signal.SIGTERM: 143, signal.SIGUSR1: 75}.get(number, -number), said
+        if number != signal.SIGKILL:
+            told = said.splitlines()[-1]
+            assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} after step "), said
+            assert told.endswith(f"; the same command with hydra.run.dir={folder} goes on"), said
+    finished(start_with(folder, *asked))
+    assert_same(folder, tmp_path / "whole")
+    assert len(record_of(folder)["resumed"]) == 4
 
 
 def test_a_head_is_given_more_steps(home, tmp_path):
