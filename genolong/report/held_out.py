@@ -31,7 +31,7 @@ def held_out(figures: Sequence[Figure]) -> Markup:
                        partial(_panel, panel=panel, contexts=contexts)),
             "The same bases, read with less and less around them: a line that falls says that context pays here.",
         )
-        for number, panel in enumerate(panels_of(figures, contexts))
+        for number, panel in enumerate(panels_of(figures, contexts) if len(contexts) > 1 else ())
     ]  # fmt: skip
     return joined((
         pictures(*drawn),

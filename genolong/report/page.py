@@ -94,19 +94,23 @@ def bars(title: str, columns: tuple[str, str], rows: Iterable[tuple[str, int]], 
         element("th", "share", scope="col", class_="number"), element("td"),
     )  # fmt: skip
     whole = element(
-        "table", element("caption", title), element("thead", element("tr", *header)), element("tbody", *lines)
+        "table",
+        element("caption", title),
+        element("thead", element("tr", *header)),
+        element("tbody", *lines),
+        class_="bars",
     )
     return joined((scrolled(whole, title), element("p", more, class_="note") if more else None))
 
 
-def pairs(rows: Iterable[tuple[object, object]]) -> Markup:
+def pairs(rows: Iterable[tuple[object, object]], *, long_names: bool = False) -> Markup:
     """Names and what they are; a value of None is left out."""
     lines = (
         element("tr", element("th", name, scope="row"), element("td", value))
         for name, value in rows
         if value is not None
     )
-    return element("table", element("tbody", *lines), class_="pairs")
+    return element("table", element("tbody", *lines), class_="pairs long" if long_names else "pairs")
 
 
 def folded(heading: object, told: object, content: Markup) -> Markup:

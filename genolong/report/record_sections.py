@@ -11,7 +11,7 @@ from genolong.report.html import Markup, element, joined
 from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
 
 Record = Mapping[str, Any]
-PLAIN = re.compile(r"[\w./+~-]+")  # needs no quotes on Hydra's command line
+PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command line
 UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"))
 
 
@@ -38,7 +38,8 @@ def files_read(record: Record) -> Markup:
     ]
     if not read and not models:
         return note("The record names no file that was read.")
-    return pairs((name, joined(("sha256 ", code(sha256)))) for name, sha256 in (*read, *models))
+    rows = ((name, joined(("sha256 ", code(sha256)))) for name, sha256 in (*read, *models))
+    return pairs(rows, long_names=True)
 
 
 def composition(record: Record) -> Markup:
@@ -135,8 +136,7 @@ def footer(record: Record) -> str:
 
 def command_on(name: str, setting: str, value: str) -> str:
     """A command of genolong as a shell takes it, whatever the value."""
-    quoted = value if PLAIN.fullmatch(value) else "'" + value.replace("'", r"\'") + "'"
-    return shlex.join(["python", "-m", "genolong", name, f"{setting}={quoted}"])
+    return shlex.join(["python", "-m", "genolong", name, f"{setting}={_quoted(value)}"])
 
 
 def moment(record: Record, name: str) -> str:
@@ -171,6 +171,13 @@ def size(number: int) -> str:
         if number >= unit:
             return f"{number / unit:,.1f} {name}"
     return f"{number:,} bytes"
+
+
+def _quoted(value: str) -> str:
+    """As Hydra reads it again: backslashes mean themselves, but not before a quote."""
+    if PLAIN.fullmatch(value):
+        return value
+    return "'" + re.sub(r"(\\*)(')", r"\1\1\\\2", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
 def _steps_since(record: Record) -> int | None:

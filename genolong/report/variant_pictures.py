@@ -106,6 +106,8 @@ def distribution_picture(number: int, positive: Positive, score: Compared) -> Ma
 
     title = f"{score.title} by class"
     caption = f"{told.capitalize()}. The outermost bars hold what lies beyond them."
+    if score.title.startswith("-"):
+        caption += f" The sign is turned: {score.title[1:]} itself is low where an allele is likely positive."
     return picture(title, inline_svg(f"distribution-{number}", title, told, draw), caption)
 
 
@@ -160,7 +162,7 @@ def _draw_calibration(pane: Axes, bins: list[Bin]) -> None:
     pane.set_aspect("equal")
 
 
-def _edges(values: Scores) -> Scores:
+def _edges(values: Scores) -> Float64[np.ndarray, " edges"]:
     low, high = np.percentile(values[np.isfinite(values)], WIDE) if np.isfinite(values).any() else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
