@@ -10,7 +10,9 @@ from genolong.errors import InputError
 from genolong.genome.partial_file import PartialFile
 from genolong.runs.record import maker, read_record
 
-BROKEN = (TypeError, ValueError, KeyError, AttributeError, IndexError, ZeroDivisionError, OverflowError)
+BROKEN = (
+    TypeError, ValueError, KeyError, AttributeError, IndexError, ZeroDivisionError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambda _done: None) -> Path:

@@ -41,7 +41,7 @@ def training_page(folder: Path, record: Record) -> str:
     ]
     opening = [tiles(_first(record, figures))]
     if record.get("status") != "finished":
-        opening.insert(0, warning(f"This training did not finish; its record says: {record.get('status')}."))
+        opening.insert(0, warning(f"This training has not finished; its record says: {record.get('status')}."))
     kind = "a head that tells labelled variants apart" if is_variant_head else "a genome model"
     lead = f"Training of {kind}, {told.moment(record, 'started')}; in {place}"
     return page(f"Training {name}", lead, opening, sections, told.footer(record))

@@ -51,7 +51,9 @@ def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
     return {name: _sorted(course) for name, course in found.items()}
 
 
-def thinned(course: Course, buckets: int = BUCKETS) -> Course:
+def thinned(
+    course: Course, buckets: int = BUCKETS
+) -> tuple[Float64[np.ndarray, " kept"], Float64[np.ndarray, " kept"]]:  # fmt: skip
     """Of a long course the lowest and the highest point of every bucket: drawn, it looks the same."""
     steps, values = course
     if len(steps) <= 2 * buckets:

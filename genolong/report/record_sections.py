@@ -115,7 +115,9 @@ def provenance(record: Record) -> Markup:
 def made_again(record: Record, place: str) -> Markup:
     """The command that makes the same again."""
     if record.get("status") != "finished":
-        return note("This run did not finish, so there is nothing to make again yet; the same command goes on with it.")
+        return note(
+            "This run has not finished, so there is nothing to make again yet; the same command goes on with it."
+        )
     told = "makes the same result again from the record alone, and says whether it is the same:"
     return joined((paragraph("This ", told), command(command_on("reproduce", "run", place))))
 

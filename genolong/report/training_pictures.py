@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import nan
 
 import numpy as np
+from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -44,7 +46,7 @@ def _losses(courses: Mapping[str, Course], bases_per_step: int | None) -> Markup
     (steps, losses), (at, held) = courses[LOSS], courses[VALIDATION]
     told = f"training loss {losses[0]:.4g} at step {steps[0]:,.0f}, {losses[-1]:.4g} at step {steps[-1]:,.0f}"
     if len(at):
-        told += f"; validation loss {held[-1]:.4g} at step {at[-1]:,.0f}, lowest {np.nanmin(held):.4g}"
+        told += f"; validation loss {held[-1]:.4g} at step {at[-1]:,.0f}, lowest {_bounds(held)[0]:.4g}"
     unit = UNIT if bases_per_step else ALLELES
 
     def draw(pane: Axes) -> None:
@@ -64,14 +66,15 @@ def _single(
     name: str, title: str, course: Course, unit: str, caption: str, colour: str, *, log: bool = False
 ) -> Markup:
     steps, values = course
-    told = f"{values[-1]:.4g} at step {steps[-1]:,.0f}, highest {np.nanmax(values):.4g}, lowest {np.nanmin(values):.4g}"
+    low, high = _bounds(values)
+    told = f"{values[-1]:.4g} at step {steps[-1]:,.0f}, highest {high:.4g}, lowest {low:.4g}"
 
     def draw(pane: Axes) -> None:
         few = len(steps) <= 50
         pane.plot(
             *thinned(course), color=colour, linewidth=1.6 if few else 1.1, marker="o" if few else None, markersize=4
         )
-        is_log = log and 0 < MANY * np.nanmin(values) < np.nanmax(values)
+        is_log = log and 0 < MANY * low < high
         if is_log:
             pane.set_yscale("log")
         pane.set_ylabel(f"{unit} (log scale)" if is_log else unit)
@@ -96,10 +99,13 @@ def _areas(courses: Mapping[str, Course]) -> Markup:
     return picture("Held-out alleles told apart", svg, f"At the end {told}.")
 
 
-_format = partial(EngFormatter, sep="")
+def _bounds(values: Float64[np.ndarray, " points"]) -> tuple[float, float]:
+    """The lowest and the highest of those that are numbers; a training that failed may have logged others."""
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if len(known) else (nan, nan)
 
 
 def _over_steps(pane: Axes) -> None:
     pane.set_xlabel("optimizer steps")
-    pane.xaxis.set_major_formatter(_format())
+    pane.xaxis.set_major_formatter(EngFormatter(sep=""))
     pane.xaxis.set_major_locator(MaxNLocator(6, integer=True))

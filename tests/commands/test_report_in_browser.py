@@ -102,7 +102,8 @@ def test_on_paper_everything_is_unfolded(browser: Browser, pages: dict[str, Path
     if not browser.value("CSS.supports('selector(::details-content)')"):
         pytest.skip("this browser cannot unfold for print")
     cells = "[...document.querySelectorAll('details td')]"
-    shown = f"{cells}.filter(cell => cell.checkVisibility({{contentVisibilityAuto: true}}))"assert browser.value(f"{shown}.length") == 0
+    shown = f"{cells}.filter(cell => cell.checkVisibility({{contentVisibilityAuto: true}}))"
+    assert browser.value(f"{shown}.length") == 0
     browser.show(pages["training"], DESK, media="print", scheme="dark")
     assert browser.value(f"{shown}.length") > 50
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

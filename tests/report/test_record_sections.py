@@ -80,7 +80,7 @@ def test_every_file_that_was_read_has_its_hash():
 
 
 def test_a_run_that_did_not_finish_has_no_command():
-    assert "did not finish" in told.made_again({**RECORD, "status": "started"}, "/x")
+    assert "has not finished" in told.made_again({**RECORD, "status": "started"}, "/x")
     assert "genolong reproduce run=/x" in told.made_again(RECORD, "/x")
 
 
