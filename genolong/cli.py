@@ -4,8 +4,8 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -41,6 +41,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
   reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
+  report     a training or an evaluation as one HTML page    genolong report run=runs/train/latest
   plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
 
   genolong COMMAND --help      every setting, its unit and what it is now
@@ -62,6 +63,7 @@ def train(config: DictConfig) -> None:
     latest = Path(settings.run.folder, settings.run.name, "latest")
     shown = latest if latest.resolve() == done.folder.resolve() else done.folder
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
+    _leave_report(done.folder)
     tell.info("the run is in %s; next: python -m genolong evaluate model=%s", done.folder, os.path.relpath(shown))
 
 
@@ -82,6 +84,7 @@ def train_variants(config: DictConfig) -> None:
         "the LLR alone, for which no label is needed: AUROC %.3f, AUPRC %.3f",
         done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
     )  # fmt: skip
+    _leave_report(done.folder)
     tell.info("the run is in %s; next: python -m genolong predict model=%s vcf=IN output=OUT", done.folder, done.folder)
 
 
@@ -96,18 +99,14 @@ def evaluate(config: DictConfig) -> None:
     if Place.joined():
         raise SettingsError("evaluate: works in one process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
-    with ExitStack() as stack:
-        bar = Progress(console=err, transient=True) if sys.stderr.isatty() else None
-        if bar is not None:
-            stack.enter_context(bar)
-
-        def follow(what: str, bases: int) -> Callable[[int], None]:
-            return (lambda _: None) if bar is None else partial(bar.advance, bar.add_task(what, total=bases))
-
+    with _bar() as follow:
         done = run(settings, follow)
     for table in done.tables:
         _show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
+    figures, whole_run = done.files[0], done.files[0].with_name("record.json")
+    if settings.vcf != "-":  # a VCF from a pipe is gone
+        _leave_report(figures.parent if settings.vcf is None and whole_run.is_file() else figures)
 
 
 def predict(config: DictConfig) -> None:
@@ -143,6 +142,45 @@ def reproduce(config: DictConfig) -> None:
         raise NumericalError(done.verdict)
     print(done.verdict)
     tell.info("the result is in %s", folder)
+
+
+def report(config: DictConfig) -> None:
+    """Write the page of a training or of an evaluation, and say where."""
+    from genolong.commands.report import report as run
+    from genolong.commands.report_settings import ReportSettings
+    from genolong.settings import check
+
+    settings = check(config, ReportSettings)
+    with _bar() as follow:
+        tell.info("wrote %s", os.path.relpath(run(settings, follow)))
+
+
+def _leave_report(run: Path) -> None:
+    """The page of what was just made, beside it; that it cannot be drawn is told, and fails nothing."""
+    place = Place.joined()
+    if place is not None and place.rank:
+        return
+    from genolong.commands.report import report as write
+    from genolong.commands.report_settings import ReportSettings
+
+    try:
+        page = write(ReportSettings(run=str(run), vcf=None, output=None, debug=False))
+    except Exception as error:
+        tell.warning("no report was written (%s)", " ".join(str(error).split()) or type(error).__name__)
+    else:
+        tell.info("wrote %s, to be opened in a browser", os.path.relpath(page))
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """What a long piece of work is told by when it begins: a bar where a person watches, nothing elsewhere."""
+    bar = Progress(console=err, transient=True) if sys.stderr.isatty() else None
+
+    def follow(what: str, size: int) -> Callable[[int], None]:
+        return (lambda _: None) if bar is None else partial(bar.advance, bar.add_task(what, total=size))
+
+    with bar or nullcontext():
+        yield follow
 
 
 def plan(config: DictConfig) -> None:
@@ -217,6 +255,7 @@ COMMANDS = {
         ("evaluate", evaluate),
         ("predict", predict),
         ("reproduce", reproduce),
+        ("report", report),
         ("plan", plan),
     )
 }

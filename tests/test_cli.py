@@ -62,6 +62,9 @@ def fasta(tmp_path: Path) -> str:
         (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
+        (["report"], 64, "run: Missing mandatory value: run"),
+        (["report", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
+        (["report", "run=a", "output=a.json"], 64, "output=a.json: wanted the name of a page, which ends in .html"),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
     ],
 )
@@ -133,6 +136,35 @@ def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
     assert err.splitlines()[-1].startswith("genolong: error: not the same: the weights have another sha256; of metrics")
 
 
+def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(typed, fasta, tmp_path):
+    code, out, err = typed("train", fasta, "hydra.run.dir=a", *TINY)
+    assert (code, out) == (0, "")
+    page = tmp_path / "a" / "report.html"
+    *_, told, last = err.splitlines()
+    assert told == "wrote a/report.html, to be opened in a browser" and last.startswith("the run is in ")
+    assert "not evaluated yet" in page.read_text()
+    code, _, err = typed("evaluate", "model=a", "device=cpu")
+    assert code == 0 and err.splitlines()[-1] == "wrote a/report.html, to be opened in a browser"
+    assert "Bits a base on held-out bases" in page.read_text()
+    content = page.read_bytes()
+    assert typed("report", "run=a", "output=again.html") == (0, "", "wrote again.html\n")
+    assert (tmp_path / "again.html").read_bytes() == content
+    code, _, err = typed("evaluate", "model=a", "device=cpu", "output=e/figures.json")
+    assert err.splitlines()[-1] == "wrote e/figures.json.report.html, to be opened in a browser"
+
+
+@pytest.mark.parametrize("error", [ValueError("no pen\nno paper"), InputError("no ink"), ModuleNotFoundError("m")])
+def test_a_page_that_cannot_be_drawn_fails_no_training(typed, fasta, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("genolong.commands.report.report", fail)
+    code, out, err = typed("train", fasta, "hydra.run.dir=a", *TINY)
+    assert (code, out) == (0, "")
+    assert err.splitlines()[-2] == f"no report was written ({' '.join(str(error).split())})"
+    assert json.loads((tmp_path / "a" / "record.json").read_text())["status"] == "finished"
+
+
 def test_the_settings_that_hydra_kept_of_a_run_make_another(typed, fasta, tmp_path):
     assert typed("train", fasta, "hydra.run.dir=a", *TINY)[0] == 0
     code, out, err = typed("train", "-cp", "a/.hydra", "-cn", "config", "seed=2")
@@ -164,7 +196,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate", "predict", "reproduce", "plan"]),
+        ("genolong ", ["train", "evaluate", "predict", "reproduce", "report", "plan"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),

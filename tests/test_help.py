@@ -6,6 +6,7 @@ import pytest
 
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.report_settings import ReportSettings
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.composing import CONF, FOLDERS
 from genolong.help import comments, help_text, table
@@ -13,6 +14,7 @@ from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
     "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "reproduce": ReproduceSettings,
+    "report": ReportSettings,
 }  # fmt: skip
 
 

@@ -17,14 +17,13 @@ from genolong.loading.contexts import doubling_contexts
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.truth import perfect_readers
 from genolong.loading.windows import DataSettings, Split, split
-from genolong.report.context_use import Panel, draw_context_use
+from genolong.report.context_use import draw_context_use, panels_of
 from genolong.report.curves import draw_curves
 from genolong.report.figures import Table, contexts_table, readers_table
 
 logger = logging.getLogger(__name__)
 
 ENOUGH_BASES = 500_000  # read where the number of windows is left open
-PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
 
 
 def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
@@ -116,7 +115,7 @@ def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome
 def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Path, ...]:
     files = [write_figures(output, measured.figures)]
     if contexts:
-        panels = _panels(measured, contexts)
+        panels = panels_of(measured.figures, contexts)
         title = f"Loss against context: {run.name} on {genome}"
         files.append(draw_context_use(output.with_name("context_use.png"), title, contexts, panels))
     metrics = run.folder / "metrics.csv"
@@ -124,17 +123,3 @@ def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence
         title = f"Training of {run.name}"
         files.append(draw_curves(metrics, output.with_name("curves.png"), title, run.bases_per_step))
     return tuple(files)
-
-
-def _panels(measured: Measured, contexts: Sequence[int]) -> list[Panel]:
-    found = {figure.name: figure for figure in measured.figures}
-    panels = []
-    for suffix, title in PANELS.items():
-        model, floor = (
-            [found[name] for context in contexts if (name := f"context/{context}/{what}{suffix}") in found]
-            for what in ("loss", "floor")
-        )
-        flat = {"best k-mer counter": f"best_kmer/loss{suffix}", "base composition": f"composition/loss{suffix}"}
-        if model:
-            panels.append(Panel(title, model, floor, {label: found[name] for label, name in flat.items()}))
-    return panels

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from genolong.commands.evaluation_settings import EvaluationSettings
-from genolong.errors import OutputError
+from genolong.errors import InputError, MissingInputError, OutputError
 from genolong.genome.partial_file import FAILED_DISK
 from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
@@ -50,6 +50,16 @@ def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
             raise
         raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
     return output
+
+
+def read_figures(path: Path) -> list[Figure]:
+    """What write_figures wrote; raises MissingInputError or InputError for anything else."""
+    try:
+        return [Figure.of(noted) for noted in json.loads(path.read_text(encoding="utf-8"))]
+    except OSError as error:
+        raise MissingInputError(f"{path}: cannot be read ({error.strerror}); wanted figures of evaluate") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: holds no figures ({str(error)[:80]}); wanted what evaluate wrote") from error
 
 
 def record_evaluation(

@@ -1,6 +1,8 @@
-"""What this machine has: memory, also where a container limits it, and rates measured in a second."""
+"""What this machine has: memory, also where a container limits it, and what was used; rates measured in a second."""
 
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,13 @@ def memory_there(cuda: bool, root: Path = SYSTEM) -> int:
     if cuda:
         return torch.cuda.get_device_properties(torch.device("cuda")).total_memory
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits(root)])
+
+
+def peak_memory() -> dict[str, int]:
+    """Bytes that this process held at most, and of its GPU where it used one."""
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    return {"host": host, **({"gpu": on_gpu} if on_gpu else {})}
 
 
 def _group_limits(root: Path) -> Iterator[int]:

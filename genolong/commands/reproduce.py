@@ -22,7 +22,7 @@ from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError
 from genolong.parallel.place import Place
 from genolong.runs.differences import differences
-from genolong.runs.record import NAME, beside, read_record, surroundings, write_json
+from genolong.runs.record import NAME, beside, maker, read_record, surroundings, write_json
 from genolong.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -85,10 +85,10 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
 
 
 def _made_by(record: Mapping[str, Any], path: Path) -> str:
-    """The command that a record is of; one that an earlier version wrote is of a training."""
-    made_by = record.get("made_by", "train_variants" if "init_from" in record["settings"] else "train")
+    """The command whose result can be made again."""
+    made_by = maker(record)
     if made_by not in SCHEMAS:
-        raise InputError(f"{path}: made by {str(made_by)[:40]!r}; wanted {', '.join(SCHEMAS)}")
+        raise InputError(f"{path}: made by {made_by[:40]!r}; wanted {', '.join(SCHEMAS)}")
     if record.get("status") != "finished":
         raise InputError(f"{path}: this run did not finish, so there is nothing to compare with; go on with it first")
     return made_by

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolong.commands.predict_settings import GenomeSettings
-from genolong.runs.record import NAME, beside
+from genolong.runs.record import place_of_record
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,4 @@ class ReproduceSettings:
     @property
     def record(self) -> Path:
         """In a training's folder; beside a file that was written; or the record itself."""
-        place = Path(self.run).expanduser()
-        if place.is_dir():
-            return place / NAME
-        return place if place.name.endswith(NAME) else beside(place)
+        return place_of_record(self.run)

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
+from genolong.commands.machine import peak_memory
 from genolong.commands.placed import told_by_the_first
 from genolong.commands.resuming import Beginning, Wanted, beginning
 from genolong.parallel.place import Place
@@ -59,7 +60,8 @@ class RunFolder:
 
     def finish(self, trainer: pl.Trainer, results: Mapping[str, Any]) -> dict[str, Any]:
         """The record with what came out of the training, which is written."""
-        record = finished(self.record, {"steps": trainer.global_step, "metrics": self.log.latest, **results})
+        about = {"steps": trainer.global_step, "metrics": self.log.latest, "peak_memory_bytes": peak_memory()}
+        record = finished(self.record, {**about, **results})
         if self.writes:
             write_record(self.folder, record)
         return record

@@ -42,14 +42,19 @@ class ScoredVcf(NamedTuple):
     kmers: KmerEffects | None
 
 
-def read_scored(settings: EvaluationSettings, follow: Follow) -> ScoredVcf:
-    """Read labels and scores, and ask k-mers where a model is named; raises InputError for what is not there."""
+def read_scored(
+    settings: EvaluationSettings, follow: Follow, see: Callable[[Record], None] = lambda _: None
+) -> ScoredVcf:  # fmt: skip
+    """Read labels and scores, and ask k-mers where a model is named; `see` is called with every record.
+
+    Raises InputError for what is not there.
+    """
     assert settings.vcf is not None and settings.label is not None
     with VcfReader(settings.vcf) as reader:
         declared = info_types(reader.header)
         fields = _score_fields(reader.name, declared, settings)
         advance = follow(f"reading {reader.name}", reader.bytes_total or 0)
-        alleles = read_alleles(reader.name, _told(reader, advance), settings.label, fields, settings.strata)
+        alleles = read_alleles(reader.name, _told(reader, advance, see), settings.label, fields, settings.strata)
         name = reader.name
     _refuse_absent(name, alleles, declared, settings)
     classes = two_classes(name, settings.label, alleles, settings.positives, settings.negatives)
@@ -115,10 +120,11 @@ def _hint(field: str, declared: Collection[str]) -> str:
     return f"; the header declares {', '.join(list(declared)[:SHOWN])}" if declared else ""
 
 
-def _told(reader: VcfReader, advance: Callable[[int], None]) -> Iterator[Record]:
+def _told(reader: VcfReader, advance: Callable[[int], None], see: Callable[[Record], None]) -> Iterator[Record]:
     """Its records; now and then it is told how many bytes were read."""
     told = 0
     for number, record in enumerate(reader, start=1):
+        see(record)
         yield record
         if number % OFTEN == 0:
             advance(reader.bytes_read - told)

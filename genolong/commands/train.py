@@ -1,6 +1,7 @@
 """`train`: a genome and settings in, a run folder with a trained model out."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,6 +20,7 @@ from genolong.commands.run_folder import RunFolder
 from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
+from genolong.loading.composition import composition
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, absolute, split
@@ -70,14 +72,16 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    for note in (*genome.notes, *parts.notes, *order.notes) if place.rank == 0 else ():
+    told = (*genome.notes, *parts.notes, *order.notes)
+    for note in told if place.rank == 0 else ():
         logger.info(note)
     with held(folder) if place.rank == 0 else nullcontext():
-        return _train_in(place, settings, folder, genome, parts, order)
+        return _train_in(place, settings, folder, genome, parts, order, told)
 
 
 def _train_in(
-    place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder
+    place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder,
+    told: Sequence[str],
 ) -> Training:  # fmt: skip
     """The training in a folder that is this process's own."""
     plain = asdict(settings)
@@ -92,7 +96,10 @@ def _train_in(
         logger.info(note)
     inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
     beds = {path: sha256_of(path) for path in settings.data.beds}
-    record = {**started("train", plain, inputs, beds), "attention": attention_of(model)}
+    record = {
+        **started("train", plain, inputs, beds), "attention": attention_of(model),
+        "split": composition(genome, parts, told),
+    }  # fmt: skip
     run = RunFolder.opened(place, Wanted(plain, inputs, model.state_dict(), beds), folder, record)
     start, log = run.start, run.log
     datamodule = GenomeDataModule(

@@ -1,6 +1,6 @@
 """Whether long context pays: loss against the context that the model is given, beside what needs none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from genolong.report.figures import Figure
 from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, counted, draw_panels, save
+
+PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,29 @@ def draw_context_use(path: Path, title: str, contexts: Sequence[int], panels: Se
     """Write the picture: a panel for each class of bases, context on a logarithmic axis, nats a base below it."""
     figure, panes = draw_panels(title, len(panels))
     for pane, panel in zip(panes, panels, strict=True):
-        _draw(pane, panel, contexts)
+        draw_panel(pane, panel, contexts)
+        pane.set_title(f"{panel.title} (n = {panel.model[0].n:,})", fontsize=10)
     figure.legend(*panes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return save(figure, path)
 
 
-def _draw(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
+def panels_of(figures: Iterable[Figure], contexts: Sequence[int]) -> list[Panel]:
+    """A panel for each class of bases that was measured with less context."""
+    found = {figure.name: figure for figure in figures}
+    panels = []
+    for suffix, title in PANELS.items():
+        model, floor = (
+            [found[name] for context in contexts if (name := f"context/{context}/{what}{suffix}") in found]
+            for what in ("loss", "floor")
+        )
+        flat = {"best k-mer counter": f"best_kmer/loss{suffix}", "base composition": f"composition/loss{suffix}"}
+        if model:
+            panels.append(Panel(title, model, floor, {label: found[name] for label, name in flat.items()}))
+    return panels
+
+
+def draw_panel(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
+    """One of them."""
     for (name, baseline), colour, dashes in zip(panel.baselines.items(), (GREY, ORANGE), ("--", "-."), strict=False):
         pane.axhline(baseline.value, color=colour, linestyle=dashes, linewidth=1.4, label=name)
     _line(pane, contexts, panel.model, BLUE, "o", "model")
@@ -41,7 +60,6 @@ def _draw(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
     pane.xaxis.set_minor_locator(NullLocator())
     pane.xaxis.set_minor_formatter(NullFormatter())
     pane.set_xticklabels([counted(context) for context in contexts], rotation=45 if len(contexts) > 8 else 0)
-    pane.set_title(f"{panel.title} (n = {panel.model[0].n:,})", fontsize=10)
     pane.set_xlabel("context the model is given (bases)")
     pane.set_ylabel("loss on hidden bases (nats/base)")
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from matplotlib.ticker import EngFormatter
 from genolong.errors import InputError, MissingInputError
 from genolong.report.picture import BLUE, SKY, VERMILION, draw_panels, save
 
+BUCKETS = 1_000  # of a long course, two points each
+UNIT = "loss on hidden bases (nats/base)"
 SMOOTHED = 50  # points over a run that the smoothed curve can follow
 
 Course = tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]
@@ -24,7 +27,7 @@ def draw_curves(metrics: Path, path: Path, title: str, bases_per_step: int) -> P
         raise InputError(f"{metrics}: no row holds train/loss; wanted the log of a training that took a step")
     figure, (over_steps, over_bases) = draw_panels(title, 2)
     for pane, factor, label in ((over_steps, 1, "optimizer steps"), (over_bases, bases_per_step, "bases read")):
-        _draw(pane, courses, factor)
+        draw_losses(pane, courses, factor)
         pane.set_xlabel(label)
         pane.xaxis.set_major_formatter(EngFormatter(sep=""))
     return save(figure, path)
@@ -35,7 +38,7 @@ def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
     found: dict[str, dict[int, float]] = {name: {} for name in names}
     try:
         with metrics.open(newline="") as lines:
-            rows = csv.DictReader(lines)
+            rows = csv.DictReader(line for line in lines if line.endswith("\n"))  # a row that is being written is none
             for row in rows:
                 for name in filter(row.get, names):
                     found[name][int(row["step"]) + 1] = float(row[name])
@@ -46,6 +49,23 @@ def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
     except OSError as error:
         raise MissingInputError(f"{metrics}: cannot be read ({error.strerror}); wanted a run's metrics.csv") from error
     return {name: _sorted(course) for name, course in found.items()}
+
+
+def thinned(
+    course: Course, buckets: int = BUCKETS
+) -> tuple[Float64[np.ndarray, " kept"], Float64[np.ndarray, " kept"]]:  # fmt: skip
+    """Of a long course the lowest and the highest point of every bucket: drawn, it looks the same."""
+    steps, values = course
+    if len(steps) <= 2 * buckets:
+        return course
+    edges = np.linspace(0, len(steps), buckets + 1).astype(int)
+    extremes = [
+        first + at
+        for first, end in pairwise(edges.tolist())
+        for at in (int(values[first:end].argmin()), int(values[first:end].argmax()))
+    ]
+    kept = np.unique(extremes)
+    return steps[kept], values[kept]
 
 
 def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
@@ -63,14 +83,16 @@ def _sorted(course: Mapping[int, float]) -> Course:
     return np.array(steps, float), np.array([course[step] for step in steps], float)
 
 
-def _draw(pane: Axes, courses: Mapping[str, Course], factor: int) -> None:
+def draw_losses(pane: Axes, courses: Mapping[str, Course], factor: int = 1, unit: str = UNIT) -> None:
+    """`train/loss` and `validation/loss` over steps, or over so many bases a step."""
     steps, losses = courses["train/loss"]
-    pane.plot(steps * factor, losses, color=SKY, linewidth=0.6, alpha=0.6, label="training, each step")
-    pane.plot(steps * factor, smooth(losses), color=BLUE, linewidth=1.8, label="training, smoothed")
+    each, smoothed = thinned((steps, losses)), thinned((steps, smooth(losses)))
+    pane.plot(each[0] * factor, each[1], color=SKY, linewidth=0.6, alpha=0.6, label="training, each step")
+    pane.plot(smoothed[0] * factor, smoothed[1], color=BLUE, linewidth=1.8, label="training, smoothed")
     steps, losses = courses["validation/loss"]
     if len(steps):
         pane.plot(
             steps * factor, losses, color=VERMILION, marker="o", markersize=4, linewidth=1.4, label="validation"
         )  # fmt: skip
-    pane.set_ylabel("loss on hidden bases (nats/base)")
+    pane.set_ylabel(unit)
     pane.legend(fontsize=8, frameon=False)

@@ -30,6 +30,15 @@ class Figure:
             "standard_error": self.standard_error,
         }
 
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> "Figure":
+        """The figure that as_json described; raises ValueError, KeyError or TypeError for anything else."""
+        error = noted["standard_error"]
+        return cls(
+            str(noted["name"]), float(noted["value"]), str(noted["unit"]), int(noted["n"]),
+            None if error is None else float(error),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Bases:
@@ -100,6 +109,16 @@ def contexts_table(title: str, contexts: Sequence[int], figures: Sequence[Figure
     kept = [what for what in names if f"context/{contexts[0]}/{what}" in found]
     rows = [(f"{context:,}", *(_cell(found.get(f"context/{context}/{what}")) for what in kept)) for context in contexts]
     return Table(title, ("context", *(names[what] for what in kept)), tuple(rows))
+
+
+def everything_table(title: str, figures: Sequence[Figure]) -> Table:
+    """A row for every figure, as it stands in the file."""
+    rows = [
+        (figure.name, f"{figure.value:.6g}", "–" if figure.standard_error is None else f"{figure.standard_error:.2g}",
+         figure.unit, f"{figure.n:,}")
+        for figure in figures
+    ]  # fmt: skip
+    return Table(title, ("figure", "value", "standard error", "unit", "n"), tuple(rows))
 
 
 def _scaled(error: float | None, factor: float) -> float | None:

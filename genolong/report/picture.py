@@ -10,20 +10,31 @@ from genolong.errors import OutputError
 
 # Okabe and Ito, Color Universal Design (2008)
 BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#666666"
+GRID = "#e3e3e3"
 
 
 def draw_panels(title: str, panels: int, *, width: float = 6.4, height: float = 4.4) -> tuple[Figure, list[Axes]]:
     """An empty picture with so many panels side by side, each `width` inches wide."""
     figure = Figure(figsize=(width * panels, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(literal(title), fontsize=11)
     panes = figure.subplots(1, panels, squeeze=False)[0]
     for pane in panes:
-        pane.grid(visible=True, color="#e3e3e3", linewidth=0.7)
-        pane.set_axisbelow(True)
-        for side in ("top", "right"):
-            pane.spines[side].set_visible(False)
+        frame(pane)
     return figure, list(panes)
+
+
+def frame(pane: Axes) -> None:
+    """A light grid behind what is drawn, and axes on two sides only."""
+    pane.grid(visible=True, color=GRID, linewidth=0.7)
+    pane.set_axisbelow(True)
+    for side in ("top", "right"):
+        pane.spines[side].set_visible(False)
+
+
+def literal(text: str) -> str:
+    """Names from files as they are: matplotlib sets what stands between $ as mathematics, and hides a leading _."""
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from matplotlib.axes import Axes
 
 from genolong.report.discrimination import Curves, Discrimination
-from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, draw_panels, save
+from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, draw_panels, literal, save
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")  # of the scores that come after those that have a colour of their own
@@ -28,21 +28,41 @@ class Drawn(NamedTuple):
 
 def draw_roc(path: Path, title: str, scores: Sequence[Drawn], base_rate: float) -> Path:
     """Write the picture: both curves of every score, chance, and the share of positives among all alleles."""
-    figure, (roc, precision) = draw_panels(_plain(fill(title, TITLE_WIDTH)), 2, width=5.2, height=5.8)
+    figure, (roc, precision) = draw_panels(fill(title, TITLE_WIDTH), 2, width=5.2, height=5.8)
     for number, (name, found, curves) in enumerate(scores):
-        label = f"{_plain(name)}: {found.auroc.value:.3f}, {found.auprc.value:.3f}"
-        _line(roc, number, _from(0.0, curves.false_positive_rate), _from(0.0, curves.recall), label)
-        _line(precision, number, _from(0.0, curves.recall), _from(float(curves.precision[0]), curves.precision), label)
-    roc.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label=f"chance: 0.500, {base_rate:.3f}")
-    precision.axhline(base_rate, color=GREY, linestyle=":", linewidth=1.2)
-    _name_axes(roc, "false positive rate", "true positive rate")
-    _name_axes(precision, "recall (true positive rate)", "precision")
+        label = f"{literal(name)}: {found.auroc.value:.3f}, {found.auprc.value:.3f}"
+        draw_roc_line(roc, number, curves, label)
+        draw_precision_line(precision, number, curves, label)
+    finish_roc(roc, f"chance: 0.500, {base_rate:.3f}")
+    finish_precision(precision, base_rate, "chance")
     handles, labels = roc.get_legend_handles_labels()
     figure.legend(
         handles, labels, title="AUROC (left), AUPRC (right)", loc="outside lower center", ncols=3, frameon=False,
         fontsize=9, title_fontsize=9,
     )  # fmt: skip
     return save(figure, path)
+
+
+def draw_roc_line(pane: Axes, number: int, curves: Curves, label: str) -> None:
+    """True against false positives of the score of that number."""
+    _line(pane, number, _from(0.0, curves.false_positive_rate), _from(0.0, curves.recall), label)
+
+
+def draw_precision_line(pane: Axes, number: int, curves: Curves, label: str) -> None:
+    """Precision against recall of the score of that number."""
+    _line(pane, number, _from(0.0, curves.recall), _from(float(curves.precision[0]), curves.precision), label)
+
+
+def finish_roc(pane: Axes, label: str) -> None:
+    """Chance, and what the axes are."""
+    pane.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label=label)
+    _name_axes(pane, "false positive rate", "true positive rate")
+
+
+def finish_precision(pane: Axes, base_rate: float, label: str) -> None:
+    """Chance, which is the share of positives, and what the axes are."""
+    pane.axhline(base_rate, color=GREY, linestyle=":", linewidth=1.2, label=label)
+    _name_axes(pane, "recall (true positive rate)", "precision")
 
 
 def _line(pane: Axes, number: int, across: Float64[np.ndarray, " _"], up: Float64[np.ndarray, " _"], label: str):
@@ -62,8 +82,3 @@ def _name_axes(pane: Axes, across: str, up: str) -> None:
     pane.set_xlim(-0.02, 1.02)
     pane.set_ylim(-0.02, 1.02)
     pane.set_aspect("equal")
-
-
-def _plain(text: str) -> str:
-    """Names from files as they are: matplotlib sets what stands between $ as mathematics, and hides a leading _."""
-    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")

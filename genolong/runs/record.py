@@ -100,6 +100,19 @@ def beside(output: Path) -> Path:
     return output.with_name(f"{output.name.removesuffix('.json')}.{NAME}")
 
 
+def place_of_record(run: str) -> Path:
+    """In a training's folder; beside a file that was written; or the record itself."""
+    place = Path(run).expanduser()
+    if place.is_dir():
+        return place / NAME
+    return place if place.name.endswith(NAME) else beside(place)
+
+
+def maker(record: Mapping[str, Any]) -> str:
+    """The command that a record is of; one that an earlier version wrote is of a training."""
+    return str(record.get("made_by", "train_variants" if "init_from" in record["settings"] else "train"))
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """Raises MissingInputError or InputError for what is no record."""
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.commands.machine import copy_rate, memory_there, product_rate
+from genolong.commands.machine import copy_rate, memory_there, peak_memory, product_rate
 
 ALL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
@@ -43,3 +43,9 @@ def test_a_system_without_groups_has_the_machines_memory(tmp_path):
 def test_rates_are_those_of_a_computer():
     assert 1e8 < product_rate(cuda=False, half=False) < 1e14
     assert 1e8 < copy_rate(cuda=False) < 1e13
+
+
+def test_the_memory_that_was_used_is_what_the_system_says():
+    before = peak_memory()["host"]
+    held = bytearray(1 << 20)
+    assert 1 << 24 < before <= peak_memory()["host"] and held is not None

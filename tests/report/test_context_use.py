@@ -2,7 +2,7 @@
 
 import pytest
 
-from genolong.report.context_use import Panel, draw_context_use
+from genolong.report.context_use import Panel, draw_context_use, panels_of
 from genolong.report.figures import NATS, Figure
 from genolong.report.picture import counted
 
@@ -28,3 +28,14 @@ def test_powers_of_two_are_named_as_people_do():
     assert [counted(number) for number in (128, 1_000, 1_024, 131_072, 1 << 20, 1_025)] == [
         "128", "1,000", "1k", "128k", "1M", "1,025",
     ]  # fmt: skip
+
+
+def test_a_name_of_a_run_is_no_mathematics(tmp_path):
+    assert draw_context_use(tmp_path / "context_use.png", r"a $\nothing$ run", CONTEXTS, [panel()]).is_file()
+
+
+def test_only_classes_that_were_measured_have_a_panel():
+    figures = [Figure(f"context/{context}/loss", 1.0, NATS, 5, None) for context in CONTEXTS]
+    figures += [Figure(f"{name}/loss", 1.2, NATS, 5, None) for name in ("best_kmer", "composition")]
+    (only,) = panels_of(figures, CONTEXTS)
+    assert only.title == "all bases" and len(only.model) == 3 and not only.floor

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genolong.errors import InputError, MissingInputError, OutputError
-from genolong.report.curves import draw_curves, read_courses, smooth
+from genolong.report.curves import draw_curves, read_courses, smooth, thinned
 
 LOG = "step,train/loss,validation/loss\n0,1.4,\n1,1.3,\n1,,1.35\n2,1.2,\n1,1.25,\n"
 PNG = b"\x89PNG"
@@ -58,3 +58,18 @@ def test_smoothing_keeps_a_level_and_forgets_the_start():
     assert smooth(steps)[[499, 999]] == pytest.approx([2, 1], abs=1e-3)
     noise = np.random.default_rng(1).normal(size=5_000)
     assert smooth(noise)[1_000:].std() < 0.2
+
+
+def test_a_row_that_is_being_written_is_no_row(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,train/loss\n0,1.4\n1,1.3\n2,1")
+    assert read_courses(tmp_path / "metrics.csv", ("train/loss",))["train/loss"][1].tolist() == [1.4, 1.3]
+
+
+def test_a_thinned_course_keeps_every_extreme():
+    values = np.random.default_rng(1).normal(size=7_919)
+    values[[0, 4_242, 7_918]] = 9, -9, 8
+    steps, kept = thinned((np.arange(7_919.0), values), buckets=100)
+    assert len(steps) <= 200 and {9, -9, 8} <= set(kept) and (np.diff(steps) > 0).all()
+    assert (values[steps.astype(int)] == kept).all()
+    short = (np.arange(200.0), values[:200])
+    assert thinned(short, buckets=100) is short

@@ -1,0 +1,222 @@
+"""What a record says, as parts of a page: settings, files that were read, cost, origin, and how to make it again."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from genolong.report.figures import Table
+from genolong.report.html import Markup, element, joined
+from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
+
+Record = Mapping[str, Any]
+PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command line
+UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"))
+
+
+def settings(record: Record) -> Markup:
+    """Every setting, group after group, folded."""
+    chosen = _mapping(record, "settings")
+    single = {key: value for key, value in chosen.items() if not isinstance(value, Mapping)}
+    groups = {"general": single} if single else {}
+    groups |= {key: value for key, value in chosen.items() if isinstance(value, Mapping)}
+    return joined(
+        folded(group, _counted(len(leaves), "setting"), pairs((name, code(_typed(value))) for name, value in leaves))
+        for group, node in groups.items()
+        if (leaves := list(_leaves(node, "" if node is single else f"{group}.")))
+    )
+
+
+def files_read(record: Record) -> Markup:
+    """The sha256 of all that was read."""
+    read = [*_mapping(record, "inputs_sha256").items(), *_mapping(record, "regions_sha256").items()]
+    models = [
+        (f"weights of the model ({name})", record[key])
+        for key, name in (("init_from_sha256", "init_from"), ("model_sha256", "model"))
+        if record.get(key)
+    ]
+    if not read and not models:
+        return note("The record names no file that was read.")
+    rows = ((name, joined(("sha256 ", code(sha256)))) for name, sha256 in (*read, *models))
+    return pairs(rows, long_names=True)
+
+
+def composition(record: Record) -> Markup:
+    """Which bases of which contigs trained and validated."""
+    known = _mapping(record, "split")
+    if not known:
+        return note("The record does not say how the genome was split: it is of an earlier version of genolong.")
+    rows = [
+        (
+            str(each.get("contig")),
+            *(_whole(each.get(what)) for what in ("length", "train", "validation")),
+        )
+        for each in known.get("contigs", ())
+        if isinstance(each, Mapping)
+    ]
+    titles = ("contig", "bases", "for training", "for validation")
+    shown = table(Table("bases of every contig, the longest ones first", titles, tuple(rows)))
+    others = _mapping(known, "others")
+    more = None
+    if others.get("contigs"):
+        more = note(
+            f"and {_whole(others['contigs'])} shorter contigs: {_whole(others.get('length'))} bases, "
+            f"{_whole(others.get('train'))} for training, {_whole(others.get('validation'))} for validation"
+        )
+    notes = [element("li", line) for line in known.get("notes", ())]
+    return joined((shown, more, element("ul", *notes, class_="note") if notes else None))
+
+
+def cost(record: Record) -> Markup:
+    """Time, and speed and memory where they are known."""
+    seconds, steps = seconds_of(record), record.get("steps")
+    rows: list[tuple[object, object]] = [("time", None if seconds is None else duration(seconds))]
+    since = _steps_since(record)
+    if seconds and since and steps:
+        rows.append(("steps a second", f"{since / seconds:,.3g}"))
+        if record.get("bases"):
+            rows.append(("bases a second", f"{record['bases'] / steps * since / seconds:,.0f}"))
+    memory = _mapping(record, "peak_memory_bytes")
+    for name, whose in (("host", "memory of the first process, at most"), ("gpu", "memory of its GPU, at most")):
+        rows.append((whose, size(memory[name]) if isinstance(memory.get(name), int) else None))
+    told = "Time is from the start of the last command to its end: opening files, validation and checkpoints included."
+    if not memory:
+        told += " Memory was not recorded."
+    return joined((pairs(rows), note(told)))
+
+
+def provenance(record: Record) -> Markup:
+    """When, with what, on what; everything that the record says but for settings and files."""
+    machine, versions, source = (_mapping(record, name) for name in ("machine", "versions", "code"))
+    resumed = [
+        f"after step {_whole(each.get('step'))} of {each.get('from')}"
+        for each in record.get("resumed", ())
+        if isinstance(each, Mapping)
+    ]
+    changed = None
+    if source:
+        has_diff = source.get("diff") != ""
+        changed = f"yes; the diff, sha256 {source.get('diff_sha256')}, is in the record" if has_diff else "none"
+    rows = (
+        ("status", record.get("status")), ("started", record.get("started")), ("finished", record.get("finished")),
+        ("resumed", element("ul", *(element("li", line) for line in resumed)) if resumed else None),
+        ("seed", record.get("seed")), ("threads", machine.get("threads")), ("GPU", machine.get("gpu") or "none"),
+        ("processor", ", ".join(str(machine[key]) for key in ("processor", "vectors") if machine.get(key)) or None),
+        ("attention", record.get("attention")), ("cores", machine.get("cores")), ("system", machine.get("system")),
+        ("genolong's commit", code(source["commit"]) if source.get("commit") else None), ("changes to it", changed),
+        ("weights", joined(("sha256 ", code(record["weights_sha256"]))) if record.get("weights_sha256") else None),
+        ("command", _command_of(record)),
+    )  # fmt: skip
+    packages = pairs((name, version or "not installed") for name, version in versions.items())
+    return joined((pairs(rows), folded("versions", _counted(len(versions), "package"), packages)))
+
+
+def made_again(record: Record, place: str) -> Markup:
+    """The command that makes the same again."""
+    if record.get("status") != "finished":
+        return note(
+            "This run has not finished, so there is nothing to make again yet; the same command goes on with it."
+        )
+    told = "makes the same result again from the record alone, and says whether it is the same:"
+    return joined((paragraph("This ", told), command(command_on("reproduce", "run", place))))
+
+
+def statuses(title: str, counts: Mapping[str, int], scored: tuple[str, ...]) -> Markup:
+    """Alleles by what became of them, those with a score first."""
+    rows = sorted(counts.items(), key=lambda pair: (pair[0] not in scored, -pair[1], pair[0]))
+    return bars(title, ("status", "alleles"), rows, f"{' and '.join(scored)} have a score; all others say why not.")
+
+
+def footer(record: Record) -> str:
+    """The last line of a page."""
+    version = _mapping(record, "versions").get("genolong")
+    return (
+        f"genolong {version or 'of an unknown version'}; all numbers are from the files of the run, none is typed in."
+    )
+
+
+def command_on(name: str, setting: str, value: str) -> str:
+    """A command of genolong as a shell takes it, whatever the value."""
+    return shlex.join(["python", "-m", "genolong", name, f"{setting}={_quoted(value)}"])
+
+
+def moment(record: Record, name: str) -> str:
+    """2026-11-26 02:46 UTC."""
+    try:
+        return f"{datetime.fromisoformat(str(record[name])).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (KeyError, ValueError, OverflowError):
+        return "at an unknown time"
+
+
+def seconds_of(record: Record) -> float | None:
+    """From the start of the last command to its end."""
+    try:
+        begun, ended = (datetime.fromisoformat(str(record[name])) for name in ("started", "finished"))
+        return (ended - begun).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def duration(seconds: float) -> str:
+    """59 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
+    whole = round(seconds)
+    for large, small, size_s, part_s in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60), ("min", "s", 60, 1)):
+        if whole >= size_s:
+            return f"{whole // size_s} {large} {whole % size_s // part_s} {small}"
+    return f"{whole} s"
+
+
+def size(number: int) -> str:
+    """Bytes as people read them."""
+    for unit, name in UNITS:
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number:,} bytes"
+
+
+def _quoted(value: str) -> str:
+    """As Hydra reads it again: backslashes mean themselves, but not before a quote."""
+    if PLAIN.fullmatch(value):
+        return value
+    return "'" + re.sub(r"(\\*)(')", r"\1\1\\\2", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
+
+
+def _steps_since(record: Record) -> int | None:
+    """Steps that the last command took."""
+    steps, resumed = record.get("steps"), record.get("resumed") or [{"step": 0}]
+    before = resumed[-1].get("step") if isinstance(resumed[-1], Mapping) else None
+    return steps - before if isinstance(steps, int) and isinstance(before, int) else None
+
+
+def _command_of(record: Record) -> Markup | None:
+    words = record.get("command")
+    return code(shlex.join(map(str, words))) if isinstance(words, list) and words else None
+
+
+def _mapping(node: Record, name: str) -> Record:
+    value = node.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _leaves(node: Record, prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_typed, value))}]"
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _whole(number: Any) -> str:
+    return f"{number:,}" if isinstance(number, int) else "–" if number is None else str(number)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -1,0 +1,53 @@
+"""An evaluation's figures of a VCF, read back as groups of alleles, so that they are shown as they were at first."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from genolong.report.discrimination import Discrimination, Estimate, Group
+from genolong.report.figures import Figure
+
+COMMON = "common"  # the alleles that all scores have
+
+Values = Mapping[str, Figure]
+
+
+def groups_of(figures: Iterable[Figure], scores: Sequence[str]) -> list[Group]:
+    """All alleles, which have no name; those that all scores have; and every stratum, in the order of the figures."""
+    values: dict[str, dict[str, dict[str, Figure]]] = {"": {}}  # group, score, what
+    counts = {}
+    for figure in figures:
+        _, _, rest = figure.name.partition("vcf/")
+        score = next((score for score in scores if rest.startswith(f"{score}/")), None)
+        if score is None:
+            counts[rest] = figure
+            continue
+        name, _, what = rest.removeprefix(f"{score}/").rpartition("/")
+        values.setdefault(name, {}).setdefault(score, {})[what] = figure
+    groups = []
+    for name, found in values.items():
+        measured = {score: read for score, each in found.items() if (read := _discrimination(each)) is not None}
+        largest = max(measured.values(), key=lambda each: each.positives + each.negatives + each.missing, default=None)
+        sizes = [
+            counts[what].value if not name and what in counts else getattr(largest, what, 0)
+            for what in ("positives", "negatives")
+        ]
+        if measured:
+            groups.append(Group(name, int(sizes[0]), int(sizes[1]), measured))
+    return groups
+
+
+def scores_in(figures: Iterable[Figure]) -> list[str]:
+    """The names of all scores that have figures, in their order."""
+    names = (figure.name.split("/") for figure in figures)
+    return list(dict.fromkeys(parts[1] for parts in names if len(parts) > 2 and parts[0] == "vcf"))
+
+
+def _discrimination(values: Values) -> Discrimination | None:
+    if not {"auroc", "auprc", "positives", "negatives", "missing"} <= set(values):
+        return None
+    counts = (int(values[what].value) for what in ("positives", "negatives", "missing"))
+    return Discrimination(_estimate(values, "auroc"), _estimate(values, "auprc"), *counts)
+
+
+def _estimate(values: Values, name: str) -> Estimate:
+    low, high = (values[f"{name}_{end}"].value if f"{name}_{end}" in values else None for end in ("low", "high"))
+    return Estimate(values[name].value, low, high, values[name].standard_error)
