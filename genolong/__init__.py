@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 def load(path: str | PathLike[str], device: str = "auto") -> "genolong.loaded.LoadedModel":
     """A trained model to be asked from Python: `logits`, `embed` and `score`.
 
-    `path` is a run's folder, like runs/quickstart/latest, or one of its checkpoint files; `device` is auto (the GPU
-    where there is one), cpu or cuda. What a person can mend raises genolong.errors.InputError.
+    `path` is a run's folder, like runs/quickstart/latest, one of its checkpoint files, or a folder that `export` wrote;
+    `device` is auto (the GPU where there is one), cpu or cuda. What a person can mend raises
+    genolong.errors.InputError.
     """
     from genolong.loaded import LoadedModel  # not before: it takes torch along, which takes seconds
 

@@ -40,6 +40,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
+  export     its model as a folder to be given away          genolong export run=runs/train/latest output=FOLDER
   reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
   plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
 
@@ -126,6 +127,20 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"no allele could be scored; all records are in {done.output}, with the reason for each")
     if done.output != "-":
         tell.info("wrote %s", done.output)
+
+
+def export(config: DictConfig) -> None:
+    """Export, and say where the model lies."""
+    from genolong.commands.export import export as run
+    from genolong.commands.export_settings import ExportSettings
+    from genolong.settings import check
+
+    if Place.joined():
+        raise SettingsError("export: works in one process; start it without torchrun or srun")
+    done = run(check(config, ExportSettings))
+    for note in done.notes:
+        tell.info(note)
+    tell.info("the model is in %s; next: genolong.load(%r)", done.folder, str(done.folder))
 
 
 def reproduce(config: DictConfig) -> None:
@@ -216,6 +231,7 @@ COMMANDS = {
         ("train_variants", train_variants),
         ("evaluate", evaluate),
         ("predict", predict),
+        ("export", export),
         ("reproduce", reproduce),
         ("plan", plan),
     )

@@ -60,6 +60,8 @@ def fasta(tmp_path: Path) -> str:
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
         (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
+        (["export", "output=x"], 64, "run: is missing; add run=... (--help says what it is)"),
+        (["export", "run=nothing", "output=x"], 66, "run=nothing: no such run; name a run's folder, like runs/quick"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
@@ -164,12 +166,13 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate", "predict", "reproduce", "plan"]),
+        ("genolong ", ["train", "evaluate", "predict", "export", "reproduce", "plan"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
         ("genolong train model=", [f"model={name}" for name in ("base", "large", "mini", "small", "tiny")]),
         ("genolong evaluate wind", ["windows="]),
+        ("genolong export out", ["output="]),
     ],
 )
 def test_tab_completes_commands_settings_and_choices(line, words):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.export_settings import ExportSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.composing import CONF, FOLDERS
@@ -12,7 +13,8 @@ from genolong.help import comments, help_text, table
 from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
-    "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "reproduce": ReproduceSettings,
+    "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "export": ExportSettings,
+    "reproduce": ReproduceSettings,
 }  # fmt: skip
 
 

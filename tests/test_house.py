@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.export_settings import ExportSettings
 from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.variant_training_settings import VariantTrainSettings
@@ -44,7 +45,8 @@ FLOORS = (
 )
 GENOME_COMMANDS = (("train", TrainSettings), ("plan", PlanSettings))  # of which conf/ holds the groups
 COMMANDS = (
-    ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings)
+    ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings),
+    ("export", ExportSettings),
 )  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
 CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained")
