@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
 TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
 FOLDERS = {"train": CONF, "plan": CONF} | dict.fromkeys(
-    ("train_variants", "evaluate", "predict", "export", "reproduce"), TRAINED
+    ("train_variants", "evaluate", "predict", "embed", "export", "reproduce"), TRAINED
 )
 
 

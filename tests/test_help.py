@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.export_settings import ExportSettings
 from genolong.commands.predict_settings import PredictSettings
@@ -14,6 +15,7 @@ from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
     "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "export": ExportSettings,
+    "embed": EmbedSettings,
     "reproduce": ReproduceSettings,
 }  # fmt: skip
 

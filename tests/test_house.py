@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.export_settings import ExportSettings
 from genolong.commands.plan_settings import PlanSettings
@@ -46,7 +47,7 @@ FLOORS = (
 GENOME_COMMANDS = (("train", TrainSettings), ("plan", PlanSettings))  # of which conf/ holds the groups
 COMMANDS = (
     ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings),
-    ("export", ExportSettings),
+    ("export", ExportSettings), ("embed", EmbedSettings),
 )  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
 CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained")
