@@ -3,9 +3,10 @@
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -40,6 +41,8 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
+  embed      its states over regions or variants            genolong embed model=RUN regions=x.bed output=x.parquet
+  export     its model as a folder to be given away          genolong export run=runs/train/latest output=FOLDER
   reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
   report     a training or an evaluation as one HTML page    genolong report run=runs/train/latest
   plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
@@ -48,6 +51,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
 """
+LINE_EVERY_S = 30.0
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)
 
@@ -99,7 +103,7 @@ def evaluate(config: DictConfig) -> None:
     if Place.joined():
         raise SettingsError("evaluate: works in one process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
-    with _bar() as follow:
+    with _bars() as follow:
         done = run(settings, follow)
     for table in done.tables:
         _show(table)
@@ -127,6 +131,35 @@ def predict(config: DictConfig) -> None:
         tell.info("wrote %s", done.output)
 
 
+def embed(config: DictConfig) -> None:
+    """Embed, and say what became of the regions or alleles."""
+    from genolong.commands.embed import embed as run
+    from genolong.commands.embed_settings import EmbedSettings
+    from genolong.settings import check
+
+    with _bars() as follow:
+        done = run(check(config, EmbedSettings), follow)
+    if done is None:  # the first process tells
+        return
+    for line in done.notes:
+        tell.info(line)
+    tell.info("wrote %s: %s rows", done.output, f"{done.rows:,}")
+
+
+def export(config: DictConfig) -> None:
+    """Export, and say where the model lies."""
+    from genolong.commands.export import export as run
+    from genolong.commands.export_settings import ExportSettings
+    from genolong.settings import check
+
+    if Place.joined():
+        raise SettingsError("export: works in one process; start it without torchrun or srun")
+    done = run(check(config, ExportSettings))
+    for note in done.notes:
+        tell.info(note)
+    tell.info("the model is in %s; next: genolong.load(%r)", done.folder, str(done.folder))
+
+
 def reproduce(config: DictConfig) -> None:
     """Make a result again, and print to stdout whether it is the same; fails where nothing explains a difference."""
     from genolong.commands.predict_progress import PredictProgress
@@ -151,7 +184,7 @@ def report(config: DictConfig) -> None:
     from genolong.settings import check
 
     settings = check(config, ReportSettings)
-    with _bar() as follow:
+    with _bars() as follow:
         tell.info("wrote %s", os.path.relpath(run(settings, follow)))
 
 
@@ -171,18 +204,6 @@ def _leave_report(run: Path) -> None:
         tell.info("wrote %s, to be opened in a browser", os.path.relpath(page))
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """What a long piece of work is told by when it begins: a bar where a person watches, nothing elsewhere."""
-    bar = Progress(console=err, transient=True) if sys.stderr.isatty() else None
-
-    def follow(what: str, size: int) -> Callable[[int], None]:
-        return (lambda _: None) if bar is None else partial(bar.advance, bar.add_task(what, total=size))
-
-    with bar or nullcontext():
-        yield follow
-
-
 def plan(config: DictConfig) -> None:
     """Count what a training would cost, and print it to stdout."""
     from genolong.commands.plan import notes, table
@@ -197,6 +218,32 @@ def plan(config: DictConfig) -> None:
         tell.info(line)
     if settings.json is not None:
         tell.info("wrote %s", settings.json)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
+    """Bars on stderr where people watch: called with what begins and its size, gives what is told of its progress."""
+    with ExitStack() as stack:
+        bar = stack.enter_context(Progress(console=err, transient=True)) if sys.stderr.isatty() else None
+
+        def follow(what: str, total: int | None) -> Callable[[int], None]:
+            return _lines(what, total) if bar is None else partial(bar.advance, bar.add_task(what, total=total))
+
+        yield follow
+
+
+def _lines(what: str, total: int | None) -> Callable[[int], None]:
+    """A line now and then where nobody watches."""
+    done, told = 0, time.monotonic()
+
+    def advance(more: int) -> None:
+        nonlocal done, told
+        done += more
+        if time.monotonic() - told > LINE_EVERY_S:
+            told = time.monotonic()
+            tell.info("%s: %s", what, f"{done / total:.0%}" if total else f"{done:,}")
+
+    return advance
 
 
 def _show(table: "Figures") -> None:
@@ -254,6 +301,8 @@ COMMANDS = {
         ("train_variants", train_variants),
         ("evaluate", evaluate),
         ("predict", predict),
+        ("embed", embed),
+        ("export", export),
         ("reproduce", reproduce),
         ("report", report),
         ("plan", plan),

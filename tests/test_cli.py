@@ -60,9 +60,12 @@ def fasta(tmp_path: Path) -> str:
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
         (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
+        (["embed", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
+        (["export", "output=x"], 64, "run: is missing; add run=... (--help says what it is)"),
+        (["export", "run=nothing", "output=x"], 66, "run=nothing: no such run; name a run's folder, like runs/quick"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
-        (["report"], 64, "run: Missing mandatory value: run"),
+        (["report"], 64, "run: is missing; add run=..."),
         (["report", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["report", "run=a", "output=a.json"], 64, "output=a.json: wanted the name of a page, which ends in .html"),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
@@ -196,16 +199,29 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate", "predict", "reproduce", "report", "plan"]),
+        ("genolong ", ["train", "evaluate", "predict", "embed", "export", "reproduce", "report", "plan"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
         ("genolong train model=", [f"model={name}" for name in ("base", "large", "mini", "small", "tiny")]),
         ("genolong evaluate wind", ["windows="]),
+        ("genolong embed reg", ["regions=", "regions_at_once="]),
+        ("genolong export out", ["output="]),
     ],
 )
 def test_tab_completes_commands_settings_and_choices(line, words):
     assert completed(line) == words
+
+
+def test_long_work_that_nobody_watches_is_told_now_and_then(monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(cli, "LINE_EVERY_S", -1.0)
+    monkeypatch.setattr(cli.tell, "info", lambda line, *values: told.append(line % values))
+    for total in (4, None):
+        advance = cli._lines("embedding", total)
+        advance(1)
+        advance(2)
+    assert told == ["embedding: 25%", "embedding: 75%", "embedding: 1", "embedding: 3"]
 
 
 @pytest.mark.parametrize(("option", "code"), [("--help", 141), ("--cfg=job", 141), ("--info=all", 0)])  # 0: Hydra's log

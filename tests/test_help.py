@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.export_settings import ExportSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.report_settings import ReportSettings
 from genolong.commands.reproduce_settings import ReproduceSettings
@@ -13,8 +15,8 @@ from genolong.help import comments, help_text, table
 from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
-    "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "reproduce": ReproduceSettings,
-    "report": ReportSettings,
+    "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "export": ExportSettings,
+    "embed": EmbedSettings, "reproduce": ReproduceSettings, "report": ReportSettings,
 }  # fmt: skip
 
 

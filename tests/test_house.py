@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -17,7 +18,9 @@ from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.export_settings import ExportSettings
 from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.report_settings import ReportSettings
@@ -39,13 +42,14 @@ FLOORS = (
     {"composing"},
     {"help", "settings", "silent_partner"},
     {"commands"},
-    {"cli"},
+    {"cli", "loaded"},  # what a person types into: a terminal, a notebook
     {"__main__"},
 )
 GENOME_COMMANDS = (("train", TrainSettings), ("plan", PlanSettings))  # of which conf/ holds the groups
 COMMANDS = (
     ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings),
     ("report", ReportSettings),
+    ("export", ExportSettings), ("embed", EmbedSettings),
 )  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
 CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained")
@@ -99,8 +103,8 @@ def test_the_top_level_holds_what_it_should_and_nothing_else():
 
 @pytest.mark.parametrize("path", sources(PACKAGE), ids=module_of)
 def test_imports_run_downstairs(path: Path):
-    if module_of(path) == "genolong":
-        assert not list(imports_of(path))
+    if module_of(path) == "genolong":  # the door of a notebook: what `load` needs is imported when it is called
+        assert {name.partition(".")[0] for _, name in imports_of(path)} == {"os", "typing", "genolong"}
         return
     floor, room = floor_of(module_of(path))
     for line, name in own_imports(path):
@@ -134,8 +138,17 @@ def test_a_file_starts_with_its_idea_in_one_line(path: Path):
     assert first.endswith("."), "the first line of a file is one whole sentence"
     assert not rest or not rest[0], "a blank line follows it"
     assert path.stem not in {"utils", "util", "common", "helpers", "helper", "misc"}, "name the file after its idea"
-    if path.name == "__init__.py":
+    if path == PACKAGE / "__init__.py":  # but for what `import genolong` is for in a notebook
+        made = [node.name for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert made == ["load"]
+    elif path.name == "__init__.py":
         assert len(tree_of(path).body) == 1, "__init__.py holds a docstring and nothing else"
+
+
+def test_importing_the_package_takes_nothing_else_along():
+    code = "import sys, genolong; print(*(name for name in ('torch', 'numpy', 'hydra') if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 def test_the_map_in_the_readme_is_the_first_line_of_every_file():

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.predict_settings import MismatchSettings
 from genolong.errors import RefusedRecordError
 from genolong.genome.alleles import AlleleChecks, Status
 from genolong.genome.edit import Variant
 from genolong.genome.vcf import Record
-from genolong.report.tally import Tally
+from genolong.report.tally import ABOUT, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class CheckedRecord(NamedTuple):
 class RecordChecks:
     """Checks records in their order. `tally` counts the first ones whose REF can be compared, and their mismatches."""
 
-    def __init__(self, name: str, checks: AlleleChecks, tally: Tally, settings: PredictSettings) -> None:
+    def __init__(self, name: str, checks: AlleleChecks, tally: Tally, settings: MismatchSettings) -> None:
         self._name, self._checks, self._tally = name, checks, tally
         self._on_ref_mismatch, self._most = settings.on_ref_mismatch, settings.most_mismatches
 
@@ -87,3 +87,12 @@ class RecordChecks:
                 "be compared; were these variants called on another build? Name its FASTA (data.fasta=), or go on "
                 "all the same with most_mismatches=1"
             )
+
+
+def example_of(record: Record, alternate: bytes) -> str:
+    """Where an allele stands and what it is, as people are told."""
+    if record.malformed:
+        return f"line {record.line}: {record.malformed}"
+    place = f"{record.contig}:{'?' if record.position is None else record.position + 1}"
+    change = f"{record.reference[:ABOUT].decode('latin-1')}>{alternate[:ABOUT].decode('latin-1')}"
+    return f"line {record.line}, {place} {change}"

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genolong.commands.embedding_table import read_table
 from genolong.errors import InputError
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
@@ -40,7 +41,10 @@ def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
     before = place / now.name
     if not before.is_file() or sha256_of(before) != wanted:
         return Result(False, f"{now.name} has another sha256, and {before} is not there as it was written")
-    pairs = _named(_figures(before), _figures(now)) if now.suffix == ".json" else _scores(before, now)
+    if now.suffix == ".json":
+        pairs = _named(_figures(before), _figures(now))
+    else:
+        pairs = _embeddings(before, now) if now.suffix == ".parquet" else _scores(before, now)
     return Result(False, f"{now.name} has another sha256; {compared(pairs).line}")
 
 
@@ -74,6 +78,16 @@ def _scores(then: Path, now: Path) -> Iterator[Pair]:
             yield from (each._replace(name=f"{each.name} of record {at}") for each in _named(*pair))
             if one is None or other is None:
                 yield Pair(f"record {at}", *(None if each is None else 1.0 for each in (one, other)))
+
+
+def _embeddings(then: Path, now: Path) -> Iterator[Pair]:
+    """The numbers of all rows."""
+    for at, (one, other) in enumerate(zip_longest(read_table(then), read_table(now)), 1):
+        if one is None or other is None:
+            yield Pair(f"embedding {at}", *(None if each is None else 1.0 for each in (one, other)))
+            continue
+        for channel, (before, after) in enumerate(zip_longest(one[2].tolist(), other[2].tolist()), 1):
+            yield Pair(f"channel {channel} of embedding {at} ({other[0]})", before, after)
 
 
 def _numbers(record: Record, keys: list[bytes]) -> dict[str, float]:

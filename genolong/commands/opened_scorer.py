@@ -1,7 +1,5 @@
 """A model and a genome opened to score variants, the same in every process that takes part."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from genolong.commands.attention_choice import choose_attention
@@ -24,19 +22,6 @@ class OpenedScorer(NamedTuple):
     genome: Genome
     scorer: VariantScorer
     notes: tuple[str, ...]
-
-
-@contextmanager
-def team_of(settings: PredictSettings) -> Iterator[Team]:
-    """The processes that torchrun or SLURM started, or as many new ones as trainer.devices wants."""
-    place, copies = Place.joined(), settings.parallel.sequence
-    if place is not None:
-        team = Team.joined(place, copies)
-    else:
-        patience_s = settings.parallel.patience_s
-        team = Team.started(settings.trainer.devices, _serve, settings, copies=copies, patience_s=patience_s)
-    with team as met:
-        yield met
 
 
 def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
@@ -62,7 +47,8 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
     return OpenedScorer(run, genome, scorer, (*genome.notes, *notes))
 
 
-def _serve(team: Team, settings: PredictSettings) -> None:
+def serve_scorer(team: Team, settings: PredictSettings) -> None:
+    """What a new process of predict does."""
     team.serve(open_scorer(settings, team.place).scorer.score)
 
 

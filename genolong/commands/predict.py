@@ -12,10 +12,11 @@ from pathlib import Path
 from genolong.commands.attention_choice import attention_of
 from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
-from genolong.commands.opened_scorer import OpenedScorer, open_scorer, team_of
+from genolong.commands.opened_scorer import OpenedScorer, open_scorer, serve_scorer
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.prediction_work import PredictionWork
+from genolong.commands.teamed import team_of
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.edit import Variant
@@ -49,7 +50,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     return None. Raises InputError (and its kinds) for whatever a person can mend.
     """
     watch = watch or Watch()
-    with team_of(settings) as team:
+    with team_of(settings.trainer, settings.parallel, serve_scorer, settings) as team:
         opened = open_scorer(settings, team.place)
         if team.place.rank:
             team.serve(opened.scorer.score)

@@ -70,7 +70,21 @@ class DeviceSettings:
 
 
 @dataclass(frozen=True)
-class PredictSettings(ScoringSettings):
+class MismatchSettings:
+    """conf/trained/predict.yaml, embed.yaml: what is done where REF is not the genome's."""
+
+    on_ref_mismatch: str
+    most_mismatches: float
+
+    def __post_init__(self) -> None:
+        if self.on_ref_mismatch not in ("skip", "warn", "error"):
+            raise SettingsError(f"on_ref_mismatch={self.on_ref_mismatch}: wanted skip, warn or error")
+        if not 0 <= self.most_mismatches <= 1:
+            raise SettingsError(f"most_mismatches={self.most_mismatches}: wanted a share from 0 to 1")
+
+
+@dataclass(frozen=True)
+class PredictSettings(ScoringSettings, MismatchSettings):
     """conf/trained/predict.yaml: which model, which VCF, how alleles are scored, and what is done on the way."""
 
     model: str
@@ -78,8 +92,6 @@ class PredictSettings(ScoringSettings):
     output: str
     data: GenomeSettings
     synonyms: str | None
-    on_ref_mismatch: str
-    most_mismatches: float
     prefix: str
     overwrite_fields: bool
     skipped_to: str | None
@@ -91,11 +103,8 @@ class PredictSettings(ScoringSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        MismatchSettings.__post_init__(self)
         self.parallel.check_devices(self.trainer.devices)
-        if self.on_ref_mismatch not in ("skip", "warn", "error"):
-            raise SettingsError(f"on_ref_mismatch={self.on_ref_mismatch}: wanted skip, warn or error")
-        if not 0 <= self.most_mismatches <= 1:
-            raise SettingsError(f"most_mismatches={self.most_mismatches}: wanted a share from 0 to 1")
         if not self.prefix.isascii() or not self.prefix.isidentifier():
             raise SettingsError(f"prefix={self.prefix}: wanted letters, digits and _, the first no digit")
         if self.resume not in ("auto", "no"):
@@ -114,13 +123,14 @@ class PredictSettings(ScoringSettings):
     def _refuse_to_overwrite(self) -> None:
         read = [path for path in (self.vcf, self.synonyms, *self.data.paths) if path not in (None, "-")]
         for name, path in (("output", self.output), ("skipped_to", self.skipped_to)):
-            if path not in (None, "-") and any(_same_file(other, path) for other in read):
+            if path not in (None, "-") and any(same_file(other, path) for other in read):
                 raise SettingsError(f"{name}={path}: is the input itself; name another file")
-        if self.skipped_to is not None and _same_file(self.skipped_to, self.output):
+        if self.skipped_to is not None and same_file(self.skipped_to, self.output):
             raise SettingsError(f"skipped_to={self.skipped_to}: is the output, too; name another file")
 
 
-def _same_file(one: str, other: str) -> bool:
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths mean one file."""
     one, other = os.path.realpath(os.path.expanduser(one)), os.path.realpath(os.path.expanduser(other))
     try:
         return one == other or os.path.samefile(one, other)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from genolong.commands.checked_records import CheckedRecord
+from genolong.commands.checked_records import CheckedRecord, example_of
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.skipped import SkippedTable
@@ -18,7 +18,7 @@ from genolong.genome.alleles import SCORED, Status
 from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
-from genolong.report.tally import ABOUT, Tally
+from genolong.report.tally import Tally
 from genolong.runs.journal import Journal
 from genolong.runs.record import sha256_of
 from genolong.tasks.variant_effect import Effect
@@ -136,7 +136,7 @@ class PredictionWork:
         self.tally.records += 1
         alternates = record.alternates or (record.malformed.encode(),)
         for status, alternate in zip(statuses, alternates, strict=True):
-            self.tally.add(status, _example(record, alternate))
+            self.tally.add(status, example_of(record, alternate))
             if self._skipped is not None and status not in SCORED:
                 self._skipped.add(record, alternate, status)
 
@@ -161,14 +161,6 @@ def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str,
         **plain, **origin, "skipped_to": settings.skipped_to,
         **{f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None},
     }  # fmt: skip
-
-
-def _example(record: Record, alternate: bytes) -> str:
-    if record.malformed:
-        return f"line {record.line}: {record.malformed}"
-    place = f"{record.contig}:{'?' if record.position is None else record.position + 1}"
-    change = f"{record.reference[:ABOUT].decode('latin-1')}>{alternate[:ABOUT].decode('latin-1')}"
-    return f"line {record.line}, {place} {change}"
 
 
 def _place(path: str) -> Path:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.compared_results import Result, compare_files, compare_trainings
+from genolong.commands.embed import embed
+from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluate import evaluate
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings
@@ -29,10 +31,12 @@ logger = logging.getLogger(__name__)
 
 SCHEMAS = {
     "train": TrainSettings, "train_variants": VariantTrainSettings, "predict": PredictSettings,
-    "evaluate": EvaluationSettings,
+    "evaluate": EvaluationSettings, "embed": EmbedSettings,
+}  # fmt: skip
+MODELS = {  # settings
+    "train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
 }  # fmt: skip
 TRAININGS = ("train", "train_variants")
-MODELS = {"train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model"}  # settings
 
 
 @dataclass(frozen=True)
@@ -117,4 +121,5 @@ _MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
     "train_variants": lambda asked, folder, _: train_variants(asked, folder),
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
+    "embed": lambda asked, _, __: embed(asked),
 }

@@ -20,6 +20,7 @@ from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.commands.resuming import Wanted
 from genolong.commands.run_folder import RunFolder
+from genolong.commands.stored_model import stored_model
 from genolong.commands.trained_run import HEAD, TrainedRun
 from genolong.commands.trainer import Devices, check_machine, fit, make_loggers, make_trainer
 from genolong.commands.variant_data import VariantData
@@ -31,7 +32,7 @@ from genolong.loading.variant_split import VariantSplit
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.parallel.strategy import SequenceParallelStrategy
-from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
+from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
 from genolong.runs.lock import held
 from genolong.runs.record import started
 from genolong.tasks.known_answers import known_answers
@@ -89,7 +90,7 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    stored, _ = load_weights(base.checkpoint)
+    stored = stored_model(str(base.checkpoint)).about
     about = {
         **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
         TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
+from genolong.commands.stored_model import StoredModel, stored_model
+from genolong.errors import InputError, UnsafeInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.runs.checkpoint import check_fits, load_model, weights_sha256
+from genolong.runs.checkpoint import check_fits, weights_sha256
 from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
@@ -41,8 +42,9 @@ class BuiltFrom:
 class TrainedRun:
     """The model is called with codes (batch, length) and gives logits (batch, length, 4).
 
-    `sha256` are the hashes of the FASTA files it was trained on. Where a variant head was trained, too, `head_is` says
-    what its probabilities are of. `known` is what the model made of a few bases when it was trained.
+    `checkpoint` is the file that it was read from, or the exported folder. `sha256` are the hashes of the FASTA files
+    it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of. `known` is
+    what the model made of a few bases when it was trained.
     """
 
     name: str
@@ -80,19 +82,16 @@ class TrainedRun:
 
 
 def open_run(path: str) -> TrainedRun:
-    """A run's folder (its newest checkpoint is taken) or one of its checkpoint files.
+    """A run's folder (its newest checkpoint is taken), one of its checkpoint files, or a folder that export wrote.
 
     Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version.
     """
-    if "://" in path:
-        raise SettingsError(f"model={path}: nothing is loaded from an address; download it, and name the folder")
-    place = Path(path).expanduser()
-    if not place.exists():
-        raise MissingInputError(f"model={path}: no such run; name a run's folder, like runs/quickstart/latest")
-    checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
-    if not checkpoint.is_file():
-        raise InputError(f"model={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
-    stored, weights, answers = load_model(checkpoint)
+    return run_of(stored_model(path))
+
+
+def run_of(model: StoredModel) -> TrainedRun:
+    """The model made of what is stored; raises InputError where its parts do not belong together."""
+    checkpoint, stored, weights = model.place, model.about, dict(model.weights)
     of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
     settings, of_run = _stored(stored, checkpoint)
     _refuse_outsize(settings.model, weights, checkpoint)
@@ -102,7 +101,7 @@ def open_run(path: str) -> TrainedRun:
             settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0
         )  # fmt: skip
 
-    model, variant_head = _filled(made, weights, checkpoint), None
+    made_model, variant_head = _filled(made, weights, checkpoint), None
     if of_head:
         try:
             head = check(stored.get("variant_head"), VariantHeadSettings)
@@ -110,11 +109,10 @@ def open_run(path: str) -> TrainedRun:
             raise type(error)(f"{checkpoint}: the settings of its variant head: {error}") from error
         variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
         assert isinstance(variant_head, VariantHead)
-    folder = checkpoint.resolve().parent
     return TrainedRun(
-        of_run.name, folder.parent if folder.name == "checkpoints" else folder, checkpoint, model, settings.data,
-        settings.task.masking, settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256,
-        variant_head, str(stored.get("head_is", "")), _known(answers, checkpoint),
+        of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
+        of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
+        str(stored.get("head_is", "")), _known(model.answers, checkpoint),
     )  # fmt: skip
 
 

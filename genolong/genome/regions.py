@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
@@ -34,6 +34,33 @@ def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interv
     if not regions:
         raise InputError(f"{path} holds no region; wanted lines of contig, start and end; is it the right file?")
     return regions
+
+
+class NamedRegion(NamedTuple):
+    """A region, its name (its place where the file has none), and its strand: + or -, or . for none."""
+
+    name: str
+    interval: Interval
+    strand: str
+
+
+def read_named_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[NamedRegion]:
+    """As read_bed, with the names and strands of columns 4 and 6; a strand that is none is refused, too."""
+    path = Path(path).expanduser()
+    named = []
+    for number, line in enumerate(_lines(path), start=1):
+        if _NO_REGION.match(line):
+            continue
+        where = f"{path}, line {number}"
+        columns = line.rstrip("\r\n").split("\t") if "\t" in line.strip() else line.split()
+        interval = _region([column.strip() for column in columns], genome_contigs, where)
+        name, _, strand = [*(column.strip() for column in columns[3:6]), "", "", ""][:3]
+        if strand not in ("+", "-", ".", ""):
+            raise InputError(f"{where}: strand {strand[:20]}; wanted +, - or . in column 6")
+        named.append(NamedRegion(name if name not in ("", ".") else str(interval), interval, strand or "."))
+    if not named:
+        raise InputError(f"{path} holds no region; wanted lines of contig, start and end; is it the right file?")
+    return named
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

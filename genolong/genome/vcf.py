@@ -38,6 +38,12 @@ class Record(NamedTuple):
         return len(self.text) if isinstance(self.text, bytes) else self.text.size
 
     @property
+    def id(self) -> str:
+        """The ID column: a dot where there is none."""
+        before_info = b"".join(self._pieces(0, self.info_start))
+        return before_info.split(b"\t", 3)[2].decode("utf-8", "replace")
+
+    @property
     def info(self) -> bytes:
         """The INFO column, however long it is; `held_keys` needs no such memory."""
         return b"".join(self._pieces(self.info_start, self.info_end))

@@ -122,10 +122,7 @@ class Encoder(nn.Module):
         self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None
     ) -> Float[Tensor, "batch length width"]:
         """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
-        shard = shard or SequenceShard.whole(codes.shape[1])
-        width = self.settings.width // self.settings.heads
-        turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
-        site = Site(turn, self.settings.branches(shard.length), shard, self.native)
+        site = self._site(codes, shard)
         keep = self.checkpoint_blocks
         run: list[Callable[[Tensor], Tensor]] = [
             partial(block.lean if keep > 1 and not block.drops else block, site=site)
@@ -139,6 +136,20 @@ class Encoder(nn.Module):
             states = _chain([partial(recomputed, partial(_chain, group)) for group in groups], codes)
             return in_chunks(lambda stretch, _: self.norm(stretch), states, [self.norm.weight])
         return self.norm(_chain(run, self._embed(codes)))
+
+    def after(
+        self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
+    ) -> Float[Tensor, "batch length width"]:
+        """States as they leave so many blocks, not normed; 0: as the bases enter the first one."""
+        site = self._site(codes, shard)
+        blocks = list(cast(Iterable[Block], self.blocks))[:layer]
+        return _chain([partial(block, site=site) for block in blocks], self._embed(codes))
+
+    def _site(self, codes: Tensor, shard: SequenceShard | None) -> "Site":
+        shard = shard or SequenceShard.whole(codes.shape[1])
+        width = self.settings.width // self.settings.heads
+        turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
+        return Site(turn, self.settings.branches(shard.length), shard, self.native)
 
     def _embed(self, codes: Tensor) -> Tensor:
         return self.embedding(codes.int())

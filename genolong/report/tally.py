@@ -32,12 +32,12 @@ class Tally:
         """Alleles that have a score."""
         return sum(self.counts.get(status, 0) for status in SCORED)
 
-    def lines(self) -> list[str]:
+    def lines(self, done: str = "scored") -> list[str]:
         """A summary: totals, then each status with its count and its first example."""
         shown = sorted(self.counts, key=lambda status: (status not in SCORED, -self.counts[status], status))
         width = max((len(status) for status in shown), default=0)
         return [
-            f"read {self.records:,} records with {self.alleles:,} alleles; scored {self.scored:,}",
+            f"read {self.records:,} records with {self.alleles:,} alleles; {done} {self.scored:,}",
             *(f"  {status:<{width}}  {self.counts[status]:>11,}  first: {self.examples[status]}" for status in shown),
         ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from genolong.genome.alphabet import MASK, reverse_complement
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant, place, written
 from genolong.genome.tiles import GenomeTiles
+from genolong.genome.wholeness import wholeness
 from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unmasked_passes
 from genolong.model.variant_head import VariantHead, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
@@ -24,7 +25,6 @@ from genolong.parallel.shard import SequenceShard
 
 BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
 MODES = ("exact", "shared", "unmasked")
-N_RICH_ABOVE = 0.1  # share of N
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class VariantScorer:
         log_chances, windows = self._read_sites(list(snvs), advance)
         regions = self._read_regions(self._compared(variants), advance)
         chances = self._chances(variants, regions)
-        wholeness = cache(self._wholeness)  # neighbours share their windows
+        whole = cache(partial(wholeness, self.tiles.genome))  # neighbours share their windows
         return [
-            self._effect(variant, log_chances, windows, regions, wholeness)._replace(chance=chance)
+            self._effect(variant, log_chances, windows, regions, whole)._replace(chance=chance)
             for variant, chance in zip(variants, chances, strict=True)
         ]
 
@@ -135,7 +135,7 @@ class VariantScorer:
 
     def _effect(
         self, variant: Variant, log_chances: dict, windows: dict, regions: dict,
-        wholeness: Callable[[Interval], Status],
+        whole: Callable[[Interval], Status],
     ) -> Effect:  # fmt: skip
         distance = None
         reference, alternate = regions.get(_key(variant)), regions.get(variant)
@@ -149,14 +149,7 @@ class VariantScorer:
             llr = float(at_site[alt] - at_site[ref])
         else:
             window = place(variant, self.window_bp)
-        return Effect(llr, distance if self.with_distance else None, wholeness(window))
-
-    def _wholeness(self, window: Interval) -> Status:
-        length = self.tiles.genome.contigs[window.contig].length
-        inside = Interval(window.contig, max(window.start, 0), min(window.end, length))
-        if self.tiles.genome.known(inside) < (1 - N_RICH_ABOVE) * inside.length:
-            return Status.N_RICH
-        return Status.OK if inside == window else Status.EDGE
+        return Effect(llr, distance if self.with_distance else None, whole(window))
 
     def _passes(self, sites: Iterable[Site]) -> Iterator[Pass]:
         if self.settings.mode == "exact":

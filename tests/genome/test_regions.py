@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import Interval
-from genolong.genome.regions import first_overlap, merge, read_bed, subtract
+from genolong.genome.regions import NamedRegion, first_overlap, merge, read_bed, read_named_bed, subtract
 from tests.builders.genomes import END_BLOCK, bgzip
 
 LENGTHS = {"chr1": 1000, "chr2": 500, "MT": 17}
@@ -154,3 +154,29 @@ def test_bgzip_without_its_end(tmp_path: Path):
 def test_no_text(tmp_path: Path):
     with pytest.raises(InputError, match=r"is no text file; wanted a BED file, plain or gzip; is it the right file"):
         read(tmp_path, b"\x89PNG\xff\xfe")
+
+
+def test_names_and_strands_are_read(tmp_path: Path):
+    (tmp_path / "a.bed").write_text(
+        "track name=x\nchr1\t5\t9\tmy gene\t0\t-\n1 7 8\nchr2\t0\t3\t.\t7\t.\textra\nchr2 1 2 b 0 +\n"
+    )
+    assert read_named_bed(tmp_path / "a.bed", {"chr1": 11, "chr2": 5}) == [
+        NamedRegion("my gene", Interval("chr1", 5, 9), "-"),
+        NamedRegion("chr1:8-8", Interval("chr1", 7, 8), "."),
+        NamedRegion("chr2:1-3", Interval("chr2", 0, 3), "."),
+        NamedRegion("b", Interval("chr2", 1, 2), "+"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("chr1\t5\t9\ta\t0\tx\n", "a.bed, line 1: strand x; wanted [+], - or . in column 6"),
+        ("chr1\t5\n", "a.bed, line 1: 2 columns; wanted contig, start and end"),
+        ("# none\n", "a.bed holds no region; wanted lines of contig, start and end"),
+    ],
+)
+def test_what_has_no_name_and_strand_is_refused(tmp_path: Path, text: str, line: str):
+    (tmp_path / "a.bed").write_text(text)
+    with pytest.raises(InputError, match=line):
+        read_named_bed(tmp_path / "a.bed", {"chr1": 11})

@@ -1,0 +1,166 @@
+"""`embed`: regions or variants in, a table of a trained model's states over them out."""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.embed_settings import EmbedSettings
+from genolong.commands.embedding_rows import Row, Rows, rows_of
+from genolong.commands.embedding_table import EmbeddingTable, arrow
+from genolong.commands.opened_scorer import open_genome
+from genolong.commands.teamed import team_of
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.errors import InputError
+from genolong.genome.fasta import Genome
+from genolong.genome.tiles import GenomeTiles
+from genolong.loading.windows import absolute
+from genolong.model.encoder import Encoder
+from genolong.parallel.place import Place
+from genolong.parallel.shard import SequenceShard
+from genolong.parallel.team import Team
+from genolong.runs.record import beside, finished, sha256_of, started, write_json
+from genolong.tasks.embedding import Embedder
+from genolong.tasks.masked_bases import MaskedBases
+
+logger = logging.getLogger(__name__)
+
+Follow = Callable[[str, int | None], Callable[[int], None]]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Where the table lies, how many rows it has, and what people should be told."""
+
+    output: Path
+    rows: int
+    notes: tuple[str, ...]
+
+
+class _Opened(NamedTuple):
+    run: TrainedRun
+    genome: Genome
+    embedder: Embedder
+    notes: tuple[str, ...]
+
+
+def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda _read: None) -> Embedding | None:
+    """Write the table whole or not at all, and what made it beside it.
+
+    `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
+    processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
+    Raises InputError (and its kinds) for whatever a person can mend.
+    """
+    arrow()
+    with team_of(settings.trainer, settings.parallel, _serve, settings) as team:
+        opened = _open(settings, team.place)
+        if team.place.rank:
+            team.serve(opened.embedder.read)
+            return None
+        return _written(settings, follow, team, opened)
+
+
+def _open(settings: EmbedSettings, place: Place) -> _Opened:
+    """In all processes at the same time, of which each group of parallel.sequence shares the windows."""
+    run = open_run(settings.model)
+    genome = open_genome(run, settings.data)
+    assert isinstance(run.model, MaskedBases)
+    encoder = cast(Encoder, run.model.encoder)
+    window_bp, sequence = settings.window_bp or run.window_bp, settings.parallel.sequence
+    if sequence > 1:
+        encoder.settings.check_window(window_bp, sequence)
+    shard = SequenceShard.of_world(
+        window_bp, sequence, [branch.segment for branch in encoder.settings.branches(window_bp)]
+    )
+    device = settings.trainer.torch_device(place.local_rank)
+    notes = choose_attention(run.model, settings.trainer.attention, cuda=device.type == "cuda")
+    run.model.to(device)
+    embedder = Embedder(
+        encoder, GenomeTiles(genome), settings.layer, window_bp, device, per_base=settings.per == "base",
+        batch=settings.batch, shard=shard,
+    )  # fmt: skip
+    return _Opened(run, genome, embedder, (*genome.notes, *notes))
+
+
+def _serve(team: Team, settings: EmbedSettings) -> None:
+    team.serve(_open(settings, team.place).embedder.read)
+
+
+def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opened) -> Embedding:
+    run, embedder = opened.run, opened.embedder
+    for note in run.moved_on(embedder.device):
+        logger.warning(note)
+    counts: Counter[str] = Counter()
+    with rows_of(settings, embedder.tiles, embedder.window_bp) as rows, _table(settings, opened) as table:
+        advance = follow("embedding", rows.total)
+        handed: deque[tuple[list[Row], int]] = deque()
+        done = 0
+        for embedded in team.lead(embedder.read, _targets(rows, handed)):
+            block, read = handed.popleft()
+            table.write(block, embedded)
+            counts.update(str(found.status) for found in embedded)
+            advance(read - done)
+            done = read
+        if not table.rows:
+            told = f": {'; '.join(rows.tally.lines('embedded')[1:])}" if rows.tally else ""
+            raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
+    _record(settings, opened)
+    tally = rows.tally
+    summary = tally.lines("embedded") if tally else [f"embedded {sum(counts.values()):,} regions"]
+    summary += [
+        f"  {counts[status]:,} windows {words}" for status, words in _WORDS.items() if counts[status]
+    ]  # fmt: skip
+    return Embedding(Path(settings.output), table.rows, (*opened.notes, *summary))
+
+
+_WORDS = {
+    "edge": "reach beyond an end of their contig, where N is read",
+    "n_rich": "are N for more than a tenth",
+}
+
+
+def _targets(rows: Rows, handed: deque[tuple[list[Row], int]]) -> Iterator[list[Any]]:
+    for block, read in rows.blocks:
+        handed.append((block, read))
+        yield [row.target for row in block]
+
+
+@contextmanager
+def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]:
+    """Complete at the end, nothing where that is not reached."""
+    run, genome, embedder, _ = opened
+    origin = {
+        "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
+        "fasta_sha256": {Path(path).name: sha256 for path, sha256 in genome.sha256.items()},
+        "window_bp": embedder.window_bp, "layer": settings.layer, "per": settings.per, "strands": "mean of both",
+    }  # fmt: skip
+    table = EmbeddingTable(
+        Path(settings.output).expanduser(), embedder.encoder.settings.width, origin, alleles=settings.vcf is not None,
+        per_base=embedder.per_base,
+    )  # fmt: skip
+    try:
+        yield table
+        table.complete()
+    except BaseException:
+        table.discard()
+        raise
+
+
+def _record(settings: EmbedSettings, opened: _Opened) -> None:
+    """What made the file, beside it; a pipe cannot be read again, so of one there is none."""
+    if settings.vcf == "-":
+        return
+    plain = settings.found_from_anywhere(opened.run.checkpoint)
+    inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
+    inputs |= {path: sha256_of(path) for path in (plain.vcf, plain.synonyms) if path is not None}
+    beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}
+    record = {
+        **started("embed", asdict(plain), inputs, beds), "model_sha256": opened.run.weights_sha256,
+        "attention": attention_of(opened.run.model),
+    }  # fmt: skip
+    write_json(beside(Path(plain.output)), finished(record, {"output_sha256": sha256_of(plain.output)}))

@@ -1,0 +1,48 @@
+"""A model as it is stored: in a run's folder, in one of its checkpoint files, or in a folder that export wrote."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from genolong.errors import InputError, MissingInputError, SettingsError
+from genolong.runs.checkpoint import load_model
+from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
+
+
+class StoredModel(NamedTuple):
+    """As it lies in a checkpoint file or in a folder that export wrote: `place` is the one or the other."""
+
+    place: Path
+    about: dict[str, Any]
+    weights: dict[str, Tensor]
+    answers: dict[str, Tensor]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its run, or the exported one."""
+        if self.place.is_dir():
+            return self.place.resolve()
+        folder = self.place.resolve().parent
+        return folder.parent if folder.name == "checkpoints" else folder
+
+
+def stored_model(path: str, setting: str = "model") -> StoredModel:
+    """What a run's folder (its newest checkpoint), a checkpoint file or an exported folder holds.
+
+    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version;
+    messages name the setting.
+    """
+    if "://" in path:
+        raise SettingsError(f"{setting}={path}: nothing is loaded from an address; download it, and name the folder")
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise MissingInputError(f"{setting}={path}: no such run; name a run's folder, like runs/quickstart/latest")
+    if place.name in (WEIGHTS, CONFIG):
+        raise InputError(f"{setting}={path}: is a part of an exported model; name its folder")
+    checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
+    if place.is_dir() and not checkpoint.is_file() and is_exported(place):
+        return StoredModel(place, *read_exported(place))
+    if not checkpoint.is_file():
+        raise InputError(f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
+    return StoredModel(checkpoint, *load_model(checkpoint))

@@ -1,0 +1,16 @@
+"""How whole a window is: within its contig and known, or filled up with N."""
+
+from genolong.genome.alleles import Status
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+
+N_RICH_ABOVE = 0.1  # share of N
+
+
+def wholeness(genome: Genome, window: Interval) -> Status:
+    """N_RICH where more than a tenth of its bases within the contig are N, else EDGE where it reaches beyond, or OK."""
+    length = genome.contigs[window.contig].length
+    inside = Interval(window.contig, max(window.start, 0), min(window.end, length))
+    if genome.known(inside) < (1 - N_RICH_ABOVE) * inside.length:
+        return Status.N_RICH
+    return Status.OK if inside == window else Status.EDGE

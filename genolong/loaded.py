@@ -1,0 +1,188 @@
+"""A trained model asked from Python: logits and embeddings of sequences, and scores of variants."""
+
+import logging
+import os
+from dataclasses import fields
+from typing import Any, NamedTuple, cast, overload
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from genolong.commands.attention_choice import choose_attention
+from genolong.commands.opened_scorer import open_genome
+from genolong.commands.predict_settings import DeviceSettings, GenomeSettings
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.composing import TRAINED, defaults_of
+from genolong.errors import InputError, SettingsError
+from genolong.genome.alleles import AlleleChecks, ContigNames, Status
+from genolong.genome.coordinates import Interval
+from genolong.genome.edit import Variant
+from genolong.genome.fasta import Genome
+from genolong.genome.tiles import GenomeTiles
+from genolong.genome.typed import codes_of, typed_variant
+from genolong.model.encoder import Encoder
+from genolong.model.layers import both_strands as mean_of_strands
+from genolong.model.layers import check_layer, layer_states
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+
+logger = logging.getLogger(__name__)
+
+Logits = Float32[np.ndarray, "length 4"]
+States = Float32[np.ndarray, "length width"]
+MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # of who typed the variant
+
+
+class Score(NamedTuple):
+    """Of one allele what `predict` writes: LLR in nats, distance, probability (with a trained head) and status.
+
+    Without a score (symbolic, too_long, ...) all but the status is None.
+    """
+
+    llr: float | None
+    distance: float | None
+    probability: float | None
+    status: str
+
+
+class LoadedModel:
+    """A model and the device it is on; `run` says what it was trained on."""
+
+    def __init__(self, run: TrainedRun, device: torch.device) -> None:
+        assert isinstance(run.model, MaskedBases)
+        self.run, self.device = run, device
+        self.encoder = cast(Encoder, run.model.encoder.to(device).eval())
+        self.head = run.model.head.to(device).eval()
+        self._scorers: dict[tuple[str, ...], tuple[VariantScorer, AlleleChecks]] = {}
+
+    @classmethod
+    def opened(cls, path: str | os.PathLike[str], device: str = "auto") -> "LoadedModel":
+        """As genolong.load has it."""
+        attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
+        try:
+            chosen = DeviceSettings(devices=1, accelerator=device, attention=attention).torch_device(0)
+        except SettingsError as error:
+            raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
+        run = open_run(os.fspath(path))
+        for note in choose_attention(run.model, attention, cuda=chosen.type == "cuda"):
+            logger.info(note)
+        loaded = cls(run, chosen)
+        for note in run.moved_on(chosen):
+            logger.warning(note)
+        return loaded
+
+    @property
+    def width(self) -> int:
+        """Channels of a base's embedding."""
+        return self.encoder.settings.width
+
+    @property
+    def layers(self) -> int:
+        """Blocks of the encoder."""
+        return self.encoder.settings.layers
+
+    @property
+    def window_bp(self) -> int:
+        """Bases that the model read at once in training; sequences may be of any length."""
+        return self.run.window_bp
+
+    @overload
+    def logits(self, sequence: str) -> Logits: ...
+    @overload
+    def logits(self, sequence: list[str]) -> list[Logits]: ...
+    def logits(self, sequence: str | list[str]) -> Any:
+        """Logits over A C G T at every base, given all of the sequence; of a list, one array each.
+
+        Their softmax is the chance of each base there; ? stands for a base that is hidden from the model. This strand
+        only, where `score` takes the mean of both.
+        """
+        if not isinstance(sequence, str):
+            return [self.logits(each) for each in sequence]
+        with torch.inference_mode():
+            return self.head(self.encoder(self._codes(sequence)))[0].float().cpu().numpy()
+
+    @overload
+    def embed(self, sequence: str, layer: int | None = None, *, both_strands: bool = False) -> States: ...
+    @overload
+    def embed(self, sequence: list[str], layer: int | None = None, *, both_strands: bool = False) -> list[States]: ...
+    def embed(self, sequence: str | list[str], layer: int | None = None, *, both_strands: bool = False) -> Any:
+        """The model's state at every base, after `layer` blocks (0: as the bases enter; None: after the last norm).
+
+        Of this strand, or with `both_strands` the mean of both, as the command `embed` writes. Of a list, one array
+        each.
+        """
+        check_layer(layer, self.encoder.settings)
+        if not isinstance(sequence, str):
+            return [self.embed(each, layer, both_strands=both_strands) for each in sequence]
+        read = mean_of_strands if both_strands else layer_states
+        with torch.inference_mode():
+            return read(self.encoder, self._codes(sequence), layer)[0].float().cpu().numpy()
+
+    @overload
+    def score(self, variant: str, fasta: str | list[str] | None = None) -> Score: ...
+    @overload
+    def score(self, variant: list[str], fasta: str | list[str] | None = None) -> list[Score]: ...
+    def score(self, variant: str | list[str], fasta: str | list[str] | None = None) -> Any:
+        """What `predict` makes of a variant (mode=exact): "chr17:43045712 T>G", counted from 1 as in a VCF.
+
+        Of a list, one score each, read together. `fasta` is a FASTA file or a list of them; None: the training's own,
+        if it is unchanged. Raises InputError for what is no variant of this genome.
+        """
+        scorer, checks = self._scorer(fasta)
+        typed = [variant] if isinstance(variant, str) else list(variant)
+        checked = [self._checked(text, scorer.tiles.genome, checks) for text in typed]
+        effects = iter(scorer.score([allele for _, allele in checked if allele is not None]))
+        scores = []
+        for status, allele in checked:
+            if allele is None:
+                scores.append(Score(None, None, None, str(status)))
+                continue
+            effect = next(effects)
+            scores.append(Score(effect.llr, effect.distance, effect.chance, str(effect.status)))
+        return scores[0] if isinstance(variant, str) else scores
+
+    def _codes(self, sequence: str) -> UInt8[Tensor, "1 length"]:
+        return torch.from_numpy(codes_of(sequence))[None].to(self.device)
+
+    def _checked(self, text: str, genome: Genome, checks: AlleleChecks) -> tuple[Status, Variant | None]:
+        """Raises InputError for a mistake in the variant; what no model could score has a status."""
+        typed = typed_variant(text)
+        place = typed.contig, typed.position, typed.reference
+        status, allele = checks.alleles(*place, (typed.alternate,))[0]
+        if status not in MISTAKES:
+            return status, allele
+        _, contig, found = checks.reference(*place)
+        if status is Status.NO_CONTIG:
+            genome.known(Interval(typed.contig, 0, 1))  # says which contigs there are
+        if status is Status.PAST_CONTIG_END:
+            length = genome.contigs[contig].length
+            raise InputError(f"{text}: lies beyond {contig}, which has {length:,} bases; is it of another build?")
+        raise InputError(
+            f"{text}: REF is {typed.reference.decode()[:50]}, but the genome has {found.decode()[:50]} there; was this "
+            "variant called on another build?"
+        )
+
+    def _scorer(self, fasta: str | list[str] | None) -> tuple[VariantScorer, AlleleChecks]:
+        key = () if fasta is None else (fasta,) if isinstance(fasta, str) else tuple(fasta)
+        if key not in self._scorers:
+            genome = open_genome(self.run, GenomeSettings(fasta=fasta, cache=None))
+            for note in genome.notes:
+                logger.info(note)
+            settings, tiles = self._scoring(), GenomeTiles(genome)
+            scorer = VariantScorer(
+                self.encoder, self.head, tiles, settings, self.window_bp, self.device, self.run.variant_head
+            )
+            names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
+            self._scorers[key] = scorer, AlleleChecks(names, tiles.letters, settings.longest_allele)
+        return self._scorers[key]
+
+    def _scoring(self) -> ScoringSettings:
+        """Those of `predict` by default; alleles that would not fit into this model's window are too long for it."""
+        plain = defaults_of(TRAINED, "predict")
+        plain = {field.name: plain[field.name] for field in fields(ScoringSettings)}
+        if self.run.variant_head is not None:
+            plain["flank"] = self.run.variant_head.settings.flank
+        longest = max(1, min(plain["longest_allele"], self.window_bp - 2 * plain["flank"]))
+        return ScoringSettings(**{**plain, "longest_allele": longest})

@@ -1,0 +1,53 @@
+"""A folder that gets its name only when it is whole; until then it is filled beside its place."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genolong.errors import OutputError
+from genolong.genome.partial_file import FAILED_DISK
+
+
+@contextmanager
+def whole_folder(path: Path, setting: str) -> Iterator[Path]:
+    """The folder to be filled, which becomes `path` at the end, or nothing where that is not reached.
+
+    Raises OutputError, naming the setting, where it cannot be made or something else is there.
+    """
+    path = Path(os.path.abspath(path.expanduser()))
+    if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
+        raise OutputError(f"{setting}={path}: is there already; name a new folder, or remove that one first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        filled = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        if error.errno in FAILED_DISK:
+            raise
+        raise OutputError(f"{setting}={path}: cannot be made ({error.strerror}); name another place") from error
+    try:
+        yield filled
+        for each in (*filled.iterdir(), filled):
+            _sync(each)
+        os.chmod(filled, 0o777 & ~_umask())  # mkdtemp's folders are for their owner only
+        os.rename(filled, path)
+    except BaseException:
+        shutil.rmtree(filled, ignore_errors=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,100 @@
+"""Embeddings of places in a genome: a window around each, read on both strands, and its states over the place."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+
+from genolong.genome.alleles import Status
+from genolong.genome.coordinates import Interval
+from genolong.genome.edit import Variant, place, written
+from genolong.genome.tiles import GenomeTiles
+from genolong.genome.wholeness import wholeness
+from genolong.model.encoder import Encoder
+from genolong.model.layers import check_layer, stretch_states
+from genolong.parallel.shard import SequenceShard
+
+BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
+
+Target = Interval | Variant
+
+
+class Embedded(NamedTuple):
+    """How whole the window is, and the states of a region, or of a variant's reference and its alternate window.
+
+    They stand over the region's bases, or those of the longer allele: each of them, or one mean.
+    """
+
+    status: Status
+    states: Float32[np.ndarray, "alleles bases width"]
+
+
+class Embedder:
+    """Embeds places of one genome with one model; what comes out does not depend on what else is embedded.
+
+    But for the last digits of float32, which may change with the size of a batch. States are those after `layer` blocks
+    (None: the last, normed), mean of both strands. Processes that hold a slice of every window each, `shard`, read the
+    same places together.
+    """
+
+    def __init__(
+        self, encoder: Encoder, tiles: GenomeTiles, layer: int | None, window_bp: int, device: torch.device, *,
+        per_base: bool, batch: int | None = None, shard: SequenceShard | None = None,
+    ) -> None:  # fmt: skip
+        check_layer(layer, encoder.settings)
+        self.encoder, self.tiles, self.layer = encoder.to(device).eval(), tiles, layer
+        self.window_bp, self.device, self.per_base = window_bp, device, per_base
+        self.batch = batch or max(1, BATCH_BP // window_bp)
+        self.shard = shard or SequenceShard.whole(window_bp)
+
+    def read(self, targets: Sequence[Target], advance: Callable[[int], None] = lambda _read: None) -> list[Embedded]:
+        """Of every place, in order; `advance` is told how many windows were read."""
+        states = self._states((pair for target in targets for pair in self._windows(target)), advance)
+        return [
+            Embedded(
+                wholeness(self.tiles.genome, window_of(target, self.window_bp)),
+                np.stack(list(islice(states, 2 if isinstance(target, Variant) else 1))),
+            )
+            for target in targets
+        ]
+
+    def _windows(self, target: Target) -> Iterator[tuple[UInt8[np.ndarray, " length"], tuple[int, int]]]:
+        """Each window's codes, and which of its bases are asked for."""
+        window = window_of(target, self.window_bp)
+        first = target.start - window.start
+        end = first + span_of(target)
+        yield self.tiles.codes(window), (first, end)
+        if isinstance(target, Variant):
+            longer = Interval(window.contig, window.start, window.end + len(target.reference))
+            yield written(target, first, self.tiles.codes(longer), self.window_bp), (first, end)
+
+    def _states(
+        self, windows: Iterator, advance: Callable[[int], None]
+    ) -> Iterator[Float32[np.ndarray, "bases width"]]:  # fmt: skip
+        while batch := list(islice(windows, self.batch)):
+            codes = torch.from_numpy(np.stack([codes for codes, _ in batch])).to(self.device)
+            stretches = torch.tensor([stretch for _, stretch in batch], device=self.device)
+            with torch.inference_mode():
+                read = stretch_states(self.encoder, codes, stretches, self.layer, self.shard)
+                for states, (first, end) in zip(read, stretches.tolist(), strict=True):
+                    asked = states[: end - first]
+                    if not self.per_base:
+                        asked = asked.double().mean(0, keepdim=True)
+                    yield asked.float().cpu().numpy()
+            advance(len(batch))
+
+
+def span_of(target: Target) -> int:
+    """Bases of a region, or of a variant's longer allele."""
+    return target.span if isinstance(target, Variant) else target.length
+
+
+def window_of(target: Target, window_bp: int) -> Interval:
+    """The window that holds the place in its middle."""
+    if isinstance(target, Variant):
+        return place(target, window_bp)
+    start = target.start - (window_bp - target.length) // 2
+    return Interval(target.contig, start, start + window_bp)

@@ -1,0 +1,164 @@
+"""genolong.load: the model's own numbers, the scores that predict writes, and one line for every mistake."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+import genolong
+from genolong.commands.predict import predict
+from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.train_variants import train_variants
+from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.errors import InputError, MissingInputError, SettingsError
+from genolong.genome.alphabet import encode, reverse_complement
+from genolong.loaded import LoadedModel, Score
+from genolong.settings import CONF, check
+from genolong.tasks.masked_bases import MaskedBases
+from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.variant_training import GENOME, make_home, settings
+from tests.builders.vcfs import record_line, vcf_text
+
+pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
+SEQUENCE = random_letters(61, 5)
+WINDOW = 32  # of make_home's model
+LONGEST = WINDOW - 2 * 4
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A genome, a model, and the same with a trained head."""
+    folder = make_home(tmp_path_factory.mktemp("loaded"))
+    train_variants(settings(folder, "trainer.max_steps=3", "trainer.validate_every=3"), folder / "head")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> LoadedModel:
+    return genolong.load(home / "base", device="cpu")
+
+
+def asked(model: LoadedModel) -> MaskedBases:
+    assert isinstance(model.run.model, MaskedBases)
+    return model.run.model
+
+
+def test_logits_are_the_models(model: LoadedModel):
+    found = model.logits(SEQUENCE)
+    assert found.dtype == np.float32 and found.shape == (61, 4)
+    with torch.inference_mode():
+        direct = asked(model)(torch.from_numpy(encode(SEQUENCE.encode()))[None])[0]
+    np.testing.assert_array_equal(found, direct.numpy())
+    one, other = model.logits([SEQUENCE, SEQUENCE[:7].lower()])
+    np.testing.assert_array_equal(one, found)
+    assert other.shape == (7, 4)
+    hidden = model.logits(SEQUENCE[:30] + "?" + SEQUENCE[31:])
+    assert not np.array_equal(hidden[30], found[30])
+
+
+def test_embeddings_are_the_encoders(model: LoadedModel):
+    codes = torch.from_numpy(encode(SEQUENCE.encode()))[None]
+    encoder = asked(model).encoder
+    with torch.inference_mode():
+        normed, entering = encoder(codes)[0].numpy(), encoder.embedding(codes.int())[0].numpy()
+        other = torch.from_numpy(reverse_complement(encode(SEQUENCE.encode())).copy())[None]
+        backwards = encoder(other)[0].numpy()[::-1]
+    found = model.embed(SEQUENCE)
+    assert found.dtype == np.float32 and found.shape == (61, model.width)
+    np.testing.assert_array_equal(found, normed)
+    np.testing.assert_array_equal(model.embed(SEQUENCE, layer=0), entering)
+    np.testing.assert_array_equal(model.embed(SEQUENCE, both_strands=True), (normed + backwards) / 2)
+    assert [each.shape for each in model.embed(["A", "NN"], layer=1)] == [(1, model.width), (2, model.width)]
+
+
+def base(pos: int, length: int = 1) -> str:
+    return GENOME["chr1"][pos - 1 : pos - 1 + length]
+
+
+OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
+VARIANTS = [  # position, REF, ALT
+    (60, base(60), OTHER[base(60)]), (1, base(1), OTHER[base(1)]), (71, base(71, 5), base(71)),
+    (83, base(83), base(83) + "TTGCA"), (97, base(97), "<DEL>"), (98, base(98), "*"), (99, base(99), base(99)),
+    (101, base(101), base(101) + "A" * LONGEST), (103, base(103), "N"), (107, base(107), f"G]chr2:{7}]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ["base", "head"])
+def test_a_score_is_what_predict_writes(home: Path, tmp_path: Path, run: str):
+    (tmp_path / "in.vcf").write_bytes(vcf_text(*[record_line("chr1", *each) for each in VARIANTS]))
+    flank = 4 if run == "head" else 8
+    overrides = [
+        f"model={home / run}", f"vcf={tmp_path / 'in.vcf'}", f"output={tmp_path / 'out.vcf'}",
+        f"longest_allele={WINDOW - 2 * flank}", f"flank={flank}", "trainer.accelerator=cpu",
+    ]  # fmt: skip
+    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
+        predict(check(compose("predict", overrides=overrides), PredictSettings))
+    with pysam.VariantFile(str(tmp_path / "out.vcf")) as file:
+        written = [record.info for record in file]
+    model = genolong.load(str(home / run), "cpu")
+    scores = model.score([f"chr1:{pos} {ref}>{alt}" for pos, ref, alt in VARIANTS])
+    for info, score in zip(written, scores, strict=True):
+        assert info["GENOLONG_STATUS"] == (score.status,)
+        if score.llr is None:
+            assert score == Score(None, None, None, score.status)
+            continue
+        assert (score.probability is not None) == (run == "head")
+        shown = [("LLR", score.llr, 5e-5), ("DIST", score.distance, 1e-3), ("PROB", score.probability, 5e-5)]
+        for name, value, near in shown:
+            if value is not None:
+                (found,) = info.get(f"GENOLONG_{name}", (None,))
+                assert found is not None and abs(found - value) <= near * max(1, abs(value)) * 1.01
+    assert [score.status for score in scores[:5]] == ["ok", "edge", "ok", "ok", "symbolic"]
+    assert scores[7].status == "too_long"
+    alone = model.score(f"1:{VARIANTS[0][0]} {VARIANTS[0][1]}>{VARIANTS[0][2]}")
+    assert alone.llr == pytest.approx(scores[0].llr, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("variant", "line"),
+    [
+        ("chr1 7 A>C", r"^'chr1 7 A>C': wanted a variant as CONTIG:POSITION REF>ALT"),
+        ("chr3:7 A>C", r"^there is no contig chr3 in .*genome.fa; did you mean chr"),
+        ("chr1:6001 A>C", r"^chr1:6001 A>C: lies beyond chr1, which has 6,000 bases; is it of another build\?$"),
+        (
+            f"chr1:60 {OTHER[base(60)]}>{base(60)}",
+            rf"^chr1:60 .>.: REF is {OTHER[base(60)]}, but the genome has {base(60)} there; was this variant called on",
+        ),
+    ],
+)
+def test_a_variant_that_is_not_of_this_genome_is_refused(model: LoadedModel, variant: str, line: str):
+    with pytest.raises(InputError, match=line) as refusal:
+        model.score(variant)
+    assert "\n" not in str(refusal.value)
+
+
+def test_another_fasta_may_be_named(model: LoadedModel, tmp_path: Path):
+    fasta = write_fasta(tmp_path, {"mine": GENOME["chr1"]})
+    variant = f"60 {base(60)}>{OTHER[base(60)]}"
+    assert model.score(f"mine:{variant}", fasta=str(fasta)).llr == model.score(f"chr1:{variant}").llr
+    with pytest.raises(MissingInputError, match=r"nothing\.fa"):
+        model.score(f"mine:{variant}", fasta=[str(tmp_path / "nothing.fa")])
+
+
+def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
+    with pytest.raises(InputError, match="the sequence has 'X' as its letter 3"):
+        model.logits(["ACG", "ACX"])
+    for layer in (-1, model.layers + 1):
+        with pytest.raises(SettingsError, match=rf"layer={layer}: wanted 0 "):
+            model.embed("ACGT", layer)
+    with pytest.raises(MissingInputError, match="no such run; name a run's folder"):
+        genolong.load(home / "nothing")
+    with pytest.raises(SettingsError, match=r"^device=tpu: wanted auto, cpu or cuda"):
+        genolong.load(home / "base", "tpu")
+
+
+def test_a_device_that_moves_the_answers_is_told(home: Path, monkeypatch, caplog):
+    monkeypatch.setattr(TrainedRun, "moved_on", lambda run, device: (f"{device} moves it",))
+    caplog.set_level(logging.WARNING, logger="genolong")
+    loaded = genolong.load(home / "base", "cpu")
+    assert caplog.messages == ["cpu moves it"]
+    assert loaded.window_bp == WINDOW and loaded.run.weights_sha256 == open_run(str(home / "base")).weights_sha256
