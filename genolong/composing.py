@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.config_source import ConfigResult
@@ -144,8 +145,13 @@ def settings_of(folder: Path, command: str) -> list[str]:
 
 def defaults_of(folder: Path, command: str) -> dict[str, Any]:
     """The settings of a command where none is given, as they are written."""
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        return cast(dict[str, Any], OmegaConf.to_container(compose(command)))
+    known = GlobalHydra.instance()
+    running, known.hydra = known.hydra, None  # a command asks while Hydra, which there is once only, runs it
+    try:
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            return cast(dict[str, Any], OmegaConf.to_container(compose(command)))
+    finally:
+        known.hydra = running
 
 
 def nearest(key: str, known: list[str]) -> str:

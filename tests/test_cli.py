@@ -65,7 +65,7 @@ def fasta(tmp_path: Path) -> str:
         (["export", "run=nothing", "output=x"], 66, "run=nothing: no such run; name a run's folder, like runs/quick"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["reproduce", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
-        (["report"], 64, "run: is missing; add run=..."),
+        (["report"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["report", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["report", "run=a", "output=a.json"], 64, "output=a.json: wanted the name of a page, which ends in .html"),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
@@ -137,6 +137,16 @@ def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
     code, out, err = typed("reproduce", "run=a")
     assert (code, out) == (70, "")
     assert err.splitlines()[-1].startswith("genolong: error: not the same: the weights have another sha256; of metrics")
+
+
+def test_a_record_that_lacks_a_setting_is_made_again_while_hydra_runs(typed, fasta, tmp_path):
+    assert typed("train", fasta, "hydra.run.dir=a", *TINY)[0] == 0
+    record = json.loads((tmp_path / "a" / "record.json").read_text())
+    del record["settings"]["trainer"]["check_memory"]
+    (tmp_path / "a" / "record.json").write_text(json.dumps(record))
+    code, out, err = typed("reproduce", "run=a")
+    assert (code, out[:46]) == (0, "the weights are the same to the last bit (sha2")
+    assert "trainer.check_memory=True: not in the record, so as it is by default" in err
 
 
 def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(typed, fasta, tmp_path):

@@ -71,9 +71,7 @@ def table(shown: Table) -> Markup:
         element("tr", element("th", name, scope="row"), *(element("td", value, class_="number") for value in values))
         for name, *values in shown.rows
     )
-    whole = element(
-        "table", element("caption", shown.title), element("thead", element("tr", *header)), element("tbody", *rows)
-    )
+    whole = element("table", element("thead", element("tr", *header)), element("tbody", *rows))
     return scrolled(whole, shown.title)
 
 
@@ -95,7 +93,6 @@ def bars(title: str, columns: tuple[str, str], rows: Iterable[tuple[str, int]], 
     )  # fmt: skip
     whole = element(
         "table",
-        element("caption", title),
         element("thead", element("tr", *header)),
         element("tbody", *lines),
         class_="bars",
@@ -118,9 +115,10 @@ def folded(heading: object, told: object, content: Markup) -> Markup:
     return element("details", element("summary", heading, " ", element("small", told)), content)
 
 
-def scrolled(wide: Markup, label: str) -> Markup:
-    """Also by keys, for who has no mouse."""
-    return element("div", wide, class_="scroll", tabindex=0, role="region", aria_label=label)
+def scrolled(wide: Markup, title: str) -> Markup:
+    """A table under its title, which stays where it is; the table moves also by keys, for who has no mouse."""
+    moved = element("div", wide, class_="scroll", tabindex=0, role="region", aria_label=title)
+    return joined((element("p", title, class_="caption"), moved))
 
 
 def paragraph(*content: object) -> Markup:

@@ -125,7 +125,7 @@ def made_again(record: Record, place: str) -> Markup:
 def statuses(title: str, counts: Mapping[str, int], scored: tuple[str, ...]) -> Markup:
     """Alleles by what became of them, those with a score first."""
     rows = sorted(counts.items(), key=lambda pair: (pair[0] not in scored, -pair[1], pair[0]))
-    return bars(title, ("status", "alleles"), rows, f"{' and '.join(scored)} have a score; all others say why not.")
+    return bars(title, ("status", "alleles"), rows, f"{', '.join(scored)}: scored; all others say why not.")
 
 
 def footer(record: Record) -> str:

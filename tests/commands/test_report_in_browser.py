@@ -18,7 +18,7 @@ from tests.builders.scored_vcfs import scored_vcf
 PROGRAM = found()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium or Chrome on this machine")
 NASTY = "<script>window.ran=1</script><img src=x onerror=window.ran=1>" + "long" * 60
-PHONE, DESK = 390, 1280
+PHONE, DESK, PAPER = 390, 1280, 718  # pixels; A4 less its margins
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,7 @@ def test_on_paper_everything_is_unfolded(browser: Browser, pages: dict[str, Path
     cells = "[...document.querySelectorAll('details td')]"
     shown = f"{cells}.filter(cell => cell.checkVisibility({{contentVisibilityAuto: true}}))"
     assert browser.value(f"{shown}.length") == 0
-    browser.show(pages["training"], DESK, media="print", scheme="dark")
+    browser.show(pages["training"], PAPER, media="print", scheme="dark")
+    assert browser.value("document.documentElement.scrollWidth") <= PAPER
     assert browser.value(f"{shown}.length") > 50
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
