@@ -108,9 +108,10 @@ def evaluate(config: DictConfig) -> None:
     for table in done.tables:
         _show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
-    figures, whole_run = done.files[0], done.files[0].with_name("record.json")
+    figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe is gone
-        _leave_report(figures.parent if settings.vcf is None and whole_run.is_file() else figures)
+        of_run = figures.name == "evaluation.json" and figures.with_name("record.json").is_file()
+        _leave_report(figures.parent if of_run else figures)
 
 
 def predict(config: DictConfig) -> None:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from genolong import cli
 from genolong.cli import explain
 from genolong.errors import InputError, NumericalError, OutputError
+from genolong.parallel.place import Place
 from tests.builders.genomes import random_letters
 
 TINY = [
@@ -162,8 +163,19 @@ def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(type
     content = page.read_bytes()
     assert typed("report", "run=a", "output=again.html") == (0, "", "wrote again.html\n")
     assert (tmp_path / "again.html").read_bytes() == content
-    code, _, err = typed("evaluate", "model=a", "device=cpu", "output=e/figures.json")
-    assert err.splitlines()[-1] == "wrote e/figures.json.report.html, to be opened in a browser"
+    for other in ("e/evaluation.json", "a/other.json"):
+        code, _, err = typed("evaluate", "model=a", "device=cpu", f"output={other}")
+        assert code == 0 and err.splitlines()[-1] == f"wrote {other}.report.html, to be opened in a browser"
+    assert page.read_bytes() == content
+
+
+def test_of_several_processes_the_first_leaves_the_page(monkeypatch, tmp_path):
+    written = []
+    monkeypatch.setattr("genolong.commands.report.report", lambda settings: written.append(settings) or tmp_path)
+    for place in (None, Place(0, 2, 0, 2, ""), Place(1, 2, 1, 2, "")):
+        monkeypatch.setattr(Place, "joined", classmethod(lambda _, place=place: place))
+        cli._leave_report(tmp_path)
+    assert len(written) == 2
 
 
 @pytest.mark.parametrize("error", [ValueError("no pen\nno paper"), InputError("no ink"), ModuleNotFoundError("m")])
