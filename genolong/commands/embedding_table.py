@@ -17,6 +17,7 @@ from genolong.tasks.embedding import Embedded
 
 META = b"genolong"  # the key of the schema's metadata that says where embeddings come from
 NUMBERS = {"start": "int64", "end": "int64", "offset": "int32"}  # all other columns are text
+ROW_GROUP = 1 << 14  # rows written together, or a block where it is longer
 EMBEDDINGS = ("embedding", "alternate_embedding")
 
 
@@ -58,6 +59,7 @@ class EmbeddingTable:
             self._file.discard()
             raise
         self._schema = schema
+        self._held: list[Any] = []  # blocks that are still to be written, as one group of rows
 
     def write(self, rows: Sequence[Row], embedded: Sequence[Embedded]) -> None:
         """A block of places and their states; in per=base a row for each base, in the order of the forward strand."""
@@ -69,11 +71,14 @@ class EmbeddingTable:
             flat = np.concatenate([found.states[allele] for found in embedded]).ravel()
             kind = self._schema.field(name).type
             arrays.append(self._arrow.FixedSizeListArray.from_arrays(self._arrow.array(flat), type=kind))
-        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self._held.append(self._arrow.Table.from_arrays(arrays, schema=self._schema))
         self.rows += sum(bases)
+        if sum(map(len, self._held)) >= ROW_GROUP:
+            self._flush()
 
     def complete(self) -> None:
         """No more comes: the file gets its name."""
+        self._flush()
         self._writer.close()
         self._file.complete()
 
@@ -83,6 +88,11 @@ class EmbeddingTable:
         with suppress(Exception):
             self._writer.close()
         self._file.discard()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._writer.write_table(self._arrow.concat_tables(self._held), row_group_size=self.rows)
+            self._held = []
 
 
 def read_table(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
