@@ -28,7 +28,7 @@ def fasta(tmp_path, monkeypatch) -> Path:
         min_known=0.5, workers=0, reverse_complement=0.5,
     )  # fmt: skip
     sha256 = frozenset(Genome.open([path], cache).sha256.values())
-    run = SimpleNamespace(data=data, window_bp=101, sha256=sha256)
+    run = SimpleNamespace(data=data, window_bp=101, sha256=sha256, weights_sha256="w")
     monkeypatch.setattr(command, "open_run", lambda _: run)
     return path
 
