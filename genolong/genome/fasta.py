@@ -65,6 +65,8 @@ class Genome:
         """The interval's codes, and whether each is soft-masked (lower case); beyond the contig's ends N and False."""
         file, contig = self._place(interval.contig)
         start, end = max(interval.start, 0), min(interval.end, self.contigs[interval.contig].length)
+        if interval.start == start < end == interval.end:
+            return self._readers[file].read(contig, start, end)
         codes = np.full(interval.length, N, dtype=np.uint8)
         repeats = np.zeros(interval.length, dtype=bool)
         if start < end:

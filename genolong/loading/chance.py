@@ -11,7 +11,7 @@ WORD = (1 << 64) - 1
 HALF = (1 << 32) - 1
 STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 0))  # shift, xor, multiply
-PART = 1 << 14  # words, 128 KiB
+PART = 1 << 15  # words, 256 KiB
 
 Keys = Integer[np.ndarray, "..."]
 

@@ -51,8 +51,9 @@ def hide(
     inputs, hidden = codes.copy(), codes < N
     masked = settings.share * settings.as_mask
     replaced = masked + settings.share * settings.as_random
+    below = _bits_below(settings.share)
     for part, drawn in bits_in_a_row(seed, Stream.HIDE, key, start=start, count=len(codes)):
-        hidden[part] &= drawn < _bits_below(settings.share)
+        hidden[part] &= drawn < below
         asked = np.flatnonzero(hidden[part])
         u = as_uniform(drawn[asked])
         random = (u >= masked) & (u < replaced)
