@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from genolong.errors import NumericalError
 from genolong.genome.coordinates import Interval
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.masking import MaskingSettings
@@ -135,7 +136,11 @@ def run(job: Job, place: Place) -> Outcome:
         use_distributed_sampler=False, logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=[keeper],
     )  # fmt: skip
-    trainer.fit(model, datamodule=data)
+    try:
+        trainer.fit(model, datamodule=data)
+    except NumericalError:  # of the second step, which no process may take
+        assert len(keeper.grads) == 1
+        raise
     figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "validation" in name}
     return Outcome(keeper.losses, keeper.grads, model.logits, figures)
 
