@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.composing import FOLDERS, defaults_of
-from genolong.errors import InputError, UnsafeInputError
+from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.harmless import entries
 from genolong.settings import check, known_keys, refuse_active
 
@@ -24,6 +24,7 @@ def recorded_settings(
     may be a stranger's: it chooses no place to write to, and sends nothing anywhere. Raises SettingsError or
     UnsafeInputError naming the record and the setting.
     """
+    _refuse_unused(record["settings"], asked)
     try:
         refuse_active(record["settings"])
         own = _copied(record["settings"])
@@ -75,10 +76,24 @@ def _place(plain: dict[str, Any], asked: ReproduceSettings, folder: Path) -> Non
     plain["data"]["cache"] = asked.data.cache
     if asked.data.paths:
         plain["data"]["fasta"] = asked.data.paths
-    if asked.vcf is not None:
-        (plain["data"] if "init_from" in plain else plain)["vcf"] = asked.vcf
-    if asked.model is not None:
-        plain["init_from" if "init_from" in plain else "model"] = asked.model
+    for setting, (node, key) in _used(plain).items():
+        if getattr(asked, setting) is not None:
+            node[key] = getattr(asked, setting)
+
+
+def _used(plain: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Of a VCF and a model that a run may have used: where its settings name them."""
+    of_head = "init_from" in plain
+    of_vcf = plain.get("data") if of_head else plain
+    return {"vcf": (of_vcf, "vcf"), "model": (plain, "init_from" if of_head else "model")}
+
+
+def _refuse_unused(plain: Mapping[str, Any], asked: ReproduceSettings) -> None:
+    """Raises SettingsError where a VCF or a model is named anew, and there was none."""
+    for setting, (node, key) in _used(plain).items():
+        value = getattr(asked, setting)
+        if value is not None and isinstance(node, Mapping) and not isinstance(node.get(key), str):
+            raise SettingsError(f"{setting}={value}: {asked.run} was made without one; leave it out")
 
 
 def _name(setting: str, path: Any) -> str:

@@ -23,7 +23,7 @@ from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.train import train
 from genolong.commands.train_variants import train_variants
 from genolong.commands.variant_training_settings import VariantTrainSettings
-from genolong.errors import InputError, MissingInputError, UnsafeInputError
+from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
 from genolong.genome.fasta import Genome
 from genolong.settings import CONF, check
 from tests.builders.resumed_runs import settings_of
@@ -186,6 +186,19 @@ def test_another_order_of_files_is_refused(made: Path, copy: Path, tmp_path: Pat
         reproduce(
             asked(copy / "out.vcf.gz", fasta=str(made / "genome.fa"), vcf=str(made / "in.vcf")), tmp_path / "again"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "named", "line"),
+    [
+        ("run", {"vcf": "x.vcf"}, "vcf=x.vcf: .*/run was made without one; leave it out"),
+        ("run", {"model": "x"}, "model=x: .*/run was made without one; leave it out"),
+        ("bases.json", {"vcf": "x.vcf"}, "vcf=x.vcf: .*/bases.json was made without one; leave it out"),
+    ],
+)
+def test_what_was_not_used_is_not_named_anew(made: Path, tmp_path: Path, name: str, named: dict, line: str):
+    with pytest.raises(SettingsError, match=line):
+        reproduce(asked(made / name, **named), tmp_path / "again")
 
 
 def test_another_model_is_refused(made: Path, tmp_path: Path):
