@@ -163,8 +163,8 @@ def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(type
     content = page.read_bytes()
     assert typed("report", "run=a", "output=again.html") == (0, "", "wrote again.html\n")
     assert (tmp_path / "again.html").read_bytes() == content
-    for other in ("e/evaluation.json", "a/other.json"):
-        code, _, err = typed("evaluate", "model=a", "device=cpu", f"output={other}")
+    for other in ("e/evaluation", "a/other"):
+        code, _, err = typed("evaluate", "model=a", "device=cpu", f"output={other}.json")
         assert code == 0 and err.splitlines()[-1] == f"wrote {other}.report.html, to be opened in a browser"
     assert page.read_bytes() == content
 

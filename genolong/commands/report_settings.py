@@ -33,4 +33,5 @@ class ReportSettings:
         if self.output is not None:
             return Path(self.output).expanduser()
         place = Path(self.run).expanduser()
-        return place / "report.html" if place.is_dir() else place.with_name(f"{place.name}.report.html")
+        beside = place.with_name(f"{place.name.removesuffix('.json')}.report.html")
+        return place / "report.html" if place.is_dir() else beside

@@ -180,7 +180,7 @@ def test_only_a_page_is_written_over(run: Path, tmp_path: Path):
 def test_an_evaluation_of_a_vcf_is_told_from_its_files(evaluated: Path):
     page = page_of(evaluated)
     figures = {figure["name"]: figure["value"] for figure in json.loads(evaluated.read_text())}
-    assert (evaluated.parent / "scored.vcf.evaluation.json.report.html").is_file()
+    assert (evaluated.parent / "scored.vcf.evaluation.report.html").is_file()
     for name in ("GENOLONG_LLR", "GENOLONG_PROB", "CADD"):
         assert f"{figures[f'vcf/{name}/auroc']:.3f}" in page.text
     titles = [(each.attributes["aria-label"] or "").split(":")[0] for each in page.all("svg")]
