@@ -1,13 +1,12 @@
 """A result beside the one that a record is of: weights and metrics of trainings, figures or scores in files."""
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from genolong.commands.embedding_table import read_table
-from genolong.errors import InputError
+from genolong.commands.evaluated import read_figures
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
 from genolong.genome.vcf_info import field_values
@@ -58,10 +57,7 @@ def _metrics(folder: Path) -> dict[str, float]:
 
 
 def _figures(path: Path) -> dict[str, float]:
-    try:
-        return {str(figure["name"]): float(figure["value"]) for figure in json.loads(path.read_text())}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: holds no figures ({error}); wanted what evaluate wrote") from error
+    return {figure.name: figure.value for figure in read_figures(path)}
 
 
 def _named(then: Mapping[str, float], now: Mapping[str, float]) -> Iterator[Pair]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,9 +75,9 @@ class TrainedRun:
             f"{by:.2g} nats (rounding alone by less than {TOLERATED:g}); its scores will differ from those of others",
         )
 
-    @property
+    @cached_property
     def weights_sha256(self) -> str:
-        """One hash of all weights."""
+        """One hash of all weights, as they were opened."""
         head = {} if self.variant_head is None else self.variant_head.state_dict(prefix=HEAD)
         return weights_sha256({**self.model.state_dict(), **head})
 

@@ -12,6 +12,13 @@ SUFFIX = ".partial"
 FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other name or place on it would help
 
 
+def umask() -> int:
+    """What a new file of this process lets nobody do; temporary files of Python's are for their owner only."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 class Stream:
     """An open descriptor that bytes go to; an OSError names it, and the file it belongs to keeps what it has got."""
 

@@ -16,6 +16,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
+from genolong.genome.partial_file import umask
 
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
@@ -125,7 +126,7 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
             file.seek(-_SEAL_BYTES, os.SEEK_END)
             file.write(seal)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's files are for their owner only
+            os.fchmod(file.fileno(), 0o666 & ~umask())  # mkstemp's files are for their owner only
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
@@ -216,12 +217,6 @@ def _told(error: Exception) -> str:
     """One line of an error of torch or zipfile, whose text may hold names that a stranger chose."""
     line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return "".join(letter if letter.isprintable() else "?" for letter in line)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _unpacked(part: bytes, path: Any) -> Any:

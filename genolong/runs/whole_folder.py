@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolong.errors import OutputError
-from genolong.genome.partial_file import FAILED_DISK
+from genolong.genome.partial_file import FAILED_DISK, umask
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def whole_folder(path: Path, setting: str) -> Iterator[Path]:
         yield filled
         for each in (*filled.iterdir(), filled):
             _sync(each)
-        os.chmod(filled, 0o777 & ~_umask())  # mkdtemp's folders are for their owner only
+        os.chmod(filled, 0o777 & ~umask())  # mkdtemp's folders are for their owner only
         os.rename(filled, path)
     except BaseException:
         shutil.rmtree(filled, ignore_errors=True)
@@ -45,9 +45,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
