@@ -24,7 +24,7 @@ from genolong.model.encoder import Encoder
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
-from genolong.runs.record import beside, finished, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
 from genolong.tasks.embedding import Embedder
 from genolong.tasks.masked_bases import MaskedBases
 
@@ -92,7 +92,7 @@ def _serve(team: Team, settings: EmbedSettings) -> None:
 
 
 def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opened) -> Embedding:
-    run, embedder = opened.run, opened.embedder
+    begun, run, embedder = now(), opened.run, opened.embedder
     for note in run.moved_on(embedder.device):
         logger.warning(note)
     counts: Counter[str] = Counter()
@@ -109,7 +109,7 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
         if not table.rows:
             told = f": {'; '.join(rows.tally.lines('embedded')[1:])}" if rows.tally else ""
             raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
-    _record(settings, opened)
+    _record(settings, opened, begun)
     tally = rows.tally
     summary = tally.lines("embedded") if tally else [f"embedded {sum(counts.values()):,} regions"]
     summary += [
@@ -151,7 +151,7 @@ def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]
         raise
 
 
-def _record(settings: EmbedSettings, opened: _Opened) -> None:
+def _record(settings: EmbedSettings, opened: _Opened, begun: str) -> None:
     """What made the file, beside it; a pipe cannot be read again, so of one there is none."""
     if settings.vcf == "-":
         return
@@ -160,7 +160,7 @@ def _record(settings: EmbedSettings, opened: _Opened) -> None:
     inputs |= {path: sha256_of(path) for path in (plain.vcf, plain.synonyms) if path is not None}
     beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}
     record = {
-        **started("embed", asdict(plain), inputs, beds), "model_sha256": opened.run.weights_sha256,
+        **started("embed", asdict(plain), inputs, beds, begun), "model_sha256": opened.run.weights_sha256,
         "attention": attention_of(opened.run.model),
     }  # fmt: skip
     write_json(beside(Path(plain.output)), finished(record, {"output_sha256": sha256_of(plain.output)}))

@@ -20,6 +20,7 @@ from genolong.loading.windows import DataSettings, Split, split
 from genolong.report.context_use import draw_context_use, panels_of
 from genolong.report.curves import draw_curves
 from genolong.report.figures import Table, contexts_table, readers_table
+from genolong.runs.record import now
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
     called with the number of bases done.
     """
+    begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
     output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
@@ -49,7 +51,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
     about = {"model_sha256": run.weights_sha256, "attention": attention_of(run.model)}
-    record_evaluation(settings, output, genome.sha256, beds, about)
+    record_evaluation(settings, output, genome.sha256, beds, about, begun)
     moved = run.moved_on(settings.torch_device)
     notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
     for note in notes:

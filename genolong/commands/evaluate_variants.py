@@ -15,6 +15,7 @@ from genolong.report.discrimination import ALLELES, Group, curves, discriminate
 from genolong.report.discrimination_tables import scores_table, strata_table
 from genolong.report.figures import SHARE, Figure, Table
 from genolong.report.roc import Drawn, draw_roc
+from genolong.runs.record import now
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def evaluate_variants(
     `follow` is called when a long piece of work begins, with what it is and its size, and returns what is called with
     how much was done.
     """
+    begun = now()
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
     refuse_unwritable(output.parent)
     scored = read_scored(settings, follow)
@@ -41,7 +43,7 @@ def evaluate_variants(
     files = (write_figures(output, figures), _draw(output.with_suffix(".png"), scored, whole))
     kmers = scored.kmers
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
-    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about)
+    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, begun)
     notes = (*scored.notes, *apart, *few)
     for note in notes:
         logger.info(note)

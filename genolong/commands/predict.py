@@ -26,7 +26,7 @@ from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
-from genolong.runs.record import beside, finished, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
 from genolong.tasks.variant_effect import VariantScorer
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
+    begun = now()
     run, genome, scorer, notes = opened
     for note in run.moved_on(scorer.device):
         logger.warning(note)
@@ -83,17 +84,17 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
             watch.done(work.tally)
         notes = (*notes, *work.complete())
     if work.can_be_repeated:
-        _record(settings, opened, work.tally)
+        _record(settings, opened, work.tally, begun)
     return Prediction(settings.output, work.tally, notes)
 
 
-def _record(settings: PredictSettings, opened: OpenedScorer, tally: Tally) -> None:
+def _record(settings: PredictSettings, opened: OpenedScorer, tally: Tally, begun: str) -> None:
     """What made the file, beside it."""
     settings = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     inputs |= {path: sha256_of(path) for path in (settings.vcf, settings.synonyms) if path is not None}
     record = {
-        **started("predict", asdict(settings), inputs), "model_sha256": opened.run.weights_sha256,
+        **started("predict", asdict(settings), inputs, begun=begun), "model_sha256": opened.run.weights_sha256,
         "attention": attention_of(opened.run.model),
     }  # fmt: skip
     output = Path(settings.output)

@@ -30,12 +30,16 @@ LARGEST = 1 << 24  # bytes of a record
 
 
 def started(
-    made_by: str, settings: Mapping[str, Any], inputs: Mapping[str, str], regions: Mapping[str, str] | None = None
+    made_by: str, settings: Mapping[str, Any], inputs: Mapping[str, str], regions: Mapping[str, str] | None = None,
+    begun: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The record of a command that begins now; `inputs` and `regions` (BED files) map what is read to its sha256."""
+    """The record of a command; `inputs` and `regions` (BED files) map what is read to its sha256.
+
+    `begun` is when it began, as `now` said then; None: it begins now.
+    """
     return {
         "status": "started",
-        "started": _now(),
+        "started": begun or now(),
         "made_by": made_by,
         "command": sys.orig_argv,
         "settings": dict(settings),
@@ -64,7 +68,7 @@ def surroundings() -> dict[str, Any]:
 
 def finished(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
     """The same record with what came out of the run."""
-    return {**record, "status": "finished", "finished": _now(), **results}
+    return {**record, "status": "finished", "finished": now(), **results}
 
 
 @contextmanager
@@ -138,7 +142,8 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, as records have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

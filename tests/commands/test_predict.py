@@ -546,9 +546,11 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_work(go, tmp_path, 
     assert names(tmp_path) == {"file"}
 
 
-def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path):
+def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("genolong.commands.predict.now", lambda: "when it began")
     done = go(output="out.vcf.gz")
     record = read_record(tmp_path / "out.vcf.gz.record.json")
+    assert record["started"] == "when it began" != record["finished"]
     assert record["made_by"] == "predict" and record["status"] == "finished"
     assert record["output_sha256"] == sha256_of(tmp_path / "out.vcf.gz")
     assert record["model_sha256"] == open_run(str(home / "run")).weights_sha256
