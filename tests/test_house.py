@@ -151,7 +151,7 @@ def test_importing_the_package_takes_nothing_else_along():
     assert done.stdout == "\n"
 
 
-def test_the_map_in_the_readme_is_the_first_line_of_every_file():
+def test_the_map_is_the_first_line_of_every_file():
     rows = ["| file | its one idea |", "|---|---|"]
     for path in sources(PACKAGE):
         if path == PACKAGE / "__init__.py":
@@ -160,9 +160,9 @@ def test_the_map_in_the_readme_is_the_first_line_of_every_file():
         place = path.relative_to(PROJECT).as_posix()
         folder = place.removesuffix("__init__.py")
         rows.append(f"| `{place}` | {first} |" if folder == place else f"| **{folder}** | *{first}* |")
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition("<!-- map -->\n")[2].partition("\n<!-- /map -->")[0]
-    assert shown.splitlines() == rows, "the map in README.md should read:\n" + "\n".join(rows)
+    page = (PROJECT / "docs" / "map.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- map -->\n")[2].partition("\n<!-- /map -->")[0]
+    assert shown.splitlines() == rows, "the map in docs/map.md should read:\n" + "\n".join(rows)
 
 
 def leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[str]:
