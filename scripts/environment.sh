@@ -1,4 +1,4 @@
-# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test]": goes to the project's folder,
+# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test,docs]": goes to the project's folder,
 # makes .venv there and installs genolong into it with the versions of constraints.txt; later only if these have changed.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=.venv/bin/python

@@ -31,7 +31,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "genolong"
 TOP = {
     "genolong", "conf", "data", "docs", "scripts", "tests", ".ci", ".gitignore", "environment.yml", "pyproject.toml",
-    "constraints.txt", "README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md",
+    "constraints.txt", "README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "CITATION.cff",
+    "mkdocs.yml",
 }  # fmt: skip
 FLOORS = (
     {"errors"},
@@ -268,6 +269,7 @@ def test_every_dependency_that_the_scripts_install_is_pinned_in_its_range():
     wanted = [
         *project["project"]["dependencies"],
         *project["project"]["optional-dependencies"]["test"],
+        *project["project"]["optional-dependencies"]["docs"],
         *project["build-system"]["requires"],
     ]
     for requirement in map(Requirement, wanted):
