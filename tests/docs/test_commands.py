@@ -4,14 +4,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.cli import COMMANDS, _of_task
-from genolong.commands.plan_settings import PlanSettings
-from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.composing import FOLDERS
 from genolong.settings import check, on_a_genome
 from tests.docs.pages import PAGES, commands
-from tests.test_help import SCHEMAS
+from tests.test_help import SCHEMAS as OF_HELP
+from tests.test_house import COMMANDS as OF_HOUSE
+from tests.test_house import GENOME_COMMANDS
 
-ALL_SCHEMAS = {**SCHEMAS, "plan": PlanSettings, "train_variants": VariantTrainSettings}
+SCHEMAS = {**OF_HELP, **dict(GENOME_COMMANDS), **dict(OF_HOUSE)}
 SHOWN = [(where, words) for page in PAGES for where, words in commands(page)]
 OPTIONS = ("--help", "--cfg", "job", "-m", "--info")
 
@@ -38,7 +38,7 @@ def test_a_command_of_the_pages_exists(where: str, words: list[str]):
         if any(word.startswith("hydra.") for word in overrides):
             compose(command, overrides, return_hydra_config=True)
     if whole:
-        (on_a_genome if command in ("train", "plan") else check)(config, ALL_SCHEMAS[command])
+        (on_a_genome if command in ("train", "plan") else check)(config, SCHEMAS[command])
 
 
 def _first(word: str) -> str:
