@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet
 import pysam
@@ -13,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from genolong.cli import COMMANDS
-from tests.docs.pages import DOCS, PAGES, Block, blocks
+from tests.docs.pages import DOCS, PAGES, PROJECT, Block, blocks
 from tests.docs.small_project import environment, make_small_project
 
 TUTORIAL = blocks(DOCS / "tutorial.md")
@@ -50,6 +51,7 @@ def test_the_tutorial_as_it_is_typed(tmp_path: Path):
     assert "the weights are the same to the last bit" in verdict and "figures are the same" in verdict
     check_the_embeddings(project, printed)
     check_the_model(project, printed)
+    check_the_picture(project)
     for block in CODE:
         if block not in TUTORIAL and not block.not_run:
             type_in(project, block)
@@ -98,6 +100,14 @@ def check_the_model(project: Path, printed: Printed) -> None:
     with safe_open(str(project / "my_model" / "model.safetensors"), "numpy") as weights:
         assert [*weights.keys()]
     assert "perfect reader" in (project / "my_model" / "README.md").read_text(encoding="utf-8")
+
+
+def check_the_picture(project: Path) -> None:
+    """Of the README, as it is drawn from the run."""
+    command = [sys.executable, PROJECT / "scripts" / "draw_demo", "runs/quickstart/latest", "--bases", "30"]
+    drawn = project / "demo.svg"
+    subprocess.run([*command, "--output", drawn], cwd=project, env=environment(project / "home"), check=True)
+    ElementTree.parse(drawn)
 
 
 @pytest.mark.parametrize("block", CODE, ids=lambda block: block.name)
