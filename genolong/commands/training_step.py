@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from genolong.model.memory import memory
+from genolong.model.native_attention import why_not
 from genolong.model.step import Step
 from genolong.settings import TrainSettings
 
@@ -18,10 +19,16 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
     half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
     return Step(
         settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half,
-        fused=cuda, muon=settings.optimizer.kind == "muon", averaged=settings.trainer.ema_decay > 0,
+        fused=cuda, native=_native(settings, cuda=cuda), muon=settings.optimizer.kind == "muon", averaged=settings.trainer.ema_decay > 0,
         devices=settings.trainer.devices, sequence=settings.parallel.sequence,
         share_weights=settings.parallel.share_weights,
     )  # fmt: skip
+
+
+def _native(settings: TrainSettings, *, cuda: bool) -> bool:
+    if cuda or settings.trainer.attention == "aten":
+        return False
+    return not why_not(settings.model.width // settings.model.heads)
 
 
 class Remedy(NamedTuple):

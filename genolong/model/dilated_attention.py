@@ -16,6 +16,7 @@ from genolong.parallel.shard import SequenceShard
 
 HeadRows = Float[Tensor, "batch length heads width"]
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
+POSITIONS = 1 << 12  # whose products with an output are held at once
 
 
 def dilated_attention(
@@ -107,7 +108,8 @@ class _DilatedAttention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
         queries, keys, values, out, lse = ctx.saved_tensors
-        return *attend_branches_backward(grad, queries, keys, values, out, lse, ctx.geometry), None
+        joint = Joint(out, lse, None)
+        return *attend_branches_backward(grad, queries, keys, values, joint, ctx.geometry).unbind(2), None
 
 
 def attend_branches(
@@ -133,26 +135,64 @@ def attend_branches(
     return out.to(queries.dtype), lse
 
 
+class Joint(NamedTuple):
+    """What a backward pass needs to know of the softmax over all branches.
+
+    `along` is each row's sum of grad * out. Where `sums_suffice`, `out` may be None.
+    """
+
+    out: HeadRows | None
+    lse: Float[Tensor, "batch length heads"]
+    along: Float[Tensor, "batch length heads"] | None
+
+
+def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:
+    """Whether a backward pass reads no output but its rows' sums with the gradient: where it is all done in C++."""
+    return geometry.native and native_attention([out]) is not None and not geometry.shared(out.shape[2])
+
+
+def sums_along(grad: HeadRows, out: HeadRows) -> Float[Tensor, "batch length heads"]:
+    """Each row's sum of grad * out, at least in float32."""
+    sums = grad.new_empty(grad.shape[:3], dtype=torch.promote_types(grad.dtype, torch.float32))
+    for begin in range(0, grad.shape[1], POSITIONS):
+        some = slice(begin, begin + POSITIONS)
+        torch.sum(grad[:, some].to(sums.dtype) * out[:, some], dim=-1, out=sums[:, some])
+    return sums
+
+
 def attend_branches_backward(
-    grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, out: HeadRows,
-    lse: Float[Tensor, "batch length heads"], geometry: Geometry,
-) -> tuple[HeadRows, HeadRows, HeadRows]:  # fmt: skip
-    """Gradients of queries, keys and values, given that of the output: each branch sees the joint `out` and `lse`."""
+    grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, joint: Joint, geometry: Geometry
+) -> Float[Tensor, "batch length 3 heads width"]:  # fmt: skip
+    """Gradients of queries, keys and values, given that of the output: each branch sees the joint softmax."""
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
     covers_all = geometry.covers_all
     make = torch.empty if covers_all else torch.zeros
-    grads = [make(queries.shape, dtype=queries.dtype, device=queries.device) for _ in range(3)]
-    rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values, out)]
+    batch, length, *row = queries.shape
+    all_grads = make((batch, length, 3, *row), dtype=queries.dtype, device=queries.device)
+    grads = all_grads.unbind(2)
+    rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values)]
     native = native_attention(rows) if geometry.native else None
+    if native is not None:
+        seen = joint.along if joint.along is not None else sums_along(grad, _given(joint.out))
+    else:
+        seen = _adjoining(_given(joint.out))
     for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
         for block in blocks:
-            attend_block_backward(block, [*rows, lse], grads, overwrite=number == 0 and covers_all, native=native)
+            seen_rows = [*rows, seen, joint.lse]
+            attend_block_backward(block, seen_rows, grads, overwrite=number == 0 and covers_all, native=native)
     homeward = [
-        (rows, rows.attend_backward((grad, queries, out, lse), gathered(), grads[0])) for rows, gathered in shared
-    ]  # fmt: skip
+        (rows, rows.attend_backward((grad, queries, _given(joint.out), joint.lse), gathered(), grads[0]))
+        for rows, gathered in shared
+    ]
     for rows, returned in homeward:
         rows.add_home(returned(), *grads[1:])
-    return grads[0], grads[1], grads[2]
+    return all_grads
+
+
+def _given(out: HeadRows | None) -> HeadRows:
+    if out is None:
+        raise ValueError("sums alone, where the output is needed, too")
+    return out
 
 
 def _adjoining(tensor: HeadRows) -> HeadRows:

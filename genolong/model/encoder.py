@@ -1,6 +1,6 @@
 """The LongNet encoder: codes in, one state a position out, at any length."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -13,8 +13,9 @@ from torch.nn import functional
 from genolong.errors import SettingsError
 from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
-from genolong.model.lean_attention import Heads, add_lean_attention
-from genolong.model.recompute import in_chunks, recomputed
+from genolong.model.lean_block import Parts, PartWeights, run_lean
+from genolong.model.norm import Norm
+from genolong.model.recompute import in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
 from genolong.parallel.shard import SequenceShard
 
@@ -115,7 +116,7 @@ class Encoder(nn.Module):
         self.settings, self.checkpoint_blocks = settings, checkpoint_blocks
         self.embedding = nn.Embedding(TOKENS, settings.width)
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
-        self.norm = nn.RMSNorm(settings.width)
+        self.norm = Norm(settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0)
 
     def forward(
@@ -124,18 +125,30 @@ class Encoder(nn.Module):
         """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
         site = self._site(codes, shard)
         keep = self.checkpoint_blocks
-        run: list[Callable[[Tensor], Tensor]] = [
-            partial(block.lean if keep > 1 and not block.drops else block, site=site)
-            for block in cast(Iterable[Block], self.blocks)
-        ]
+        blocks = list(cast(Iterable[Block], self.blocks))
+        if keep > 1 and not any(block.drops for block in blocks):
+            return self._lean(codes, blocks, site)
+        run: list[Callable[[Tensor], Tensor]] = [partial(block, site=site) for block in blocks]
         if keep and torch.is_grad_enabled():
             run = [partial(recomputed, block) for block in run]
         if keep > 1:
-            run = [self._embed, *run]
-            groups = [run[: keep + 1], *(run[at : at + keep] for at in range(keep + 1, len(run), keep))]
-            states = _chain([partial(recomputed, partial(_chain, group)) for group in groups], codes)
-            return in_chunks(lambda stretch, _: self.norm(stretch), states, [self.norm.weight])
+            return self.norm(_chain(self._groups([self._embed, *run]), codes))
         return self.norm(_chain(run, self._embed(codes)))
+
+    def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
+        def run(block: Block, states: Tensor) -> Tensor:
+            if torch.is_grad_enabled():
+                return recomputed_alone(lambda states, again: block.lean(states, site, again=again, within=True), states)
+            return block.lean(states, site)
+
+        states = _chain(self._groups([self._embed, *(partial(run, block) for block in blocks)]), codes)
+        return in_chunks(self.norm, states, [self.norm.weight])
+
+    def _groups(self, run: list[Callable[[Tensor], Tensor]]) -> list[Callable[[Tensor], Tensor]]:
+        """The embedding and every `checkpoint_blocks` blocks, of which only the input is kept."""
+        keep = self.checkpoint_blocks
+        groups = [run[: keep + 1], *(run[at : at + keep] for at in range(keep + 1, len(run), keep))]
+        return [partial(recomputed, partial(_chain, group)) for group in groups]
 
     def after(
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
@@ -192,15 +205,38 @@ class Block(nn.Module):
         """Whether it draws random numbers."""
         return self.training and self.dropout.p > 0
 
-    def lean(self, states: Tensor, site: Site) -> Tensor:
-        """The same numbers, holding a few heads' rows and one stretch of positions at a time beside the states."""
-        if self.convolution is not None:
-            near = self.convolution
-            wide, left = site.shard.with_halo(states, near.reach)
-            added = in_chunks(lambda x, _: x + near(x), wide, list(near.parameters()), halo=near.reach)
-            states = added[:, left : left + states.shape[1]]
-        states = self.attention.add_to(states, site)
-        return in_chunks(lambda x, _: x + self.mlp(x), states, list(self.mlp.parameters()))
+    def lean(self, states: Tensor, site: Site, **how: bool) -> Tensor:
+        """The same numbers, holding a few heads' rows and one stretch of positions at a time beside the states.
+
+        `how` it is run is told to run_lean.
+        """
+        near, attention = self.convolution, self.attention
+        wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
+        parts = Parts(
+            attention.heads, near.reach if near is not None else 0, self._near, partial(self._rows, site), self._end,
+            self._part_weights(),
+        )  # fmt: skip
+        geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.native)
+        return run_lean(wide, left, states.shape[1], parts, geometry, **how)
+
+    def _near(self, states: Tensor) -> Tensor:
+        return states if self.convolution is None else states + self.convolution(states)
+
+    def _rows(self, site: Site, first: int, count: int, states: Tensor, start: int) -> Tensor:
+        return self.attention.rows(states, site.turn.stretch(start, states.shape[1]), first, count)
+
+    def _end(self, states: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        behind = states + self.attention.outward(out)
+        return behind, self.mlp.inner(behind)
+
+    def _part_weights(self) -> PartWeights:
+        near, attention, mlp = self.convolution, self.attention, self.mlp
+        return PartWeights(
+            near=() if near is None else tuple(near.parameters()),
+            rows=(attention.norm.weight, attention.inward.weight),
+            end=(attention.outward.weight, mlp.norm.weight, *mlp.inward.parameters()),
+            last=(mlp.outward.weight, mlp.outward.bias),
+        )
 
 
 class Convolution(nn.Module):
@@ -209,11 +245,17 @@ class Convolution(nn.Module):
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.reach = kernel // 2
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
 
     def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
-        return self.taps(self.norm(states).transpose(1, 2)).transpose(1, 2)
+        normed = self.norm(states)
+        if states.device.type != "cpu":
+            return self.taps(normed.transpose(1, 2)).transpose(1, 2)
+        picture = normed.unsqueeze(1).permute(0, 3, 1, 2)  # one row, whose channels adjoin: on a CPU as fast as copying
+        taps, reach = self.taps, self.reach
+        convolved = functional.conv2d(picture, taps.weight.unsqueeze(2), taps.bias, padding=(0, reach), groups=taps.groups)
+        return convolved.permute(0, 2, 3, 1).squeeze(1)
 
 
 class Attention(nn.Module):
@@ -222,32 +264,24 @@ class Attention(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.heads = settings.heads
-        self.norm = nn.RMSNorm(settings.width)
+        self.norm = Norm(settings.width)
         self.inward = nn.Linear(settings.width, 3 * settings.width, bias=False)
         self.outward = nn.Linear(settings.width, settings.width, bias=False)
         nn.init.xavier_uniform_(self.inward.weight)
         nn.init.normal_(self.outward.weight, std=0.02 / (2 * settings.layers) ** 0.5)
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
-        queries, keys, values = self.inward(self.norm(states)).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        turned = rotate(queries, site.turn), rotate(keys, site.turn)
         segments, dilations = zip(*site.branches, strict=True)
-        out = dilated_attention(*turned, values, segments, dilations, shard=site.shard, native=site.native)
+        rows = self.rows(states, site.turn, 0, self.heads).unbind(2)
+        out = dilated_attention(*rows, segments, dilations, shard=site.shard, native=site.native)
         return self.outward(out.flatten(2))
 
-    def add_to(self, states: Tensor, site: Site) -> Tensor:
-        """`states` plus what `forward` makes of them, a few heads at a time."""
-
-        def rows(first: int, count: int, stretch: Tensor, start: int) -> Tensor:
-            weight = self.inward.weight.unflatten(0, (3, self.heads, -1))[:, first : first + count].flatten(0, 2)
-            near = Rotation(*(table[start : start + stretch.shape[1]] for table in site.turn))
-            projected = functional.linear(self.norm(stretch), weight).unflatten(-1, (3, count, -1))
-            queries, keys, values = projected.unbind(2)
-            return torch.stack((rotate(queries, near), rotate(keys, near), values), dim=2)
-
-        weights = [self.norm.weight, self.inward.weight]
-        heads = Heads(self.heads, rows, weights, self.outward.weight)
-        return add_lean_attention(states, heads, Geometry(site.branches, 0, self.heads, site.shard, site.native))
+    def rows(self, states: Tensor, turn: Rotation, first: int, count: int) -> Tensor:
+        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width)."""
+        weight = self.inward.weight
+        if count < self.heads:
+            weight = weight.unflatten(0, (3, self.heads, -1))[:, first : first + count].flatten(0, 2)
+        return rotate(functional.linear(self.norm(states), weight).unflatten(-1, (3, count, -1)), turn)
 
 
 class Mlp(nn.Module):
@@ -257,7 +291,7 @@ class Mlp(nn.Module):
         super().__init__()
         hidden = round(settings.width * settings.mlp_ratio)
         self.gated = settings.mlp == "swiglu"
-        self.norm = nn.RMSNorm(settings.width)
+        self.norm = Norm(settings.width)
         self.inward = nn.Linear(settings.width, hidden * (2 if self.gated else 1))
         self.outward = nn.Linear(hidden, settings.width)
         nn.init.xavier_uniform_(self.inward.weight)
@@ -266,8 +300,12 @@ class Mlp(nn.Module):
         nn.init.zeros_(self.outward.bias)
 
     def forward(self, states: Tensor) -> Tensor:
+        return self.outward(self.inner(states))
+
+    def inner(self, states: Tensor) -> Tensor:
+        """The inner layer, of which the outward one makes the result."""
         hidden = self.inward(self.norm(states))
         if self.gated:
             gate, hidden = hidden.chunk(2, dim=-1)
-            return self.outward(functional.silu(gate) * hidden)
-        return self.outward(functional.gelu(hidden, approximate="tanh"))
+            return functional.silu(gate) * hidden
+        return functional.gelu(hidden)

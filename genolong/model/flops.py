@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genolong.model.geometry import Branch
-from genolong.model.recompute import stretches
+from genolong.model.lean_block import HEADS_AT_ONCE
+from genolong.model.recompute import stretch_positions
 from genolong.model.step import Step
 
 
@@ -77,8 +78,11 @@ def _of_process(step: Step, process: int) -> Flops:
     forward = layers * block + head
     backward = layers * (2 * (block - part.attention) + 5 * part.attention // 2) + 2 * head
     again = (step.runs_of_blocks - layers) * block
-    if step.lean:  # what is made again within the backward pass: projections twice, convolution and MLP once
-        again += layers * (2 * part.inward + part.convolution + part.mlp)
+    if step.lean:
+        # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections
+        # twice, and what is near for each group of heads twice, for the MLP, and for its own gradient
+        of_heads = -(-step.encoder.heads // HEADS_AT_ONCE)
+        again += layers * (2 * part.inward - part.mlp_outward + (2 + 2 * of_heads) * part.convolution)
     elif keep and not step.encoder.dropout:  # the last product of a block is not needed again
         again -= layers * part.mlp_outward
     return Flops(forward, backward, again)
@@ -90,8 +94,11 @@ def _parts(step: Step, process: int) -> Parts:
     width, tokens = encoder.width, step.batch * positions
     pairs = sum(attention_pairs(step.bounds, process, branch, encoder.heads) for branch in step.branches)
     convolved = positions
-    if step.lean:
-        convolved = sum(right - left for _, _, left, right in stretches(positions, encoder.kernel // 2))
+    if step.lean:  # each stretch with what is near it
+        reach = encoder.kernel // 2
+        at_once = stretch_positions(step.batch, width, "cuda" if step.fused else "cpu", reach)
+        begins = range(0, positions, at_once)
+        convolved += sum(min(begin, reach) + min(reach, max(0, positions - begin - at_once)) for begin in begins)
     outward = 2 * tokens * step.hidden * width
     return Parts(
         convolution=2 * encoder.kernel * width * step.batch * convolved,

@@ -37,9 +37,9 @@ def kept_rows(step: Step) -> KeptRows:
     encoder, number = step.encoder, 2 if step.half else 4
     state, row, inner = 4 * encoder.width, number * encoder.width, number * step.hidden
     sums, half_head = 4 * encoder.heads, encoder.width // encoder.heads // 2
-    norm = 4 if step.fused else 4 + state  # one number a position; where a norm's parts run apart, its output, unscaled
+    norm = 4  # one number a position
     dropped = (encoder.width if step.fused else row) if encoder.dropout else 0
-    turned = 4 * half_head * number if step.half else 0  # tables in the precision of rows, for queries and for keys
+    turned = 2 * half_head * number if step.half else 0  # tables in the precision of rows
     layers = (step.gates + (2 if step.gates == 2 else 1)) * inner  # what the first layer gives, and what is made of it
     widened = 4 * step.hidden - row if step.half and not step.fused else 0  # a CPU's 16-bit products go through 32 bits
     above = max(step.gates * inner, inner + widened)  # gradients within the MLP, while what they come from goes
@@ -49,12 +49,12 @@ def kept_rows(step: Step) -> KeptRows:
         sums=sums,
         tables=8 * half_head,
         convolution=state + norm + row if encoder.kernel else 0,
-        # its input, the norm's output, queries and keys before and after their rotation, values, the heads' outputs
-        attention=state + norm + row + 5 * row + turned + row + sums + dropped,
+        # its input, the norm's output, queries, keys and values, the heads' outputs
+        attention=state + norm + row + 3 * row + turned + row + sums + dropped,
         mlp=state + norm + row + layers + dropped,
         end=state + norm + row + LOSS,
         mlp_backward=state + (row if step.half else 0) + above,
         norm_backward=(2 if step.fused else 4) * state,
         end_backward=(3 if step.fused else 6) * state,
-        mlp_stretch=norm + row + layers + row + state + above,
+        mlp_stretch=2 * state + norm + 2 * row + layers + inner + above,
     )

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from genolong.model.blocks import CHUNK_BYTES
 from genolong.model.kept import LOSS, KeptRows, kept_rows
-from genolong.model.lean_attention import HEADS_AT_ONCE
-from genolong.model.recompute import CHUNK
+from genolong.model.lean_block import HEADS_AT_ONCE
+from genolong.model.recompute import stretch_positions
 from genolong.model.step import Step, weights
 from genolong.model.traffic import STATE_BYTES, per_process
 
@@ -70,7 +70,8 @@ def _backward(step: Step) -> int:
         beside += rows.state  # the slice once more, with its halo
     in_block = _in_lean_block if step.lean else _in_block
     always = rows.tables + LOSS
-    return max(tokens * (at_end + rows.end_backward + always), *in_block(step, rows, beside + always))
+    end = 3 * rows.state if step.lean else rows.end_backward  # a stretch at a time, or whole
+    return max(tokens * (at_end + end + always), *in_block(step, rows, beside + always))
 
 
 def _waiting_inputs(layers: int, keep: int) -> int:
@@ -98,16 +99,26 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     """In the MLP, a stretch at a time, and in the attention, some heads at a time.
 
-    Kept of the block are its input, its convolution and the heads' outputs.
+    Kept of the block are its input and the heads' outputs, whose gradients take their place in C++. The gradient of the
+    input takes the place of the one that comes back, but where there is a halo.
     """
-    tokens, stretch = step.batch * step.longest_slice, step.batch * min(CHUNK, step.longest_slice)
-    share = _heads_at_once(step)
-    kept = beside + rows.state * (2 if step.encoder.kernel else 1) + rows.row + rows.sums
-    attention = round(kept + 2 * rows.state + share * 7 * rows.row)
+    tokens, share = step.batch * step.longest_slice, _heads_at_once(step)
+    kept = beside + 2 * rows.state + rows.row + 2 * rows.sums
+    if not step.native or _gathered(step):
+        kept += rows.row
+    if step.sequence > 1 and step.encoder.kernel:
+        kept += rows.state  # the input with its halo; its gradient is wider than the one that comes back, which goes
     return (
-        tokens * (kept + 3 * rows.state) + stretch * rows.mlp_stretch,
-        tokens * attention + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
-    )
+        tokens * kept + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 6 * rows.row)
+        + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
+    )  # fmt: skip
+
+
+def _stretch(step: Step) -> int:
+    """Positions of all windows of a batch that are run at a time."""
+    positions = stretch_positions(step.batch, step.encoder.width, "cuda" if step.fused else "cpu")
+    return step.batch * min(positions, step.longest_slice)
 
 
 def _heads_at_once(step: Step) -> float:
@@ -118,9 +129,8 @@ def _heads_at_once(step: Step) -> float:
 def _small(step: Step) -> int:
     """A block's activations where its states are small tensors, and those of a stretch where they are."""
     rows, tokens = kept_rows(step), step.batch * step.longest_slice
-    stretch = step.batch * min(CHUNK, step.longest_slice)
     parts = (
-        [(tokens, 7 * rows.state), (stretch, rows.mlp_stretch)]
+        [(tokens, 7 * rows.state), (_stretch(step), rows.mlp_stretch)]
         if step.lean
         else [(tokens, rows.block + rows.mlp_backward)]
     )
@@ -145,6 +155,8 @@ def _of_one_head(step: Step) -> int:
 def _work(step: Step) -> int:
     """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
     number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
+    if step.native:  # keys, values and their gradients of one problem
+        return 16 * step.encoder.width // heads * max(-(-segment // dilation) for segment, dilation in step.branches)
     limit = CHUNK_BYTES["cuda" if step.fused else "cpu"]
     row = step.batch * step.encoder.width * number
     chunks = []

@@ -269,7 +269,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
 
 // The gradients of one problem, added to (or written into) those of its rows.
 void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, Scratch scratch) {
-    const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), out(tensors[4], sizes, problem),
+    const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), sums(tensors[4], sizes, problem),
         lse(tensors[5], sizes, problem), of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem),
         of_values(tensors[8], sizes, problem);
     const float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
@@ -287,13 +287,9 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         const int64_t count = std::min<int64_t>(TILE, sizes.queries - first);
         pack_tile(rows, columns, queries, first, count, sizes, LOG2E * scale);
         pack_tile(grad_rows, grad_columns, grad, first, count, sizes, 1);
-        std::memset(total, 0, WIDTH * sizeof(float));  // one row of the output at a time
         for (int q = 0; q < TILE; q++) {
             shift[q] = q < count ? lse.number(first + q) * LOG2E : 0;
-            if (q < count) out.read(total, first + q, sizes.width, sizes.half);
-            Vec products{};
-            for (int w = 0; w < WIDE; w++) products += vectors(grad_rows)[q * WIDE + w] * vectors(total)[w];
-            along[q] = _mm512_reduce_add_ps(products);
+            along[q] = q < count ? sums.number(first + q) : 0;
         }
         std::memset(total, 0, TILE * WIDTH * sizeof(float));
         for (int64_t key = 0; key < sizes.keys; key += BLOCK_BACKWARD) {
@@ -366,7 +362,7 @@ extern "C" void genolong_attend(const Sizes *sizes, const Tensor *tensors, float
     });
 }
 
-// grad, queries, keys, values, out, lse, and the gradients of queries, keys and values
+// grad, queries, keys, values, sums of grad * out, lse, and the gradients of queries, keys and values
 extern "C" void genolong_attend_backward(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
     share_out(problems(*sizes), sizes->threads, [&](int64_t number, int64_t thread) {
         attend_backward(*sizes, tensors, number, Scratch{scratch + thread * room});

@@ -28,7 +28,7 @@ class NativeAttention(NamedTuple):
     """The compiled library for heads of some width.
 
     Tensors are (batch, segments, offsets, heads, positions[, width]) with any strides, but adjoining channels. All are
-    of one type, float32 or bfloat16; `out` of the forward pass and log-sum-exps are float32.
+    of one type, float32 or bfloat16; `out` of the forward pass, sums and log-sum-exps are float32.
     """
 
     library: ctypes.CDLL
@@ -40,7 +40,7 @@ class NativeAttention(NamedTuple):
     def attend_backward(self, rows: Sequence[Tensor], grads: Sequence[Tensor], *, overwrite: bool) -> None:
         """Adds to `grads`, of queries, keys and values, or overwrites them.
 
-        `rows` are the output's gradient, queries, keys, values, the joint output and its log-sum-exp.
+        `rows` are the output's gradient, queries, keys, values, each row's sum of gradient * output, and log-sum-exp.
         """
         function = self.library.genolong_attend_backward
         self._call(function, (*rows, *grads), *rows[1:3], overwrite=overwrite, backward=True)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-CHUNK = 1 << 13  # positions
+STRETCH_BYTES = {"cpu": 1 << 20, "cuda": 1 << 25}  # of states; what is made of them stays in a CPU's cache
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -17,29 +17,37 @@ def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     return checkpoint(function, *inputs, use_reentrant=False)  # type: ignore[return-value]
 
 
-def in_chunks(
-    function: Callable[[Tensor, int], Tensor],
-    states: Float[Tensor, "batch length width"],
-    weights: Sequence[Tensor],
-    *,
-    halo: int = 0,
-) -> Tensor:
-    """`function(states, 0)`, a stretch of positions at a time; only `states` is kept for the backward pass.
+def recomputed_alone(function: Callable[[Tensor, bool], Tensor], states: Tensor) -> Tensor:
+    """`function(states, False)`, of which only `states` are kept; what `function(states, True)` returns is not read."""
+    again = False
 
-    `function(stretch, start)` gets the positions from `start` on, and its output at a position must depend on nothing
-    more than `halo` positions away. `weights` are the parameters that it reads. It must draw no random numbers.
+    def run(states: Tensor) -> Tensor:
+        nonlocal again
+        now, again = again, True
+        return function(states, now)
+
+    return recomputed(run, states)
+
+
+def in_chunks(
+    function: Callable[[Tensor], Tensor], states: Float[Tensor, "batch length width"], weights: Sequence[Tensor]
+) -> Tensor:
+    """`function(states)`, a stretch of positions at a time; only `states` is kept for the backward pass.
+
+    Its output at a position must depend on nothing else. `weights` are the parameters that it reads. It must draw no
+    random numbers.
     """
-    return _InChunks.apply(states, function, halo, *weights)  # type: ignore[no-any-return]
+    return _InChunks.apply(states, function, *weights)  # type: ignore[no-any-return]
 
 
 class _InChunks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, states: Tensor, function: Callable, halo: int, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, states: Tensor, function: Callable, *weights: Tensor) -> Tensor:
         ctx.save_for_backward(states, *weights)
-        ctx.function, ctx.halo, ctx.autocast = function, halo, autocast_now(states.device.type)
+        ctx.function, ctx.autocast = function, autocast_now(states.device.type)
         outs = states.new_empty(0)
-        for begin, end, left, right in stretches(states.shape[1], halo):
-            out = function(states[:, left:right], left)[:, begin - left : end - left]
+        for begin, end in stretches(states):
+            out = function(states[:, begin:end])
             if begin == 0:
                 outs = out.new_empty((states.shape[0], states.shape[1], *out.shape[2:]))
             outs[:, begin:end] = out
@@ -48,26 +56,27 @@ class _InChunks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
         states, *weights = ctx.saved_tensors
-        total = torch.zeros_like(states) if ctx.halo else torch.empty_like(states)
-        totals = [torch.zeros_like(weight) for weight in weights]
-        for begin, end, left, right in stretches(states.shape[1], ctx.halo):
-            stretch = states[:, left:right].detach().requires_grad_()
+        total, totals = torch.empty_like(states), [torch.zeros_like(weight) for weight in weights]
+        for begin, end in stretches(states):
+            stretch = states[:, begin:end].detach().requires_grad_()
             with torch.enable_grad(), ctx.autocast():
-                out = ctx.function(stretch, left)[:, begin - left : end - left]
-            part, *parts = torch.autograd.grad(out, [stretch, *weights], grad[:, begin:end])
-            if ctx.halo:  # stretches share positions
-                total[:, left:right] += part
-            else:
-                total[:, left:right] = part
+                out = ctx.function(stretch)
+            total[:, begin:end], *parts = torch.autograd.grad(out, [stretch, *weights], grad[:, begin:end])
             for weight, more in zip(totals, parts, strict=True):
                 weight += more
-        return total, None, None, *totals
+        return total, None, *totals
 
 
-def stretches(length: int, halo: int = 0) -> list[tuple[int, int, int, int]]:
-    """(begin, end, left, right): the positions a stretch gives, and those it reads."""
-    begins = range(0, length, CHUNK)
-    return [(at, min(at + CHUNK, length), max(at - halo, 0), min(at + CHUNK + halo, length)) for at in begins]
+def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> list[tuple[int, int]]:
+    """Where each stretch begins and ends; none but the last is shorter than `least`."""
+    batch, length, width = states.shape
+    positions = stretch_positions(batch, width, states.device.type, least)
+    return [(begin, min(begin + positions, length)) for begin in range(0, length, positions)]
+
+
+def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> int:
+    """How many positions are run at a time."""
+    return max(least, STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"]) // (4 * batch * width))
 
 
 def autocast_now(device: str) -> Callable[[], AbstractContextManager]:

@@ -1,17 +1,22 @@
 """Rotary positions: queries and keys turned by angles that grow with the global position."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class Rotation(NamedTuple):
-    """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, heads, width / 2)."""
+    """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2)."""
 
-    cosine: Float[Tensor, "length 1 half"]
-    sine: Float[Tensor, "length 1 half"]
+    cosine: Float[Tensor, "length 1 1 half"]
+    sine: Float[Tensor, "length 1 1 half"]
+
+    def stretch(self, start: int, length: int) -> "Rotation":
+        """Of the positions start ... start + length - 1."""
+        return Rotation(self.cosine[start : start + length], self.sine[start : start + length])
 
 
 def rotation(start: int, length: int, width: int, base: float, like: Tensor) -> Rotation:
@@ -21,12 +26,38 @@ def rotation(start: int, length: int, width: int, base: float, like: Tensor) -> 
     by 0.02 radians at a million bases, and then rounded to the type and device of `like`.
     """
     frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
-    angles = torch.arange(start, start + length, dtype=torch.float64)[:, None, None] * frequencies
+    angles = torch.arange(start, start + length, dtype=torch.float64)[:, None, None, None] * frequencies
     return Rotation(angles.cos().to(like), angles.sin().to(like))
 
 
-def rotate(rows: Float[Tensor, "batch length heads width"], by: Rotation) -> Float[Tensor, "batch length heads width"]:
-    """Each pair (i, i + width / 2) of a row turned by the angle of its position."""
-    left, right = rows.chunk(2, dim=-1)
-    cosine, sine = by.cosine.to(rows.dtype), by.sine.to(rows.dtype)
-    return torch.cat((left * cosine - right * sine, left * sine + right * cosine), dim=-1)
+def rotate(
+    rows: Float[Tensor, "batch length 3 heads width"], by: Rotation
+) -> Float[Tensor, "batch length 3 heads width"]:
+    """Queries, keys and values, of which queries and keys are turned, and values left as they are.
+
+    Each pair (i, i + width / 2) of a row is turned by the angle of its position.
+    """
+    return _Rotate.apply(rows, by.cosine.to(rows.dtype), by.sine.to(rows.dtype))  # type: ignore[no-any-return]
+
+
+class _Rotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        ctx.save_for_backward(cosine, sine)
+        return _turned(rows, cosine, sine)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor):
+        cosine, sine = ctx.saved_tensors
+        return _turned(grad, cosine, -sine), None, None
+
+
+def _turned(rows: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
+    left, right = rows[:, :, :2].chunk(2, dim=-1)
+    to_left, to_right = out[:, :, :2].chunk(2, dim=-1)
+    torch.mul(left, cosine, out=to_left).addcmul_(right, sine, value=-1)
+    torch.mul(left, sine, out=to_right).addcmul_(right, cosine)
+    out[:, :, 2] = rows[:, :, 2]
+    return out

@@ -12,8 +12,8 @@ from genolong.parallel.slices import slice_bounds
 class Step:
     """A training step on hidden bases, as its devices share it; numbers are those of conf/.
 
-    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once and keep only its input, as
-    a GPU's do. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each weight.
+    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once, as a GPU's do, `native`
+    attention in C++. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each weight.
     """
 
     encoder: EncoderSettings
@@ -23,6 +23,7 @@ class Step:
     checkpoint_blocks: int
     half: bool
     fused: bool
+    native: bool
     muon: bool
     averaged: bool
     devices: int

@@ -17,7 +17,7 @@ from tests.builders.models import encoder_settings
 def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
     """101 bases, batch 2, all on one CPU; each field can be changed by name, the encoder's as a dictionary."""
     values = {
-        "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False,
+        "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False, "native": False,
         "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
     }  # fmt: skip
     return Step(encoder=encoder_settings(**(encoder or {})), **(values | changes))
@@ -26,7 +26,9 @@ def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
 def model(of: Step) -> nn.Sequential:
     """The model whose step it is."""
     torch.manual_seed(3)
-    return nn.Sequential(Encoder(of.encoder, of.checkpoint_blocks), MaskedBaseHead(of.encoder.width))
+    encoder = Encoder(of.encoder, of.checkpoint_blocks)
+    encoder.native = of.native
+    return nn.Sequential(encoder, MaskedBaseHead(of.encoder.width))
 
 
 def take(of: Step, trained: nn.Sequential) -> Tensor:

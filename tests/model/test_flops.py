@@ -17,7 +17,7 @@ from tests.oracles.counted_flops import CountedFlops
     ids=str,
 )
 def test_operations_are_those_that_happen(encoder, checkpoint_blocks, monkeypatch):
-    monkeypatch.setattr(recompute, "CHUNK", 37)
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 37 * 4 * 2 * 12)
     taken = step({"layers": 3, **encoder}, checkpoint_blocks=checkpoint_blocks)
     made = model(taken)
     with CountedFlops() as counted:

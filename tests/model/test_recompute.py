@@ -5,23 +5,45 @@ import torch
 from torch import nn
 
 from genolong.model import recompute
-from genolong.model.encoder import Convolution
-from genolong.model.recompute import in_chunks
+from genolong.model.norm import Norm
+from genolong.model.recompute import in_chunks, recomputed_alone, stretches
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 29, 64])
-def test_stretches_with_a_halo_change_no_number(chunk, monkeypatch):
-    monkeypatch.setattr(recompute, "CHUNK", chunk)
+@pytest.mark.parametrize("positions", [1, 5, 29, 64])
+def test_stretches_change_no_number(positions, monkeypatch):
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", positions * 4 * 2 * 7)
     torch.manual_seed(1)
-    near = Convolution(7, 5).double()
+    norm = Norm(7).double()
     states = torch.randn(2, 29, 7, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(2, 29, 7, dtype=torch.float64)
-    wanted = torch.autograd.grad(near(states), [states, *near.parameters()], grad)
-    out = in_chunks(lambda x, _: near(x), states, list(near.parameters()), halo=near.reach)
-    found = torch.autograd.grad(out, [states, *near.parameters()], grad)
-    assert torch.allclose(out, near(states), atol=1e-12)
+    wanted = torch.autograd.grad(norm(states), [states, norm.weight], grad)
+    out = in_chunks(norm, states, [norm.weight])
+    found = torch.autograd.grad(out, [states, norm.weight], grad)
+    assert torch.allclose(out, norm(states), atol=1e-12)
     for got, right in zip(found, wanted, strict=True):
         assert torch.allclose(got, right, atol=1e-10)
+
+
+@pytest.mark.parametrize("least", [1, 3, 40])
+def test_stretches_lie_end_to_end_and_are_long_enough(least, monkeypatch):
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 2 * 4 * 2 * 7)
+    found = stretches(torch.empty(2, 29, 7), least)
+    assert [begin for begin, _ in found] == [0, *(end for _, end in found[:-1])] and found[-1][1] == 29
+    assert all(end - begin == max(2, least) for begin, end in found[:-1])
+
+
+def test_what_is_run_again_alone_is_told_so():
+    told = []
+
+    def function(states: torch.Tensor, again: bool) -> torch.Tensor:
+        told.append(again)
+        kept = states * 2
+        return kept * kept
+
+    states = torch.randn(3, requires_grad=True)
+    recomputed_alone(function, states).sum().backward()
+    assert told == [False, True]
+    assert states.grad is not None and torch.allclose(states.grad, 8 * states)
 
 
 def test_mixed_precision_is_in_force_again_in_the_backward_pass():
@@ -29,7 +51,7 @@ def test_mixed_precision_is_in_force_again_in_the_backward_pass():
     states = torch.randn(1, 13, 8, requires_grad=True)
     seen = []
 
-    def function(stretch, start):
+    def function(stretch):
         seen.append(linear(stretch).dtype)
         return linear(stretch)
 

@@ -52,7 +52,7 @@ def read_in_slices(processes: int, checkpoint_blocks: int, **changes):
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
 @pytest.mark.parametrize("kernel", [0, 5])
 def test_slices_change_no_state_and_no_gradient(processes, checkpoint_blocks, kernel, monkeypatch):
-    monkeypatch.setattr(recompute, "CHUNK", 11)
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 11 * 4 * 2 * 12)
     states, grads = read_in_slices(processes, checkpoint_blocks, kernel=kernel)
     whole, wanted = read_whole(kernel=kernel)
     assert torch.allclose(states, whole, atol=1e-11)

@@ -23,7 +23,7 @@ class CountedFlops(TorchDispatchMode):
             self.total += sdpa_backward_flop_count(*(rows.shape for rows in args[:4]))
         elif packet is aten.convolution_backward:  # PyTorch's formula takes groups for whole matrices
             grad, _, taps = args[:3]
-            self.total += 2 * 2 * grad.shape[0] * grad.shape[2] * taps.numel()
+            self.total += 2 * 2 * grad.shape[0] * grad.shape[2:].numel() * taps.numel()
         elif packet in flop_registry:
             self.total += flop_registry[packet](*args, **(kwargs or {}), out_val=out)
         return out

@@ -2,36 +2,51 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
-from genolong.model.encoder import EncoderSettings, Mlp
+from genolong.model.encoder import EncoderSettings
 
 
 class LongConvolutionBlock(nn.Module):
     """Gated long convolutions and MLP, each normed first and added to the states: Hyena (arXiv 2302.10866).
 
     Filters are plain weights, one number a channel and position; their convolutions see what is behind them only. They
-    run over `at_once` channels at a time, which changes no number and bounds the work space.
+    run over `at_once` channels at a time, which changes no number and bounds the work space. Where `recompute`, spectra
+    and the MLP's inner layer are not kept but made again: 50 GB are 20 at a million positions.
     """
 
-    def __init__(self, settings: EncoderSettings, length: int, at_once: int = 32) -> None:
+    def __init__(self, settings: EncoderSettings, length: int, at_once: int = 32, *, recompute: bool = False) -> None:
         super().__init__()
-        width = settings.width
-        self.at_once = at_once
-        self.norm = nn.RMSNorm(width)
+        width, hidden = settings.width, round(settings.width * settings.mlp_ratio)
+        self.at_once, self.recompute = at_once, recompute
+        self.norm, self.mlp_norm = nn.RMSNorm(width), nn.RMSNorm(width)
         self.inward, self.outward = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
         self.filters = nn.Parameter(torch.randn(2, width, length) / length**0.5)
-        self.mlp = Mlp(settings)
+        self.mlp_inward, self.mlp_outward = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
     def forward(self, states: Tensor) -> Tensor:
         """(batch, length, width) to the same."""
-        first, second, mixed = self.inward(self.norm(states)).mT.chunk(3, dim=1)
+        rows = self.inward(self.norm(states)).mT.unflatten(1, (3, -1))
         groups = []
         for begin in range(0, states.shape[2], self.at_once):
             some = slice(begin, begin + self.at_once)
-            near = first[:, some] * long_convolution(mixed[:, some], self.filters[0, some])
-            groups.append(second[:, some] * long_convolution(near, self.filters[1, some]))
+            groups.append(self._run(_gated, rows[:, :, some], self.filters[:, some]))
         states = states + self.outward(torch.cat(groups, dim=1).mT)
-        return states + self.mlp(states)
+        return states + self._run(self._mlp, states)
+
+    def _mlp(self, states: Tensor) -> Tensor:
+        return self.mlp_outward(functional.gelu(self.mlp_inward(self.mlp_norm(states)), approximate="tanh"))
+
+    def _run(self, function, *inputs: Tensor) -> Tensor:
+        if self.recompute:
+            return checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)  # type: ignore[return-value]
+        return function(*inputs)
+
+
+def _gated(rows: Tensor, filters: Tensor) -> Tensor:
+    first, second, mixed = rows.unbind(1)
+    return second * long_convolution(first * long_convolution(mixed, filters[0]), filters[1])
 
 
 def long_convolution(rows: Tensor, filters: Tensor) -> Tensor:

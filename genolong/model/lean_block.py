@@ -1,0 +1,263 @@
+"""A block in little memory: a few heads, and then a stretch of positions at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from genolong.model.dilated_attention import (
+    Geometry,
+    Joint,
+    attend_branches,
+    attend_branches_backward,
+    sums_along,
+    sums_suffice,
+)
+from genolong.model.recompute import autocast_now, stretches
+
+HEADS_AT_ONCE = 2
+
+Weights = tuple[Tensor, ...]
+
+
+class Parts(NamedTuple):
+    """What a block is made of, for any stretch of positions.
+
+    `near(stretch)` adds to states what stands within `reach` of them; the outermost `reach` are wrong, and left out.
+    `rows(first, count, states, start)` makes queries, keys and values of heads first ... first + count - 1 at the
+    positions of `states`, the first of which is `start`: (batch, positions, 3, count, width). `end(states, out)` makes,
+    of the states before attention and the outputs of all heads (batch, positions, heads * width), the states behind it
+    and the MLP's inner layer, whose product with `last`, a weight and a bias, is added to them.
+    """
+
+    heads: int
+    reach: int
+    near: Callable[[Tensor], Tensor]
+    rows: Callable[[int, int, Tensor, int], Tensor]
+    end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    weights: "PartWeights"
+
+
+class PartWeights(NamedTuple):
+    """The parameters that each part reads, or their gradients."""
+
+    near: Weights
+    rows: Weights
+    end: Weights
+    last: Weights
+
+    @property
+    def all(self) -> Weights:
+        return self.near + self.rows + self.end + self.last
+
+    def filled(self, tensors: Sequence[Tensor]) -> "PartWeights":
+        """As many tensors for each part, from `tensors` in their order."""
+        rest = iter(tensors)
+        return PartWeights(*(tuple(next(rest) for _ in part) for part in self))
+
+
+def run_lean(
+    wide: Float[Tensor, "batch wide width"], left: int, length: int, parts: Parts, geometry: Geometry, *,
+    again: bool = False, within: bool = False,
+) -> Float[Tensor, "batch length width"]:  # fmt: skip
+    """The block's states at `length` positions of `wide`, from `left` on; what stands beside them is only near.
+
+    Kept for the backward pass are `wide`, the heads' outputs and a number a head and position. All but the attention is
+    done again there, once; of queries, keys, values and their gradients those of a few heads are held. Where the block
+    is run `again` for its backward pass alone, and nobody reads the states, they are not those of its end. `within` a
+    chain of blocks nobody else reads the gradient that comes back, either, and its place is used.
+    """
+    run = _Run(left, length, parts, geometry, again, within)
+    return _LeanBlock.apply(wide, run, *parts.weights.all)  # type: ignore[no-any-return]
+
+
+class _Run(NamedTuple):
+    left: int
+    length: int
+    parts: Parts
+    geometry: Geometry
+    again: bool
+    within: bool
+
+
+class _LeanBlock(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, wide: Tensor, run: _Run, *weights: Tensor):
+        parts, near = run.parts, _Near(wide, run.left, run.length, run.parts)
+        states = wide.new_empty((wide.shape[0], run.length, wide.shape[2]))
+        for begin, end in near.stretches():
+            states[:, begin:end] = near.states(begin, end)
+
+        def made(begin: int, end: int) -> Tensor:
+            return states[:, begin:end]
+
+        kept = [tensor for heads in _groups(parts, run.geometry) for tensor in heads.attend(near, made)]
+        for begin, end in [] if run.again else near.stretches():
+            behind, inner = parts.end(made(begin, end), _joined(kept[::2], begin, end))
+            torch.add(behind, functional.linear(inner, *parts.weights.last), out=made(begin, end))
+        ctx.save_for_backward(wide, *weights, *kept)
+        ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor):
+        run: _Run = ctx.run
+        parts = run.parts
+        wide, *kept = ctx.saved_tensors
+        kept = kept[len(parts.weights.all) :]
+        near = _Near(wide, run.left, run.length, parts)
+        totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
+        total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
+        with ctx.autocast():
+            groups = list(_groups(parts, run.geometry))
+            for heads, *known in zip(groups, *_end_backward(near, grad, kept, groups, total, totals), strict=True):
+                heads.backward(near, *known, total, totals)
+            if parts.weights.near:
+                _near_backward(near, total, totals)
+        return total, None, *totals.all
+
+
+class _Near(NamedTuple):
+    """States before attention, made of what is near, a stretch at a time."""
+
+    wide: Tensor
+    left: int
+    length: int
+    parts: Parts
+
+    def own(self, wide: Tensor) -> Tensor:
+        """The positions that states are made of."""
+        return wide[:, self.left : self.left + self.length]
+
+    def stretches(self) -> list[tuple[int, int]]:
+        return stretches(self.own(self.wide), self.parts.reach)
+
+    def reads(self, begin: int, end: int) -> tuple[int, int]:
+        """Of `wide`, the positions that a stretch's states are made of."""
+        begin, end = begin + self.left, end + self.left
+        return max(begin - self.parts.reach, 0), min(end + self.parts.reach, self.wide.shape[1])
+
+    def states(self, begin: int, end: int) -> Tensor:
+        low, high = self.reads(begin, end)
+        return self.made(self.wide[:, low:high], begin, end)
+
+    def made(self, read: Tensor, begin: int, end: int) -> Tensor:
+        """The states of a stretch, of what it reads."""
+        at = begin + self.left - self.reads(begin, end)[0]
+        return self.parts.near(read)[:, at : at + end - begin]
+
+
+def _end_backward(
+    near: _Near, grad: Tensor, kept: Sequence[Tensor], groups: Sequence["_Heads"], total: Tensor, totals: PartWeights
+) -> tuple[list[Tensor], list[Joint]]:
+    """The gradients of each group's outputs, and the softmax that they come from; writes those of states to `total`.
+
+    Where outputs are not needed any more, their gradients take their place.
+    """
+    parts, outs, lses = near.parts, kept[::2], kept[1::2]
+    last, *_ = parts.weights.last
+    in_place = sums_suffice(outs[0], groups[0].geometry)
+    places = outs if in_place else [torch.empty_like(out) for out in outs]
+    sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device)
+    for begin, end in near.stretches():
+        states = near.states(begin, end).detach().requires_grad_()
+        out = _joined(outs, begin, end).requires_grad_()
+        with torch.enable_grad():
+            behind, inner = parts.end(states, out)
+        above = grad[:, begin:end]
+        rows = above.flatten(0, 1).to(inner.dtype)
+        of_last = rows.mT @ inner.detach().flatten(0, 1), rows.sum(0)
+        of_inner = (rows @ last.to(inner.dtype)).view(inner.shape)
+        found = torch.autograd.grad([behind, inner], [states, out, *parts.weights.end], [above, of_inner])
+        near.own(total)[:, begin:end] = found[0]
+        along = found[1].unflatten(-1, (parts.heads, -1))
+        for heads, place in zip(groups, places, strict=True):
+            place[:, begin:end] = heads.of(along)
+        sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
+        _add(totals.end + totals.last, found[2:] + of_last)
+    sums_of = [heads.of(sums) for heads in groups]
+    outs_of = [None] * len(groups) if in_place else outs
+    return places, [Joint(*of) for of in zip(outs_of, lses, sums_of, strict=True)]
+
+
+def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
+    """Turns gradients of the states before attention, in `total`, into those of what they are made of.
+
+    A stretch's share of what stands behind it waits until the gradients there have been read.
+    """
+    waiting = total[:, :0]
+    for begin, end in near.stretches():
+        low, high = near.reads(begin, end)
+        read = near.wide[:, low:high].detach().requires_grad_()
+        with torch.enable_grad():
+            states = near.made(read, begin, end)
+        here = near.own(total)[:, begin:end]
+        found, *of_weights = torch.autograd.grad(states, [read, *near.parts.weights.near], here)
+        before = begin + near.left - low
+        total[:, low : low + before] += found[:, :before]
+        here[:] = found[:, before : before + end - begin]
+        total[:, low + before : low + before + waiting.shape[1]] += waiting
+        waiting = found[:, before + end - begin :]
+        _add(totals.near, of_weights)
+    total[:, total.shape[1] - waiting.shape[1] :] += waiting
+
+
+def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
+    """A stretch of all heads' outputs: (batch, positions, heads * width)."""
+    return torch.cat([out[:, begin:end].flatten(2) for out in outs], dim=-1)
+
+
+def _add(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
+    for total, part in zip(totals, parts, strict=True):
+        total += part
+
+
+def _groups(parts: Parts, geometry: Geometry) -> "Iterator[_Heads]":
+    for first in range(0, parts.heads, HEADS_AT_ONCE):
+        count = min(HEADS_AT_ONCE, parts.heads - first)
+        yield _Heads(first, count, parts, geometry._replace(first_head=first))
+
+
+class _Heads(NamedTuple):
+    """Some heads of a block."""
+
+    first: int
+    count: int
+    parts: Parts
+    geometry: Geometry
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """Of (batch, length, heads[, width]) those that are these heads'."""
+        return tensor[:, :, self.first : self.first + self.count]
+
+    def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
+        """Their outputs, and the log-sum-exp of each."""
+        return attend_branches(*self._rows(near, states).unbind(2), self.geometry)
+
+    def backward(self, near: _Near, grad: Tensor, joint: Joint, total: Tensor, totals: PartWeights) -> None:
+        """Adds to the gradients of states and weights what comes from that of the heads' outputs."""
+        rows = self._rows(near, near.states).unbind(2)
+        grads = attend_branches_backward(grad, *rows, joint, self.geometry)
+        del rows
+        for begin, end in near.stretches():
+            states = near.states(begin, end).detach().requires_grad_()
+            with torch.enable_grad():
+                made = self.parts.rows(self.first, self.count, states, begin)
+            found, *of_weights = torch.autograd.grad(made, [states, *self.parts.weights.rows], grads[:, begin:end])
+            near.own(total)[:, begin:end] += found
+            _add(totals.rows, of_weights)
+
+    def _rows(self, near: _Near, states: Callable[[int, int], Tensor]) -> Tensor:
+        """Queries, keys and values, made a stretch at a time: (batch, length, 3, count, width)."""
+        rows = torch.empty(0)
+        for begin, end in near.stretches():
+            part = self.parts.rows(self.first, self.count, states(begin, end), begin)
+            if begin == 0:
+                rows = part.new_empty((part.shape[0], near.length, *part.shape[2:]))
+            rows[:, begin:end] = part
+        return rows

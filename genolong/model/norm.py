@@ -1,0 +1,36 @@
+"""Root-mean-square norm with its gradient in a few passes on a CPU, where PyTorch makes it of twenty."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+class Norm(nn.RMSNorm):
+    """Each position's channels divided by their root mean square, times a weight a channel (arXiv 1910.07467)."""
+
+    def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        mean = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
+        shrink = mean.add_(torch.finfo(x.dtype).eps).rsqrt_()
+        ctx.save_for_backward(x, weight, shrink)
+        return (x * shrink).mul_(weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor):
+        x, weight, shrink = ctx.saved_tensors
+        normed = x * shrink
+        along = grad * normed
+        of_weight = along.flatten(0, -2).sum(0)
+        mean = (along @ weight).unsqueeze(-1).div_(-x.shape[-1])
+        return torch.addcmul(grad * weight, normed, mean).mul_(shrink), of_weight

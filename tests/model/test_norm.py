@@ -1,0 +1,38 @@
+"""The norm is PyTorch's, and so are its gradients."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from genolong.model.norm import Norm
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(1, 13), st.integers(0, 2**31))
+def test_outputs_and_gradients_are_those_of_pytorchs_own(positions, width, seed):
+    torch.manual_seed(seed)
+    own, wanted = Norm(width).double(), nn.RMSNorm(width).double()
+    weight = torch.randn(width, dtype=torch.float64)
+    own.load_state_dict({"weight": weight})
+    wanted.load_state_dict({"weight": weight})
+    x = torch.randn(*positions, width, dtype=torch.float64, requires_grad=True)
+    grad = torch.randn(*positions, width, dtype=torch.float64)
+    outs = own(x), wanted(x)
+    assert torch.allclose(*outs, atol=1e-12)
+    grads = [torch.autograd.grad(out, [x, norm.weight], grad) for out, norm in zip(outs, (own, wanted), strict=True)]
+    for found, right in zip(*grads, strict=True):
+        assert torch.allclose(found, right, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 1e15])
+def test_float32_holds_at_any_scale(scale):
+    torch.manual_seed(1)
+    x = (scale * torch.randn(5, 11)).requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    eps = torch.finfo(torch.float32).eps
+    found, wanted = Norm(11)(x), nn.RMSNorm(11, eps=eps).double()(exact)
+    assert torch.allclose(found.double(), wanted, rtol=1e-5, atol=1e-7)
+    grad = torch.randn(5, 11)
+    got, right = torch.autograd.grad(found, x, grad)[0], torch.autograd.grad(wanted, exact, grad.double())[0]
+    assert torch.allclose(got.double(), right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
