@@ -138,7 +138,9 @@ class Encoder(nn.Module):
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
         def run(block: Block, states: Tensor) -> Tensor:
             if torch.is_grad_enabled():
-                return recomputed_alone(lambda states, again: block.lean(states, site, again=again, within=True), states)
+                return recomputed_alone(
+                    lambda states, again: block.lean(states, site, again=again, within=True), states
+                )
             return block.lean(states, site)
 
         states = _chain(self._groups([self._embed, *(partial(run, block) for block in blocks)]), codes)
@@ -254,7 +256,9 @@ class Convolution(nn.Module):
             return self.taps(normed.transpose(1, 2)).transpose(1, 2)
         picture = normed.unsqueeze(1).permute(0, 3, 1, 2)  # one row, whose channels adjoin: on a CPU as fast as copying
         taps, reach = self.taps, self.reach
-        convolved = functional.conv2d(picture, taps.weight.unsqueeze(2), taps.bias, padding=(0, reach), groups=taps.groups)
+        convolved = functional.conv2d(
+            picture, taps.weight.unsqueeze(2), taps.bias, padding=(0, reach), groups=taps.groups
+        )
         return convolved.permute(0, 2, 3, 1).squeeze(1)
 
 

@@ -17,8 +17,8 @@ from tests.builders.models import encoder_settings
 def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
     """101 bases, batch 2, all on one CPU; each field can be changed by name, the encoder's as a dictionary."""
     values = {
-        "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False, "native": False,
-        "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
+        "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False,
+        "native": False, "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
     }  # fmt: skip
     return Step(encoder=encoder_settings(**(encoder or {})), **(values | changes))
 

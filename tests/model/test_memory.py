@@ -34,7 +34,8 @@ def handed_out(taken: Step) -> int:
     ("half", "encoder"),
     [
         (False, {}), (False, {"kernel": 0}), (False, {"mlp": "swiglu"}), (False, {"dropout": 0.1}),
-        (False, {"layers": 5, "heads": 2}), (False, {"heads": 8}), (False, {"mlp_ratio": 1.0}), (True, {}), (True, {"mlp_ratio": 8.0}),
+        (False, {"layers": 5, "heads": 2}), (False, {"heads": 8}), (False, {"mlp_ratio": 1.0}), (True, {}),
+        (True, {"mlp_ratio": 8.0}),
     ],
     ids=str,
 )  # fmt: skip

@@ -27,7 +27,11 @@ def test_scores_depend_on_distance_alone():
     torch.manual_seed(0)
     query, key = torch.randn(2, 1, 1, 3, 1, 8, dtype=torch.float64)
     turned = [
-        float((rotate(query, rotation(at, 1, 8, 100.0, query)) * rotate(key, rotation(at + 5, 1, 8, 100.0, key)))[:, :, 0].sum())
+        float(
+            (rotate(query, rotation(at, 1, 8, 100.0, query)) * rotate(key, rotation(at + 5, 1, 8, 100.0, key)))[
+                :, :, 0
+            ].sum()
+        )
         for at in (0, 17, 4001)
     ]
     assert np.allclose(turned, turned[0], atol=1e-12)
