@@ -18,8 +18,8 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
     assert window_bp is not None
     half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
     return Step(
-        settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half, fused=cuda,
-        native=_native(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
+        settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half,
+        fused=cuda, native=_native(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
         averaged=settings.trainer.ema_decay > 0, devices=settings.trainer.devices, sequence=settings.parallel.sequence,
         share_weights=settings.parallel.share_weights,
     )  # fmt: skip

@@ -43,8 +43,8 @@ def attend_block_backward(
 ) -> None:
     """Adds to the gradients of queries, keys and values, or overwrites them, what comes from the block's rows.
 
-    `rows` are the output's gradient, queries, keys, values, the joint output and its log-sum-exp. In place of the output
-    C++ takes each row's sum of gradient * output.
+    `rows` are the output's gradient, queries, keys, values, the joint output and its log-sum-exp. In place of the
+    output C++ takes each row's sum of gradient * output.
     """
     if native is not None:
         seen, gradients = ([block.view(tensor) for tensor in tensors] for tensors in (rows, grads))
