@@ -9,13 +9,15 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from genolong.loading.step_loader import waited_s
+
 logger = logging.getLogger(__name__)
 
 LINES = 10  # written over a run that nobody watches
 
 
 class TrainingProgress(pl.Callback):
-    """Steps, bases (or what else is read) a second, loss and the time left, on stderr."""
+    """Steps, loss, bases (or what else is read) a second, the share of waiting for them, and the time left."""
 
     def __init__(self, per_step: int, what: str = "bases") -> None:
         self.per_step, self.what = per_step, what
@@ -37,11 +39,12 @@ class TrainingProgress(pl.Callback):
         if step == self.told:  # between two accumulated batches
             return
         self.told = step
-        rate = (step - self.first) * self.per_step / (time.perf_counter() - self.begun)
+        passed = time.perf_counter() - self.begun
+        rate = (step - self.first) * self.per_step / passed
         told = f"loss {float(trainer.callback_metrics.get('train/loss', float('nan'))):.3f}"
         if "validation/loss" in trainer.callback_metrics:
             told += f", validation {float(trainer.callback_metrics['validation/loss']):.3f}"
-        told += f", {rate:,.0f} {self.what}/s"
+        told += f", {rate:,.0f} {self.what}/s, waiting {waited_s(trainer) / passed:.1%}"
         if self.bar is not None:
             self.bar.update(self.row, completed=step, told=told)
         elif step * LINES // trainer.max_steps > (step - 1) * LINES // trainer.max_steps:

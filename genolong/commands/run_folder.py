@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from genolong.commands.machine import peak_memory
 from genolong.commands.placed import told_by_the_first
 from genolong.commands.resuming import Beginning, Wanted, beginning
+from genolong.loading.step_loader import waited_s
 from genolong.parallel.place import Place
 from genolong.runs.folder import make_folder
 from genolong.runs.metrics_log import MetricsLog
@@ -60,7 +61,10 @@ class RunFolder:
 
     def finish(self, trainer: pl.Trainer, results: Mapping[str, Any]) -> dict[str, Any]:
         """The record with what came out of the training, which is written."""
-        about = {"steps": trainer.global_step, "metrics": self.log.latest, "peak_memory_bytes": peak_memory()}
+        about = {
+            "steps": trainer.global_step, "metrics": self.log.latest, "peak_memory_bytes": peak_memory(),
+            "waited_for_data_s": round(waited_s(trainer), 3),
+        }  # fmt: skip
         record = finished(self.record, {**about, **results})
         if self.writes:
             write_record(self.folder, record)

@@ -1,5 +1,7 @@
 """Batches from the step to come on: the loader of a training that may be resumed, and Lightning's counters with it."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,7 +12,12 @@ from genolong.loading.worker_signals import obey_the_mother_alone
 
 
 class StepLoader(DataLoader[Any]):
-    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps."""
+    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps.
+
+    `waited_s` are the seconds for which a batch was asked for and not there yet, all together.
+    """
+
+    waited_s = 0.0
 
     def __init__(self, examples: Dataset[Any], *, workers: int = 0, **sampling: Any) -> None:
         super().__init__(
@@ -22,11 +29,27 @@ class StepLoader(DataLoader[Any]):
             **sampling,
         )
 
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        batches = super().__iter__()
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            self.waited_s += time.perf_counter() - asked
+            if batch is None:
+                return
+            yield batch
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to load: the sampler was made with the step to start from."""
+
+
+def waited_s(trainer: pl.Trainer) -> float:
+    """Seconds for which this process's training has waited for batches since it began or went on."""
+    loader = trainer.train_dataloader
+    return loader.waited_s if isinstance(loader, StepLoader) else 0.0
 
 
 def step_to_come(trainer: pl.Trainer, accumulation: int) -> int:

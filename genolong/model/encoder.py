@@ -276,8 +276,8 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
-        rows = self.rows(states, site.turn, 0, self.heads).unbind(2)
-        out = dilated_attention(*rows, segments, dilations, shard=site.shard, native=site.native)
+        queries, keys, values = self.rows(states, site.turn, 0, self.heads).unbind(2)
+        out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, native=site.native)
         return self.outward(out.flatten(2))
 
     def rows(self, states: Tensor, turn: Rotation, first: int, count: int) -> Tensor:

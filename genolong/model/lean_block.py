@@ -115,8 +115,9 @@ class _LeanBlock(torch.autograd.Function):
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
         with ctx.autocast():
             groups = list(_groups(parts, run.geometry))
-            for heads, *known in zip(groups, *_end_backward(near, grad, kept, groups, total, totals), strict=True):
-                heads.backward(near, *known, total, totals)
+            alongs, joints = _end_backward(near, grad, kept, groups, total, totals)
+            for heads, along, joint in zip(groups, alongs, joints, strict=True):
+                heads.backward(near, along, joint, total, totals)
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all
@@ -180,9 +181,11 @@ def _end_backward(
             place[:, begin:end] = heads.of(along)
         sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
         _add(totals.end + totals.last, found[2:] + of_last)
-    sums_of = [heads.of(sums) for heads in groups]
-    outs_of = [None] * len(groups) if in_place else outs
-    return places, [Joint(*of) for of in zip(outs_of, lses, sums_of, strict=True)]
+    joints = [
+        Joint(None if in_place else out, lse, heads.of(sums))
+        for heads, out, lse in zip(groups, outs, lses, strict=True)
+    ]
+    return list(places), joints
 
 
 def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
@@ -237,13 +240,14 @@ class _Heads(NamedTuple):
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
         """Their outputs, and the log-sum-exp of each."""
-        return attend_branches(*self._rows(near, states).unbind(2), self.geometry)
+        queries, keys, values = self._rows(near, states).unbind(2)
+        return attend_branches(queries, keys, values, self.geometry)
 
     def backward(self, near: _Near, grad: Tensor, joint: Joint, total: Tensor, totals: PartWeights) -> None:
         """Adds to the gradients of states and weights what comes from that of the heads' outputs."""
-        rows = self._rows(near, near.states).unbind(2)
-        grads = attend_branches_backward(grad, *rows, joint, self.geometry)
-        del rows
+        queries, keys, values = self._rows(near, near.states).unbind(2)
+        grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry)
+        del queries, keys, values
         for begin, end in near.stretches():
             states = near.states(begin, end).detach().requires_grad_()
             with torch.enable_grad():

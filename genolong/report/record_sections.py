@@ -77,6 +77,9 @@ def cost(record: Record) -> Markup:
         rows.append(("steps a second", f"{since / seconds:,.3g}"))
         if record.get("bases"):
             rows.append(("bases a second", f"{record['bases'] / steps * since / seconds:,.0f}"))
+    waited = record.get("waited_for_data_s")
+    if seconds and isinstance(waited, float):
+        rows.append(("waiting for data", f"{waited:,.1f} s, {waited / seconds:.1%} of it"))
     memory = _mapping(record, "peak_memory_bytes")
     for name, whose in (("host", "memory of the first process, at most"), ("gpu", "memory of its GPU, at most")):
         rows.append((whose, size(memory[name]) if isinstance(memory.get(name), int) else None))

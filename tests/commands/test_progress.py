@@ -9,9 +9,11 @@ from unittest.mock import Mock
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import TensorDataset
 
 from genolong.commands import progress
 from genolong.commands.progress import TrainingProgress
+from genolong.loading.step_loader import StepLoader
 
 MODEL = Mock(spec=pl.LightningModule)
 
@@ -21,10 +23,12 @@ def trained(
 ) -> Any:
     """Walks through a training in which every batch takes half a second."""
     metrics: dict[str, torch.Tensor] = {}
-    trainer = Mock(spec=pl.Trainer, global_step=0, max_steps=steps, callback_metrics=metrics)
+    loader = StepLoader(TensorDataset(torch.zeros(1)))
+    trainer = Mock(spec=pl.Trainer, global_step=0, max_steps=steps, callback_metrics=metrics, train_dataloader=loader)
     told.on_train_start(trainer, MODEL)
     for batch in range(steps * accumulation):
         clock[0] += 0.5
+        loader.waited_s += 0.125
         if (batch + 1) % accumulation == 0:
             trainer.global_step += 1
             metrics["train/loss"] = torch.tensor(1.25)
@@ -53,8 +57,8 @@ def test_nobody_watching_gets_a_line_now_and_then(clock, caplog, steps, accumula
 def test_a_line_tells_loss_speed_and_the_time_left(clock, caplog):
     caplog.set_level(logging.INFO, "genolong")
     trained(TrainingProgress(3000), steps=20, accumulation=2, clock=clock, validated=10)
-    assert "step 2 of 20: loss 1.250, 3,000 bases/s, 18 s left" in caplog.messages
-    assert "step 10 of 20: loss 1.250, validation 1.125, 3,000 bases/s, 10 s left" in caplog.messages
+    assert "step 2 of 20: loss 1.250, 3,000 bases/s, waiting 25.0%, 18 s left" in caplog.messages
+    assert "step 10 of 20: loss 1.250, validation 1.125, 3,000 bases/s, waiting 25.0%, 10 s left" in caplog.messages
 
 
 def test_people_who_watch_see_a_bar(clock, caplog, monkeypatch):
@@ -64,7 +68,7 @@ def test_people_who_watch_see_a_bar(clock, caplog, monkeypatch):
     trainer = trained(told, steps=4, accumulation=2, clock=clock)
     assert told.bar is not None
     (row,) = told.bar.tasks
-    assert (row.completed, row.total, row.fields["told"]) == (4, 4, "loss 1.250, 3,000 bases/s")
+    assert (row.completed, row.total, row.fields["told"]) == (4, 4, "loss 1.250, 3,000 bases/s, waiting 25.0%")
     assert not caplog.messages
     told.on_exception(trainer, MODEL, KeyboardInterrupt())
     assert told.bar.live.is_started is False
