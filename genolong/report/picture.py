@@ -38,9 +38,10 @@ def literal(text: str) -> str:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG; raises OutputError where that cannot be."""
+    """Write a PNG, or an SVG where its name ends so; raises OutputError where that cannot be."""
+    svg = path.suffix == ".svg"
     try:
-        figure.savefig(path, format="png")
+        figure.savefig(path, format="svg" if svg else "png", metadata={"Date": None} if svg else None)
     except OSError as error:
         raise OutputError(f"{path}: cannot write the picture ({error.strerror}); choose another folder") from error
     return path
