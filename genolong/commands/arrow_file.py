@@ -49,10 +49,15 @@ class ArrowFile:
         if sum(map(len, self._held)) >= ROW_GROUP:
             self._flush()
 
-    def complete(self) -> None:
-        """No more comes: the file gets its name."""
+    def end(self) -> None:
+        """No more comes: all of it is on the disk, under another name."""
         self._flush()
-        self._writer.close()
+        self._writer.close()  # a second time changes nothing
+        self._file.sync()
+
+    def complete(self) -> None:
+        """The file gets its name."""
+        self.end()
         self._file.complete()
 
     def discard(self) -> None:

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 Follow = Callable[[str, int | None], Callable[[int], None]]
 
 EDGES = {
-    "edge": "have a window that reaches beyond an end of their contig, where N is read",
-    "n_rich": "have a window that is N for more than a tenth",
+    "edge": "read in a window that reaches beyond an end of the contig, where N is read",
+    "n_rich": "read in a window that is N for more than a tenth",
 }
 
 
@@ -85,14 +85,16 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
         for mapped in team.lead(mapper.read, mapper.blocks(intervals)):
             files.write(mapped)
             pictures.keep(mapped)
-            counts.update(str(status) for status, is_known in zip(mapped.statuses, mapped.known, strict=True) if is_known)
+            counts.update(
+                str(status) for status, is_known in zip(mapped.statuses, mapped.known, strict=True) if is_known
+            )
             advance(mapped.interval.length)
     drawn = pictures.draw(follow)
     _record(settings, opened, begun)
-    told = [f"mapped {bases:,} bases: {3 * known:,} substitutions"]
+    told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
     if known < bases:
-        told.append(f"  {bases - known:,} bases are N, and have no substitution and no value")
-    told += [f"  {counts[status]:,} bases {words}" for status, words in EDGES.items() if counts[status]]
+        told.append(f"  {_bases(bases - known)} N: no substitution, and no value")
+    told += [f"  {_bases(counts[status])} {words}" for status, words in EDGES.items() if counts[status]]
     paths = (*files.paths, *drawn)
     return MutationMap(paths, 3 * known, (*opened.notes, *notes, *files.notes, *pictures.notes, *told))
 
@@ -113,6 +115,10 @@ def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Int
         told = f"{settings.regions}: {len(read):,} regions, of which some overlap or touch; mapped as {len(merged):,}"
         return merged, (told,)
     return merged, () if merged == read else (f"{settings.regions}: its regions are written by contig and start",)
+
+
+def _bases(count: int) -> str:
+    return f"{count:,} base{'s' * (count != 1)}"
 
 
 def _asked(settings: MapSettings) -> str:

@@ -21,9 +21,9 @@ TRACKS = ("importance", "uncertainty")  # of MappedBases
 class MapFiles:
     """Begins all files; `contigs` are the lengths of all contigs, in the order in which the bases come.
 
-    Leaving the `with` block without an error gives the files their names, with one none of them is left. `notes` is what
-    people should be told. Raises SettingsError where a library is not installed that was asked for, OutputError where a
-    file cannot be made.
+    Leaving the `with` block without an error gives the files their names, with one none of them is left. `notes` is
+    what people should be told. Raises SettingsError where a library is not installed that was asked for, OutputError
+    where a file cannot be made.
     """
 
     def __init__(
@@ -75,9 +75,11 @@ class MapFiles:
         files = [*self._tables, *(track for _, track in self._tracks)]
         try:
             if kind is None:
+                for file in files:  # a full disk is met here, where none has its name yet
+                    file.end()
+                self._vcf.finish()
                 for file in files:
                     file.complete()
-                self._vcf.finish()
                 self.notes += self._vcf.notes
         except BaseException:
             self._discard(files)

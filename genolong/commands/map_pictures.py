@@ -8,7 +8,8 @@ import numpy as np
 
 from genolong.commands.map_settings import MapSettings
 from genolong.genome.coordinates import Interval
-from genolong.report.mutation_map import DrawnMap, draw_map
+from genolong.report.mutation_map import draw_map
+from genolong.report.mutation_rows import DrawnMap
 from genolong.tasks.mutation_map import MappedBases
 
 LONGEST_BP = 1_000_000  # of a region that is drawn

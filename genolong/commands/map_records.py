@@ -26,7 +26,7 @@ def header_lines(
 
 
 def records_of(mapped: MappedBases, fields: EffectFields, first_line: int) -> Iterator[Record]:
-    """In order; where the genome has N there is no ALT, and no score. `first_line` is the first record's in the file."""
+    """In order; where the genome has N there is no ALT, and no score. `first_line` is the line of the first record."""
     contig, start = mapped.interval.contig, mapped.interval.start
     for at, (code, status, effects) in enumerate(zip(mapped.codes, mapped.statuses, _effects(mapped), strict=True)):
         letter = "N" if code >= N else BASES[code]

@@ -57,9 +57,14 @@ class TextTable:
         shown = [_text(name, values) for name, values in columns.items()]
         self._output.write("".join("\t".join(row) + "\n" for row in zip(*shown, strict=True)).encode())
 
-    def complete(self) -> None:
-        """No more comes."""
+    def end(self) -> None:
+        """No more comes: all of it is on the disk, under another name."""
         self._output.flush()
+        self._file.sync()
+
+    def complete(self) -> None:
+        """The file gets its name."""
+        self.end()
         self._file.complete()
 
     def discard(self) -> None:
@@ -101,8 +106,12 @@ class ParquetTable:
         ]  # fmt: skip
         self._file.write(self._library.Table.from_arrays(arrays, schema=self._schema))
 
+    def end(self) -> None:
+        """No more comes: all of it is on the disk, under another name."""
+        self._file.end()
+
     def complete(self) -> None:
-        """No more comes."""
+        """The file gets its name."""
         self._file.complete()
 
     def discard(self) -> None:

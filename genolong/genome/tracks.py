@@ -1,9 +1,11 @@
 """A value a base along contigs, as genome browsers read it: bedGraph, which is text, and bigWig, which is indexed."""
 
 import os
+import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,8 @@ from genolong.genome.partial_file import SUFFIX, PartialFile
 
 DECIMALS = 4
 _AT_ONCE = 1 << 16  # bases that are formatted together
+_MAGIC = struct.pack("<I", 0x888FFC26)  # Kent et al., BigWig and BigBed (2010), supplement: header and total summary
+_HEADER_BYTES, _SUMMARY_AT, _WHOLE_NUMBER = 64, 44, struct.Struct("<Q")
 
 Values = Float64[np.ndarray, " bases"]
 
@@ -53,9 +57,14 @@ class BedGraph:
             ]
             self._output.write("".join(lines).encode())
 
-    def complete(self) -> None:
-        """No more comes."""
+    def end(self) -> None:
+        """No more comes: all of it is on the disk, under another name."""
         self._output.flush()
+        self._file.sync()
+
+    def complete(self) -> None:
+        """The file gets its name."""
+        self.end()
         self._file.complete()
 
     def discard(self) -> None:
@@ -73,8 +82,8 @@ class BigWig:
         library = big_wig_library()
         assert library is not None, "asked before"
         PartialFile(path).close()  # says what is wrong where none can be made
-        self._path, self._partial, self._library = path, path.with_name(path.name + SUFFIX), library
-        self._bases, self._last = 0, ("", 0, [0.0])  # how many have a value, and where the last ones stand
+        self._path, self._partial = path, path.with_name(path.name + SUFFIX)
+        self._bases = 0  # that have a value
         self._file: Any = library.open(str(self._partial), "w")
         self._file.addHeader(list(contigs.items()))
 
@@ -83,18 +92,20 @@ class BigWig:
         known = np.flatnonzero(~np.isnan(values))
         for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
             if len(run):
-                part = rounded(values[run]).astype(np.float32).tolist()
-                self._last = interval.contig, interval.start + int(run[0]), part
+                self._add(interval.contig, interval.start + int(run[0]), rounded(values[run]).tolist())
                 self._bases += len(run)
-                self._add(*self._last)
 
-    def complete(self) -> None:
-        """No more comes: its end is read from the disk, for of a full one the library may say nothing."""
+    def end(self) -> None:
+        """No more comes: what lies on the disk is looked at, for of a full one the library may say nothing."""
         self._close()
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())
         if not self._is_whole():
             raise OSError(f"{self._partial} does not hold on the disk what was written to it; write it again")
+
+    def complete(self) -> None:
+        """The file gets its name."""
+        self.end()
         os.replace(self._partial, self._path)
 
     def discard(self) -> None:
@@ -119,13 +130,18 @@ class BigWig:
             raise OSError(f"{self._partial}: cannot be written to ({error})") from error
 
     def _is_whole(self) -> bool:
-        contig, start, values = self._last
-        try:
-            with self._library.open(str(self._partial)) as file:
-                covered = file.header()["nBasesCovered"]
-                return covered == self._bases and file.values(contig, start, start + len(values)) == values
-        except RuntimeError:
-            return False
+        """Whether it begins and ends as the format wants it, and says of how many bases it holds a value.
+
+        Looked at by ourselves, for of a file that is cut the library makes a segmentation fault.
+        """
+        with self._partial.open("rb") as file:
+            content = mmap(file.fileno(), 0, access=ACCESS_READ) if self._partial.stat().st_size else b""
+            if len(content) < _HEADER_BYTES or not content[:4] == content[-4:] == _MAGIC:
+                return False
+            (summary,) = _WHOLE_NUMBER.unpack_from(content, _SUMMARY_AT)
+            if summary + _WHOLE_NUMBER.size > len(content):
+                return False
+            return _WHOLE_NUMBER.unpack_from(content, summary) == (self._bases,)
 
 
 Track = BedGraph | BigWig

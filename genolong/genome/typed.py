@@ -1,4 +1,4 @@
-"""What people type: a sequence as codes, a variant as CONTIG:POSITION REF>ALT, a region as CONTIG:FIRST-LAST, from 1."""
+"""What people type: a sequence as codes, and counted from 1 a variant, CONTIG:POSITION REF>ALT, and a region."""
 
 import re
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def typed_variant(text: str) -> TypedVariant:
 
 
 def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
-    """CONTIG:FIRST-LAST as samtools and IGV have it, commas allowed, or CONTIG for all of it; `contigs` has the lengths.
+    """CONTIG:FIRST-LAST as samtools and IGV have it, commas allowed, or CONTIG for all of it; `contigs` has lengths.
 
     The end may lie beyond the contig, as it may there. Raises InputError for what is no such region.
     """
@@ -68,8 +68,8 @@ def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
         if ":" not in text:
             known_contig(text, contigs, shown)
         raise InputError(
-            f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and the last base "
-            "belongs to it (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
+            f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and the last "
+            "base belongs to it (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
         )
     contig = known_contig(found[1], contigs, shown)
     first, last = (int(number.replace(",", "")) for number in found.groups()[1:])

@@ -21,14 +21,19 @@ COLOURS = (GREEN, BLUE, ORANGE, VERMILION, GREY)  # of A C G T N
 FILLED = 0.94  # of its place that a letter is wide
 
 
-def draw_logo(pane: Axes, places: Float64[np.ndarray, " bases"], heights: Float64[np.ndarray, "bases 4"]) -> None:
-    """At each place (the letters' middle) the four bases one on the other, the tallest on top; none for NaN."""
+def draw_logo(
+    pane: Axes, places: Float64[np.ndarray, " bases"], heights: Float64[np.ndarray, "bases 4"], least: float = 0.0
+) -> None:  # fmt: skip
+    """At each place (the letters' middle) the four bases one on the other, the tallest on top; none for NaN.
+
+    Letters lower than `least` leave their place free, for nobody would see them.
+    """
     known = ~np.isnan(heights).any(axis=1)
     places, heights = places[known], heights[known]
     order = np.argsort(heights, axis=1, kind="stable")
     tops = np.take_along_axis(heights, order, axis=1).cumsum(axis=1)
     for base in range(4):
-        rows, ranks = np.nonzero(order == base)
+        rows, ranks = np.nonzero((order == base) & (np.take_along_axis(heights, order, axis=1) >= least))
         height = heights[rows, base]
         _draw(pane, base, places[rows], tops[rows, ranks] - height, height)
 

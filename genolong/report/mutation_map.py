@@ -1,166 +1,41 @@
-"""A mutation map as a picture: what a model expects of every base as a logo, above what every substitution would mean.
-
-A row holds a hundred bases; of a region of more than twenty rows there is a survey, and its most important stretches.
-"""
+"""A mutation map as a picture: a short region all in letters, of a long one a survey and what matters most."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import Float64, UInt8
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from genolong.report.letters import draw_logo, draw_sequence
-from genolong.report.picture import BLUE, VERMILION, literal, save
+from genolong.report.mutation_rows import BASE, LEFT, RIGHT, ROW, ROW_BP, DrawnMap, draw_row, scale_of
+from genolong.report.mutation_survey import SURVEY, draw_survey, stretches
+from genolong.report.picture import literal, save
 
-ROW_BP = 100
-LEAST_ROW_BP = 24  # as wide as a row's labels
-ROWS = 20  # of letters, at most
-BASE, LEFT, RIGHT, TOP = 0.15, 0.85, 1.05, 0.62  # inches: a base's width, margins
-LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.52  # inches: heights of a row's parts, from its top
-SUBSTITUTIONS = LinearSegmentedColormap.from_list("substitutions", [VERMILION, "#ffffff", BLUE])
-UNKNOWN = "#d4d4d4"
-
-
-class DrawnMap(NamedTuple):
-    """A region, `start` counted from 0: its codes, and nats of the model's distribution over A C G T at every base.
-
-    NaN where the genome has N. `origin` says whose map it is.
-    """
-
-    contig: str
-    start: int
-    codes: UInt8[np.ndarray, " bases"]
-    log_chances: Float64[np.ndarray, "bases 4"]
-    origin: str
-
-    def part(self, first: int, end: int) -> "DrawnMap":
-        """Its bases first … end - 1, counted from its own start."""
-        inside = slice(first, end)
-        return self._replace(
-            start=self.start + first, codes=self.codes[inside], log_chances=self.log_chances[inside]
-        )  # fmt: skip
-
-    @property
-    def places(self) -> Float64[np.ndarray, " bases"]:
-        """The bases' numbers, as people count."""
-        return np.arange(len(self.codes)) + self.start + 1.0
-
-    @property
-    def llr(self) -> Float64[np.ndarray, "bases 4"]:
-        """Of each substitution, in nats; 0 for the reference."""
-        reference = np.minimum(self.codes, 3).astype(np.int64)[:, None]
-        return self.log_chances - np.take_along_axis(self.log_chances, reference, axis=1)
-
-    @property
-    def information(self) -> Float64[np.ndarray, " bases"]:
-        """Bits that the model is sure of: 2 less the entropy."""
-        return 2 + (np.exp(self.log_chances) * self.log_chances).sum(1) / np.log(2)
-
-
-class _Scale(NamedTuple):
-    """What is the same in all rows: the logo's top in bits, the LLR of the strongest colour, bases of a row."""
-
-    bits: float
-    nats: float
-    row_bp: int
+ROWS = 20  # of letters, at most, if they are all of a region
+TOP = 0.62  # inches above what is drawn
 
 
 def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
     """Write the picture to every path, in the format of its suffix; raises OutputError where that cannot be."""
-    rows = -(-len(drawn.codes) // ROW_BP)
-    scale = _scale(drawn)
-    parts = [drawn.part(at * ROW_BP, (at + 1) * ROW_BP) for at in range(rows)]
-    height = LOGO + SEQUENCE + HEAT + BELOW
-    size = LEFT + scale.row_bp * BASE + RIGHT, TOP + rows * height
+    scale, rows = scale_of(drawn), -(-len(drawn.codes) // ROW_BP)
+    surveyed = rows > ROWS
+    firsts = stretches(drawn) if surveyed else [at * ROW_BP for at in range(rows)]
+    begin = TOP + SURVEY * surveyed
     with rc_context({"svg.hashsalt": "genolong"}):
-        figure = Figure(figsize=size, dpi=150)
+        figure = Figure(figsize=(LEFT + scale.row_bp * BASE + RIGHT, begin + len(firsts) * ROW), dpi=150)
         FigureCanvasAgg(figure)
         _title(figure, drawn)
-        for number, part in enumerate(parts):
-            _draw_row(figure, part, scale, TOP + number * height)
+        if surveyed:
+            draw_survey(figure, drawn, scale, firsts, TOP)
+        for number, first in enumerate(firsts):
+            name = str(number + 1) if surveyed else ""
+            draw_row(figure, drawn.part(first, first + ROW_BP), scale, begin + number * ROW, name)
         return [save(figure, path) for path in paths]
 
 
-def _scale(drawn: DrawnMap) -> _Scale:
-    information, llr = drawn.information, np.abs(drawn.llr)
-    known = ~np.isnan(information)
-    bits = min(2.0, max(0.1, 1.05 * float(information[known].max()))) if known.any() else 2.0
-    nats = float(np.quantile(llr[known], 0.98)) if known.any() else 1.0
-    return _Scale(bits, max(nats, 0.1), max(LEAST_ROW_BP, min(ROW_BP, len(drawn.codes))))
-
-
 def _title(figure: Figure, drawn: DrawnMap) -> None:
-    end = drawn.start + len(drawn.codes)
-    place = f"{drawn.contig}:{drawn.start + 1:,}-{end:,}"
+    place = f"{drawn.contig}:{drawn.start + 1:,}-{drawn.start + len(drawn.codes):,}"
     width, height = figure.get_size_inches()
     across = LEFT / width
     figure.text(across, 1 - 0.12 / height, literal(place), fontsize=11, va="top", fontweight="bold")
     figure.text(across, 1 - 0.34 / height, literal(drawn.origin), fontsize=8.5, va="top", color="#444444")
-
-
-def _draw_row(figure: Figure, part: DrawnMap, scale: _Scale, top: float) -> None:
-    """A logo, the reference below it, and a heat map below that, from `top` inches below the figure's."""
-    first = part.start + 0.5
-    logo = _pane(figure, top, LOGO, scale.row_bp)
-    draw_logo(logo, part.places, np.exp(part.log_chances) * part.information[:, None])
-    logo.set_ylim(0, scale.bits)
-    logo.set_ylabel("bits", fontsize=8)
-    sequence = _pane(figure, top + LOGO, SEQUENCE, scale.row_bp)
-    draw_sequence(sequence, part.places, part.codes)
-    sequence.set_ylim(-0.25, 1.1)
-    sequence.set_yticks([])
-    heat = _pane(figure, top + LOGO + SEQUENCE, HEAT, scale.row_bp)
-    drawn = _draw_heat(heat, part, scale.nats)
-    for pane in (logo, sequence, heat):
-        pane.set_xlim(first, first + scale.row_bp)
-        pane.tick_params(labelsize=7.5, length=2.5)
-        for side in ("top", "right", *(("bottom",) if pane is not heat else ())):
-            pane.spines[side].set_visible(False)
-    for pane in (logo, sequence):
-        pane.set_xticks([])
-    sequence.spines["left"].set_visible(False)
-    ticks = _ticks(part)
-    heat.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    heat.set_xlabel(literal(f"position on {part.contig}"), fontsize=8)
-    bar = figure.add_axes(_box(figure, top, LOGO + SEQUENCE + HEAT, LEFT + scale.row_bp * BASE + 0.12, 0.11))
-    figure.colorbar(drawn, cax=bar, extend="both")
-    bar.set_ylabel("LLR (nats)", fontsize=8)
-    bar.tick_params(labelsize=7.5, length=2.5)
-
-
-def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> ScalarMappable:
-    """A row a base, A on top; the reference has a dot, and N is grey."""
-    edges = np.arange(len(part.codes) + 1) + part.start + 0.5
-    shown = np.ma.masked_invalid(part.llr.T)
-    mesh = pane.pcolormesh(edges, np.arange(5) - 0.5, shown, cmap=SUBSTITUTIONS, norm=Normalize(-nats, nats))
-    unknown = part.places[part.codes >= 4]
-    pane.bar(unknown, np.full(len(unknown), 4.0), width=1.0, bottom=-0.5, color=UNKNOWN)
-    known = part.codes < 4
-    pane.plot(part.places[known], part.codes[known], linestyle="", marker="o", markersize=2.2, color="black")
-    pane.set_ylim(3.5, -0.5)
-    pane.set_yticks(range(4), list("ACGT"))
-    return mesh
-
-
-def _ticks(part: DrawnMap) -> list[int]:
-    """Every tenth base; of a short region its first and its last."""
-    first, last = part.start + 1, part.start + len(part.codes)
-    tens = list(range(-(-first // 10) * 10, last + 1, 10))
-    return tens if len(tens) > 1 or last - first > 8 else sorted({first, last})
-
-
-def _pane(figure: Figure, top: float, height: float, row_bp: int) -> Axes:
-    return figure.add_axes(_box(figure, top, height, LEFT, row_bp * BASE))
-
-
-def _box(figure: Figure, top: float, height: float, left: float, width: float) -> tuple[float, float, float, float]:
-    """Inches from the figure's left and top, as its shares from left and bottom."""
-    across, up = figure.get_size_inches()
-    return left / across, 1 - (top + height) / up, width / across, height / up
