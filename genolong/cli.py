@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -338,8 +339,8 @@ def _as_text(word: str) -> str:
     name, _, value = word.partition("=")
     if name != "region" or value[:1] in ("'", '"'):
         return word
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"region='{escaped}'"
+    quoted = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
+    return f"region='{quoted}'"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -57,7 +57,7 @@ def _draw(
     up = points[..., 1] * heights[:, None] + bottoms[:, None]
     strokes = np.tile(np.asarray(letter.codes), len(places))
     path = Path(np.stack([across.ravel(), up.ravel()], axis=1), strokes)
-    pane.add_patch(PathPatch(path, facecolor=COLOURS[code], linewidth=0))
+    pane.add_artist(PathPatch(path, facecolor=COLOURS[code], linewidth=0))  # add_patch would seek every curve's extent
 
 
 @cache

@@ -7,7 +7,18 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from genolong.report.mutation_rows import BASE, LEFT, RIGHT, ROW, ROW_BP, DrawnMap, draw_row, scale_of
+from genolong.report.mutation_rows import (
+    BASE,
+    BELOW,
+    LEFT,
+    RIGHT,
+    ROW,
+    ROW_BP,
+    DrawnMap,
+    colour_bar,
+    draw_row,
+    scale_of,
+)
 from genolong.report.mutation_survey import SURVEY, draw_survey, stretches
 from genolong.report.picture import literal, save
 
@@ -29,7 +40,9 @@ def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
             draw_survey(figure, drawn, scale, firsts, TOP)
         for number, first in enumerate(firsts):
             name = str(number + 1) if surveyed else ""
-            draw_row(figure, drawn.part(first, first + ROW_BP), scale, begin + number * ROW, name)
+            heat = draw_row(figure, drawn.part(first, first + ROW_BP), scale, begin + number * ROW, name)
+            if number == 0 and not surveyed:  # the same for all rows
+                colour_bar(figure, heat, begin, ROW - BELOW, scale)
         return [save(figure, path) for path in paths]
 
 

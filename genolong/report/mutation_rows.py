@@ -80,8 +80,11 @@ def scale_of(drawn: DrawnMap) -> Scale:
     return Scale(bits, max(nats, 0.1), max(LEAST_ROW_BP, min(ROW_BP, len(drawn.codes))))
 
 
-def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> None:
-    """A logo, the reference below it, and a heat map below that, `top` inches below the figure's; its name left."""
+def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> ScalarMappable:
+    """A logo, the reference below it, and a heat map below that, `top` inches below the figure's; its name left.
+
+    Returns what a colour bar is made of.
+    """
     bases = len(part.codes)
     logo = pane_of(figure, top, LOGO, bases)
     draw_logo(logo, part.places, np.exp(part.log_chances) * part.information[:, None], least=UNSEEN * scale.bits)
@@ -104,7 +107,7 @@ def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str
     ticks = _ticks(part)
     heat.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     heat.set_xlabel(literal(f"position on {part.contig}"), fontsize=8, loc="left")
-    colour_bar(figure, drawn, top, LOGO + SEQUENCE + HEAT, scale)
+    return drawn
 
 
 def colour_bar(figure: Figure, drawn: ScalarMappable, top: float, height: float, scale: Scale) -> None:

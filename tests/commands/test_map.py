@@ -213,7 +213,7 @@ def test_a_region_that_ends_beyond_its_contig_is_cut_and_it_is_told(go, tmp_path
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("devices", "sequence"), [(2, 1), (2, 2)])
+@pytest.mark.parametrize(("devices", "sequence"), [(2, 1), pytest.param(2, 2, marks=pytest.mark.nightly)])
 def test_several_processes_write_what_one_writes(go, tmp_path: Path, devices: int, sequence: int):
     go("region=chr10", *NONE)
     go("region=chr10", *NONE, f"trainer.devices={devices}", f"parallel.sequence={sequence}",
