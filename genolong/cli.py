@@ -252,14 +252,17 @@ def _bars() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
 
 def _lines(what: str, total: int | None) -> Callable[[int], None]:
     """A line now and then where nobody watches."""
-    done, told = 0, time.monotonic()
+    done, begun = 0, time.monotonic()
+    told = begun
 
     def advance(more: int) -> None:
         nonlocal done, told
         done += more
-        if time.monotonic() - told > LINE_EVERY_S:
-            told = time.monotonic()
-            tell.info("%s: %s", what, f"{done / total:.0%}" if total else f"{done:,}")
+        now = time.monotonic()
+        if now - told > LINE_EVERY_S:
+            told = now
+            left = f"{done / total:.0%}, {(now - begun) * (total - done) / done:,.0f} s left" if total and done else ""
+            tell.info("%s: %s", what, left or f"{done:,}")
 
     return advance
 

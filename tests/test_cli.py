@@ -1,5 +1,6 @@
 """The command line's corners: refusals, interruptions, pipes, sweeps, help and completion."""
 
+import itertools
 import json
 import os
 import signal
@@ -264,11 +265,16 @@ def test_long_work_that_nobody_watches_is_told_now_and_then(monkeypatch):
     told: list[str] = []
     monkeypatch.setattr(cli, "LINE_EVERY_S", -1.0)
     monkeypatch.setattr(cli.tell, "info", lambda line, *values: told.append(line % values))
+    clock = itertools.count(0.0, 30.0)
+    monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for total in (4, None):
         advance = cli._lines("embedding", total)
-        advance(1)
-        advance(2)
-    assert told == ["embedding: 25%", "embedding: 75%", "embedding: 1", "embedding: 3"]
+        for more in (0, 1, 2):
+            advance(more)
+    assert told == [
+        "embedding: 0", "embedding: 25%, 180 s left", "embedding: 75%, 30 s left", "embedding: 0", "embedding: 1",
+        "embedding: 3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("option", "code"), [("--help", 141), ("--cfg=job", 141), ("--info=all", 0)])  # 0: Hydra's log

@@ -16,7 +16,7 @@ from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
     "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "export": ExportSettings,
-    "embed": EmbedSettings, "reproduce": ReproduceSettings, "report": ReportSettings,
+    "embed": EmbedSettings, "map": MapSettings, "reproduce": ReproduceSettings, "report": ReportSettings,
 }  # fmt: skip
 
 
