@@ -7,6 +7,7 @@ import pytest
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.export_settings import ExportSettings
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.report_settings import ReportSettings
 from genolong.commands.reproduce_settings import ReproduceSettings
