@@ -1,4 +1,4 @@
-"""The files of a mutation map, written side by side: VCF, tables and tracks; all of them get their names, or none."""
+"""The files of a mutation map, written side by side: VCF, tables and tracks, which get their names together."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -21,9 +21,9 @@ TRACKS = ("importance", "uncertainty")  # of MappedBases
 class MapFiles:
     """Begins all files; `contigs` are the lengths of all contigs, in the order in which the bases come.
 
-    Leaving the `with` block without an error gives the files their names, with one none of them is left. `notes` is
-    what people should be told. Raises SettingsError where a library is not installed that was asked for, OutputError
-    where a file cannot be made.
+    Leaving the `with` block gives the files their names, all after each is on the disk; after an error none is left.
+    `notes` is what people should be told. Raises SettingsError where a library is not installed that was asked for,
+    OutputError where a file cannot be made.
     """
 
     def __init__(

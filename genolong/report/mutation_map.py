@@ -23,7 +23,8 @@ from genolong.report.mutation_survey import SURVEY, draw_survey, stretches
 from genolong.report.picture import literal, save
 
 ROWS = 20  # of letters, at most, if they are all of a region
-TOP = 0.62  # inches above what is drawn
+LEAST_BP = 24  # that the title takes
+TOP, BOTTOM = 0.62, 0.22  # inches above and below what is drawn
 
 
 def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
@@ -32,8 +33,9 @@ def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
     surveyed = rows > ROWS
     firsts = stretches(drawn) if surveyed else [at * ROW_BP for at in range(rows)]
     begin = TOP + SURVEY * surveyed
+    size = LEFT + max(scale.row_bp, LEAST_BP) * BASE + RIGHT, begin + len(firsts) * ROW + BOTTOM
     with rc_context({"svg.hashsalt": "genolong"}):
-        figure = Figure(figsize=(LEFT + scale.row_bp * BASE + RIGHT, begin + len(firsts) * ROW), dpi=150)
+        figure = Figure(figsize=size, dpi=150)
         FigureCanvasAgg(figure)
         _title(figure, drawn)
         if surveyed:
@@ -43,6 +45,9 @@ def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
             heat = draw_row(figure, drawn.part(first, first + ROW_BP), scale, begin + number * ROW, name)
             if number == 0 and not surveyed:  # the same for all rows
                 colour_bar(figure, heat, begin, ROW - BELOW, scale)
+            if first == firsts[-1]:
+                assert heat.axes is not None, "drawn there"
+                heat.axes.set_xlabel(literal(f"position on {drawn.contig}"), fontsize=8, loc="left")
         return [save(figure, path) for path in paths]
 
 

@@ -5,17 +5,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, UInt8
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from genolong.report.letters import draw_logo, draw_sequence
-from genolong.report.picture import BLUE, VERMILION, literal
+from genolong.report.picture import BLUE, VERMILION
 
 ROW_BP = 100
-LEAST_ROW_BP = 24  # as wide as a row's labels
 BASE, LEFT, RIGHT = 0.15, 0.85, 1.05  # inches: a base's width, margins
-LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.52  # inches: heights of a row's parts, from its top
+LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.36  # inches: heights of a row's parts, from its top
 ROW = LOGO + SEQUENCE + HEAT + BELOW
 SUBSTITUTIONS = LinearSegmentedColormap.from_list("substitutions", [VERMILION, "#ffffff", BLUE])
 UNKNOWN = "#d4d4d4"
@@ -77,13 +76,13 @@ def scale_of(drawn: DrawnMap) -> Scale:
     known = ~np.isnan(information)
     bits = min(2.0, max(0.1, 1.05 * float(information[known].max()))) if known.any() else 2.0
     nats = float(np.quantile(llr[known], 0.98)) if known.any() else 1.0
-    return Scale(bits, max(nats, 0.1), max(LEAST_ROW_BP, min(ROW_BP, len(drawn.codes))))
+    return Scale(bits, max(nats, 0.1), min(ROW_BP, len(drawn.codes)))
 
 
-def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> ScalarMappable:
+def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> QuadMesh:
     """A logo, the reference below it, and a heat map below that, `top` inches below the figure's; its name left.
 
-    Returns what a colour bar is made of.
+    Returns the heat map, of which a colour bar is made.
     """
     bases = len(part.codes)
     logo = pane_of(figure, top, LOGO, bases)
@@ -106,11 +105,10 @@ def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str
     sequence.spines["left"].set_visible(False)
     ticks = _ticks(part)
     heat.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    heat.set_xlabel(literal(f"position on {part.contig}"), fontsize=8, loc="left")
     return drawn
 
 
-def colour_bar(figure: Figure, drawn: ScalarMappable, top: float, height: float, scale: Scale) -> None:
+def colour_bar(figure: Figure, drawn: QuadMesh, top: float, height: float, scale: Scale) -> None:
     """At the right of what is drawn, `top` inches below the figure's and `height` inches high."""
     bar = figure.add_axes(box(figure, top, height, LEFT + scale.row_bp * BASE + 0.12, 0.11))
     figure.colorbar(drawn, cax=bar, extend="both")
@@ -125,7 +123,7 @@ def bare(pane: Axes) -> None:
         pane.spines[side].set_visible(False)
 
 
-def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> ScalarMappable:
+def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> QuadMesh:
     """A row a base, A on top; the reference has a dot, and N is grey."""
     edges = np.arange(len(part.codes) + 1) + part.start + 0.5
     shown = np.ma.masked_invalid(part.llr.T)
@@ -140,10 +138,15 @@ def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> ScalarMappable:
 
 
 def _ticks(part: DrawnMap) -> list[int]:
-    """Every tenth base; of a short region its first and its last."""
+    """Every tenth base; in a short row its first and its last, too, where their labels do not meet."""
     first, last = part.start + 1, part.start + len(part.codes)
-    tens = list(range(-(-first // 10) * 10, last + 1, 10))
-    return tens if len(tens) > 1 or last - first > 8 else sorted({first, last})
+    ticks = list(range(-(-first // 10) * 10, last + 1, 10))
+    if len(ticks) < 2:
+        label = 0.1 + 0.065 * len(f"{last:,}")  # inches
+        for end in (first, last):
+            if all(abs(end - tick) * BASE > label for tick in ticks):
+                ticks.append(end)
+    return sorted(ticks)
 
 
 def pane_of(figure: Figure, top: float, height: float, row_bp: int) -> Axes:

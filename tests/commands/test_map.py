@@ -14,6 +14,7 @@ import pysam
 import pytest
 from hydra import compose, initialize_config_dir
 
+from genolong.cli import explain
 from genolong.commands.map import MutationMap, map_regions
 from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict import predict
@@ -26,6 +27,7 @@ from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.commands.test_reproduce import asked
+from tests.faults.failing_disk import ERRORS, FailingDisk, requests
 
 CONTIGS = {
     "chr2": random_letters(67, 3).lower() + random_letters(36, 4),
@@ -340,18 +342,37 @@ def test_inputs_are_never_written_over_and_a_folder_must_be_there(go, home: Path
     assert names(tmp_path) == {"x.importance.bedgraph"}
 
 
-@pytest.mark.parametrize("fails_at", [1, 2, 3])
-def test_a_full_disk_leaves_nothing(go, tmp_path: Path, monkeypatch, fails_at: int):
-    flush, left = PlainOutput.flush, fails_at
+@pytest.mark.parametrize(
+    ("error", "step"), [(ERRORS[0], 13), *(pytest.param(error, 1, marks=pytest.mark.nightly) for error in ERRORS)]
+)
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+def test_whatever_fails_no_file_is_cut_and_the_next_run_gives_the_same_bytes(
+    go, tmp_path: Path, error: int, step: int, lasting: bool
+):
+    words = ("region=chr2:7-9", "bigwig=no")  # whose library does not ask the disk through Python
+    count = requests(lambda: go(*words))
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith(".json")}
+    for number in range(0, count, step):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        try:
+            with FailingDisk(number, error, lasting=lasting).mounted():
+                go(*words)
+        except Exception as caught:
+            line, code = explain(caught, "map")
+            assert code == 74, line
+        left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix not in (".json", ".partial")}
+        assert all(whole[name] == content for name, content in left.items())
+        go(*words)
+        assert all((tmp_path / name).read_bytes() == content for name, content in whole.items())
+        assert not list(tmp_path.glob("*.partial"))
 
+
+def test_a_full_disk_leaves_nothing(go, tmp_path: Path, monkeypatch):
     def full(self: PlainOutput) -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            raise OSError(28, "No space left on device")
-        flush(self)
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(PlainOutput, "flush", full)  # of which three files take one each
+    monkeypatch.setattr(PlainOutput, "flush", full)
     with pytest.raises(OSError, match="No space left"):
         go("region=chr2:7-9")
     assert not names(tmp_path)

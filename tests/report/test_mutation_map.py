@@ -40,7 +40,7 @@ def test_a_picture_is_written_and_its_svg_is_the_same_every_time(tmp_path: Path,
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path):
-    with pytest.raises(OutputError, match=r"x.png: cannot write the picture \(No such file or directory\); choose"):
+    with pytest.raises(OutputError, match=r"nowhere/x.png: there is no folder .*; make it first"):
         draw_map(drawn(3), [tmp_path / "nowhere" / "x.png"])
 
 
@@ -65,12 +65,11 @@ def test_logo_sequence_and_heat_map_stand_above_each_other_and_the_reference_has
     np.testing.assert_array_equal(np.ma.getmaskarray(mesh.get_array()), np.tile(~known, (4, 1)))
     assert heat.get_ylim() == (3.5, -0.5) and [label.get_text() for label in heat.get_yticklabels()] == list("ACGT")
     assert [label.get_text() for label in heat.get_xticklabels()] == ["100", "110", "120"]
-    assert heat.get_xlabel() == "position on chr17"
 
 
 @pytest.mark.parametrize(("start", "length", "labels"), [
-    (6, 1, ["7"]), (6, 2, ["7", "8"]), (43_044_294, 30, ["43,044,300", "43,044,310", "43,044,320"]),
-    (8, 9, ["9", "17"]), (8, 10, ["10"]),
+    (6, 1, ["7"]), (6, 2, ["7"]), (43_044_294, 30, ["43,044,300", "43,044,310", "43,044,320"]),
+    (8, 9, ["10", "17"]), (2, 7, ["3", "9"]), (43_044_294, 6, ["43,044,300"]),
 ])  # fmt: skip
 def test_places_are_counted_as_people_do(start: int, length: int, labels: list[str]):
     *_, heat = row_of(drawn(length, start))
@@ -97,6 +96,7 @@ def test_a_region_of_many_rows_gets_a_survey(tmp_path: Path, monkeypatch):
     rows, survey = seen
     assert len(rows.axes) == 3 * 6 + 1 and len(survey.axes) == 3 * STRETCHES + 4, "one colour bar"
     assert rows.get_size_inches()[1] > 6 * ROW
+    assert [pane.get_xlabel() for pane in rows.axes if pane.get_xlabel()] == ["position on chr17"]
     importance, uncertainty, heat = survey.axes[:3]
     assert importance.get_ylabel() == "importance\n(nats)" and uncertainty.get_ylabel() == "uncertainty\n(bits)"
     assert heat.get_xlabel() == "position on chr17"
