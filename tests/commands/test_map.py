@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,12 @@ from genolong.commands.reproduce import reproduce
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.bgzf_writer import PlainOutput
 from genolong.runs.record import read_record, sha256_of
-from genolong.settings import CONF, check
+from genolong.settings import CONF, DEMO, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.commands.test_reproduce import asked
 from tests.faults.failing_disk import ERRORS, FailingDisk, requests
+from tests.oracles.discrimination import auroc
 
 CONTIGS = {
     "chr2": random_letters(67, 3).lower() + random_letters(36, 4),
@@ -376,3 +378,28 @@ def test_a_full_disk_leaves_nothing(go, tmp_path: Path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         go("region=chr2:7-9")
     assert not names(tmp_path)
+
+
+@pytest.mark.nightly
+def test_planted_motifs_stand_out_after_a_short_training(tmp_path: Path):
+    """600 steps of the smallest model, on held-out bases of the bundled genome, whose truth is known."""
+    command = [sys.executable, "-m", "genolong"]
+    model, cache = tmp_path / "run", f"data.cache={tmp_path / 'cache'}"
+    train = [
+        "train", "trainer.max_steps=600", "trainer.accelerator=cpu", f"hydra.run.dir={model}", cache,
+        "logger.tensorboard=false",
+    ]  # fmt: skip
+    subprocess.run([*command, *train], cwd=tmp_path, check=True)
+    region = ["region=chr4:95,001-97,000", f"output={tmp_path / 'x'}", "trainer.accelerator=cpu", cache]
+    subprocess.run([*command, "map", f"model={model}", *region], cwd=tmp_path, check=True)
+    planted = np.zeros(100_000, bool)
+    with gzip.open(DEMO / "truth.bed.gz", "rt") as file:
+        for contig, start, end, *_, kind, _ in map(str.split, file):
+            if contig == "chr4" and kind == "motif":
+                planted[int(start) : int(end)] = True
+    with (tmp_path / "x.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for name, sign in (("importance_nats", 1), ("uncertainty_bits", -1)):
+        values = sign * np.array([float(row[name]) for row in rows])
+        inside = planted[95_000:97_000]
+        assert auroc(values[inside].tolist(), values[~inside].tolist()) > 0.7, name
