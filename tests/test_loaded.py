@@ -167,11 +167,12 @@ def test_a_device_that_moves_the_answers_is_told(home: Path, monkeypatch, caplog
     assert loaded.window_bp == WINDOW and loaded.run.weights_sha256 == open_run(str(home / "base")).weights_sha256
 
 
-@pytest.mark.parametrize("run", ["base", "head"])
-def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str):
+@pytest.mark.parametrize(("run", "probability"), [("base", True), ("head", True), ("head", False)])
+def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, probability: bool, caplog):
+    caplog.set_level(logging.INFO, logger="genolong")
     words = [
         f"model={home / run}", "region='chr1:1,001-1,040'", f"output={tmp_path / 'x'}", "trainer.accelerator=cpu",
-        "pictures=0", *(["flank=4"] if run == "head" else []),
+        "pictures=0", f"probability={probability}", *(["flank=4"] if run == "head" else []),
     ]  # fmt: skip
     with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
         map_regions(check(compose("map", overrides=words), MapSettings))
@@ -183,6 +184,13 @@ def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str):
             np.testing.assert_allclose(found.llr[at], wanted, atol=1e-4)
             if row["llr_A"]:
                 assert found.uncertainty[at] == pytest.approx(float(row["uncertainty_bits"]), abs=1e-4)
+            assert ("probability_A" in row) == (run == "head" and probability)
+    with pysam.VariantFile(str(tmp_path / "x.vcf.gz")) as file:
+        assert all(
+            ("GENOLONG_PROB" in record.info) == (run == "head" and probability) for record in file if record.alts
+        )
+    told = "the trained head of this run reads four more windows a base; probability=false leaves it out"
+    assert (told in caplog.messages) == (run == "head" and probability)
 
 
 def test_a_region_that_is_not_of_this_genome_is_refused(model: LoadedModel):

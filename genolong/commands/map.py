@@ -18,6 +18,7 @@ from genolong.genome.coordinates import Interval
 from genolong.genome.regions import merge, read_bed
 from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
+from genolong.parallel.place import Place
 from genolong.parallel.team import Team
 from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
 from genolong.tasks.mutation_map import MutationMapper
@@ -51,15 +52,22 @@ def map_regions(
     Raises InputError (and its kinds) for whatever a person can mend.
     """
     with team_of(settings.trainer, settings.parallel, _serve, settings) as team:
-        opened = open_scorer(settings, team.place)
+        opened = _open(settings, team.place)
         if team.place.rank:
             team.serve(MutationMapper(opened.scorer).read)
             return None
         return _written(settings, follow, team, opened)
 
 
+def _open(settings: MapSettings, place: Place) -> OpenedScorer:
+    opened = open_scorer(settings, place)
+    if not settings.probability:
+        opened.scorer.variant_head = None
+    return opened
+
+
 def _serve(team: Team, settings: MapSettings) -> None:
-    team.serve(MutationMapper(open_scorer(settings, team.place).scorer).read)
+    team.serve(MutationMapper(_open(settings, team.place).scorer).read)
 
 
 def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedScorer) -> MutationMap:
@@ -67,6 +75,8 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     run, genome = opened.run, opened.genome
     for note in run.moved_on(mapper.scorer.device):
         logger.warning(note)
+    if mapper.with_probability:
+        logger.info("the trained head of this run reads four more windows a base; probability=false leaves it out")
     contigs = {name: genome.contigs[name].length for name in sorted(genome.contigs)}
     intervals, notes = _intervals(settings, contigs)
     known = sum(genome.known(interval) for interval in intervals)
@@ -80,7 +90,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     }  # fmt: skip
     counts: Counter[str] = Counter()
     pictures = MapPictures(settings, intervals, f"{run.name}, mode={settings.mode}")
-    with MapFiles(settings, mapper, run.head_is, origin, contigs) as files:
+    with MapFiles(settings, mapper, run.head_is if mapper.with_probability else "", origin, contigs) as files:
         advance = follow("mapping", bases)
         for mapped in team.lead(mapper.read, mapper.blocks(intervals)):
             files.write(mapped)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -51,5 +52,7 @@ class MapPictures:
     def _file(self, interval: Interval, end: str) -> Path:
         if self._alone:
             return self._settings.file(end)
-        name = f"{interval.contig}_{interval.start + 1}-{interval.end}"
-        return self._settings.file(f".{re.sub(r'[^A-Za-z0-9._-]', '_', name)}{end}")
+        contig = re.sub(r"[^A-Za-z0-9._-]", "_", interval.contig)
+        if contig != interval.contig:  # others may become the same
+            contig = f"{contig}.{sha256(interval.contig.encode()).hexdigest()[:8]}"
+        return self._settings.file(f".{contig}_{interval.start + 1}-{interval.end}{end}")

@@ -29,6 +29,7 @@ class MapSettings:
     window_bp: int | None
     spacing: int
     distance: bool
+    probability: bool
     flank: int
     batch: int | None
     bigwig: str

@@ -249,6 +249,22 @@ def test_so_many_regions_are_drawn_as_are_asked_for(go, tmp_path: Path):
     assert {"x.png", "x.svg"} <= names(tmp_path)
 
 
+def test_contigs_may_have_any_name(go, home: Path, tmp_path: Path):
+    library: Any = pytest.importorskip("pyBigWig")
+    contigs = {"a/b": random_letters(71, 7), "a|b": random_letters(71, 8), "x,y=<$z^2$>": random_letters(61, 9)}
+    fasta = write_fasta(tmp_path, contigs, "strange.fa")
+    lines = [f"{contig} 20 31" for contig in contigs]
+    done = go(bed(tmp_path, *lines), f"data.fasta={fasta}", f"data.cache={tmp_path / 'cache'}", "distance=true")
+    places = [(contig, at) for contig in sorted(contigs) for at in range(21, 32)]
+    assert [(record.chrom, record.pos) for record in records(tmp_path / "x.vcf.gz")] == places
+    with pysam.TabixFile(str(tmp_path / "x.vcf.gz")) as file:
+        assert [len([*file.fetch(contig, 20, 31)]) for contig in sorted(contigs)] == [11, 11, 11]
+    with library.open(str(tmp_path / "x.importance.bw")) as file:
+        assert file.chroms() == {contig: len(letters) for contig, letters in contigs.items()}
+    pictures = {path for path in done.files if path.suffix in (".png", ".svg")}
+    assert len(pictures) == 6 and all(path.is_file() and path.parent == tmp_path for path in pictures)
+
+
 def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path: Path, monkeypatch):
     for module in ("pyBigWig", "pyarrow"):
         monkeypatch.setitem(sys.modules, module, None)
