@@ -361,9 +361,12 @@ def test_inputs_are_never_written_over_and_a_folder_must_be_there(go, home: Path
 
 
 @pytest.mark.parametrize(
-    ("error", "step"), [(ERRORS[0], 13), *(pytest.param(error, 1, marks=pytest.mark.nightly) for error in ERRORS)]
+    ("error", "step", "lasting"),
+    [
+        (ERRORS[0], 23, True),
+        *(pytest.param(error, 1, lasting, marks=pytest.mark.nightly) for error in ERRORS for lasting in (False, True)),
+    ],
 )
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 def test_whatever_fails_no_file_is_cut_and_the_next_run_gives_the_same_bytes(
     go, tmp_path: Path, error: int, step: int, lasting: bool
 ):
