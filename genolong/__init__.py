@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def load(path: str | PathLike[str], device: str = "auto") -> "genolong.loaded.LoadedModel":
-    """A trained model to be asked from Python: `logits`, `embed` and `score`.
+    """A trained model to be asked from Python: `logits`, `embed`, `score` and `map`.
 
     `path` is a run's folder, like runs/quickstart/latest, one of its checkpoint files, or a folder that `export` wrote;
     `device` is auto (the GPU where there is one), cpu or cuda. What a person can mend raises

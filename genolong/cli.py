@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -42,6 +43,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
              how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
   predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
   embed      its states over regions or variants            genolong embed model=RUN regions=x.bed output=x.parquet
+  map        every substitution of a region, also drawn      genolong map model=RUN region=chr1:1,001-1,500 output=x
   export     its model as a folder to be given away          genolong export run=runs/train/latest output=FOLDER
   reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
   report     a training or an evaluation as one HTML page    genolong report run=runs/train/latest
@@ -147,6 +149,21 @@ def embed(config: DictConfig) -> None:
     tell.info("wrote %s: %s rows", done.output, f"{done.rows:,}")
 
 
+def map(config: DictConfig) -> None:
+    """Map, and say what was written; the regions' bases are told, too."""
+    from genolong.commands.map import map_regions
+    from genolong.commands.map_settings import MapSettings
+    from genolong.settings import check
+
+    with _bars() as follow:
+        done = map_regions(check(config, MapSettings), follow)
+    if done is None:  # the first process tells
+        return
+    for line in done.notes:
+        tell.info(line)
+    tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
+
+
 def export(config: DictConfig) -> None:
     """Export, and say where the model lies."""
     from genolong.commands.export import export as run
@@ -235,14 +252,17 @@ def _bars() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
 
 def _lines(what: str, total: int | None) -> Callable[[int], None]:
     """A line now and then where nobody watches."""
-    done, told = 0, time.monotonic()
+    done, begun = 0, time.monotonic()
+    told = begun
 
     def advance(more: int) -> None:
         nonlocal done, told
         done += more
-        if time.monotonic() - told > LINE_EVERY_S:
-            told = time.monotonic()
-            tell.info("%s: %s", what, f"{done / total:.0%}" if total else f"{done:,}")
+        now = time.monotonic()
+        if now - told > LINE_EVERY_S:
+            told = now
+            left = f"{done / total:.0%}, {(now - begun) * (total - done) / done:,.0f} s left" if total and done else ""
+            tell.info("%s: %s", what, left or f"{done:,}")
 
     return advance
 
@@ -303,6 +323,7 @@ COMMANDS = {
         ("evaluate", evaluate),
         ("predict", predict),
         ("embed", embed),
+        ("map", map),
         ("export", export),
         ("reproduce", reproduce),
         ("report", report),
@@ -316,6 +337,15 @@ def _of_task(command: str, arguments: Sequence[str]) -> str:
     return "train_variants" if command == "train" and "task=variant_effect" in arguments else command
 
 
+def _as_text(word: str) -> str:
+    """The commas of region=chr1:1,001-1,500 as they are typed, which Hydra would take for several values."""
+    name, _, value = word.partition("=")
+    if name != "region" or value[:1] in ("'", '"'):
+        return word
+    quoted = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
+    return f"region='{quoted}'"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -323,6 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return _complete(arguments)
     command, *rest = arguments or [""]
     command = _of_task(command, rest)
+    rest = [_as_text(word) for word in rest] if command == "map" else rest
     if command not in COMMANDS:
         asked = command in ("-h", "--help")
         if command and not asked:

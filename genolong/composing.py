@@ -26,7 +26,7 @@ from genolong.runs.folder import check_name
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
 TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
-OF_TRAINED = ("train_variants", "evaluate", "predict", "embed", "export", "reproduce", "report")
+OF_TRAINED = ("train_variants", "evaluate", "predict", "embed", "map", "export", "reproduce", "report")
 FOLDERS = {"train": CONF, "plan": CONF} | dict.fromkeys(OF_TRAINED, TRAINED)
 
 

@@ -1,4 +1,4 @@
-"""A trained model asked from Python: logits and embeddings of sequences, and scores of variants."""
+"""A trained model asked from Python: logits and embeddings of sequences, scores of variants, maps of regions."""
 
 import logging
 import os
@@ -21,11 +21,12 @@ from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
-from genolong.genome.typed import codes_of, typed_variant
+from genolong.genome.typed import codes_of, typed_region, typed_variant
 from genolong.model.encoder import Encoder
 from genolong.model.layers import both_strands as mean_of_strands
 from genolong.model.layers import check_layer, layer_states
 from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.mutation_map import MappedBases, MutationMapper
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
 logger = logging.getLogger(__name__)
@@ -143,6 +144,26 @@ class LoadedModel:
             scores.append(Score(effect.llr, effect.distance, effect.chance, str(effect.status)))
         return scores[0] if isinstance(variant, str) else scores
 
+    def map(self, region: str, fasta: str | list[str] | None = None) -> MappedBases:
+        """What `map` makes of a region (mode=shared), like "chr17:43,044,295-43,045,800", both ends counted from 1.
+
+        Its `llr`, numpy (bases, 4), has a column for A C G T; `importance` and `uncertainty` have one value a base. NaN
+        stands where the genome has N. `fasta` as in `score`. Raises InputError for what is no region of this genome.
+        """
+        tiles = self._scorer(fasta)[0].tiles
+        lengths = {name: contig.length for name, contig in tiles.genome.contigs.items()}
+        interval = typed_region(region, lengths)
+        if interval.end > lengths[interval.contig]:
+            length = lengths[interval.contig]
+            raise InputError(
+                f"region={region}: ends beyond {interval.contig}, which has {length:,} bases; "
+                "map it as far as that goes"
+            )
+        settings = self._scoring("map", longest_allele=1)
+        return MutationMapper(
+            VariantScorer(self.encoder, self.head, tiles, settings, self.window_bp, self.device)
+        ).read(interval)
+
     def _codes(self, sequence: str) -> UInt8[Tensor, "1 length"]:
         return torch.from_numpy(codes_of(sequence))[None].to(self.device)
 
@@ -170,7 +191,7 @@ class LoadedModel:
             genome = open_genome(self.run, GenomeSettings(fasta=fasta, cache=None))
             for note in genome.notes:
                 logger.info(note)
-            settings, tiles = self._scoring(), GenomeTiles(genome)
+            settings, tiles = self._scoring("predict"), GenomeTiles(genome)
             scorer = VariantScorer(
                 self.encoder, self.head, tiles, settings, self.window_bp, self.device, self.run.variant_head
             )
@@ -178,9 +199,9 @@ class LoadedModel:
             self._scorers[key] = scorer, AlleleChecks(names, tiles.letters, settings.longest_allele)
         return self._scorers[key]
 
-    def _scoring(self) -> ScoringSettings:
-        """Those of `predict` by default; alleles that would not fit into this model's window are too long for it."""
-        plain = defaults_of(TRAINED, "predict")
+    def _scoring(self, command: str, **fixed: Any) -> ScoringSettings:
+        """Those of a command by default; alleles that would not fit into this model's window are too long for it."""
+        plain = defaults_of(TRAINED, command) | fixed
         plain = {field.name: plain[field.name] for field in fields(ScoringSettings)}
         if self.run.variant_head is not None:
             plain["flank"] = self.run.variant_head.settings.flank

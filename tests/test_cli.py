@@ -1,5 +1,6 @@
 """The command line's corners: refusals, interruptions, pipes, sweeps, help and completion."""
 
+import itertools
 import json
 import os
 import signal
@@ -12,10 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
 from genolong.cli import explain
+from genolong.composing import TRAINED
 from genolong.errors import InputError, NumericalError, OutputError
 from genolong.parallel.place import Place
 from tests.builders.genomes import random_letters
@@ -62,6 +65,9 @@ def fasta(tmp_path: Path) -> str:
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
         (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
         (["embed", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
+        (["map", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
+        (["map", "model=x", "region=chr1:1,001-2,000"], 64, "output: is missing; add output=... (--help says what"),
+        (["map", "model=x", "output=y"], 64, "region: wanted a region (region=chr1:1-1,000) or a BED file (regions=),"),
         (["export", "output=x"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["export", "run=nothing", "output=x"], 66, "run=nothing: no such run; name a run's folder, like runs/quick"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
@@ -210,6 +216,25 @@ def test_what_hydra_prints_is_about_our_settings(arguments, word):
     assert word in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("region=chr1:1,001-1,500", "chr1:1,001-1,500"),
+        ("region=17", "17"),
+        ("region=12:30-40", "12:30-40"),
+        ("region=HLA-A*01:01:7-9", "HLA-A*01:01:7-9"),
+        ("region=gi|7|it's:1-9", "gi|7|it's:1-9"),
+        (r"region=a\b:1-9\\", r"a\b:1-9\\"),
+        (r"region=a\'b", r"a\'b"),
+        ("region='chr1:1,001-1,500'", "chr1:1,001-1,500"),
+        ("region=a=b:1-9", "a=b:1-9"),
+    ],
+)
+def test_a_region_is_taken_as_it_is_typed(word: str, text: str):
+    with initialize_config_dir(str(TRAINED), version_base="1.3"):
+        assert str(compose("map", [cli._as_text(word)]).region) == text
+
+
 def completed(line: str) -> list[str]:
     words = subprocess.run(
         [sys.executable, "-m", "genolong", "-sc", "query=bash"], capture_output=True, text=True, check=True,
@@ -221,7 +246,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("genolong ", ["train", "evaluate", "predict", "embed", "export", "reproduce", "report", "plan"]),
+        ("genolong ", ["train", "evaluate", "predict", "embed", "map", "export", "reproduce", "report", "plan"]),
         ("genolong ev", ["evaluate"]),
         ("genolong train task=variant_effect enc", ["encoder=", "encoder_rate="]),
         ("genolong train trainer.max", ["trainer.max_steps=", "trainer.max_time="]),
@@ -229,6 +254,7 @@ def completed(line: str) -> list[str]:
         ("genolong evaluate wind", ["windows="]),
         ("genolong embed reg", ["regions=", "regions_at_once="]),
         ("genolong export out", ["output="]),
+        ("genolong map reg", ["region=", "regions="]),
     ],
 )
 def test_tab_completes_commands_settings_and_choices(line, words):
@@ -239,11 +265,16 @@ def test_long_work_that_nobody_watches_is_told_now_and_then(monkeypatch):
     told: list[str] = []
     monkeypatch.setattr(cli, "LINE_EVERY_S", -1.0)
     monkeypatch.setattr(cli.tell, "info", lambda line, *values: told.append(line % values))
+    clock = itertools.count(0.0, 30.0)
+    monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for total in (4, None):
         advance = cli._lines("embedding", total)
-        advance(1)
-        advance(2)
-    assert told == ["embedding: 25%", "embedding: 75%", "embedding: 1", "embedding: 3"]
+        for more in (0, 1, 2):
+            advance(more)
+    assert told == [
+        "embedding: 0", "embedding: 25%, 180 s left", "embedding: 75%, 30 s left", "embedding: 0", "embedding: 1",
+        "embedding: 3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("option", "code"), [("--help", 141), ("--cfg=job", 141), ("--info=all", 0)])  # 0: Hydra's log

@@ -7,6 +7,7 @@ import pytest
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.export_settings import ExportSettings
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.report_settings import ReportSettings
 from genolong.commands.reproduce_settings import ReproduceSettings
@@ -16,7 +17,7 @@ from genolong.settings import TrainSettings, known_keys
 
 SCHEMAS = {
     "train": TrainSettings, "evaluate": EvaluationSettings, "predict": PredictSettings, "export": ExportSettings,
-    "embed": EmbedSettings, "reproduce": ReproduceSettings, "report": ReportSettings,
+    "embed": EmbedSettings, "map": MapSettings, "reproduce": ReproduceSettings, "report": ReportSettings,
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.export_settings import ExportSettings
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.report_settings import ReportSettings
@@ -50,7 +51,7 @@ GENOME_COMMANDS = (("train", TrainSettings), ("plan", PlanSettings))  # of which
 COMMANDS = (
     ("evaluate", EvaluationSettings), ("predict", PredictSettings), ("train_variants", VariantTrainSettings),
     ("report", ReportSettings),
-    ("export", ExportSettings), ("embed", EmbedSettings),
+    ("export", ExportSettings), ("embed", EmbedSettings), ("map", MapSettings),
 )  # fmt: skip
 SCRIPTS = sorted(path for path in (PROJECT / "scripts").iterdir() if path.is_file())
 CHOICES = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "trained")

@@ -1,5 +1,6 @@
 """genolong.load: the model's own numbers, the scores that predict writes, and one line for every mistake."""
 
+import csv
 import logging
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import torch
 from hydra import compose, initialize_config_dir
 
 import genolong
+from genolong.commands.map import map_regions
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict import predict
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.train_variants import train_variants
@@ -162,3 +165,36 @@ def test_a_device_that_moves_the_answers_is_told(home: Path, monkeypatch, caplog
     loaded = genolong.load(home / "base", "cpu")
     assert caplog.messages == ["cpu moves it"]
     assert loaded.window_bp == WINDOW and loaded.run.weights_sha256 == open_run(str(home / "base")).weights_sha256
+
+
+@pytest.mark.parametrize(("run", "probability"), [("base", True), ("head", True), ("head", False)])
+def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, probability: bool, caplog):
+    caplog.set_level(logging.INFO, logger="genolong")
+    words = [
+        f"model={home / run}", "region='chr1:1,001-1,040'", f"output={tmp_path / 'x'}", "trainer.accelerator=cpu",
+        "pictures=0", f"probability={probability}", *(["flank=4"] if run == "head" else []),
+    ]  # fmt: skip
+    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
+        map_regions(check(compose("map", overrides=words), MapSettings))
+    found = genolong.load(home / run, "cpu").map("1:1,001-1,040")
+    assert str(found.interval) == "chr1:1001-1040" and found.llr.shape == (40, 4) and found.importance.shape == (40,)
+    with (tmp_path / "x.tsv").open() as file:
+        for at, row in enumerate(csv.DictReader(file, delimiter="\t")):
+            wanted = [float(row[f"llr_{letter}"]) for letter in "ACGT"] if row["llr_A"] else [np.nan] * 4
+            np.testing.assert_allclose(found.llr[at], wanted, atol=1e-4)
+            if row["llr_A"]:
+                assert found.uncertainty[at] == pytest.approx(float(row["uncertainty_bits"]), abs=1e-4)
+            assert ("probability_A" in row) == (run == "head" and probability)
+    with pysam.VariantFile(str(tmp_path / "x.vcf.gz")) as file:
+        assert all(
+            ("GENOLONG_PROB" in record.info) == (run == "head" and probability) for record in file if record.alts
+        )
+    told = "the trained head of this run reads four more windows a base; probability=false leaves it out"
+    assert (told in caplog.messages) == (run == "head" and probability)
+
+
+def test_a_region_that_is_not_of_this_genome_is_refused(model: LoadedModel):
+    with pytest.raises(InputError, match=r"^region=chr1:5990-6001: ends beyond chr1, which has 6,000 bases; map it as"):
+        model.map("chr1:5990-6001")
+    with pytest.raises(InputError, match=r"^region=chr1:7: wanted CONTIG:FIRST-LAST, like chr17"):
+        model.map("chr1:7")

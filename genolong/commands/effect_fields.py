@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from genolong.genome.alleles import SCORED, Status
 from genolong.tasks.variant_effect import Effect
 
-COMMAND = "genolong_predict"  # the key of the header's line that says where fields come from
+COMMANDS = ("genolong_predict", "genolong_map")  # keys of the header's line that says where fields come from
 STATUS_WORDS = (
     "ok; edge: scored, the window reaches beyond the contig; n_rich: scored, more than a tenth of the window is N; "
     "without a score: " + ", ".join(status for status in Status if status not in SCORED)
@@ -39,7 +39,7 @@ class EffectFields:
         """The names as they stand in a VCF."""
         return frozenset(name.encode() for name in self.ids)
 
-    def header(self, origin: Mapping[str, str], flank: int) -> list[bytes]:
+    def header(self, origin: Mapping[str, str], flank: int, command: str = COMMANDS[0]) -> list[bytes]:
         """The lines that declare them and say where they come from, without line ends."""
         llr, distance, chance, status = self.ids
         mode, model = origin["mode"], origin["weights_sha256"][:12]
@@ -71,11 +71,11 @@ class EffectFields:
             for name, kind, words in declared
             if (name != distance or self.with_distance) and (name != chance or self.chance_of)
         ]
-        return [line.encode(errors="replace") for line in (*lines, f"##{COMMAND}=<ID={self.prefix},{pairs}>")]
+        return [line.encode(errors="replace") for line in (*lines, f"##{command}=<ID={self.prefix},{pairs}>")]
 
     def is_own(self, line: bytes) -> bool:
         """Whether a header line is one that says where an earlier run's fields came from."""
-        return line.startswith(f"##{COMMAND}=<ID={self.prefix},".encode())
+        return line.startswith(tuple(f"##{command}=<ID={self.prefix},".encode() for command in COMMANDS))
 
     def entries(self, statuses: Sequence[Status], effects: Sequence[Effect | None]) -> bytes:
         """A record's INFO entries: scores where any allele has one, and the status of every allele."""

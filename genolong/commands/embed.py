@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from genolong.commands.arrow_file import arrow
 from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.embedding_rows import Row, Rows, rows_of
-from genolong.commands.embedding_table import EmbeddingTable, arrow
+from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run

@@ -2,64 +2,40 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from genolong.commands.arrow_file import META, ArrowFile, arrow
 from genolong.commands.embedding_rows import Row, interval_of
-from genolong.errors import SettingsError
-from genolong.genome.partial_file import PartialFile
 from genolong.tasks.embedding import Embedded
 
-META = b"genolong"  # the key of the schema's metadata that says where embeddings come from
 NUMBERS = {"start": "int64", "end": "int64", "offset": "int32"}  # all other columns are text
-ROW_GROUP = 1 << 14  # rows written together, or a block where it is longer
 EMBEDDINGS = ("embedding", "alternate_embedding")
-
-
-def arrow() -> tuple[ModuleType, ModuleType]:
-    """pyarrow and pyarrow.parquet; raises SettingsError where they are not installed."""
-    try:
-        return import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise SettingsError(
-            "output: a Parquet file takes pyarrow, which is not installed; run `pip install genolong[parquet]` (or "
-            "`pip install pyarrow`)"
-        ) from error
 
 
 class EmbeddingTable:
     """Grows beside its place, and gets its name when it is complete."""
 
     def __init__(self, path: Path, width: int, origin: Mapping[str, Any], *, alleles: bool, per_base: bool) -> None:
-        self._arrow, self._parquet = arrow()
+        self._arrow, _ = arrow()
         text = ["name", "contig", "start", "end", "strand", *(["reference", "alternate"] if alleles else []), "status"]
         self._columns = [*text, *(["offset"] if per_base else [])]
         self._embeddings = EMBEDDINGS[: 2 if alleles else 1]
-        self.path, self.rows = path, 0
-        schema = self._arrow.schema(
+        self._schema = self._arrow.schema(
             [
                 *((name, getattr(self._arrow, NUMBERS.get(name, "string"))()) for name in self._columns),
                 *((name, self._arrow.list_(self._arrow.float32(), width)) for name in self._embeddings),
             ],
             metadata={META: json.dumps(origin).encode()},
         )
-        self._file = PartialFile(path)
-        self._sink = _Sink(self._file)
-        try:
-            sink = self._arrow.PythonFile(self._sink, mode="w")
-            words = [name for name in self._columns if name not in NUMBERS]
-            self._writer = self._parquet.ParquetWriter(sink, schema, compression="zstd", use_dictionary=words)
-        except BaseException:
-            self._sink.wanted = False
-            self._file.discard()
-            raise
-        self._schema = schema
-        self._held: list[Any] = []  # blocks that are still to be written, as one group of rows
+        self._file = ArrowFile(path, self._schema, [name for name in self._columns if name not in NUMBERS])
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return self._file.rows
 
     def write(self, rows: Sequence[Row], embedded: Sequence[Embedded]) -> None:
         """A block of places and their states; in per=base a row for each base, in the order of the forward strand."""
@@ -71,28 +47,15 @@ class EmbeddingTable:
             flat = np.concatenate([found.states[allele] for found in embedded]).ravel()
             kind = self._schema.field(name).type
             arrays.append(self._arrow.FixedSizeListArray.from_arrays(self._arrow.array(flat), type=kind))
-        self._held.append(self._arrow.Table.from_arrays(arrays, schema=self._schema))
-        self.rows += sum(bases)
-        if sum(map(len, self._held)) >= ROW_GROUP:
-            self._flush()
+        self._file.write(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
     def complete(self) -> None:
         """No more comes: the file gets its name."""
-        self._flush()
-        self._writer.close()
         self._file.complete()
 
     def discard(self) -> None:
         """Nothing of it is wanted."""
-        self._sink.wanted = False  # pyarrow writes the end of the file, now or when it is forgotten
-        with suppress(Exception):
-            self._writer.close()
         self._file.discard()
-
-    def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(self._arrow.concat_tables(self._held), row_group_size=self.rows)
-            self._held = []
 
 
 def read_table(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -122,27 +85,3 @@ def _columns(rows: Sequence[Row], embedded: Sequence[Embedded]) -> dict[str, np.
 def _utf8(text: str) -> str:
     """Names come from files, and may hold bytes that are none."""
     return text.encode("utf-8", "replace").decode()
-
-
-class _Sink:
-    """What pyarrow asks of a file."""
-
-    def __init__(self, file: PartialFile) -> None:
-        self._file, self.closed, self.wanted = file, False, True
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        if self.wanted:
-            self._file.write(bytes(data))
-        return len(data)
-
-    def tell(self) -> int:
-        return self._file.size
-
-    def flush(self) -> None:
-        """Written at once."""
-
-    def close(self) -> None:
-        self.closed = True

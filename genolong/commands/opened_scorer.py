@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from genolong.commands.attention_choice import choose_attention
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, SettingsError
@@ -24,7 +25,7 @@ class OpenedScorer(NamedTuple):
     notes: tuple[str, ...]
 
 
-def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
+def open_scorer(settings: PredictSettings | MapSettings, place: Place) -> OpenedScorer:
     """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
 
     Raises InputError (and its kinds) where the model or the genome cannot be used.
@@ -33,7 +34,8 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
     genome = open_genome(run, settings.data)
     model = run.model
     assert isinstance(model, MaskedBases)
-    window_bp, device = _window(settings, run), settings.trainer.torch_device(place.local_rank)
+    scoring = settings.scoring
+    window_bp, device = _window(scoring, run), settings.trainer.torch_device(place.local_rank)
     notes = choose_attention(model, settings.trainer.attention, cuda=device.type == "cuda")
     sequence = settings.parallel.sequence
     segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
@@ -41,7 +43,7 @@ def open_scorer(settings: PredictSettings, place: Place) -> OpenedScorer:
         model.encoder.settings.check_window(window_bp, sequence)
     shard = SequenceShard.of_world(window_bp, sequence, segments)
     scorer = VariantScorer(
-        model.encoder, model.head, GenomeTiles(genome), settings, window_bp,
+        model.encoder, model.head, GenomeTiles(genome), scoring, window_bp,
         device, run.variant_head, shard,
     )  # fmt: skip
     return OpenedScorer(run, genome, scorer, (*genome.notes, *notes))
@@ -80,8 +82,10 @@ def _window(asked: ScoringSettings, run: TrainedRun) -> int:
                     f"{name}={value}: the variant head of this run was trained with {trained}; take that"
                 )
     if asked.longest_allele + 2 * asked.flank > window_bp:
+        what = f"longest_allele={asked.longest_allele} with flank={asked.flank} bases on either side"
+        if asked.longest_allele == 1:
+            what = f"flank={asked.flank}: a base with as many on either side"
         raise SettingsError(
-            f"longest_allele={asked.longest_allele} with flank={asked.flank} bases on either side "
-            f"does not fit into the window of {window_bp:,}; lower it, or take a longer window_bp"
+            f"{what} does not fit into the window of {window_bp:,}; lower it, or take a longer window_bp"
         )
     return window_bp

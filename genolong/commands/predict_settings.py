@@ -105,8 +105,7 @@ class PredictSettings(ScoringSettings, MismatchSettings):
         super().__post_init__()
         MismatchSettings.__post_init__(self)
         self.parallel.check_devices(self.trainer.devices)
-        if not self.prefix.isascii() or not self.prefix.isidentifier():
-            raise SettingsError(f"prefix={self.prefix}: wanted letters, digits and _, the first no digit")
+        check_prefix(self.prefix)
         if self.resume not in ("auto", "no"):
             raise SettingsError(f"resume={self.resume}: wanted auto or no")
         if self.records_at_once < 1:
@@ -114,6 +113,11 @@ class PredictSettings(ScoringSettings, MismatchSettings):
         if self.skipped_to == "-":
             raise SettingsError("skipped_to=-: wanted a file of its own; standard output is for the VCF")
         self._refuse_to_overwrite()
+
+    @property
+    def scoring(self) -> ScoringSettings:
+        """What is computed for an allele."""
+        return self
 
     def found_from_anywhere(self, model: Path) -> "PredictSettings":
         """The same with absolute paths, and the model that a link meant."""
@@ -127,6 +131,12 @@ class PredictSettings(ScoringSettings, MismatchSettings):
                 raise SettingsError(f"{name}={path}: is the input itself; name another file")
         if self.skipped_to is not None and same_file(self.skipped_to, self.output):
             raise SettingsError(f"skipped_to={self.skipped_to}: is the output, too; name another file")
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises SettingsError for what cannot begin the name of an INFO field."""
+    if not prefix.isascii() or not prefix.isidentifier():
+        raise SettingsError(f"prefix={prefix}: wanted letters, digits and _, the first no digit")
 
 
 def same_file(one: str, other: str) -> bool:

@@ -12,6 +12,8 @@ from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluate import evaluate
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.map import map_regions
+from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict import predict
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
@@ -31,10 +33,11 @@ logger = logging.getLogger(__name__)
 
 SCHEMAS = {
     "train": TrainSettings, "train_variants": VariantTrainSettings, "predict": PredictSettings,
-    "evaluate": EvaluationSettings, "embed": EmbedSettings,
+    "evaluate": EvaluationSettings, "embed": EmbedSettings, "map": MapSettings,
 }  # fmt: skip
 MODELS = {  # settings
     "train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
+    "map": "model",
 }  # fmt: skip
 TRAININGS = ("train", "train_variants")
 
@@ -79,8 +82,9 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
         now = read_record(folder / NAME)
         result = compare_trainings(path.parent, record, folder, now)
     else:
-        now = read_record(beside(Path(asked.output)))
-        result = compare_files(path.parent, record, Path(asked.output))
+        output = asked.vcf if made_by == "map" else Path(asked.output)
+        now = read_record(beside(output))
+        result = compare_files(path.parent, record, output)
     other = (*_other_attention(record, now), *other)
     done = _judged(result, other)
     content = {"of": str(path), "same": done.same, "verdict": done.verdict, "differences": list(other)}
@@ -122,4 +126,5 @@ _MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
     "embed": lambda asked, _, __: embed(asked),
+    "map": lambda asked, _, __: map_regions(asked),
 }

@@ -147,6 +147,16 @@ def _lines(path: Path) -> Iterator[str]:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a BED file") from error
 
 
+def known_contig(name: str, contigs: Mapping[str, int], where: str) -> str:
+    """The genome's name of a contig; raises InputError with the nearest names where it has none."""
+    contig = match_contig(name, contigs)
+    if contig is None:
+        near = get_close_matches(name, contigs, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
+        raise InputError(f"{where}: the genome has no contig {name}; {hint}")
+    return contig
+
+
 class _Chunks(io.RawIOBase):
     """Chunks of bytes as a file."""
 
@@ -171,11 +181,7 @@ def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Inter
     if len(columns) < 3:
         raise InputError(f"{where}: {len(columns)} columns; wanted contig, start and end")
     name, *numbers = columns[:3]
-    contig = match_contig(name, contigs)
-    if contig is None:
-        near = get_close_matches(name, contigs, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
-        raise InputError(f"{where}: the genome has no contig {name}; {hint}")
+    contig = known_contig(name, contigs, where)
     if not all(map(_NUMBER.fullmatch, numbers)):
         raise InputError(f"{where}: start {numbers[0]} and end {numbers[1]}; wanted two whole numbers")
     start, end = map(int, numbers)

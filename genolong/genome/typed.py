@@ -1,6 +1,7 @@
-"""What people type in a program: a sequence as codes, a variant as CONTIG:POSITION REF>ALT, counted from 1."""
+"""What people type: a sequence as codes, and counted from 1 a variant, CONTIG:POSITION REF>ALT, and a region."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +9,11 @@ from jaxtyping import UInt8
 
 from genolong.errors import InputError
 from genolong.genome.alphabet import MASK, encode
+from genolong.genome.coordinates import Interval, match_contig
+from genolong.genome.regions import known_contig
 
 _VARIANT = re.compile(r"\s*(\S+):([0-9][0-9,]{0,20})[\s:]\s*([A-Za-z]+)\s*>\s*([^\s,]+)\s*", flags=re.ASCII)
+_REGION = re.compile(r"(.+):([0-9][0-9,]{0,20})[-–]([0-9][0-9,]{0,20})", flags=re.ASCII)
 _OTHER = re.compile(r"[^ACGTNacgtn?]")
 _SHOWN = 80  # characters
 
@@ -47,3 +51,34 @@ def typed_variant(text: str) -> TypedVariant:
             "positions count from 1, as in a VCF"
         )
     return TypedVariant(found[1], int(found[2].replace(",", "")) - 1, found[3].encode(), found[4].encode())
+
+
+def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
+    """CONTIG:FIRST-LAST as samtools and IGV have it, commas allowed, or CONTIG for all of it; `contigs` has lengths.
+
+    The end may lie beyond the contig, as it may there. Raises InputError for what is no such region.
+    """
+    text = text.strip()
+    shown = f"region={text[:_SHOWN]}"
+    whole = match_contig(text, contigs)
+    if whole is not None:
+        return Interval(whole, 0, contigs[whole])
+    found = _REGION.fullmatch(text)
+    if found is None:
+        if ":" not in text:
+            known_contig(text, contigs, shown)
+        raise InputError(
+            f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and the last "
+            "base belongs to it (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
+        )
+    contig = known_contig(found[1], contigs, shown)
+    first, last = (int(number.replace(",", "")) for number in found.groups()[1:])
+    if first < 1:
+        raise InputError(f"{shown}: starts at {first}; wanted 1 or more, for the first base is number 1")
+    if last < first:
+        raise InputError(f"{shown}: ends at {last:,}, before its start at {first:,}; wanted the start first")
+    if first > contigs[contig]:
+        raise InputError(
+            f"{shown}: lies beyond {contig}, which has {contigs[contig]:,} bases; is it of another build of the genome?"
+        )
+    return Interval(contig, first - 1, last)

@@ -1,12 +1,13 @@
 """A picture's frame: size, colours that colour-blind people tell apart, and its file, without any screen."""
 
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from genolong.errors import OutputError
+from genolong.genome.partial_file import PartialFile
 
 # Okabe and Ito, Color Universal Design (2008)
 BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#666666"
@@ -38,11 +39,16 @@ def literal(text: str) -> str:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG; raises OutputError where that cannot be."""
+    """Write a PNG, or an SVG where its name ends so, whole or not at all; raises OutputError where that cannot be."""
+    svg, drawn = path.suffix == ".svg", BytesIO()
+    figure.savefig(drawn, format="svg" if svg else "png", metadata={"Date": None} if svg else None)
+    file = PartialFile(path)
     try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the picture ({error.strerror}); choose another folder") from error
+        file.write(drawn.getvalue())
+        file.complete()
+    except BaseException:
+        file.discard()
+        raise
     return path
 
 

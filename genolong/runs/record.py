@@ -21,7 +21,7 @@ from genolong.genome.partial_file import PartialFile
 
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
-    "biopython", "pyarrow",
+    "biopython", "pyarrow", "pyBigWig",
 )  # fmt: skip
 
 NAME = "record.json"

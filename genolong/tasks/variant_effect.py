@@ -60,6 +60,13 @@ class Effect(NamedTuple):
     chance: float | None = None
 
 
+class Compared(NamedTuple):
+    """Of one allele what its two windows tell beside the LLR: see Effect."""
+
+    distance: float | None
+    chance: float | None
+
+
 class _Region(NamedTuple):
     """A window's pseudo-log-likelihood over the region that is compared, and mean states, a strand a row.
 
@@ -137,19 +144,50 @@ class VariantScorer:
         self, variant: Variant, log_chances: dict, windows: dict, regions: dict,
         whole: Callable[[Interval], Status],
     ) -> Effect:  # fmt: skip
-        distance = None
-        reference, alternate = regions.get(_key(variant)), regions.get(variant)
-        if reference is not None and alternate is not None:
-            distance = float(np.linalg.norm((alternate.states - reference.states)[:, 0], axis=-1).mean())
-            llr = alternate.log_likelihood - reference.log_likelihood
         if variant.is_snv:
             site = Site(variant.contig, variant.start)
             at_site, window = log_chances[site], windows[site]
             ref, alt = ("ACGT".index(chr(allele[0])) for allele in (variant.reference, variant.alternate))
             llr = float(at_site[alt] - at_site[ref])
         else:
+            llr = regions[variant].log_likelihood - regions[_key(variant)].log_likelihood
             window = place(variant, self.window_bp)
-        return Effect(llr, distance if self.with_distance else None, whole(window))
+        return Effect(llr, self._distance(variant, regions), whole(window))
+
+    def _distance(self, variant: Variant, regions: dict) -> float | None:
+        if not self.with_distance:
+            return None
+        states = regions[variant].states - regions[_key(variant)].states
+        return float(np.linalg.norm(states[:, 0], axis=-1).mean())
+
+    def readings(self, sites: Iterable[Site]) -> Iterator[tuple[Pass, Float64[np.ndarray, "positions 4"]]]:
+        """Every reading of a window, and the nats of each base at its sites, mean of both strands.
+
+        In batches, one after the other, and not all at once.
+        """
+        for passes in _batches(self._passes(sites), self.batch):
+            codes = np.stack([self.tiles.codes(each.window) for each in passes])
+            counts = [len(each.positions) for each in passes]
+            rows = np.repeat(np.arange(len(passes)), counts)
+            columns = np.array([at - each.window.start for each in passes for at in each.positions])
+            if self.settings.mode != "unmasked":
+                codes[rows, columns] = MASK
+            found = self._read(codes, rows, columns)
+            yield from zip(passes, np.split(found, np.cumsum(counts)[:-1]), strict=True)
+
+    def compare(
+        self, variants: Sequence[Variant], advance: Callable[[int], None] = lambda _read: None
+    ) -> list[Compared]:  # fmt: skip
+        """What is read from both windows of every variant: the distance and the probability, None where not asked for.
+
+        `advance` is told how many windows were read.
+        """
+        regions = self._read_regions(self._compared(variants), advance)
+        chances = self._chances(variants, regions)
+        return [
+            Compared(self._distance(variant, regions), chance)
+            for variant, chance in zip(variants, chances, strict=True)
+        ]
 
     def _passes(self, sites: Iterable[Site]) -> Iterator[Pass]:
         if self.settings.mode == "exact":
@@ -160,17 +198,11 @@ class VariantScorer:
 
     def _read_sites(self, sites: Sequence[Site], advance: Callable[[int], None]) -> tuple[dict, dict]:
         log_chances, windows = {}, {}
-        for passes in _batches(self._passes(sites), self.batch):
-            codes = np.stack([self.tiles.codes(each.window) for each in passes])
-            rows = np.repeat(np.arange(len(passes)), [len(each.positions) for each in passes])
-            columns = np.array([at - each.window.start for each in passes for at in each.positions])
-            if self.settings.mode != "unmasked":
-                codes[rows, columns] = MASK
-            found = self._read(codes, rows, columns)
-            read = (Site(each.window.contig, at) for each in passes for at in each.positions)
+        for (window, positions), found in self.readings(sites):
+            read = [Site(window.contig, at) for at in positions]
             log_chances.update(zip(read, found, strict=True))
-            windows.update((Site(each.window.contig, at), each.window) for each in passes for at in each.positions)
-            advance(len(passes))
+            windows.update(dict.fromkeys(read, window))
+            advance(1)
         return log_chances, windows
 
     def _compared(self, variants: Iterable[Variant]) -> list[Variant]:

@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import genolong
-from genolong.commands import embedding_rows, embedding_table
+from genolong.commands import arrow_file, embedding_rows
 from genolong.commands.embed import Embedding, embed
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.reproduce import reproduce
@@ -109,7 +109,7 @@ def test_regions_have_the_mean_of_what_a_notebook_has(go, home: Path, tmp_path: 
 
 def test_per_base_there_is_a_row_for_each_base_of_the_forward_strand(go, home: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(embedding_rows, "BLOCK_BASES", 20)
-    monkeypatch.setattr(embedding_table, "ROW_GROUP", 30)
+    monkeypatch.setattr(arrow_file, "ROW_GROUP", 30)
     assert go("per=base").rows == sum(end - start for _, start, end in PLACES)
     found = table(tmp_path / "x.parquet")
     assert found["offset"] == [at for _, start, end in PLACES for at in range(end - start)]

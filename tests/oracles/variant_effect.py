@@ -39,7 +39,7 @@ class PlainScorer:
         """Of one allele; `sites` are all positions of its contig that are scored with it (mode=shared)."""
         compared, distance = self._compare(variant)
         if len(variant.reference) == len(variant.alternate) == 1:
-            return self._site(variant, sites), distance
+            return self.site(variant, sites), distance
         return compared, distance
 
     def features(self, variant: Variant, around: Sequence[int]) -> list[float]:
@@ -58,7 +58,8 @@ class PlainScorer:
         differences = [alternate - reference for reference, alternate in zip(*means, strict=True)]
         return [*torch.cat([*differences, means[0][-1]]).tolist(), self._compare(variant)[0]]
 
-    def _site(self, variant: Variant, sites: Sequence[int]) -> float:
+    def site(self, variant: Variant, sites: Sequence[int]) -> float:
+        """The LLR of a single base; `sites` as in score."""
         at, half = variant.start, self.window // 2
         start = at - (self.window - 1) // 2
         if self.settings.mode != "exact":

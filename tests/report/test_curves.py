@@ -48,7 +48,7 @@ def test_a_torn_log_is_told_with_its_line(tmp_path):
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     (tmp_path / "metrics.csv").write_text(LOG)
-    with pytest.raises(OutputError, match=r"curves.png: cannot write the picture"):
+    with pytest.raises(OutputError, match=r"curves.png.* cannot be created|there is no folder"):
         draw_curves(tmp_path / "metrics.csv", tmp_path / "no" / "curves.png", "a run", 7)
 
 

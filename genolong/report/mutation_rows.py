@@ -1,0 +1,160 @@
+"""Rows of a mutation map: what a model expects of every base as a logo, above what every substitution would mean."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from genolong.report.letters import draw_logo, draw_sequence
+from genolong.report.picture import BLUE, VERMILION
+
+ROW_BP = 100
+BASE, LEFT, RIGHT = 0.15, 0.85, 1.05  # inches: a base's width, margins
+LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.36  # inches: heights of a row's parts, from its top
+ROW = LOGO + SEQUENCE + HEAT + BELOW
+SUBSTITUTIONS = LinearSegmentedColormap.from_list("substitutions", [VERMILION, "#ffffff", BLUE])
+UNKNOWN = "#d4d4d4"
+UNSEEN = 1 / 200  # of a logo's height: less than a pixel
+
+
+class DrawnMap(NamedTuple):
+    """A region, `start` counted from 0: its codes, and nats of the model's distribution over A C G T at every base.
+
+    NaN where the genome has N. `origin` says whose map it is.
+    """
+
+    contig: str
+    start: int
+    codes: UInt8[np.ndarray, " bases"]
+    log_chances: Float64[np.ndarray, "bases 4"]
+    origin: str
+
+    def part(self, first: int, end: int) -> "DrawnMap":
+        """Its bases first … end - 1, counted from its own start."""
+        inside = slice(first, end)
+        return self._replace(
+            start=self.start + first, codes=self.codes[inside], log_chances=self.log_chances[inside]
+        )  # fmt: skip
+
+    @property
+    def places(self) -> Float64[np.ndarray, " bases"]:
+        """The bases' numbers, as people count."""
+        return np.arange(len(self.codes)) + self.start + 1.0
+
+    @property
+    def llr(self) -> Float64[np.ndarray, "bases 4"]:
+        """Of each substitution, in nats; 0 for the reference."""
+        reference = np.minimum(self.codes, 3).astype(np.int64)[:, None]
+        return self.log_chances - np.take_along_axis(self.log_chances, reference, axis=1)
+
+    @property
+    def importance(self) -> Float64[np.ndarray, " bases"]:
+        """Minus the mean LLR of the three substitutions, in nats."""
+        return -self.llr.sum(1) / 3
+
+    @property
+    def information(self) -> Float64[np.ndarray, " bases"]:
+        """Bits that the model is sure of: 2 less the entropy."""
+        return 2 + (np.exp(self.log_chances) * self.log_chances).sum(1) / np.log(2)
+
+
+class Scale(NamedTuple):
+    """What is the same in all rows: the logo's top in bits, the LLR of the strongest colour, bases of a row."""
+
+    bits: float
+    nats: float
+    row_bp: int
+
+
+def scale_of(drawn: DrawnMap) -> Scale:
+    """So that the tallest letter fits, and but for the strongest 2 % no colour is at its end."""
+    information, llr = drawn.information, np.abs(drawn.llr)
+    known = ~np.isnan(information)
+    bits = min(2.0, max(0.1, 1.05 * float(information[known].max()))) if known.any() else 2.0
+    nats = float(np.quantile(llr[known], 0.98)) if known.any() else 1.0
+    return Scale(bits, max(nats, 0.1), min(ROW_BP, len(drawn.codes)))
+
+
+def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> QuadMesh:
+    """A logo, the reference below it, and a heat map below that, `top` inches below the figure's; its name left.
+
+    Returns the heat map, of which a colour bar is made.
+    """
+    bases = len(part.codes)
+    logo = pane_of(figure, top, LOGO, bases)
+    draw_logo(logo, part.places, np.exp(part.log_chances) * part.information[:, None], least=UNSEEN * scale.bits)
+    logo.set_ylim(0, scale.bits)
+    logo.set_ylabel("bits", fontsize=8)
+    logo.text(-0.72 / (bases * BASE), 1.0, name, transform=logo.transAxes, fontweight="bold", va="top")
+    sequence = pane_of(figure, top + LOGO, SEQUENCE, bases)
+    draw_sequence(sequence, part.places, part.codes)
+    sequence.set_ylim(-0.25, 1.1)
+    sequence.set_yticks([])
+    heat = pane_of(figure, top + LOGO + SEQUENCE, HEAT, bases)
+    drawn = _draw_heat(heat, part, scale.nats)
+    for pane in (logo, sequence, heat):
+        pane.set_xlim(part.start + 0.5, part.start + bases + 0.5)
+        bare(pane)
+    for pane in (logo, sequence):
+        pane.set_xticks([])
+        pane.spines["bottom"].set_visible(False)
+    sequence.spines["left"].set_visible(False)
+    ticks = _ticks(part)
+    heat.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    return drawn
+
+
+def colour_bar(figure: Figure, drawn: QuadMesh, top: float, height: float, scale: Scale) -> None:
+    """At the right of what is drawn, `top` inches below the figure's and `height` inches high."""
+    bar = figure.add_axes(box(figure, top, height, LEFT + scale.row_bp * BASE + 0.12, 0.11))
+    figure.colorbar(drawn, cax=bar, extend="both")
+    bar.set_ylabel("LLR (nats)", fontsize=8)
+    bar.tick_params(labelsize=7.5, length=2.5)
+
+
+def bare(pane: Axes) -> None:
+    """Small labels, and axes on two sides only."""
+    pane.tick_params(labelsize=7.5, length=2.5)
+    for side in ("top", "right"):
+        pane.spines[side].set_visible(False)
+
+
+def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> QuadMesh:
+    """A row a base, A on top; the reference has a dot, and N is grey."""
+    edges = np.arange(len(part.codes) + 1) + part.start + 0.5
+    shown = np.ma.masked_invalid(part.llr.T)
+    mesh = pane.pcolormesh(edges, np.arange(5) - 0.5, shown, cmap=SUBSTITUTIONS, norm=Normalize(-nats, nats))
+    unknown = part.places[part.codes >= 4]
+    pane.bar(unknown, np.full(len(unknown), 4.0), width=1.0, bottom=-0.5, color=UNKNOWN)
+    known = part.codes < 4
+    pane.plot(part.places[known], part.codes[known], linestyle="", marker="o", markersize=2.2, color="black")
+    pane.set_ylim(3.5, -0.5)
+    pane.set_yticks(range(4), list("ACGT"))
+    return mesh
+
+
+def _ticks(part: DrawnMap) -> list[int]:
+    """Every tenth base; in a short row its first and its last, too, where their labels do not meet."""
+    first, last = part.start + 1, part.start + len(part.codes)
+    ticks = list(range(-(-first // 10) * 10, last + 1, 10))
+    if len(ticks) < 2:
+        label = 0.1 + 0.065 * len(f"{last:,}")  # inches
+        for end in (first, last):
+            if all(abs(end - tick) * BASE > label for tick in ticks):
+                ticks.append(end)
+    return sorted(ticks)
+
+
+def pane_of(figure: Figure, top: float, height: float, row_bp: int) -> Axes:
+    """As wide as a row of so many bases, `top` inches below the figure's top."""
+    return figure.add_axes(box(figure, top, height, LEFT, row_bp * BASE))
+
+
+def box(figure: Figure, top: float, height: float, left: float, width: float) -> tuple[float, float, float, float]:
+    """Inches from the figure's left and top, as its shares from left and bottom."""
+    across, up = figure.get_size_inches()
+    return left / across, 1 - (top + height) / up, width / across, height / up
