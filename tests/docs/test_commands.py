@@ -19,8 +19,6 @@ OPTIONS = ("--help", "--cfg", "job", "-m", "--info")
 @pytest.mark.parametrize(("where", "words"), SHOWN, ids=[f"{where} {words[0]}" for where, words in SHOWN])
 def test_a_command_of_the_pages_exists(where: str, words: list[str]):
     command, *rest = words
-    if command == "map" and command not in COMMANDS:  # comes with a branch of its own
-        pytest.skip("map is not there yet")
     command = _of_task(command, rest)
     assert command in COMMANDS
     whole, overrides = ":" in where and not {"--help", "-cp"} & {*rest}, []  # a span may leave out what is clear
