@@ -52,6 +52,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong train -m seed=1,2   one run for each value
 """
 LINE_EVERY_S = 30.0
+  genolong train experiment=yeast    a recipe: one of those in conf/experiment (docs/recipes.md)
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)
 
@@ -312,8 +313,12 @@ COMMANDS = {
 
 
 def _of_task(command: str, arguments: Sequence[str]) -> str:
-    """Train has other settings for another task."""
-    return "train_variants" if command == "train" and "task=variant_effect" in arguments else command
+    """Train has other settings for another task, and recipes of it (experiment=) lie with them."""
+    recipes = (argument.partition("=")[2] for argument in arguments if argument.startswith("experiment="))
+    of_variants = "task=variant_effect" in arguments or any(
+        (FOLDERS["train_variants"] / "experiment" / f"{name}.yaml").is_file() for name in recipes
+    )
+    return "train_variants" if command == "train" and of_variants else command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -137,6 +137,9 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
     told = [line for line in lines if not line.startswith(("full_key:", "object_type", "reference_type", "See https"))]
     return SettingsError("; ".join(told) or type(error).__name__)
 
+    if lines and lines[0].startswith("Multiple values for "):
+        group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
+        return SettingsError(f"{group}: is chosen as {group}=NAME, without a +")
 
 def settings_of(folder: Path, command: str) -> list[str]:
     """The full name of every setting and group of a command."""

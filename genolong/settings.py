@@ -124,6 +124,7 @@ class TrainSettings:
     seed: int
     debug: bool
     resume: str
+    init_from: str | None
     run: RunSettings
     checkpoint: CheckpointSettings
     data: DataSettings

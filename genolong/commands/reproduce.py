@@ -34,7 +34,7 @@ SCHEMAS = {
     "evaluate": EvaluationSettings, "embed": EmbedSettings,
 }  # fmt: skip
 MODELS = {  # settings
-    "train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
+    "train": "init_from", "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
 }  # fmt: skip
 TRAININGS = ("train", "train_variants")
 

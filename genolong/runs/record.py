@@ -114,7 +114,9 @@ def place_of_record(run: str) -> Path:
 
 def maker(record: Mapping[str, Any]) -> str:
     """The command that a record is of; one that an earlier version wrote is of a training."""
-    return str(record.get("made_by", "train_variants" if "init_from" in record["settings"] else "train"))
+    return str(
+        record.get("made_by", "train_variants" if record["settings"].get("task") == "variant_effect" else "train")
+    )
 
 
 def read_record(path: Path) -> dict[str, Any]:
