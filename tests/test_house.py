@@ -34,13 +34,13 @@ TOP = {
     "constraints.txt", "README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md",
 }  # fmt: skip
 FLOORS = (
-    {"errors"},
+    {"errors", "long_work", "nearest"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},
     {"harmless"},
     {"composing"},
-    {"help", "settings", "silent_partner"},
+    {"bars", "help", "settings", "silent_partner"},
     {"commands"},
     {"cli", "loaded"},  # what a person types into: a terminal, a notebook
     {"__main__"},

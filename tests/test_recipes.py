@@ -1,6 +1,8 @@
 """The recipes of conf/experiment: each composes, says what it needs as plan counts it today, and trains."""
 
+import json
 import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from genolong import cli
 from genolong.commands.memory_check import size
 from genolong.commands.plan import plan
 from genolong.commands.plan_settings import PlanSettings
@@ -17,6 +20,7 @@ from genolong.commands.train import bases_per_step, train
 from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.composing import TRAINED
 from genolong.settings import CONF, TrainSettings, check, known_keys, on_a_genome, train_settings
+from tests.builders.genomes import random_letters
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((CONF / "experiment").glob("*.yaml"))
@@ -42,8 +46,9 @@ def planned(name: str, device: str) -> str:
     told = f"peak memory {size(made.peak)}"
     if device == "cpu":
         return told
-    hours = made.seconds.all * settings.trainer.max_steps / 3600
-    return f"{told}, {made.seconds.all:.3g} s a step, {hours:.3g} hours for all steps"
+    minutes = made.seconds.all * settings.trainer.max_steps / 60
+    last = f"{minutes / 60:.3g} hours" if minutes >= 60 else f"{minutes:.3g} minutes"
+    return f"{told}, {made.seconds.all:.3g} s a step, {last} for all steps"
 
 
 def ids(path: Path) -> str:
@@ -107,6 +112,57 @@ def test_the_three_lengths_of_the_human_genome_read_as_many_bases_a_step_and_go_
     assert len({str(each.model) for each in chain}) == 1
     assert len({str((each.data.validation, each.data.regions, each.data.fasta)) for each in chain}) == 1
     assert [each.init_from for each in chain] == [None, "runs/hg38_8k/latest", "runs/hg38_131k/latest"]
+
+
+MINE = """# @package _global_
+# {name}: of one's own.
+defaults:
+  - override /model: mini
+
+seed: {seed}  # wins over train.yaml
+run:
+  name: {name}
+model:
+  layers: 1
+  width: 6
+  heads: 3
+  segment: 7
+context:
+  window_bp: 29
+trainer:
+  max_steps: 2
+"""
+
+
+def test_a_recipe_of_ones_own_is_swept_resumed_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["genolong"])
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "g.fa").write_text(f">one\n{random_letters(811, seed=1)}\n")
+    for name, seed in (("wheat", 5), ("rye", 7)):
+        (tmp_path / "mine" / "experiment" / f"{name}.yaml").write_text(MINE.format(name=name, seed=seed))
+    few = ["data.fasta=g.fa", "data.workers=0", "logger.tensorboard=false", "data.validation_windows=2"]
+
+    def typed(*words: str) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main([words[0], "-cd", "mine", *words[1:], *few])
+        out, err = capfd.readouterr()
+        assert left.value.code == 0, err
+        return out
+
+    def record(folder: str) -> dict[str, Any]:
+        return json.loads((tmp_path / folder / "record.json").read_text())
+
+    typed("train", "-m", "experiment=wheat,rye")
+    for name, seed in (("wheat", 5), ("rye", 7)):
+        (found,) = (tmp_path / "runs" / name).glob("2*")
+        assert record(str(found))["seed"] == seed and record(str(found))["settings"]["model"]["layers"] == 1
+    typed("train", "experiment=wheat", "seed=3", "hydra.run.dir=here")
+    typed("train", "experiment=wheat", "seed=3", "hydra.run.dir=here", "trainer.max_steps=3")
+    assert (record("here")["seed"], record("here")["steps"], record("here")["resumed"][0]["step"]) == (3, 3, 2)
+    assert "window 29" in typed("plan", "experiment=wheat", "device=h100")
 
 
 def leaves(node: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

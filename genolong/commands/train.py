@@ -22,6 +22,7 @@ from genolong.commands.trained_before import BEFORE
 from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
+from genolong.genome.hashed import sha256_of
 from genolong.loading.composition import composition
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
@@ -30,7 +31,7 @@ from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.lock import held
-from genolong.runs.record import sha256_of, started
+from genolong.runs.record import started
 from genolong.settings import TrainSettings
 from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases

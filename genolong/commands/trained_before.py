@@ -8,8 +8,8 @@ from typing import Any
 from genolong.errors import InputError, UnsafeInputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
+from genolong.genome.hashed import sha256_of
 from genolong.loading.windows import DataSettings, split
-from genolong.runs.record import sha256_of
 from genolong.settings import check, refuse_active
 
 BEFORE = "trained_before"  # where a checkpoint and a record say it
