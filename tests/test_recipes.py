@@ -29,7 +29,7 @@ PLANNED = re.compile(r"^# plan (experiment=(\w+) device=(\w+)): (.*)$", re.MULTI
 TINY = [
     "model.width=8", "model.layers=1", "model.heads=2", "context.window_bp=256", "context.batch=1",
     "context.accumulation=2", "trainer.max_steps=2", "trainer.accelerator=cpu", "data.validation_windows=1",
-    "data.workers=0", "data.regions=null", "data.min_known=0.5", "logger.tensorboard=false", "init_from=null",
+    "data.workers=0", "data.min_known=0.5", "logger.tensorboard=false", "init_from=null",
     "trainer.devices=1", "parallel.sequence=1",
 ]  # fmt: skip
 

@@ -3,16 +3,18 @@
 import gzip
 import json
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 import pysam
 
 from genolong.errors import InputError, SettingsError
 from genolong.genome.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, hash_of
-from genolong.genome.partial_file import PartialFile
+from genolong.genome.partial_file import SUFFIX, PartialFile
 from genolong.long_work import follow
 from genolong.nearest import nearest
 
@@ -24,28 +26,32 @@ BRCA1 = ("17", 43_044_294, 43_125_364)  # GRCh38, 0-based, half-open
 
 @dataclass(frozen=True)
 class Genome:
-    """A FASTA of UCSC's, which is plain gzip there, and bgzip here, so that any of its stretches can be read."""
+    """A FASTA of UCSC's, which is plain gzip there, and bgzip in `file`, so that any of its stretches can be read."""
 
     build: str
+    file: str
     about: str
 
     def get(self, name: str, folder: Path, tell: Tell) -> Path:
-        """Fetched, checked, and left as bgzip, with its main contigs as primary.bed."""
-        place = folder / name / f"{self.build}.fa.gz"
+        """Fetched, checked, and left as bgzip, without alternates and pieces that have no place.
+
+        They repeat what is in other contigs: who trains on them has seen what is held out there.
+        """
+        place = folder / name / self.file
         if is_there(place, tell):
             return place
-        base = UCSC.format(build=self.build)
-        fetched = place.with_name(f"{place.name}.gzip")
+        url = f"{UCSC.format(build=self.build)}{self.build}.fa.gz"
+        fetched = place.with_name(f"{self.build}.fa.gz.fetched")
         if not fetched.is_file():
-            checksum = checksum_in(fetch_text(f"{base}md5sum.txt", tell), place.name, f"{base}md5sum.txt")
-            fetch(f"{base}{place.name}", fetched, checksum, tell)
-        lengths = as_bgzip(fetched, place)
-        main = [(contig, length) for contig, length in lengths.items() if "_" not in contig]
-        bed = place.with_name("primary.bed")
-        bed.write_text("".join(f"{contig}\t0\t{length}\n" for contig, length in main))
+            sums = f"{UCSC.format(build=self.build)}md5sum.txt"
+            fetch(url, fetched, checksum_in(fetch_text(sums, tell), f"{self.build}.fa.gz", sums), tell)
+        kept, left = as_bgzip(fetched, place, lambda contig: "_" not in contig)
+        remember(place, url)
         fetched.unlink()
-        remember(place, f"{base}{place.name}")
-        tell(f"{place}: {sum(lengths.values()):,} bases of {len(lengths):,} contigs; {bed} names {len(main)} main ones")
+        tell(f"{place}: {sum(kept.values()):,} bases of {len(kept):,} contigs")
+        if left:
+            least = ", ".join(list(left)[:2])
+            tell(f"{place}: left out {len(left):,} alternates and pieces, {sum(left.values()):,} bases ({least}, ...)")
         return place
 
 
@@ -89,10 +95,10 @@ class Brca1:
 
 
 PUBLIC: dict[str, Genome | ClinVar | Brca1] = {
-    "yeast": Genome("sacCer3", "S. cerevisiae, 12 Mb"),
-    "celegans": Genome("ce11", "C. elegans, 100 Mb"),
-    "hg38": Genome("hg38", "human, GRCh38, 3.1 Gb, with alternate contigs"),
-    "chm13": Genome("hs1", "human, T2T-CHM13 v2.0, 3.1 Gb from end to end"),
+    "yeast": Genome("sacCer3", "sacCer3.fa.gz", "S. cerevisiae, 12 Mb"),
+    "celegans": Genome("ce11", "ce11.fa.gz", "C. elegans, 100 Mb"),
+    "hg38": Genome("hg38", "hg38.primary.fa.gz", "human, GRCh38, 3.1 Gb: chr1 to chr22, chrX, chrY, chrM"),
+    "chm13": Genome("hs1", "hs1.fa.gz", "human, T2T-CHM13 v2.0, 3.1 Gb from end to end"),
     "clinvar": ClinVar("ClinVar on GRCh38, this week's"),
     "brca1": Brca1("of ClinVar the records in BRCA1"),
 }
@@ -128,30 +134,63 @@ def remember(place: Path, source: str) -> None:
     file.complete()
 
 
-def as_bgzip(fetched: Path, place: Path) -> dict[str, int]:
-    """Writes a FASTA that is plain gzip as bgzip; the bases of its contigs. Raises InputError where it is damaged."""
-    contigs = _Contigs()
-    advance, read = follow(f"writing {place.name}", fetched.stat().st_size), 0
-    partial = place.with_name(f"{place.name}.partial")
+def as_bgzip(fetched: Path, place: Path, wanted: Callable[[str], bool]) -> tuple[dict[str, int], dict[str, int]]:
+    """Writes the wanted contigs of a FASTA that is plain gzip as bgzip; how long these are, and those left out.
+
+    Raises InputError where it is damaged.
+    """
+    lengths: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    partial = place.with_name(f"{place.name}{SUFFIX}")
     try:
-        with fetched.open("rb") as file, gzip.open(file) as text, pysam.BGZFile(str(partial), "wb", None) as blocks:
-            while part := text.read(CHUNK):
-                contigs.see(part)
-                blocks.write(part)
-                at = file.tell()
-                advance(at - read)
-                read = at
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        with fetched.open("rb") as file, pysam.BGZFile(str(partial), "wb", None) as blocks:
+            for name, text in by_contig(_unpacked(file, fetched)):
+                chosen = wanted(name)
+                if text.startswith(b">"):
+                    lengths[chosen][name] = 0
+                else:
+                    lengths[chosen][name] += len(text) - text.count(b"\n") - text.count(b"\r")
+                if chosen:
+                    blocks.write(text)
+    except (EOFError, gzip.BadGzipFile, zlib.error, KeyError) as error:
         raise InputError(f"{fetched}: is damaged ({error}); remove it, and it is fetched again") from error
-    finally:
-        advance(fetched.stat().st_size - read)
     partial.replace(place)
-    return contigs.lengths
+    return lengths[True], lengths[False]
+
+
+def by_contig(parts: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """FASTA text, cut anywhere, as stretches of one contig each, a header's line apart; nothing of it is lost."""
+    name, held, begins_line = "", b"", True
+    for part in parts:
+        held += part
+        while held:
+            if begins_line and held.startswith(b">"):
+                end = held.find(b"\n") + 1
+                if not end:
+                    break  # the header goes on
+                name = (held[1:end].split() or [b""])[0].decode(errors="replace")
+            else:
+                end = held.find(b"\n>") + 1 or len(held)
+            yield name, held[:end]
+            begins_line, held = held[end - 1 : end] == b"\n", held[end:]
+    if held:
+        yield (held[1:].split() or [b""])[0].decode(errors="replace"), held
+
+
+def _unpacked(file: BufferedReader, path: Path) -> Iterator[bytes]:
+    """The text of a gzip file; who watches is told how much of the file was read."""
+    advance, read = follow(f"writing {path.name}", path.stat().st_size), 0
+    with gzip.open(file) as text:
+        while part := text.read(CHUNK):
+            yield part
+            at = file.tell()
+            advance(at - read)
+            read = at
+    advance(path.stat().st_size - read)
 
 
 def cut_out(vcf: Path, place: Path, contig: str, start: int, end: int) -> int:
     """Writes the header and the records of an interval of an indexed VCF, byte for byte, with an index; how many."""
-    partial, count = place.with_name(f"{place.name}.partial"), 0
+    partial, count = place.with_name(f"{place.name}{SUFFIX}"), 0
     with pysam.TabixFile(str(vcf)) as source, pysam.BGZFile(str(partial), "wb", None) as kept:
         for line in source.header:
             kept.write(f"{line}\n".encode())
@@ -163,33 +202,6 @@ def cut_out(vcf: Path, place: Path, contig: str, start: int, end: int) -> int:
         Path(f"{place}.tbi").unlink()
     pysam.tabix_index(str(place), preset="vcf", force=True)
     return count
-
-
-class _Contigs:
-    """The names and lengths of contigs, counted while their text goes by."""
-
-    def __init__(self) -> None:
-        self.lengths: dict[str, int] = {}
-        self._name, self._rest = "", b"\n"
-
-    def see(self, part: bytes) -> None:
-        """The next bytes of the text, cut anywhere."""
-        part = self._rest + part
-        self._rest = b"\n" if part.endswith(b"\n") else b""  # a header may begin with the next part
-        letters, *headers = part.removesuffix(b"\n").split(b"\n>")
-        self._count(letters)
-        for number, header in enumerate(headers, start=1):
-            title, newline, letters = header.partition(b"\n")
-            if number == len(headers) and not newline:  # it may go on
-                self._rest = b"\n>" + header + self._rest
-                return
-            self._name = title.split()[0].decode() if title.split() else ""
-            self.lengths[self._name] = 0
-            self._count(letters)
-
-    def _count(self, letters: bytes) -> None:
-        if self._name:
-            self.lengths[self._name] += len(letters) - letters.count(b"\n") - letters.count(b"\r")
 
 
 def _origins(place: Path) -> dict[str, dict[str, str]]:

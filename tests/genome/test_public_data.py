@@ -18,15 +18,17 @@ from hypothesis import strategies as st
 from genolong.errors import InputError, SettingsError
 from genolong.genome import fetched, public_data
 from genolong.genome.fasta import Genome
-from genolong.genome.public_data import as_bgzip, get_public
-from genolong.genome.regions import read_bed
+from genolong.genome.public_data import as_bgzip, by_contig, get_public
 from tests.builders.file_server import Served, serving
 from tests.builders.genomes import random_letters
 from tests.builders.vcfs import record_line, vcf_text
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "download"
 CONTIGS = {"chrI": 811, "chrII_random": 401, "chrM": 83}
-FASTA = "".join(f">{name} of yeast\n{random_letters(length, seed=1)}\n" for name, length in CONTIGS.items()).encode()
+FASTA, MAIN = (
+    "".join(f">{name} of yeast\n{random_letters(CONTIGS[name], seed=1)}\n" for name in names).encode()
+    for names in (CONTIGS, ("chrI", "chrM"))
+)
 
 
 def sums(**files: bytes) -> bytes:
@@ -62,18 +64,18 @@ def told() -> list[str]:
 
 def test_a_genome_is_left_as_bgzip_that_can_be_read(server: Served, tmp_path: Path, told: list[str]):
     place = get_public("yeast", tmp_path / "data", told.append)
-    assert place == tmp_path / "data" / "yeast" / "sacCer3.fa.gz" and gzip.decompress(place.read_bytes()) == FASTA
+    assert place == tmp_path / "data" / "yeast" / "sacCer3.fa.gz" and gzip.decompress(place.read_bytes()) == MAIN
     genome = Genome.open([place], str(tmp_path / "cache"))
     assert not genome.notes, "no copy is wanted of it"
-    lengths = {name: contig.length for name, contig in genome.contigs.items()}
-    assert lengths == CONTIGS
-    bed = read_bed(str(place.with_name("primary.bed")), lengths)
-    assert {(each.contig, each.start, each.end) for each in bed} == {("chrI", 0, 811), ("chrM", 0, 83)}
-    assert sorted(path.name for path in place.parent.iterdir()) == ["origins.json", "primary.bed", "sacCer3.fa.gz"]
+    assert {name: contig.length for name, contig in genome.contigs.items()} == {"chrI": 811, "chrM": 83}
+    assert sorted(path.name for path in place.parent.iterdir()) == ["origins.json", "sacCer3.fa.gz"]
     about = json.loads((place.parent / "origins.json").read_text())["sacCer3.fa.gz"]
     assert about["from"] == f"{server.address}/sacCer3/sacCer3.fa.gz"
     assert about["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
-    assert told == [f"{place}: 1,295 bases of 3 contigs; {place.with_name('primary.bed')} names 2 main ones"]
+    assert told == [
+        f"{place}: 894 bases of 2 contigs",
+        f"{place}: left out 1 alternates and pieces, 401 bases (chrII_random, ...)",
+    ]
 
 
 def test_it_is_fetched_once(server: Served, tmp_path: Path, told: list[str]):
@@ -97,15 +99,15 @@ def test_what_came_is_not_fetched_again_where_it_was_not_written_as_bgzip(
 ):
     place = tmp_path / "data" / "yeast" / "sacCer3.fa.gz"
     place.parent.mkdir(parents=True)
-    place.with_name("sacCer3.fa.gz.gzip").write_bytes(gzip.compress(FASTA))
+    place.with_name("sacCer3.fa.gz.fetched").write_bytes(gzip.compress(FASTA))
     get_public("yeast", tmp_path / "data", told.append)
-    assert server.asked == [] and gzip.decompress(place.read_bytes()) == FASTA
+    assert server.asked == [] and gzip.decompress(place.read_bytes()) == MAIN
 
 
 def test_a_damaged_file_is_named(tmp_path: Path):
     (tmp_path / "x.gzip").write_bytes(gzip.compress(FASTA)[:-9])
     with pytest.raises(InputError, match=r"x.gzip: is damaged \(.*\); remove it, and it is fetched again"):
-        as_bgzip(tmp_path / "x.gzip", tmp_path / "x.fa.gz")
+        as_bgzip(tmp_path / "x.gzip", tmp_path / "x.fa.gz", lambda _: True)
     assert not (tmp_path / "x.fa.gz").exists()
 
 
@@ -117,18 +119,20 @@ def test_other_bytes_than_the_host_says_leave_nothing(server: Served, tmp_path: 
 
 
 @given(
-    st.lists(st.tuples(st.text("abc", min_size=1), st.text("ACGTN\n\r"), st.sampled_from(["", " said"])), max_size=5),
+    st.lists(st.tuples(st.text("abc>", min_size=1), st.text("ACGTN\n\r"), st.sampled_from(["", " >said"])), max_size=5),
     st.integers(1, 9), st.sampled_from(["", "\n", "\n\n"]),
 )  # fmt: skip
-def test_lengths_are_counted_wherever_the_text_is_cut(contigs: list[tuple[str, str, str]], size: int, end: str):
-    wanted = {f"{number}{name}": letters for number, (name, letters, _) in enumerate(contigs)}
-    titles = [f">{number}{name}{more}" for number, (name, _, more) in enumerate(contigs)]
-    text = "\n".join(f"{title}\n{letters}" for title, letters in zip(titles, wanted.values(), strict=True)) + end
-    counted = public_data._Contigs()
-    for at in range(0, len(text), size):
-        counted.see(text[at : at + size].encode())
-    found = {name: length for name, length in counted.lengths.items() if length}
-    assert found == {name: count for name, letters in wanted.items() if (count := len("".join(letters.split())))}
+def test_a_text_falls_into_its_contigs_wherever_it_is_cut(contigs: list[tuple[str, str, str]], size: int, end: str):
+    records = [f">{at}{name}{more}\n{letters}" for at, (name, letters, more) in enumerate(contigs)]
+    text = ("\n".join(records) + end).encode()
+    found: dict[str, bytes] = {}
+    for name, part in by_contig(text[at : at + size] for at in range(0, len(text), size)):
+        found[name] = found.get(name, b"") + part
+    assert b"".join(found.values()) == text, "nothing is lost"
+    names = [f"{at}{name}" for at, (name, _, _) in enumerate(contigs)]
+    assert [name for name in found if name] == names
+    for name, record in zip(names, records, strict=True):
+        assert found[name].rstrip(b"\n") == record.encode().rstrip(b"\n")
 
 
 def test_brca1_is_cut_out_of_clinvar_byte_for_byte(server: Served, tmp_path: Path, told: list[str]):
@@ -160,7 +164,7 @@ def script() -> ModuleType:
 @pytest.mark.parametrize(
     ("name", "change", "code", "line"),
     [
-        ("yeast", {}, 0, "sacCer3.fa.gz: 1,295 bases of 3 contigs; "),
+        ("yeast", {}, 0, "sacCer3.fa.gz: left out 1 alternates and pieces, "),
         ("yest", {}, 64, "download: error: yest: is not known; there are yeast, "),
         ("celegans", {}, 66, "/ce11/md5sum.txt: the host answers 404 Not Found"),
         ("yeast", {"failures": [503] * 9}, 75, "/sacCer3/md5sum.txt: cannot be reached (Service Unavailable); "),
