@@ -124,7 +124,8 @@ def _weights(settings: VariantTrainSettings, run: TrainedRun) -> dict[str, Tenso
 
 def _zero_shot(read: VariantData) -> dict[str, float]:
     """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
-    effects = read.scorer.score(_chosen(read.labelled.variants, read.parts.validation))
+    held_out = _chosen(read.labelled.variants, read.parts.validation)
+    effects = read.scorer.score(held_out, follow("scoring held-out alleles", read.scorer.windows(held_out)))
     positive = torch.from_numpy(read.labelled.positive)[torch.from_numpy(read.parts.validation)]
     figures = held_out_figures(-torch.tensor([effect.llr for effect in effects]), positive)
     return {name: float(figures[name]) for name in ("auroc", "auprc")}
