@@ -84,6 +84,15 @@ def test_a_recipe_says_what_plan_says(path: Path):
         assert figures == planned(name, device), f"genolong plan {command} says otherwise now"
 
 
+def test_the_table_in_the_docs_says_what_the_recipes_say():
+    text = (PROJECT / "docs" / "recipes.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", text, re.MULTILINE)
+    assert [name for name, _ in rows] and {name for name, _ in rows} == {each.stem for each in (*RECIPES, *OF_VARIANTS)}
+    for name, said in rows:
+        if said != "not counted":
+            assert f"peak memory {' '.join(said.split()[:2])}" in (CONF / "experiment" / f"{name}.yaml").read_text()
+
+
 @pytest.mark.parametrize("path", [*RECIPES, *OF_VARIANTS], ids=ids)
 def test_a_recipe_says_what_it_is_needs_and_gave(path: Path):
     first, second, *rest = path.read_text().splitlines()
