@@ -4,11 +4,10 @@ import logging
 import os
 import re
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from functools import partial, wraps
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,13 +19,15 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import Progress
 from rich.table import Table
 from yaml import YAMLError
 
-from genolong.composing import FOLDERS, as_settings_error, guard, nearest
+from genolong.bars import bars
+from genolong.composing import FOLDERS, as_settings_error, guard
 from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.help import help_text
+from genolong.long_work import follow
+from genolong.nearest import nearest
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import remove_unbegun
@@ -49,11 +50,12 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   report     a training or an evaluation as one HTML page    genolong report run=runs/train/latest
   plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
 
-  genolong COMMAND --help      every setting, its unit and what it is now
+  genolong COMMAND --help      examples, and the settings that people change first
+  genolong COMMAND --help all  every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
+  genolong train experiment=yeast    a recipe: one of those in conf/experiment (docs/recipes.md)
 """
-LINE_EVERY_S = 30.0
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)
 
@@ -105,8 +107,7 @@ def evaluate(config: DictConfig) -> None:
     if Place.joined():
         raise SettingsError("evaluate: works in one process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
-    with _bars() as follow:
-        done = run(settings, follow)
+    done = run(settings, follow)
     for table in done.tables:
         _show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
@@ -140,8 +141,7 @@ def embed(config: DictConfig) -> None:
     from genolong.commands.embed_settings import EmbedSettings
     from genolong.settings import check
 
-    with _bars() as follow:
-        done = run(check(config, EmbedSettings), follow)
+    done = run(check(config, EmbedSettings), follow)
     if done is None:  # the first process tells
         return
     for line in done.notes:
@@ -155,8 +155,7 @@ def map(config: DictConfig) -> None:
     from genolong.commands.map_settings import MapSettings
     from genolong.settings import check
 
-    with _bars() as follow:
-        done = map_regions(check(config, MapSettings), follow)
+    done = map_regions(check(config, MapSettings), follow)
     if done is None:  # the first process tells
         return
     for line in done.notes:
@@ -202,8 +201,7 @@ def report(config: DictConfig) -> None:
     from genolong.settings import check
 
     settings = check(config, ReportSettings)
-    with _bars() as follow:
-        tell.info("wrote %s", os.path.relpath(run(settings, follow)))
+    tell.info("wrote %s", os.path.relpath(run(settings, follow)))
 
 
 def _leave_report(run: Path) -> None:
@@ -238,35 +236,6 @@ def plan(config: DictConfig) -> None:
         tell.info("wrote %s", settings.json)
 
 
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
-    """Bars on stderr where people watch: called with what begins and its size, gives what is told of its progress."""
-    with ExitStack() as stack:
-        bar = stack.enter_context(Progress(console=err, transient=True)) if sys.stderr.isatty() else None
-
-        def follow(what: str, total: int | None) -> Callable[[int], None]:
-            return _lines(what, total) if bar is None else partial(bar.advance, bar.add_task(what, total=total))
-
-        yield follow
-
-
-def _lines(what: str, total: int | None) -> Callable[[int], None]:
-    """A line now and then where nobody watches."""
-    done, begun = 0, time.monotonic()
-    told = begun
-
-    def advance(more: int) -> None:
-        nonlocal done, told
-        done += more
-        now = time.monotonic()
-        if now - told > LINE_EVERY_S:
-            told = now
-            left = f"{done / total:.0%}, {(now - begun) * (total - done) / done:,.0f} s left" if total and done else ""
-            tell.info("%s: %s", what, left or f"{done:,}")
-
-    return advance
-
-
 def _show(table: "Figures") -> None:
     """A table on stdout."""
     shown = Table(title=table.title, title_justify="left")
@@ -287,7 +256,8 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
         if elsewhere:
             _set_up_messages()
         try:
-            command(config)
+            with bars(err):
+                command(config)
         except Stopped as stopped:
             folder = HydraConfig.get().runtime.output_dir
             tell.info(f"genolong: {_told(stopped, folder)}")
@@ -333,8 +303,12 @@ COMMANDS = {
 
 
 def _of_task(command: str, arguments: Sequence[str]) -> str:
-    """Train has other settings for another task."""
-    return "train_variants" if command == "train" and "task=variant_effect" in arguments else command
+    """Train has other settings for another task, and recipes of it (experiment=) lie with them."""
+    recipes = (argument.partition("=")[2] for argument in arguments if argument.startswith("experiment="))
+    of_variants = "task=variant_effect" in arguments or any(
+        (FOLDERS["train_variants"] / "experiment" / f"{name}.yaml").is_file() for name in recipes
+    )
+    return "train_variants" if command == "train" and of_variants else command
 
 
 def _as_text(word: str) -> str:

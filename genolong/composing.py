@@ -3,7 +3,6 @@
 import errno
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from yaml import YAMLError
 
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.harmless import entries, refuse_code, refuse_large_file
+from genolong.nearest import nearest, nearest_setting
 from genolong.runs.folder import check_name
 
 PACKAGE = Path(__file__).parent
@@ -123,17 +123,23 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
     )
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group == "experiment" and (TRAINED / group / f"{choice}.yaml").is_file():
+            return SettingsError(f"{group}={choice}: is a recipe of task=variant_effect; take it with train, and alone")
         hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
-        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(error.options)}{hint}")
+        near = nearest(choice, error.options)
+        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(error.options)}{near}{hint}")
     if isinstance(error, OverrideParseException):
         return SettingsError(f"{error.override}: not understood as name=value ({error.message.splitlines()[0]})")
     if isinstance(error, ConfigCompositionException) and found and "already at" not in str(error):
         key = found[1].split("@")[0].lstrip("+~")
-        return SettingsError(f"{key}: no such setting{nearest(key, settings_of(folder, command))}")
+        return SettingsError(f"{key}: no such setting{nearest_setting(key, settings_of(folder, command))}")
     if lines and lines[0].startswith("Ambiguous value for argument"):
         given = lines[0].split("'")[1]
         name, _, value = given.partition("=")
         return SettingsError(f"{given}: a list is written {name}=[{value}]; to try one after the other, add -m")
+    if lines and lines[0].startswith("Multiple values for "):
+        group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
+        return SettingsError(f"{group}: is chosen as {group}=NAME, without a +")
     told = [line for line in lines if not line.startswith(("full_key:", "object_type", "reference_type", "See https"))]
     return SettingsError("; ".join(told) or type(error).__name__)
 
@@ -152,10 +158,3 @@ def defaults_of(folder: Path, command: str) -> dict[str, Any]:
             return cast(dict[str, Any], OmegaConf.to_container(compose(command)))
     finally:
         known.hydra = running
-
-
-def nearest(key: str, known: list[str]) -> str:
-    """The end of a message: the known keys nearest to one that is not known, if any are near."""
-    near = [] if key in known else get_close_matches(key, known, n=2, cutoff=0.7)
-    near = near[:1] if near and near[0].rpartition(".")[0] == key.rpartition(".")[0] else near
-    return f"; did you mean {' or '.join(near)}?" if near else ""

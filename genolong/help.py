@@ -1,9 +1,10 @@
-"""The help of a command: every setting as it is typed, what it is now, and the unit that stands beside it in conf/."""
+"""The help of a command, from conf/: a screen with examples and what is changed first, or every setting there is."""
 
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -11,29 +12,58 @@ from omegaconf import OmegaConf
 from genolong.harmless import entries
 
 WIDTH, COLUMN = 120, 36
+ALL = "all"  # typed behind --help
+RECIPE = "experiment"  # a group that is no part of the settings
 ENTRY = re.compile(r"(?P<indent> *)(?P<key>\w+):(?:[^#]*?)(?:\s*# *(?P<comment>.*))?$")
 
 
+class _Composed(NamedTuple):
+    """A command's settings with the overrides applied, its groups' choices, and all comments by full name."""
+
+    main: str
+    settings: dict[str, Any]
+    chosen: dict[str, str]
+    about: dict[str, str]
+
+
 def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
-    """All settings of a command with the overrides applied, group after group; raises as Hydra does."""
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        config = OmegaConf.to_container(compose(command, list(overrides), return_hydra_config=True))
-    assert isinstance(config, dict)
-    choices = config.pop("hydra")["runtime"]["choices"]
-    chosen = {group: choices[group] for group in config if choices.get(group)}
-    main = (folder / f"{command}.yaml").read_text()
-    about = dict(comments(main))
-    own = {key: value for key, value in config.items() if key not in chosen}
-    parts = [f"genolong {command} [setting=value ...]\n\n{title(main)}\n\n{table(own, '', about)}"]
-    for group, name in chosen.items():
-        file = folder / group / f"{name}.yaml"  # type: ignore[operator]
-        text = file.read_text() if file.is_file() else ""
-        others = sorted((path.stem for path in (folder / group).glob("*.yaml")), key=_by_number)  # type: ignore[operator]
-        head = f"{group}={name}"
-        if len(others) > 1:
-            head += f"   (of {' '.join(others)})"
-        parts.append(f"{head}\n{table(config[group], f'{group}.', dict(comments(text)))}")
+    """What fits on a screen: examples, the settings that people change first, and how to see all; raises as Hydra does.
+
+    Examples are the header's lines of a command's YAML that are set off, first settings those that it lists.
+    """
+    if ALL in overrides:
+        return every_setting(folder, command, [word for word in overrides if word != ALL])
+    given = _composed(folder, command, overrides)
+    first = [key for line in header(given.main) if line.startswith("first: ") for key in line.split()[1:]]
+    shown = "train task=variant_effect" if command == "train_variants" else command
+    parts = [f"genolong {shown} [setting=value ...]\n\n{textwrap.fill(title(given.main), WIDTH)}\n"]
+    if lines := [line for line in header(given.main) if line.startswith("  ")]:
+        parts.append("\n".join(["examples:", *lines]) + "\n")
+    settings = [_first(folder, key, given) for key in first] or [table(given.settings, "", given.about)]
+    parts.append(("changed first:\n" if first else "settings:\n") + "".join(settings))
+    parts.append(
+        f"genolong {shown} --help all    every setting; with others, what they are then (--help all model=base)\n"
+        f"genolong {shown} --cfg job     the settings as they would be used; --hydra-help: Hydra's own options\n"
+    )
     return "\n".join(parts)
+
+
+def every_setting(folder: Path, command: str, overrides: Sequence[str]) -> str:
+    """All settings of a command with the overrides applied, group after group; raises as Hydra does."""
+    given = _composed(folder, command, overrides)
+    own = {key: value for key, value in given.settings.items() if key not in given.chosen and key != RECIPE}
+    told = textwrap.fill(title(given.main), WIDTH)
+    parts = [f"genolong {command} [setting=value ...]\n\n{told}\n\n{table(own, '', given.about)}"]
+    for group, name in given.chosen.items():
+        others = choices(folder, group)
+        head = f"{group}={name}" + (f"   (of {' '.join(others)})" if len(others) > 1 else "")
+        parts.append(f"{head}\n{table(given.settings[group], f'{group}.', given.about)}")
+    return "\n".join(parts)
+
+
+def choices(folder: Path, group: str) -> list[str]:
+    """What a group of settings can be, lengths by their size."""
+    return sorted((path.stem for path in (folder / group).glob("*.yaml")), key=_by_number)
 
 
 def comments(yaml: str) -> Iterator[tuple[str, str]]:
@@ -48,20 +78,58 @@ def comments(yaml: str) -> Iterator[tuple[str, str]]:
 
 
 def title(yaml: str) -> str:
-    """The comment that a YAML text begins with."""
-    return yaml.splitlines()[0].lstrip("# ") if yaml.startswith("#") else ""
+    """The comment that a YAML text begins with, a line that is for Hydra left out."""
+    return next((line for line in header(yaml) if not line.startswith("@")), "")
 
 
-def table(node: dict, prefix: str, about: dict[str, str]) -> str:
+def header(yaml: str) -> Iterator[str]:
+    """The comments before anything else, each without its sign."""
+    for line in yaml.splitlines():
+        if not line.startswith("#"):
+            return
+        yield line.removeprefix("#").removeprefix(" ")
+
+
+def table(node: dict[str, Any], prefix: str, about: dict[str, str]) -> str:
     """A line for each value below a node: how it is typed, and its comment."""
     lines = []
     for key, value in entries(node):
         if not isinstance(value, dict):
-            written = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
-            given = f"  {prefix}{key}={written}"
-            told = textwrap.wrap(about.get(key, ""), WIDTH - COLUMN) or [""]
-            lines += [f"{given:<{COLUMN - 1}} {told[0]}".rstrip(), *(" " * COLUMN + more for more in told[1:])]
+            lines += _line(f"{prefix}{key}", value, about.get(f"{prefix}{key}", ""))
     return "\n".join(lines) + "\n"
+
+
+def _composed(folder: Path, command: str, overrides: Sequence[str]) -> _Composed:
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        config: Any = OmegaConf.to_container(compose(command, list(overrides), return_hydra_config=True))
+    chosen_of = config.pop("hydra")["runtime"]["choices"]
+    chosen = {group: chosen_of[group] for group in config if chosen_of.get(group)}
+    main = (folder / f"{command}.yaml").read_text()
+    about = dict(comments(main))
+    for group, name in chosen.items():
+        file = folder / group / f"{name}.yaml"
+        about |= {f"{group}.{key}": told for key, told in comments(file.read_text() if file.is_file() else "")}
+    if RECIPE in chosen_of:
+        config[RECIPE] = chosen_of[RECIPE]
+    return _Composed(main, config, chosen, about)
+
+
+def _first(folder: Path, key: str, given: _Composed) -> str:
+    """The lines of a setting, or of a group: what it is now, and what else it can be."""
+    if key in given.chosen or key == RECIPE:
+        others = " ".join(choices(folder, key))
+        return "\n".join(_line(key, given.chosen.get(key, given.settings[key]), f"of {others}")) + "\n"
+    value: Any = given.settings
+    for part in key.split("."):
+        value = value[part]
+    return "\n".join(_line(key, value, given.about.get(key, ""))) + "\n"
+
+
+def _line(key: str, value: Any, comment: str) -> list[str]:
+    """How a setting is typed, and its comment, which goes on below itself."""
+    written = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+    told = textwrap.wrap(comment, WIDTH - COLUMN) or [""]
+    return [f"{f'  {key}={written}':<{COLUMN - 1}} {told[0]}".rstrip(), *(" " * COLUMN + more for more in told[1:])]
 
 
 def _by_number(name: str) -> tuple[int, str]:

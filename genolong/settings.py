@@ -8,11 +8,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from genolong.composing import CONF as CONF
-from genolong.composing import PACKAGE, nearest
+from genolong.composing import PACKAGE
 from genolong.errors import SettingsError, UnsafeInputError
 from genolong.harmless import entries
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
+from genolong.nearest import nearest_setting
 from genolong.parallel.settings import TrainingParallelSettings
 from genolong.runs.folder import check_name
 from genolong.tasks.masked_bases import MaskedBasesSettings
@@ -123,6 +124,7 @@ class TrainSettings:
 
     seed: int
     debug: bool
+    init_from: str | None
     resume: str
     run: RunSettings
     checkpoint: CheckpointSettings
@@ -175,7 +177,7 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         if isinstance(error, MissingMandatoryValue):
             raise SettingsError(f"{key}: is missing; add {key}=... (--help says what it is)") from error
         if isinstance(error, ConfigKeyError):
-            raise SettingsError(f"{key}: no such setting{nearest(key, known_keys(schema))}") from error
+            raise SettingsError(f"{key}: no such setting{nearest_setting(key, known_keys(schema))}") from error
         raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
 
 

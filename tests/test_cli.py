@@ -1,6 +1,5 @@
 """The command line's corners: refusals, interruptions, pipes, sweeps, help and completion."""
 
-import itertools
 import json
 import os
 import signal
@@ -60,6 +59,24 @@ def fasta(tmp_path: Path) -> str:
         (["train", "-cd", "/does/not/exist"], 64, "Additional config directory '/does/not/exist' not found"),
         (["train", "modle=tiny"], 64, "modle: no such setting; did you mean model?"),
         (["train", "--help", "model=huge"], 64, "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        (["train", "trainer.max_step=3"], 64, "trainer.max_step: no such setting; did you mean trainer.max_steps?"),
+        (
+            ["train", "model=smal"],
+            64,
+            "model=smal: no such choice; there are base, large, mini, small, tiny; did you mean s",
+        ),
+        (["train", "experiment=yest"], 64, "experiment=yest: no such choice; there are celegans_1m, "),
+        (["train", "+experiment=yeast"], 64, "experiment: is chosen as experiment=NAME, without a +"),
+        (
+            ["train", "experiment=brca1_supervised", "data.fasta=x.fa"],
+            66,
+            "init_from=runs/hg38_131k/latest: no such run",
+        ),
+        (
+            ["plan", "experiment=brca1_supervised"],
+            64,
+            "experiment=brca1_supervised: is a recipe of task=variant_effect",
+        ),
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
@@ -259,22 +276,6 @@ def completed(line: str) -> list[str]:
 )
 def test_tab_completes_commands_settings_and_choices(line, words):
     assert completed(line) == words
-
-
-def test_long_work_that_nobody_watches_is_told_now_and_then(monkeypatch):
-    told: list[str] = []
-    monkeypatch.setattr(cli, "LINE_EVERY_S", -1.0)
-    monkeypatch.setattr(cli.tell, "info", lambda line, *values: told.append(line % values))
-    clock = itertools.count(0.0, 30.0)
-    monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    for total in (4, None):
-        advance = cli._lines("embedding", total)
-        for more in (0, 1, 2):
-            advance(more)
-    assert told == [
-        "embedding: 0", "embedding: 25%, 180 s left", "embedding: 75%, 30 s left", "embedding: 0", "embedding: 1",
-        "embedding: 3",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("option", "code"), [("--help", 141), ("--cfg=job", 141), ("--info=all", 0)])  # 0: Hydra's log

@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from genolong.composing import CONF, as_settings_error, guard, nearest, settings_of
+from genolong.composing import CONF, as_settings_error, guard, settings_of
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.harmless import entries, refuse_code
 
@@ -73,6 +73,9 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
         ("contxt=2k", "contxt: no such setting; did you mean context?"),
         ("~data.fastas", "data.fastas: no such setting; did you mean data.fasta?"),
         ("model=huge", "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        ("model=smal", "model=smal: no such choice; there are base, large, mini, small, tiny; did you mean small?"),
+        ("+experiment=yeast", "experiment: is chosen as experiment=NAME, without a +"),
+        ("experiment=yest", "experiment=yest: no such choice; there are celegans_1m, celegans_32k, "),
         (
             "hydra/launcher=submitit_x",
             "hydra/launcher=submitit_x: no such choice; there are basic; run `pip install gen",
@@ -88,13 +91,6 @@ def test_what_hydra_refuses_is_one_line_that_names_the_setting(override, words):
     told = as_settings_error(caught.value, CONF, "train")
     assert str(told).startswith(words)
     assert "\n" not in str(told)
-
-
-def test_nearest_names_a_sibling_alone_and_nothing_where_nothing_is_near():
-    known = ["data.cache", "model.width", "model.layers"]
-    assert nearest("model.with", known) == "; did you mean model.width?"
-    assert nearest("zzz", known) == ""
-    assert nearest("model.width", known) == ""
 
 
 def test_entries_are_the_full_names_of_all_keys():

@@ -36,13 +36,13 @@ TOP = {
     "mkdocs.yml",
 }  # fmt: skip
 FLOORS = (
-    {"errors"},
+    {"errors", "long_work", "nearest"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},
     {"harmless"},
     {"composing"},
-    {"help", "settings", "silent_partner"},
+    {"bars", "help", "settings", "silent_partner"},
     {"commands"},
     {"cli", "loaded"},  # what a person types into: a terminal, a notebook
     {"__main__"},

@@ -169,7 +169,7 @@ def test_the_same_seed_gives_the_same_weights_for_any_number_of_workers(tmp_path
 def test_help_shows_every_setting_without_loading_torch():
     code = (
         "import sys\nfrom genolong.cli import main\n"
-        "try: main(['train', '--help'])\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
+        "try: main(['train', '--help', 'all'])\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for word in ("window_bp", "segment", "bases of one example", "learning_rate", "fasta", "max_steps", "tiny"):
@@ -267,7 +267,7 @@ def test_one_process_of_several_shows_the_help(tmp_path, monkeypatch, capfd):
 
 
 def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):
-    assert run(tmp_path, monkeypatch, "predict", "--help") == 0
+    assert run(tmp_path, monkeypatch, "predict", "--help", "all") == 0
     shown = capfd.readouterr().out
     for words in ("window_bp=null", "bases read around a variant", "flank=8", "share of the first 200",
                   "records scored and written together", "prefix=GENOLONG"):  # fmt: skip

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from genolong.commands.embedding_table import read_table
 from genolong.commands.evaluated import read_figures
+from genolong.genome.hashed import sha256_of
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
 from genolong.genome.vcf_info import field_values
 from genolong.report.comparison import Pair, compared
 from genolong.runs.metrics_log import NOT_METRICS, rows_of
-from genolong.runs.record import sha256_of
 
 
 class Result(NamedTuple):

@@ -19,13 +19,14 @@ from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError
 from genolong.genome.fasta import Genome
+from genolong.genome.hashed import sha256_of
 from genolong.genome.tiles import GenomeTiles
 from genolong.loading.windows import absolute
 from genolong.model.encoder import Encoder
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
-from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.embedding import Embedder
 from genolong.tasks.masked_bases import MaskedBases
 

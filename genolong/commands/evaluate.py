@@ -93,15 +93,17 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     same = set(genome.sha256.values()) == run.sha256
     data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
     parts = split(genome, data, run.window_bp)
-    if not same:
-        changed = asked.fasta is None and f"{fasta} is not what the run was trained on: its sha256 has changed since"
-        return _Data(genome, parts, data.beds, (changed,) if changed else ())
-    trained = split(genome, run.data, run.window_bp).train
+    notes = []
+    if not same and asked.fasta is None:
+        notes.append(f"{fasta} is not what the run was trained on: its sha256 has changed since")
+    trained = [*split(genome, run.data, run.window_bp).train] if same else []
+    for earlier in run.before:  # of the weights that the run began with
+        if earlier.knows(genome) and earlier.regions_are_there():
+            trained += earlier.stretches(genome)
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
-    if not leaked:
-        return _Data(genome, parts, data.beds, ())
-    leak = f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows"
-    return _Data(genome, parts, data.beds, (leak,))
+    if leaked:
+        notes.append(f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows")
+    return _Data(genome, parts, data.beds, tuple(notes))
 
 
 def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:

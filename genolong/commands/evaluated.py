@@ -9,10 +9,11 @@ from pathlib import Path
 
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.errors import InputError, MissingInputError, OutputError
+from genolong.genome.hashed import sha256_of
 from genolong.genome.partial_file import FAILED_DISK
 from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
-from genolong.runs.record import beside, finished, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, started, write_json
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.scored_vcf import ScoredVcf, read_scored
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import SCORED
+from genolong.genome.hashed import sha256_of
 from genolong.loading.status_counts import StatusCounts
+from genolong.nearest import nearest_path
 from genolong.report import record_sections as told
 from genolong.report.calibration import is_probability
 from genolong.report.discrimination import Group
@@ -32,7 +34,7 @@ from genolong.report.variant_pictures import (
     distribution_picture,
     strata_picture,
 )
-from genolong.runs.record import NAME, sha256_of
+from genolong.runs.record import NAME
 
 Record = Mapping[str, Any]
 MOST_FIGURES, MOST_STRATA = 1_000, 12  # shown
@@ -71,7 +73,9 @@ def _figures_of(asked: ReportSettings) -> Path:
         bare = place.with_name(place.name.removesuffix(f".{NAME}"))
         place = bare if bare.is_file() else bare.with_name(f"{bare.name}.json")
     if not place.is_file():
-        raise MissingInputError(f"{place}: is not there; name the file of figures that evaluate wrote")
+        raise MissingInputError(
+            f"{place}: is not there; name the file of figures that evaluate wrote{nearest_path(place)}"
+        )
     return place
 
 

@@ -9,6 +9,7 @@ from genolong.commands.export_settings import ExportSettings
 from genolong.commands.model_card import model_card
 from genolong.commands.run_results import run_results
 from genolong.commands.stored_model import stored_model
+from genolong.commands.trained_before import BEFORE
 from genolong.commands.trained_run import BuiltFrom, run_of
 from genolong.runs.exported import write_exported
 from genolong.runs.whole_folder import whole_folder
@@ -17,6 +18,7 @@ from genolong.tasks.known_answers import known_answers
 CARD = "README.md"
 OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings beside those of BuiltFrom
 OF_HEAD = ("variant_head", "head_is")
+OF_DATA = ("regions_sha256", "init_from_sha256", BEFORE)
 
 
 @dataclass(frozen=True)
@@ -50,4 +52,4 @@ def _about(built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
     for group, names in OF_RUN.items():
         settings[group] = {name: plain[group][name] for name in names if name in plain.get(group, {})}
     about = {"settings": settings, "inputs_sha256": dict(stored["inputs_sha256"])}
-    return about | {name: stored[name] for name in OF_HEAD if name in stored}
+    return about | {name: stored[name] for name in (*OF_HEAD, *OF_DATA) if name in stored}

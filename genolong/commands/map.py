@@ -15,12 +15,13 @@ from genolong.commands.opened_scorer import OpenedScorer, open_scorer
 from genolong.commands.teamed import team_of
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
+from genolong.genome.hashed import sha256_of
 from genolong.genome.regions import merge, read_bed
 from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
 from genolong.parallel.place import Place
 from genolong.parallel.team import Team
-from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.mutation_map import MutationMapper
 
 logger = logging.getLogger(__name__)

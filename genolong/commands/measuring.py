@@ -67,12 +67,12 @@ def measure(
     figures += bases.by_class("model/gain_over_best_kmer", best - scores.nats, NATS)
     readers = {**baselines.readers, "model": "model"}
     if held_out.truth:
-        floor, right = _floor(held_out, scores)
+        floor, right = _floor(held_out, scores, follow)
         figures += bases.of_reader("floor", floor, right)
         readers["floor"] = "perfect reader"
     for context_bp in contexts:
         cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device, follow)
-        figures += _of_context(context_bp, held_out, cut, bases)
+        figures += _of_context(context_bp, held_out, cut, bases, follow)
     return Measured(tuple(figures), readers, baselines.notes)
 
 
@@ -105,10 +105,12 @@ def _baselines(
     counters, notes = fit_on(held_out.genome, held_out.train, advance=advance)
     best = best_baseline(counters)
     figures, readers, losses = [], {}, np.zeros(0)
+    advance = follow("asking k-mer counters", len(counters))
     for counter in counters:
         nats, right = score_baseline(
             counter, held_out.genome, held_out.windows, scores.window, scores.position
         )  # fmt: skip
+        advance(1)
         figures += bases.of_reader(_name(counter), nats, right)
         readers[_name(counter)] = _label(counter) + (" (best)" if counter is best else "")
         if counter is best:
@@ -126,25 +128,27 @@ def _label(counter: KmerCounter) -> str:
     return f"k-mer {counter.flank}+{counter.flank}" if counter.flank else "base composition"
 
 
-def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases) -> list[Figure]:
+def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow) -> list[Figure]:
     """The same bases, read with a context of so many."""
     assert np.array_equal(scores.window, bases.window), "every context is asked for the same bases"
     figures = bases.by_class(f"context/{context_bp}/loss", scores.nats, NATS)
     if held_out.truth:
-        figures += bases.by_class(f"context/{context_bp}/floor", _floor(held_out, scores)[0], NATS)
+        figures += bases.by_class(f"context/{context_bp}/floor", _floor(held_out, scores, follow)[0], NATS)
     return figures
 
 
 def _floor(
-    held_out: HeldOut, scores: Scores
+    held_out: HeldOut, scores: Scores, follow: Follow
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
     """What a perfect reader loses who sees all other letters of the views, and whether its likeliest base is right."""
     nats, right = np.zeros(len(scores.nats)), np.zeros(len(scores.nats), bool)
+    advance = follow("asking the perfect reader", len(scores.nats))
     for chosen, reader in _by_contig(held_out, scores):
         at = scores.position[chosen]
         chances = reader.probabilities(at, scores.view_start[chosen], scores.view_end[chosen])
         nats[chosen] = -np.log(chances[np.arange(len(at)), reader.codes[at]])
         right[chosen] = chances.argmax(1) == reader.codes[at]
+        advance(len(at))
     return nats, right
 
 

@@ -68,6 +68,9 @@ def _about(run: TrainedRun, built: BuiltFrom) -> str:
     if run.variant_head is not None:
         of_head = sum(weight.numel() for weight in run.variant_head.parameters())
         rows.append(("trained head", f"{of_head:,} more parameters; probability of {run.head_is}"))
+    if run.before:
+        windows = ", ".join(f"{earlier.window_bp:,}" for earlier in reversed(run.before))
+        rows.append(("began with weights", f"trained before, on windows of {windows} bases"))
     rows += [("weights", f"sha256 {run.weights_sha256}"), ("exported by", f"genolong {version('genolong')}")]
     return _table(("", ""), rows)
 

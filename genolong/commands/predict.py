@@ -20,13 +20,14 @@ from genolong.commands.teamed import team_of
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.edit import Variant
+from genolong.genome.hashed import sha256_of
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
-from genolong.runs.record import beside, finished, now, sha256_of, started, write_json
+from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.variant_effect import VariantScorer
 
 logger = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from genolong.bars import shown_on
 from genolong.report.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class PredictProgress(Watch):
             TextColumn("scoring"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(),
         )  # fmt: skip
-        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self._bar = Progress(*columns, console=console, transient=True) if shown_on(console) else None
 
     def begin(self, total: int | None, resumed_after: int) -> None:
         if resumed_after:
@@ -64,16 +65,24 @@ class PredictProgress(Watch):
     def done(self, tally: Tally) -> None:
         now = time.monotonic()
         if self._before < 0:  # the first block, and what was done before it: no measure of speed
-            self._before, self._begun = tally.alleles, now
+            self._before, self._begun, self._base = tally.alleles, now, self._to
         told = f"{tally.records:,} records, {tally.scored:,} alleles scored"
         if now > self._begun:
             told += f", {(tally.alleles - self._before) / (now - self._begun):,.0f} alleles/s"
         if self._bar is not None:
             self._bar.update(self._row, completed=self._to, told=told)
         elif now - self._told >= LINE_EVERY_S:
-            share = f", {self._to / self._total:.0%} of the input" if self._total else ""
-            logger.info("%s%s", told, share)
+            logger.info("%s%s", told, self._share(now))
             self._told = now
+
+    def _share(self, now: float) -> str:
+        """The share of the input that is done, and the time left, where they are known."""
+        if not self._total:
+            return ""
+        share = f", {self._to / self._total:.0%} of the input"
+        if self._to == self._base:
+            return share
+        return f"{share}, {(now - self._begun) * (self._total - self._to) / (self._to - self._base):.0f} s left"
 
     def end(self) -> None:
         if self._bar is not None:

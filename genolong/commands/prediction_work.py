@@ -15,12 +15,12 @@ from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.skipped import SkippedTable
 from genolong.errors import InputError, LostProcessError, RefusedRecordError
 from genolong.genome.alleles import SCORED, Status
+from genolong.genome.hashed import sha256_of
 from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
 from genolong.report.tally import Tally
 from genolong.runs.journal import Journal
-from genolong.runs.record import sha256_of
 from genolong.tasks.variant_effect import Effect
 
 NOTED_EVERY_S = 1.0

@@ -24,6 +24,7 @@ from genolong.commands.train import train
 from genolong.commands.train_variants import train_variants
 from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError
+from genolong.long_work import follow
 from genolong.parallel.place import Place
 from genolong.runs.differences import differences
 from genolong.runs.record import NAME, beside, maker, read_record, surroundings, write_json
@@ -36,7 +37,7 @@ SCHEMAS = {
     "evaluate": EvaluationSettings, "embed": EmbedSettings, "map": MapSettings,
 }  # fmt: skip
 MODELS = {  # settings
-    "train": None, "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
+    "train": "init_from", "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
     "map": "model",
 }  # fmt: skip
 TRAININGS = ("train", "train_variants")
@@ -117,7 +118,7 @@ def _other_attention(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
 
 
 def _evaluate(asked: EvaluationSettings) -> object:
-    return evaluate(asked) if asked.vcf is None else evaluate_variants(asked)
+    return evaluate(asked, follow) if asked.vcf is None else evaluate_variants(asked, follow)
 
 
 _MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
@@ -125,6 +126,6 @@ _MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
     "train_variants": lambda asked, folder, _: train_variants(asked, folder),
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
-    "embed": lambda asked, _, __: embed(asked),
-    "map": lambda asked, _, __: map_regions(asked),
+    "embed": lambda asked, _, __: embed(asked, follow),
+    "map": lambda asked, _, __: map_regions(asked, follow),
 }

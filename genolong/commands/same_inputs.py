@@ -7,7 +7,7 @@ from typing import Any
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError
-from genolong.runs.record import sha256_of
+from genolong.genome.hashed import sha256_of
 
 
 def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:

@@ -1,7 +1,6 @@
 """A scored VCF as evaluate reads it: two classes of alleles, and every score by which they may be told apart."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
 from genolong.loading.label_classes import TwoClasses, two_classes
 from genolong.loading.labelled_alleles import LabelledAlleles, read_alleles
+from genolong.nearest import nearest
 
 NUMERIC = ("Float", "Integer")
 SHOWN = 12  # fields in a message
@@ -113,10 +113,10 @@ def _hint(field: str, declared: Collection[str]) -> str:
     """The end of a message about a field that no allele has."""
     if field in declared:
         return "; the header declares it, but no record fills it"
-    names = {each.upper(): each for each in declared}
-    near = get_close_matches(field.upper(), names, 3)
-    if near:
-        return f"; did you mean {' or '.join(names[each] for each in near)}?"
+    return nearest(field, declared) or _declared(declared)
+
+
+def _declared(declared: Collection[str]) -> str:
     return f"; the header declares {', '.join(list(declared)[:SHOWN])}" if declared else ""
 
 

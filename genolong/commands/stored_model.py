@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from genolong.errors import InputError, MissingInputError, SettingsError
+from genolong.nearest import nearest_path
 from genolong.runs.checkpoint import load_model
 from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
 
@@ -37,7 +38,9 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
         raise SettingsError(f"{setting}={path}: nothing is loaded from an address; download it, and name the folder")
     place = Path(path).expanduser()
     if not place.exists():
-        raise MissingInputError(f"{setting}={path}: no such run; name a run's folder, like runs/quickstart/latest")
+        raise MissingInputError(
+            f"{setting}={path}: no such run; name a run's folder, like runs/quickstart/latest{nearest_path(place)}"
+        )
     if place.name in (WEIGHTS, CONFIG):
         raise InputError(f"{setting}={path}: is a part of an exported model; name its folder")
     checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place

@@ -11,15 +11,18 @@ from typing import Any
 import pytorch_lightning as pl
 
 from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.begun_from import Begun, begun_from
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.commands.resuming import Wanted
 from genolong.commands.run_folder import RunFolder
+from genolong.commands.trained_before import BEFORE
 from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
+from genolong.genome.hashed import sha256_of
 from genolong.loading.composition import composition
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
@@ -28,12 +31,14 @@ from genolong.model.geometry import pairs_per_token
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
 from genolong.runs.lock import held
-from genolong.runs.record import sha256_of, started
+from genolong.runs.record import started
 from genolong.settings import TrainSettings
 from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
+
+ABOUT = ("settings", "inputs_sha256", "regions_sha256", "init_from_sha256", BEFORE)  # of the record, in checkpoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,16 +77,19 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    told = (*genome.notes, *parts.notes, *order.notes)
+    begun = begun_from(settings, genome)
+    if begun is not None:
+        settings = replace(settings, init_from=begun.model)
+    told = (*genome.notes, *parts.notes, *order.notes, *(begun.notes if begun else ()))
     for note in told if place.rank == 0 else ():
         logger.info(note)
     with held(folder) if place.rank == 0 else nullcontext():
-        return _train_in(place, settings, folder, genome, parts, order, told)
+        return _train_in(place, settings, folder, genome, parts, order, told, begun)
 
 
 def _train_in(
     place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder,
-    told: Sequence[str],
+    told: Sequence[str], begun: Begun | None,
 ) -> Training:  # fmt: skip
     """The training in a folder that is this process's own."""
     plain = asdict(settings)
@@ -90,6 +98,8 @@ def _train_in(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
+    if begun is not None:
+        model.load_state_dict(begun.weights)
     cuda = accelerator(settings.trainer, place.local_size) == "cuda"
     notes = choose_attention(model, settings.trainer.attention, cuda=cuda)
     for note in notes if place.rank == 0 else ():
@@ -99,15 +109,18 @@ def _train_in(
     record = {
         **started("train", plain, inputs, beds), "attention": attention_of(model),
         "split": composition(genome, parts, told),
+        **({} if begun is None else {"init_from_sha256": begun.sha256, BEFORE: begun.before}),
     }  # fmt: skip
-    run = RunFolder.opened(place, Wanted(plain, inputs, model.state_dict(), beds), folder, record)
+    model_sha256 = None if begun is None else begun.sha256
+    wanted = Wanted(plain, inputs, model.state_dict(), beds, model_sha256)
+    run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     datamodule = GenomeDataModule(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
     checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
-    about = {name: record[name] for name in ("settings", "inputs_sha256", "regions_sha256")}
+    about = {name: record[name] for name in ABOUT if name in record}
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
         RunCheckpointIO(about, partial(known_answers, settings.model)), checkpoints,

@@ -1,7 +1,6 @@
 """`train task=variant_effect`: labelled variants and a trained model in, a run folder with a variant head out."""
 
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ from genolong.genome.edit import Variant
 from genolong.loading.labelled_variants import LabelledVariants
 from genolong.loading.variant_batches import FeatureRows, VariantDataModule, WindowPairs
 from genolong.loading.variant_split import VariantSplit
+from genolong.long_work import follow
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.parallel.strategy import SequenceParallelStrategy
@@ -43,7 +43,6 @@ from genolong.tasks.variant_effect import VariantScorer
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles
-LINE_EVERY_S = 30.0
 TRAINING = "variant_training"  # where a checkpoint says how its head was trained; its top tells of the model below
 
 
@@ -125,7 +124,8 @@ def _weights(settings: VariantTrainSettings, run: TrainedRun) -> dict[str, Tenso
 
 def _zero_shot(read: VariantData) -> dict[str, float]:
     """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
-    effects = read.scorer.score(_chosen(read.labelled.variants, read.parts.validation))
+    held_out = _chosen(read.labelled.variants, read.parts.validation)
+    effects = read.scorer.score(held_out, follow("scoring held-out alleles", read.scorer.windows(held_out)))
     positive = torch.from_numpy(read.labelled.positive)[torch.from_numpy(read.parts.validation)]
     figures = held_out_figures(-torch.tensor([effect.llr for effect in effects]), positive)
     return {name: float(figures[name]) for name in ("auroc", "auprc")}
@@ -168,12 +168,11 @@ def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffe
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
     """Read once; a share of them at a time, for their windows' states are kept until then."""
-    parts, told = [], time.monotonic()
+    parts, advance = [], follow("reading alleles", len(variants))
     for at in range(0, len(variants), READ_AT_ONCE):
-        parts.append(scorer.features(variants[at : at + READ_AT_ONCE], around))
-        if time.monotonic() - told >= LINE_EVERY_S:
-            told = time.monotonic()
-            logger.info("read %s of %s alleles", f"{min(at + READ_AT_ONCE, len(variants)):,}", f"{len(variants):,}")
+        some = variants[at : at + READ_AT_ONCE]
+        parts.append(scorer.features(some, around))
+        advance(len(some))
     return torch.cat(parts).clone()  # not made for inference only
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genolong.commands.stored_model import StoredModel, stored_model
+from genolong.commands.trained_before import Earlier, trained_before
 from genolong.errors import InputError, UnsafeInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
@@ -45,7 +46,7 @@ class TrainedRun:
 
     `checkpoint` is the file that it was read from, or the exported folder. `sha256` are the hashes of the FASTA files
     it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of. `known` is
-    what the model made of a few bases when it was trained.
+    what the model made of a few bases when it was trained, `before` are the trainings that its weights began with.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TrainedRun:
     variant_head: VariantHead | None = None
     head_is: str = ""
     known: KnownAnswers | None = None
+    before: tuple[Earlier, ...] = ()
 
     def moved_on(self, device: torch.device) -> tuple[str, ...]:
         """A note where the model, which is on `device`, no longer says there what it said when it was trained."""
@@ -82,12 +84,13 @@ class TrainedRun:
         return weights_sha256({**self.model.state_dict(), **head})
 
 
-def open_run(path: str) -> TrainedRun:
+def open_run(path: str, setting: str = "model") -> TrainedRun:
     """A run's folder (its newest checkpoint is taken), one of its checkpoint files, or a folder that export wrote.
 
-    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version.
+    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version;
+    messages name the setting.
     """
-    return run_of(stored_model(path))
+    return run_of(stored_model(path, setting))
 
 
 def run_of(model: StoredModel) -> TrainedRun:
@@ -113,7 +116,7 @@ def run_of(model: StoredModel) -> TrainedRun:
     return TrainedRun(
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
         of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
-        str(stored.get("head_is", "")), _known(model.answers, checkpoint),
+        str(stored.get("head_is", "")), _known(model.answers, checkpoint), trained_before(stored, checkpoint),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from genolong.commands.evaluated import read_figures
 from genolong.errors import InputError
+from genolong.genome.hashed import sha256_of
 from genolong.report import record_sections as told
 from genolong.report.curves import read_courses
 from genolong.report.figures import Figure, everything_table
@@ -13,7 +14,7 @@ from genolong.report.held_out import best_bits, held_out
 from genolong.report.html import Markup, joined
 from genolong.report.page import Section, command, folded, note, page, pairs, pictures, table, tiles, warning
 from genolong.report.training_pictures import DRAWN, LOSS, course_pictures
-from genolong.runs.record import beside, maker, read_record, sha256_of
+from genolong.runs.record import beside, maker, read_record
 
 Record = Mapping[str, Any]
 FIGURES = "evaluation.json"

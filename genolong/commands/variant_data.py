@@ -13,16 +13,18 @@ from genolong.commands.trainer import accelerator
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.hashed import sha256_of
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
+from genolong.genome.vcf_header import info_types
 from genolong.loading.label_classes import TwoClasses, two_classes
 from genolong.loading.labelled_alleles import read_alleles
 from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
 from genolong.loading.variant_split import VariantSplit, split_variants
 from genolong.loading.windows import absolute
+from genolong.nearest import nearest
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
-from genolong.runs.record import sha256_of
 from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
@@ -42,7 +44,7 @@ class VariantData(NamedTuple):
     @classmethod
     def opened(cls, place: Place, settings: VariantTrainSettings) -> "VariantData":
         """Opened in all processes at the same time, and told; raises InputError (and its kinds)."""
-        run = open_run(settings.init_from)
+        run = open_run(settings.init_from, "init_from")
         genome = open_genome(run, settings.data)
         tiles = GenomeTiles(genome)
         assert isinstance(run.model, MaskedBases)
@@ -91,7 +93,8 @@ def _classes(data: LabelledDataSettings) -> TwoClasses:
     with VcfReader(data.vcf) as reader:
         alleles = read_alleles(reader.name, reader, data.label, [], None)
         if not alleles.label.texts:
-            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=)")
+            near = nearest(data.label, info_types(reader.header))
+            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=){near}")
         return two_classes(reader.name, data.label, alleles, data.positives, data.negatives)
 
 

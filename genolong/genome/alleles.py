@@ -7,6 +7,7 @@ from pathlib import Path
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import match_contig
 from genolong.genome.edit import Variant, trimmed
+from genolong.nearest import nearest_path
 
 _BASES = frozenset(b"ACGTacgt")
 _LETTERS = frozenset(b"ACGTNRYSWKMBDHVUacgtnryswkmbdhvu")
@@ -81,6 +82,8 @@ def read_synonyms(path: str | Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text file; wanted two names of a contig in every line") from error
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{path} does not exist; wanted a file of synonyms{nearest_path(path)}") from error
     except OSError as error:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a file of synonyms") from error
     synonyms: dict[str, str] = {}

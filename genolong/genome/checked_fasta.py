@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from io import BufferedIOBase
 from pathlib import Path
@@ -17,6 +18,7 @@ from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.fasta_index import FastaIndex, build_index
 from genolong.genome.fasta_text import Header, Letters, read_text
 from genolong.genome.pinned_file import PinnedFile
+from genolong.long_work import follow
 
 _FORMAT = b"genolong FASTA index 1 "  # the number rises whenever an index of the same file would hold something else
 _ARRAYS = ("lengths", "places", "run_starts", "run_ends", "first_run")
@@ -65,10 +67,11 @@ def _check(source: PinnedFile, cache: CacheFolder) -> CheckedFasta:
     with source.path.open("rb") as file:
         source.verify(file.fileno())
         chunks = _text_chunks(file, source.path)
-        index = build_index(chunks, source.path)
+        index = build_index(_told(chunks, file, f"indexing {source.path.name}"), source.path)
         why_copied = _why_not_read_itself(source.path, index, chunks)
         if why_copied:
-            text = read_text(_text_chunks(file, source.path), source.path)
+            copied = _told(_text_chunks(file, source.path), file, f"cleaning {source.path.name}")
+            text = read_text(copied, source.path)
             reading = PinnedFile.pin(cache.write(_copy_name(source), lambda copy: _write_clean(text, copy)))
         source.verify(file.fileno())
     if why_copied:
@@ -85,6 +88,18 @@ def _text_chunks(file: BufferedIOBase, path: Path) -> Iterable[bytes]:
     bgzip = file.read(len(MAGIC)) == MAGIC
     file.seek(0)
     return BlockedText(file, path) if bgzip else iter(lambda: file.read(_CHUNK), b"")
+
+
+def _told(chunks: Iterable[bytes], file: BufferedIOBase, what: str) -> Iterator[bytes]:
+    """The same chunks; who watches is told how much of the file was read for them."""
+    size = os.fstat(file.fileno()).st_size
+    advance, done = follow(what, size), 0
+    for chunk in chunks:
+        yield chunk
+        at = file.tell()
+        advance(at - done)
+        done = at
+    advance(size - done)
 
 
 def _why_not_read_itself(path: Path, index: FastaIndex, chunks: Iterable[bytes]) -> str:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.checked_fasta import CheckedFasta, open_checked
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta_reader import FastaReader
+from genolong.nearest import near_names
 
 _ENDINGS = (".gz", ".bgz", ".bgzf", ".fa", ".fasta", ".fna", ".fas", ".ffn", ".seq", ".txt")
 
@@ -88,9 +88,7 @@ class Genome:
     def _place(self, name: str) -> tuple[int, int]:
         """Which file, and which contig of it."""
         if name not in self._places:
-            near = [each for each in self._places if each.endswith(f":{name}")] or get_close_matches(
-                name, self._places, 3
-            )
+            near = [each for each in self._places if each.endswith(f":{name}")] or near_names(name, self._places)
             hint = (
                 f"did you mean {' or '.join(near[:3])}?"
                 if near

@@ -1,11 +1,12 @@
 """A file pinned to its content: hashed once, and hashed again whenever it looks touched."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from genolong.errors import InputError, MissingInputError
+from genolong.genome.hashed import sha256_of_open
+from genolong.nearest import nearest_path
 
 # Size, times of the last change of content and of anything, inode: what a write cannot leave as it was.
 Stamp = tuple[int, int, int, int]
@@ -28,6 +29,7 @@ class PinnedFile:
             if not path.exists():
                 raise MissingInputError(
                     f"{path} does not exist; wanted a file; check its spelling and the folder you are in"
+                    + nearest_path(path)
                 )
             if not path.is_file():
                 raise MissingInputError(
@@ -35,7 +37,7 @@ class PinnedFile:
                 )
             with path.open("rb") as file:
                 before = stamp(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = sha256_of_open(file, path)
                 after = stamp(file.fileno())
         except OSError as error:
             raise MissingInputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error

@@ -5,7 +5,6 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import IO, Any, NamedTuple
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.genome.coordinates import Interval, match_contig
+from genolong.nearest import near_names, nearest_path
 
 _NO_REGION = re.compile(r"\s*($|#|(track|browser)\s)")
 _LONGEST_LINE = 1 << 20
@@ -136,7 +136,9 @@ def _lines(path: Path) -> Iterator[str]:
                         )
                     yield line
     except FileNotFoundError as error:
-        raise MissingInputError(f"{path} does not exist; wanted a BED file; check its spelling") from error
+        raise MissingInputError(
+            f"{path} does not exist; wanted a BED file; check its spelling{nearest_path(path)}"
+        ) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"{path}: its compressed content is cut or corrupt ({error}); download or copy it again"
@@ -151,7 +153,7 @@ def known_contig(name: str, contigs: Mapping[str, int], where: str) -> str:
     """The genome's name of a contig; raises InputError with the nearest names where it has none."""
     contig = match_contig(name, contigs)
     if contig is None:
-        near = get_close_matches(name, contigs, 3)
+        near = near_names(name, contigs)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
         raise InputError(f"{where}: the genome has no contig {name}; {hint}")
     return contig

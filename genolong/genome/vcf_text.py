@@ -15,6 +15,7 @@ import pysam
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
+from genolong.nearest import nearest_path
 
 CHUNK_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -165,7 +166,9 @@ def _open(path: str) -> IO[bytes]:
     try:
         return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")
     except FileNotFoundError as error:
-        raise MissingInputError(f"{path} does not exist; wanted a VCF; check its spelling") from error
+        raise MissingInputError(
+            f"{path} does not exist; wanted a VCF; check its spelling{nearest_path(path)}"
+        ) from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder; wanted a VCF; name the file in it") from error
     except OSError as error:

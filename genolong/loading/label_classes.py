@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from genolong.errors import InputError
 from genolong.genome.synthetic_variants import DISRUPTING, NEUTRAL
 from genolong.loading.labelled_alleles import LabelledAlleles, Words
+from genolong.nearest import nearest
 
 SHOWN = 12  # labels in a message
 
@@ -44,8 +45,9 @@ def two_classes(
     for which, values in (("positive", positives), ("negative", negatives)):
         masks[which] = _any_of(alleles.label, values)
         if not masks[which].any():
+            near = nearest(values[0], counts)
             raise InputError(
-                f"{name}: no allele is {which}: {label} is never {' or '.join(values)}, but {told(counts)}"
+                f"{name}: no allele is {which}: {label} is never {' or '.join(values)}, but {told(counts)}{near}"
             )
     wanted = {*positives, *negatives}
     others = {text: count for text, count in counts.items() if text not in wanted}
@@ -80,7 +82,7 @@ def _notes(label: str, alleles: LabelledAlleles, others: Mapping[str, int], abse
     if alleles.malformed:
         yield f"left out {alleles.malformed:,} malformed {'line' if alleles.malformed == 1 else 'lines'}"
     if absent:
-        yield f"{label} is never {' or '.join(absent)}"
+        yield f"{label} is never {' or '.join(absent)}{nearest(absent[0], alleles.label.counts())}"
 
 
 def _counted(alleles: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -13,6 +12,7 @@ from genolong.genome.coordinates import Interval, match_contig
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap, merge, read_bed, subtract
 from genolong.loading.stretches import count_bases, least_known, tail, usable_tiles, widen
+from genolong.nearest import near_names
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _named(
 def _contig(genome: Genome, name: str) -> str:
     found = match_contig(name, genome.contigs)
     if found is None:
-        near, listed = get_close_matches(name, genome.contigs, n=3), [*genome.contigs][:8]
+        near, listed = near_names(name, genome.contigs), [*genome.contigs][:8]
         more = ", ..." if len(genome.contigs) > len(listed) else ""
         raise InputError(
             f"data.validation: no contig is called {name}; "

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.genome.partial_file import umask
+from genolong.nearest import nearest_path
 
 FORMAT = 1
 MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
@@ -244,7 +245,9 @@ def _refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
 
 def _read(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()) -> dict[str, bytes]:
     if not path.is_file():
-        raise MissingInputError(f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt")
+        raise MissingInputError(
+            f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt{nearest_path(path)}"
+        )
     try:
         _refuse_broken_seal(path)
         with zipfile.ZipFile(path) as archive:

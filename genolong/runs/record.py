@@ -18,6 +18,7 @@ import torch
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.partial_file import PartialFile
+from genolong.nearest import nearest_path
 
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
@@ -114,7 +115,9 @@ def place_of_record(run: str) -> Path:
 
 def maker(record: Mapping[str, Any]) -> str:
     """The command that a record is of; one that an earlier version wrote is of a training."""
-    return str(record.get("made_by", "train_variants" if "init_from" in record["settings"] else "train"))
+    return str(
+        record.get("made_by", "train_variants" if record["settings"].get("task") == "variant_effect" else "train")
+    )
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(text) if len(text) <= LARGEST else None
     except FileNotFoundError as error:
         raise MissingInputError(
-            f"{path}: no such record; name a run's folder, or a file that has one beside it"
+            f"{path}: no such record; name a run's folder, or a file that has one beside it{nearest_path(path)}"
         ) from error
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
@@ -134,12 +137,6 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
         raise InputError(f"{path}: says no settings; wanted the record of a run")
     return record
-
-
-def sha256_of(path: str | Path) -> str:
-    """Of a file's bytes."""
-    with Path(path).expanduser().open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def now() -> str:

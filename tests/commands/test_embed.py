@@ -16,8 +16,9 @@ from genolong.commands.embed import Embedding, embed
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.reproduce import reproduce
 from genolong.errors import InputError, OutputError, RefusedRecordError, SettingsError
+from genolong.genome.hashed import sha256_of
 from genolong.genome.partial_file import PartialFile
-from genolong.runs.record import read_record, sha256_of
+from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run

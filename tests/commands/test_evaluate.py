@@ -123,7 +123,9 @@ def test_long_work_is_told_before_and_while_it_is_done(run):
         return lambda read: done.update({what: done[what] + read})
 
     evaluate(SETTINGS, follow)
-    assert list(begun) == ["reading with 151 bases in view", "counting k-mers", "reading with 128 bases in view"]
+    assert list(begun) == [
+        "reading with 151 bases in view", "counting k-mers", "asking k-mer counters", "reading with 128 bases in view",
+    ]  # fmt: skip
     assert begun == done
 
 

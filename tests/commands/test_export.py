@@ -25,7 +25,7 @@ from genolong.commands.train import train
 from genolong.commands.train_variants import train_variants
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError, UnsafeInputError
-from genolong.runs.record import sha256_of
+from genolong.genome.hashed import sha256_of
 from genolong.settings import CONF, check
 from tests.builders.resumed_runs import settings_of
 from tests.builders.variant_training import make_home, settings

@@ -23,7 +23,8 @@ from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.reproduce import reproduce
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.bgzf_writer import PlainOutput
-from genolong.runs.record import read_record, sha256_of
+from genolong.genome.hashed import sha256_of
+from genolong.runs.record import read_record
 from genolong.settings import CONF, DEMO, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run

@@ -24,8 +24,9 @@ from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.alleles import SCORED
+from genolong.genome.hashed import sha256_of
 from genolong.report.tally import Tally
-from genolong.runs.record import read_record, sha256_of
+from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.saved_runs import save_run

@@ -39,8 +39,8 @@ def test_lines_come_every_half_minute(clock, caplog):
     with caplog.at_level(logging.INFO):
         follow(PredictProgress(Console(file=io.StringIO())), clock, 10, 6, 1_000)
     assert caplog.messages == [
-        "30 records, 2,999 alleles scored, 100 alleles/s, 30% of the input",
-        "60 records, 5,999 alleles scored, 100 alleles/s, 60% of the input",
+        "30 records, 2,999 alleles scored, 100 alleles/s, 30% of the input, 70 s left",
+        "60 records, 5,999 alleles scored, 100 alleles/s, 60% of the input, 40 s left",
     ]
 
 

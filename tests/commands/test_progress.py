@@ -72,3 +72,25 @@ def test_people_who_watch_see_a_bar(clock, caplog, monkeypatch):
     assert not caplog.messages
     told.on_exception(trainer, MODEL, KeyboardInterrupt())
     assert told.bar.live.is_started is False
+
+
+def test_a_long_step_is_told_of_before_a_tenth_is_done(clock, caplog):
+    caplog.set_level(logging.INFO, "genolong")
+    told = TrainingProgress(3000)
+    trained(told, steps=9_000, accumulation=1, clock=clock)
+    steps = [int(re.findall(r"step (\d+) of", line)[0]) for line in caplog.messages]
+    assert steps == sorted({*range(900, 9_001, 900), *steps}) and len(steps) == 10, "ten lines in 75 minutes"
+    caplog.clear()
+    trained(told, steps=90_000, accumulation=1, clock=clock)
+    assert len(caplog.messages) == 80, "every ten minutes where a tenth takes 75, and at each tenth"
+
+
+def test_a_validation_is_shown_on_the_bar(clock, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    told = TrainingProgress(3000)
+    trainer = Mock(spec=pl.Trainer, num_val_batches=[7])
+    told.on_validation_batch_end(trainer, MODEL, None, None, 0)  # before the first step: there is no bar yet
+    trained(told, steps=2, accumulation=1, clock=clock)
+    told.on_validation_batch_end(trainer, MODEL, None, None, 2)
+    assert told.bar is not None and told.bar.tasks[0].fields["told"] == "validating, 3 of 7"
+    told.on_exception(trainer, MODEL, KeyboardInterrupt())

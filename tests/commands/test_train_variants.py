@@ -15,6 +15,7 @@ from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.train_variants import train_variants
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, SettingsError
+from genolong.long_work import watched_by
 from genolong.settings import CONF, check
 from tests.builders.variant_training import make_home, settings
 
@@ -86,12 +87,16 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
 
 def test_how_far_the_reading_is_that_comes_before_the_first_step_is_told(made, caplog, monkeypatch):
     monkeypatch.setattr("genolong.commands.train_variants.READ_AT_ONCE", 300)
-    monkeypatch.setattr("genolong.commands.train_variants.LINE_EVERY_S", 0.0)
-    with caplog.at_level(logging.INFO, "genolong"):
+    heard: list[tuple[str, int | None, list[int]]] = []
+
+    def watcher(what: str, total: int | None):
+        heard.append((what, total, []))
+        return heard[-1][2].append
+
+    with caplog.at_level(logging.INFO, "genolong"), watched_by(watcher):
         done = train_variants(settings(made, "trainer.max_steps=2"), made / "told")
-    told = [message for message in caplog.messages if message.startswith("read ")]
     count = int(done.split.train.sum())
-    assert told[:2] == [f"read 300 of {count} alleles", f"read {count} of {count} alleles"] and 300 < count < 600
+    assert ("reading alleles", count, [300, count - 300]) in heard and 300 < count < 600
     first = next(at for at, message in enumerate(caplog.messages) if message.startswith("step "))
     assert caplog.messages.index("reading the windows of all these alleles once, before the first step") < first
 

@@ -80,9 +80,10 @@ def test_what_is_no_file_of_synonyms_is_refused(tmp_path: Path, content: bytes, 
 def test_synonyms_that_are_not_there(tmp_path: Path):
     with pytest.raises(MissingInputError) as refusal:
         read_synonyms(tmp_path / "names.txt")
-    assert str(refusal.value) == (
-        f"{tmp_path}/names.txt cannot be read (No such file or directory); wanted a file of synonyms"
-    )
+    assert str(refusal.value) == f"{tmp_path}/names.txt does not exist; wanted a file of synonyms"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(MissingInputError, match=r"folder cannot be read \(Is a directory\); wanted a file of synonyms"):
+        read_synonyms(tmp_path / "folder")
 
 
 def test_the_same_twice_is_no_contradiction_nor_is_a_byte_order_mark_a_name(tmp_path: Path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from genolong.errors import InputError, MissingInputError
+from genolong.genome import pinned_file
 from genolong.genome.pinned_file import PinnedFile
 
 
@@ -47,13 +48,13 @@ def test_unreadable(path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_written_while_it_is_hashed(path: Path, monkeypatch: pytest.MonkeyPatch):
-    digest = hashlib.file_digest
+    digest = pinned_file.sha256_of_open
 
-    def hash_and_write(file, kind):
+    def hash_and_write(file, named):
         path.write_bytes(b">c\nACGTACGT\n")
-        return digest(file, kind)
+        return digest(file, named)
 
-    monkeypatch.setattr(hashlib, "file_digest", hash_and_write)
+    monkeypatch.setattr(pinned_file, "sha256_of_open", hash_and_write)
     with pytest.raises(InputError, match="changed while it was read; wait until it is written, then start again"):
         PinnedFile.pin(path)
 

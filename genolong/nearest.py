@@ -1,0 +1,50 @@
+"""The end of a message about a name that is not there: those that are there and nearest to it."""
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+CLOSE = 0.6  # of difflib's ratio: a letter more, less or another, even in short names
+SHOWN = 3
+MOST = 20_000  # names that are looked through
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> str:
+    """`; did you mean this or that?` with names of `known`, whatever their case; nothing where none is near."""
+    near = near_names(name, known, most=most, close=close)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def near_names(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> list[str]:
+    """The names nearest to one that is not among them, the nearest first."""
+    folded: dict[str, str] = {}
+    for each in islice(known, MOST):
+        if each == name:
+            return []
+        folded.setdefault(each.casefold(), each)
+    return [folded[each] for each in get_close_matches(name.casefold(), folded, n=most, cutoff=close)]
+
+
+def nearest_setting(key: str, known: Collection[str]) -> str:
+    """The same for the full name of a setting; where one of the same group is nearest, that one alone."""
+    near = near_names(key, known, most=2, close=0.7)
+    near = near[:1] if near and near[0].rpartition(".")[0] == key.rpartition(".")[0] else near
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def nearest_path(path: str | Path) -> str:
+    """The same for a path that does not exist: its first part that is not there is compared with what is."""
+    wanted = Path(path).expanduser()
+    missing, below = wanted, []
+    while missing.parent != missing and not missing.parent.is_dir():
+        missing, below = missing.parent, [missing.name, *below]
+    try:
+        beside = sorted(each.name for each in islice(missing.parent.iterdir(), MOST))
+    except OSError:
+        return ""
+    found = []
+    for name in near_names(missing.name, beside):
+        whole = (missing.parent / name).joinpath(*below)
+        found.append(str(whole if whole.exists() else missing.parent / name))
+    return f"; did you mean {' or '.join(found)}?" if found else ""
