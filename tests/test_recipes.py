@@ -25,7 +25,7 @@ from tests.builders.genomes import random_letters
 PROJECT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((CONF / "experiment").glob("*.yaml"))
 OF_VARIANTS = sorted((TRAINED / "experiment").glob("*.yaml"))
-PLANNED = re.compile(r"^# plan (experiment=(\w+) device=(\w+)): (.*)$", re.MULTILINE)
+PLANNED = re.compile(r"^# plan (experiment=(\w+) device=(\w+)(?: trainer.attention=aten)?): (.*)$", re.MULTILINE)
 TINY = [
     "model.width=8", "model.layers=1", "model.heads=2", "context.window_bp=256", "context.batch=1",
     "context.accumulation=2", "trainer.max_steps=2", "trainer.accelerator=cpu", "data.validation_windows=1",
@@ -40,8 +40,12 @@ def composed(command: str, *words: str) -> DictConfig:
 
 
 def planned(name: str, device: str) -> str:
-    """What plan says of a recipe on a device, as its comment says it: on a CPU no time, which is the machine's."""
-    settings = on_a_genome(composed("plan", f"experiment={name}", f"device={device}"), PlanSettings)
+    """What plan says of a recipe on a device, as its comment says it: on a CPU no time, which is the machine's.
+
+    Nor whether there is a compiler for attention in C++.
+    """
+    words = [f"experiment={name}", f"device={device}", *(["trainer.attention=aten"] if device == "cpu" else [])]
+    settings = on_a_genome(composed("plan", *words), PlanSettings)
     made = plan(settings)
     told = f"peak memory {size(made.peak)}"
     if device == "cpu":

@@ -24,8 +24,10 @@ def test_a_command_of_the_pages_exists(where: str, words: list[str]):
     whole, overrides = ":" in where and not {"--help", "-cp"} & {*rest}, []  # a span may leave out what is clear
     rest = iter(rest)
     for word in rest:
-        if word in ("-cp", "-cn"):  # another file of settings: the run's own
+        if word in ("-cp", "-cn", "-cd"):  # other files of settings: the run's, or one's own
             next(rest)
+        elif word.startswith("experiment=") and "-cd" in words:
+            continue
         elif word in ("...", "…"):
             whole = False
         elif word not in OPTIONS and not (word.startswith("hydra") and "launcher" in word):  # of a plug-in
