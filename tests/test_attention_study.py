@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders.genomes import random_letters, write_fasta
 from tests.oracles.fixed_attention import fixed_attention
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "attention_study"
@@ -29,9 +30,9 @@ def study(monkeypatch):
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
 
-    def call(*words: object) -> None:
+    def call(*words: object) -> int:
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
-        module.main()
+        return module.main()
 
     return call
 
@@ -39,7 +40,7 @@ def study(monkeypatch):
 @pytest.fixture
 def train(study, tmp_path):
     def call(*options: object) -> dict:
-        study("train", *SMALL, "--json", tmp_path / "x.jsonl", *options)
+        assert study("train", *SMALL, "--json", tmp_path / "x.jsonl", *options) == 0
         return json.loads((tmp_path / "x.jsonl").read_text().splitlines()[-1])
 
     return call
@@ -95,3 +96,31 @@ def test_arms_go_on_from_saved_weights_and_make_a_table_and_a_picture(study, tra
     shown = capsys.readouterr().out
     assert "| first |" in shown and "| second |" in shown
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path, capsys):
+    fasta = write_fasta(tmp_path, {"one": random_letters(20_011, 1), "two": random_letters(17_011, 2)})
+    on = ["--fasta", fasta, "--window", "256", "--tflop", "0.002"]
+    (row,) = train("--name", "first", *on, "--held-out", "two")["rows"]
+    assert row["nats"] == pytest.approx(1.386, abs=0.03) and len(row["windows"]) == 2
+    train("--name", "second", *on, "--held-out", "two")
+    capsys.readouterr()
+    study("table", tmp_path / "x.jsonl", "--png", tmp_path / "x.png")
+    assert "(+0.0000 ± 0.0000)" in capsys.readouterr().out, "the same arm again is above the first by nothing"
+    assert study("train", "--name", "x", *SMALL, "--json", tmp_path / "y", *on, "--held-out", "three") == 65
+    assert capsys.readouterr().err == f"--held-out=three: {fasta} has one, two; name one of them\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--window", "300"], 64, "--window=300: wanted a length that divides 8192"),
+        (["--contexts", "3"], 64, "--contexts=3: wanted a length that divides 8192"),
+        (["--step-bases", "1000"], 64, "--step-bases=1000: wanted a multiple of --window=1024"),
+        (["--evaluate-bases", "1000"], 64, "--evaluate-bases=1000: wanted a multiple of 8192"),
+        (["--start", "no.pt"], 66, "--start=no.pt: no such file; `train --save` writes it"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(study, tmp_path, capsys, options: list[str], code: int, told: str):
+    assert study("train", "--name", "x", *SMALL, "--json", tmp_path / "x", *options) == code
+    assert capsys.readouterr().err == told + "\n" and not (tmp_path / "x").exists()
