@@ -6,7 +6,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from genolong.model.encoder import Attention, EncoderSettings, Site
-from genolong.model.rotary import rotate
 
 
 class FixedAttention(Attention):
@@ -21,11 +20,8 @@ class FixedAttention(Attention):
         self.block, self.summaries = block, summaries
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
-        queries, keys, values = self.inward(self.norm(states)).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        out = fixed_attention(
-            rotate(queries, site.turn), rotate(keys, site.turn), values, self.block, self.summaries
-        )  # fmt: skip
-        return self.outward(out.flatten(2))
+        queries, keys, values = self.rows(states, site.turn, 0, self.heads).unbind(2)
+        return self.outward(fixed_attention(queries, keys, values, self.block, self.summaries).flatten(2))
 
 
 def fixed_attention(
