@@ -9,10 +9,9 @@ import numpy as np
 
 from genolong.commands.arrow_file import META, ArrowFile, arrow
 from genolong.genome.alphabet import BASES
-from genolong.genome.bgzf_writer import PlainOutput
-from genolong.genome.partial_file import PartialFile
 from genolong.genome.tracks import rounded
 from genolong.genome.tracks import shown as numbers
+from genolong.genome.whole_text import WholeText
 from genolong.tasks.mutation_map import MappedBases
 
 TEXT = ("contig", "reference", "status")
@@ -40,36 +39,21 @@ def columns_of(mapped: MappedBases) -> dict[str, Any]:
     return columns
 
 
-class TextTable:
+class TextTable(WholeText):
     """Columns apart by tabs under a line of their names; where there is no figure, nothing stands."""
 
     def __init__(self, path: Path) -> None:
-        self._file = PartialFile(path)
-        self._output = PlainOutput(self._file)
+        super().__init__(path)
         self._begun = False
 
     def write(self, mapped: MappedBases) -> None:
         """A row a base."""
         columns = columns_of(mapped)
         if not self._begun:
-            self._output.write(("\t".join(columns) + "\n").encode())
+            self.text.write(("\t".join(columns) + "\n").encode())
             self._begun = True
         shown = [_text(name, values) for name, values in columns.items()]
-        self._output.write("".join("\t".join(row) + "\n" for row in zip(*shown, strict=True)).encode())
-
-    def end(self) -> None:
-        """No more comes: all of it is on the disk, under another name."""
-        self._output.flush()
-        self._file.sync()
-
-    def complete(self) -> None:
-        """The file gets its name."""
-        self.end()
-        self._file.complete()
-
-    def discard(self) -> None:
-        """Nothing of it is wanted."""
-        self._file.discard()
+        self.text.write("".join("\t".join(row) + "\n" for row in zip(*shown, strict=True)).encode())
 
 
 class ParquetTable:

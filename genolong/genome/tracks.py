@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from genolong.genome.bgzf_writer import PlainOutput
 from genolong.genome.coordinates import Interval
 from genolong.genome.partial_file import SUFFIX, PartialFile
+from genolong.genome.whole_text import WholeText
 
 DECIMALS = 4
 _AT_ONCE = 1 << 16  # bases that are formatted together
@@ -35,15 +35,11 @@ def rounded(values: Values) -> Values:
     return np.round(values, DECIMALS) + 0.0  # -0.0 + 0.0 is 0.0
 
 
-class BedGraph:
+class BedGraph(WholeText):
     """A line a base whose value is a number, in the order in which they are written; none for NaN.
 
     The file gets its name in `complete`. Raises OutputError where it cannot be made.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._file = PartialFile(path)
-        self._output = PlainOutput(self._file)
 
     def write(self, interval: Interval, values: Values) -> None:
         """The values of an interval's bases."""
@@ -55,21 +51,7 @@ class BedGraph:
                 f"{interval.contig}\t{start}\t{start + 1}\t{value}\n"
                 for start, value in zip(starts, shown(part[known]), strict=True)
             ]
-            self._output.write("".join(lines).encode())
-
-    def end(self) -> None:
-        """No more comes: all of it is on the disk, under another name."""
-        self._output.flush()
-        self._file.sync()
-
-    def complete(self) -> None:
-        """The file gets its name."""
-        self.end()
-        self._file.complete()
-
-    def discard(self) -> None:
-        """Nothing of it is wanted."""
-        self._file.discard()
+            self.text.write("".join(lines).encode())
 
 
 class BigWig:

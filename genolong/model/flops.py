@@ -96,7 +96,7 @@ def _parts(step: Step, process: int) -> Parts:
     convolved = positions
     if step.lean:  # each stretch with what is near it
         reach = encoder.kernel // 2
-        at_once = stretch_positions(step.batch, width, "cuda" if step.fused else "cpu", reach)
+        at_once = stretch_positions(step.batch, width, step.device, reach)
         begins = range(0, positions, at_once)
         convolved += sum(min(begin, reach) + min(reach, max(0, positions - begin - at_once)) for begin in begins)
     outward = 2 * tokens * step.hidden * width

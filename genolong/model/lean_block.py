@@ -17,7 +17,7 @@ from genolong.model.dilated_attention import (
     sums_along,
     sums_suffice,
 )
-from genolong.model.recompute import autocast_now, stretches
+from genolong.model.recompute import add_to, autocast_now, stretches
 
 HEADS_AT_ONCE = 2
 
@@ -180,7 +180,7 @@ def _end_backward(
         for heads, place in zip(groups, places, strict=True):
             place[:, begin:end] = heads.of(along)
         sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
-        _add(totals.end + totals.last, found[2:] + of_last)
+        add_to(totals.end + totals.last, found[2:] + of_last)
     joints = [
         Joint(None if in_place else out, lse, heads.of(sums))
         for heads, out, lse in zip(groups, outs, lses, strict=True)
@@ -206,18 +206,13 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
         here[:] = found[:, before : before + end - begin]
         total[:, low + before : low + before + waiting.shape[1]] += waiting
         waiting = found[:, before + end - begin :]
-        _add(totals.near, of_weights)
+        add_to(totals.near, of_weights)
     total[:, total.shape[1] - waiting.shape[1] :] += waiting
 
 
 def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
     """A stretch of all heads' outputs: (batch, positions, heads * width)."""
     return torch.cat([out[:, begin:end].flatten(2) for out in outs], dim=-1)
-
-
-def _add(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
-    for total, part in zip(totals, parts, strict=True):
-        total += part
 
 
 def _groups(parts: Parts, geometry: Geometry) -> "Iterator[_Heads]":
@@ -254,7 +249,7 @@ class _Heads(NamedTuple):
                 made = self.parts.rows(self.first, self.count, states, begin)
             found, *of_weights = torch.autograd.grad(made, [states, *self.parts.weights.rows], grads[:, begin:end])
             near.own(total)[:, begin:end] += found
-            _add(totals.rows, of_weights)
+            add_to(totals.rows, of_weights)
 
     def _rows(self, near: _Near, states: Callable[[int, int], Tensor]) -> Tensor:
         """Queries, keys and values, made a stretch at a time: (batch, length, 3, count, width)."""

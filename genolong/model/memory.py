@@ -117,7 +117,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 
 def _stretch(step: Step) -> int:
     """Positions of all windows of a batch that are run at a time."""
-    positions = stretch_positions(step.batch, step.encoder.width, "cuda" if step.fused else "cpu")
+    positions = stretch_positions(step.batch, step.encoder.width, step.device)
     return step.batch * min(positions, step.longest_slice)
 
 
@@ -157,7 +157,7 @@ def _work(step: Step) -> int:
     number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
     if step.native:  # keys, values and their gradients of one problem
         return 16 * step.encoder.width // heads * max(-(-segment // dilation) for segment, dilation in step.branches)
-    limit = CHUNK_BYTES["cuda" if step.fused else "cpu"]
+    limit = CHUNK_BYTES[step.device]
     row = step.batch * step.encoder.width * number
     chunks = []
     for segment, dilation in step.branches:

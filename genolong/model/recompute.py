@@ -62,8 +62,7 @@ class _InChunks(torch.autograd.Function):
             with torch.enable_grad(), ctx.autocast():
                 out = ctx.function(stretch)
             total[:, begin:end], *parts = torch.autograd.grad(out, [stretch, *weights], grad[:, begin:end])
-            for weight, more in zip(totals, parts, strict=True):
-                weight += more
+            add_to(totals, parts)
         return total, None, *totals
 
 
@@ -77,6 +76,12 @@ def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> li
 def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> int:
     """How many positions are run at a time."""
     return max(least, STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"]) // (4 * batch * width))
+
+
+def add_to(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
+    """Adds each part to its total, in place."""
+    for total, part in zip(totals, parts, strict=True):
+        total += part
 
 
 def autocast_now(device: str) -> Callable[[], AbstractContextManager]:

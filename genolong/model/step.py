@@ -45,6 +45,11 @@ class Step:
         return max(end - begin for begin, end in pairwise(self.bounds))
 
     @property
+    def device(self) -> str:
+        """What the step runs on, as PyTorch calls it."""
+        return "cuda" if self.fused else "cpu"
+
+    @property
     def lean(self) -> bool:
         """Whether blocks run a few heads and a stretch of positions at a time."""
         return self.checkpoint_blocks > 1 and not self.encoder.dropout
