@@ -1,6 +1,10 @@
 """Every test runs with the shapes and types of signatures checked, on one thread, and without a clock in hypothesis."""
 
+import os
+
 from jaxtyping import install_import_hook
+
+os.environ["TRITON_INTERPRET"] = "1"  # Triton's kernels run on a CPU; here, before anything imports triton
 
 install_import_hook("genolong", "beartype.beartype")  # here, before anything imports genolong, in each test process
 

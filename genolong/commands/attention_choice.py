@@ -1,25 +1,39 @@
-"""What a model's attention runs on a CPU: C++ that this machine compiles, or PyTorch's kernels, and why."""
+"""What a model's attention runs on: C++ that this machine compiles, Triton's kernels, or PyTorch's, and why."""
 
 from torch import nn
 
 from genolong.errors import SettingsError
+from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
-from genolong.model.native_attention import why_not
 
 
 def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "trainer.attention") -> tuple[str, ...]:
-    """Tells the model's encoder, and returns what is to be told; raises SettingsError where `cpp` cannot be."""
+    """Tells the model's encoder, and returns what is to be told.
+
+    Raises SettingsError where `triton`, or `cpp` on a CPU, is asked for and cannot be.
+    """
     for encoder in model.modules():
-        if isinstance(encoder, Encoder) and asked != "aten" and not cuda:
-            reason = why_not(encoder.settings.width // encoder.settings.heads)
-            encoder.native = not reason
-            if reason and asked == "cpp":
-                raise SettingsError(f"{name}=cpp: {reason}; take auto or aten")
-            if reason:
-                return (f"attention by PyTorch's kernels, not in C++: {reason}",)
+        if isinstance(encoder, Encoder) and asked != "aten":
+            width = encoder.settings.width // encoder.settings.heads
+            if asked == "triton":
+                _insist(encoder, asked, triton_attention.why_not(width, cuda=cuda), name)
+            elif asked == "cpp" and not cuda:
+                _insist(encoder, asked, native_attention.why_not(width), name)
+            elif not cuda:
+                reason = native_attention.why_not(width)
+                encoder.kernels = "aten" if reason else "cpp"
+                if reason:
+                    return (f"attention by PyTorch's kernels, not in C++: {reason}",)
     return ()
 
 
+def _insist(encoder: Encoder, asked: str, reason: str, name: str) -> None:
+    if reason:
+        raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
+    encoder.kernels = asked
+
+
 def attention_of(model: nn.Module) -> str:
-    """What was chosen: cpp or aten."""
-    return "cpp" if any(isinstance(each, Encoder) and each.native for each in model.modules()) else "aten"
+    """What was chosen: cpp, triton or aten."""
+    chosen = {each.kernels for each in model.modules() if isinstance(each, Encoder)} - {"aten"}
+    return min(chosen, default="aten")

@@ -55,8 +55,8 @@ class HeldOutBasesSettings:
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
-        if self.attention not in ("auto", "aten", "cpp"):
-            raise SettingsError(f"attention={self.attention}: wanted auto, aten or cpp")
+        if self.attention not in ("auto", "aten", "cpp", "triton"):
+            raise SettingsError(f"attention={self.attention}: wanted auto, aten, cpp or triton")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
 

@@ -55,8 +55,8 @@ class DeviceSettings:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         if self.accelerator not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
-        if self.attention not in ("auto", "aten", "cpp"):
-            raise SettingsError(f"trainer.attention={self.attention}: wanted auto, aten or cpp")
+        if self.attention not in ("auto", "aten", "cpp", "triton"):
+            raise SettingsError(f"trainer.attention={self.attention}: wanted auto, aten, cpp or triton")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
             raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
         if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():

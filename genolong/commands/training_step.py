@@ -26,8 +26,8 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
 
 
 def _native(settings: TrainSettings, *, cuda: bool) -> bool:
-    if cuda or settings.trainer.attention == "aten":
-        return False
+    if cuda or settings.trainer.attention in ("aten", "triton"):
+        return settings.trainer.attention == "triton"
     return not why_not(settings.model.width // settings.model.heads)
 
 

@@ -62,13 +62,13 @@ class Chunk(NamedTuple):
 
 @lru_cache(maxsize=256)
 def segment_blocks(
-    begin: int, end: int, start: int, segment: int, dilation: int, heads: int, first_head: int, all_heads: int
+    begin: int, end: int, segment: int, dilation: int, heads: int, first_head: int, all_heads: int
 ) -> tuple[Block, ...]:
-    """The blocks of the segments that lie at positions begin ... end - 1 of a sequence, whole.
+    """The blocks of the segments that lie at rows begin ... end - 1 of the tensors, whole.
 
-    Rows of the tensors count from position `start` on. Together the blocks hold each (position, head) of the branch
-    once. A segment of `size` positions holds ceil((size - offset) / dilation) of an offset's: one more for the offsets
-    below size % dilation, so heads fall into at most two groups, and the ragged last segment is a block of its own.
+    Together the blocks hold each (position, head) of the branch once. A segment of `size` positions holds
+    ceil((size - offset) / dilation) of an offset's: one more for the offsets below size % dilation, so heads fall into
+    at most two groups, and the ragged last segment is a block of its own.
     """
     length = end - begin
     tail = length % segment
@@ -82,7 +82,7 @@ def segment_blocks(
                 if ((offset := head_offset(first_head + head, dilation, all_heads)) < size % dilation) == fuller
             ]
             if positions and count:
-                blocks += [Block(at - start + offset, segment, count, step, many, dilation, positions, head, wide)
+                blocks += [Block(at + offset, segment, count, step, many, dilation, positions, head, wide)
                            for offset, step, many, head, wide in progressions(kept)]  # fmt: skip
     return tuple(blocks)
 

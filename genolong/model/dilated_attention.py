@@ -11,7 +11,9 @@ from torch.autograd.function import once_differentiable
 from genolong.model.block_attention import attend_block, attend_block_backward, merge
 from genolong.model.blocks import Block, segment_blocks
 from genolong.model.native_attention import native_attention
+from genolong.model.query_classes import BranchHere
 from genolong.model.shared_segments import SharedRows, shared_rows
+from genolong.model.triton_attention import TritonAttention, triton_attention
 from genolong.parallel.shard import SequenceShard
 
 HeadRows = Float[Tensor, "batch length heads width"]
@@ -29,7 +31,7 @@ def dilated_attention(
     first_head: int = 0,
     all_heads: int | None = None,
     shard: SequenceShard | None = None,
-    native: bool = False,
+    kernels: str = "aten",
 ) -> HeadRows:
     """Attention of each position to the keys that its branches give it, under one joint softmax.
 
@@ -42,7 +44,8 @@ def dilated_attention(
     Any length works, and every tail is exact. Memory beside inputs and output: one number a position and head, and the
     work space of one chunk. A process that holds some of the heads says which with `first_head` and `all_heads`; one
     that holds a slice of the positions says which with `shard`, and gets the same numbers (LongNet, section 3.1). With
-    `native`, C++ that is compiled on first use does the work where it can, and PyTorch's kernels where it cannot.
+    `kernels`="cpp" C++ that is compiled on first use does the work, with "triton" kernels for GPUs, and PyTorch's
+    ("aten") where these cannot.
     """
     if queries.shape != keys.shape or queries.shape != values.shape:
         raise ValueError(
@@ -57,32 +60,35 @@ def dilated_attention(
     shard = shard or SequenceShard.whole(queries.shape[1])
     if queries.shape[1] != shard.end - shard.start:
         raise ValueError(f"{queries.shape[1]} positions, where the shard holds {shard.end - shard.start}")
-    geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard, native)
+    geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard, kernels)
     return _DilatedAttention.apply(queries, keys, values, geometry)  # type: ignore[no-any-return]
 
 
 class Geometry(NamedTuple):
     """Which branches, and which heads of how many and which positions of the sequence are here.
 
-    `native` prefers C++ to PyTorch's kernels.
+    `kernels`, cpp or triton, do the work where they can; with aten, PyTorch's.
     """
 
     branches: Branches
     first_head: int
     all_heads: int
     shard: SequenceShard
-    native: bool = False
+    kernels: str = "aten"
 
     def blocks(self, heads: int) -> list[tuple[Block, ...]]:
         """Of each branch the segments that are here whole."""
+        of_heads = heads, self.first_head, self.all_heads
+        return [segment_blocks(*branch, *of_heads) for branch in self.whole]
+
+    @property
+    def whole(self) -> tuple[BranchHere, ...]:
+        """Of each branch where the segments are that are here whole."""
         found = []
         for segment, dilation in self.branches:
-            begin, end = self.shard.whole_segments(segment)
-            found.append(segment_blocks(
-                begin, end, self.shard.start, min(segment, self.shard.length), dilation, heads, self.first_head,
-                self.all_heads,
-            ))  # fmt: skip
-        return found
+            begin, end = (at - self.shard.start for at in self.shard.whole_segments(segment))
+            found.append(BranchHere(begin, end, min(segment, self.shard.length), dilation))
+        return tuple(found)
 
     @property
     def covers_all(self) -> bool:
@@ -117,22 +123,40 @@ def attend_branches(
 ) -> tuple[HeadRows, Float[Tensor, "batch length heads"]]:
     """The output of dilated_attention and the log-sum-exp of every row's scores, without a graph.
 
-    Branch by branch into one running output and denominator; what others hold of a segment is on its way meanwhile.
+    All branches at once, or one by one into a running output and denominator; what others hold of a segment is on its
+    way meanwhile.
     """
     wide = torch.promote_types(queries.dtype, torch.float32)
-    covers_all = geometry.covers_all  # then the first branch writes every output, and none need be cleared
-    out = (torch.empty if covers_all else torch.zeros)(queries.shape, dtype=wide, device=queries.device)
-    lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
     rows = [_adjoining(tensor) for tensor in (queries, keys, values)]
-    native = native_attention(rows) if geometry.native else None
-    for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
-        for block in blocks:  # those of one branch never overlap
-            attend_block(block, rows, out, lse, overwrite=number == 0 and covers_all, native=native)
+    at_once = _at_once(rows, geometry)
+    if at_once is not None:
+        out, lse = at_once.attend(rows, wide if shared else queries.dtype)
+    else:
+        out, lse = _one_by_one(rows, wide, geometry)
     for rows, gathered in shared:
         for block, part, part_lse in rows.attend(queries, gathered()):
             merge(block.view(out), block.view(lse), part, part_lse)
     return out.to(queries.dtype), lse
+
+
+def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | None:
+    """Kernels that take all branches together, where they are asked for and made for such rows."""
+    if geometry.kernels != "triton":
+        return None
+    return triton_attention(rows, geometry.whole, geometry.first_head, geometry.all_heads)
+
+
+def _one_by_one(rows: Sequence[Tensor], wide: torch.dtype, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    queries = rows[0]
+    covers_all = geometry.covers_all  # then the first branch writes every output, and none need be cleared
+    out = (torch.empty if covers_all else torch.zeros)(queries.shape, dtype=wide, device=queries.device)
+    lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
+    native = native_attention(rows) if geometry.kernels == "cpp" else None
+    for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
+        for block in blocks:  # those of one branch never overlap
+            attend_block(block, rows, out, lse, overwrite=number == 0 and covers_all, native=native)
+    return out, lse
 
 
 class Joint(NamedTuple):
@@ -147,8 +171,9 @@ class Joint(NamedTuple):
 
 
 def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:
-    """Whether a backward pass reads no output but its rows' sums with the gradient: where it is all done in C++."""
-    return geometry.native and native_attention([out]) is not None and not geometry.shared(out.shape[2])
+    """Whether a backward pass reads no output but its rows' sums with the gradient: where PyTorch's kernels do none."""
+    own = _at_once([out], geometry) or (native_attention([out]) if geometry.kernels == "cpp" else None)
+    return own is not None and not geometry.shared(out.shape[2])
 
 
 def sums_along(grad: HeadRows, out: HeadRows) -> Float[Tensor, "batch length heads"]:
@@ -165,21 +190,16 @@ def attend_branches_backward(
 ) -> Float[Tensor, "batch length 3 heads width"]:  # fmt: skip
     """Gradients of queries, keys and values, given that of the output: each branch sees the joint softmax."""
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
-    covers_all = geometry.covers_all
-    make = torch.empty if covers_all else torch.zeros
+    rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values)]
+    at_once = _at_once(rows, geometry)
     batch, length, *row = queries.shape
+    make = torch.empty if at_once is not None or geometry.covers_all else torch.zeros
     all_grads = make((batch, length, 3, *row), dtype=queries.dtype, device=queries.device)
     grads = all_grads.unbind(2)
-    rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values)]
-    native = native_attention(rows) if geometry.native else None
-    if native is not None:
-        seen = joint.along if joint.along is not None else sums_along(grad, _given(joint.out))
+    if at_once is not None:
+        at_once.attend_backward([*rows, _along(grad, joint), joint.lse], grads)
     else:
-        seen = _adjoining(_given(joint.out))
-    for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
-        for block in blocks:
-            seen_rows = [*rows, seen, joint.lse]
-            attend_block_backward(block, seen_rows, grads, overwrite=number == 0 and covers_all, native=native)
+        _one_by_one_backward(rows, joint, grads, geometry)
     homeward = [
         (rows, rows.attend_backward((grad, queries, _given(joint.out), joint.lse), gathered(), grads[0]))
         for rows, gathered in shared
@@ -187,6 +207,20 @@ def attend_branches_backward(
     for rows, returned in homeward:
         rows.add_home(returned(), *grads[1:])
     return all_grads
+
+
+def _one_by_one_backward(rows: Sequence[Tensor], joint: Joint, grads: Sequence[Tensor], geometry: Geometry) -> None:
+    native = native_attention(rows) if geometry.kernels == "cpp" else None
+    seen = _along(rows[0], joint) if native is not None else _adjoining(_given(joint.out))
+    covers_all = geometry.covers_all
+    for number, blocks in enumerate(geometry.blocks(rows[0].shape[2])):
+        for block in blocks:
+            seen_rows = [*rows, seen, joint.lse]
+            attend_block_backward(block, seen_rows, grads, overwrite=number == 0 and covers_all, native=native)
+
+
+def _along(grad: HeadRows, joint: Joint) -> Float[Tensor, "batch length heads"]:
+    return joint.along if joint.along is not None else sums_along(grad, _given(joint.out))
 
 
 def _given(out: HeadRows | None) -> HeadRows:

@@ -106,10 +106,11 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     recomputes the block; k > 1 keeps every k-th block's input only, and attends a few heads at a time (in use, too; in
-    training not with dropout, for random numbers are not drawn a part at a time). `native` prefers attention in C++.
+    training not with dropout, for random numbers are not drawn a part at a time). `kernels`, cpp or triton, do the
+    attention where they can; with aten, PyTorch's.
     """
 
-    native = False
+    kernels = "aten"
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
         super().__init__()
@@ -164,7 +165,7 @@ class Encoder(nn.Module):
         shard = shard or SequenceShard.whole(codes.shape[1])
         width = self.settings.width // self.settings.heads
         turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
-        return Site(turn, self.settings.branches(shard.length), shard, self.native)
+        return Site(turn, self.settings.branches(shard.length), shard, self.kernels)
 
     def _embed(self, codes: Tensor) -> Tensor:
         return self.embedding(codes.int())
@@ -182,7 +183,7 @@ class Site(NamedTuple):
     turn: Rotation
     branches: tuple[Branch, ...]
     shard: SequenceShard
-    native: bool
+    kernels: str
 
 
 class Block(nn.Module):
@@ -218,7 +219,7 @@ class Block(nn.Module):
             attention.heads, near.reach if near is not None else 0, self._near, partial(self._rows, site), self._end,
             self._part_weights(),
         )  # fmt: skip
-        geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.native)
+        geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
         return run_lean(wide, left, states.shape[1], parts, geometry, **how)
 
     def _near(self, states: Tensor) -> Tensor:
@@ -276,7 +277,7 @@ class Attention(nn.Module):
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
         queries, keys, values = self.rows(states, site.turn, 0, self.heads).unbind(2)
-        out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, native=site.native)
+        out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, kernels=site.kernels)
         return self.outward(out.flatten(2))
 
     def rows(self, states: Tensor, turn: Rotation, first: int, count: int) -> Tensor:

@@ -99,8 +99,8 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     """In the MLP, a stretch at a time, and in the attention, some heads at a time.
 
-    Kept of the block are its input and the heads' outputs, whose gradients take their place in C++. The gradient of the
-    input takes the place of the one that comes back, but where there is a halo.
+    Kept of the block are its input and the heads' outputs, whose gradients take their place in C++ and Triton. The
+    gradient of the input takes the place of the one that comes back, but where there is a halo.
     """
     tokens, share = step.batch * step.longest_slice, _heads_at_once(step)
     kept = beside + 2 * rows.state + rows.row + 2 * rows.sums
@@ -155,6 +155,8 @@ def _of_one_head(step: Step) -> int:
 def _work(step: Step) -> int:
     """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
     number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
+    if step.native and step.fused:
+        return 0  # Triton's kernels hold theirs on the chip
     if step.native:  # keys, values and their gradients of one problem
         return 16 * step.encoder.width // heads * max(-(-segment // dilation) for segment, dilation in step.branches)
     limit = CHUNK_BYTES[step.device]

@@ -13,7 +13,8 @@ class Step:
     """A training step on hidden bases, as its devices share it; numbers are those of conf/.
 
     `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once, as a GPU's do, `native`
-    attention in C++. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each weight.
+    attention in C++ or Triton. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each
+    weight.
     """
 
     encoder: EncoderSettings

@@ -27,7 +27,7 @@ def model(of: Step) -> nn.Sequential:
     """The model whose step it is."""
     torch.manual_seed(3)
     encoder = Encoder(of.encoder, of.checkpoint_blocks)
-    encoder.native = of.native
+    encoder.kernels = "cpp" if of.native else "aten"
     return nn.Sequential(encoder, MaskedBaseHead(of.encoder.width))
 
 

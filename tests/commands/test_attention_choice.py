@@ -1,36 +1,49 @@
-"""C++ is taken where it can be, refused where it cannot be and is insisted on, and never needed."""
+"""What is insisted on and cannot be is refused; otherwise C++ is taken where it can be, and PyTorch's kernels are there."""
 
 import pytest
 
-from genolong.commands import attention_choice
-from genolong.commands.attention_choice import choose_attention
+from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.errors import SettingsError
+from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
 from tests.builders.models import encoder_settings
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason", "cuda", "native", "told"),
+    ("asked", "reason", "cuda", "kernels", "told"),
     [
-        ("auto", "", False, True, ()),
-        ("cpp", "", False, True, ()),
-        ("aten", "", False, False, ()),
-        ("auto", "", True, False, ()),
-        ("cpp", "no C++ compiler was found", True, False, ()),
+        ("auto", "", False, "cpp", ()),
+        ("cpp", "", False, "cpp", ()),
+        ("aten", "", False, "aten", ()),
+        ("auto", "", True, "aten", ()),
+        ("cpp", "no C++ compiler was found", True, "aten", ()),
         (
-            "auto", "no C++ compiler was found", False, False,
+            "auto", "no C++ compiler was found", False, "aten",
             ("attention by PyTorch's kernels, not in C++: no C++ compiler was found",),
         ),
     ],
 )  # fmt: skip
-def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, native, told, monkeypatch):
-    monkeypatch.setattr(attention_choice, "why_not", lambda width: reason if width == 4 else "another width")
+def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, kernels, told, monkeypatch):
+    monkeypatch.setattr(native_attention, "why_not", lambda width: reason if width == 4 else "another width")
     encoder = Encoder(encoder_settings())
     assert choose_attention(encoder, asked, cuda=cuda) == told
-    assert encoder.native == native
+    assert encoder.kernels == attention_of(encoder) == kernels
 
 
 def test_cpp_is_refused_where_it_cannot_be(monkeypatch):
-    monkeypatch.setattr(attention_choice, "why_not", lambda _width: "no C++ compiler was found")
+    monkeypatch.setattr(native_attention, "why_not", lambda _width: "no C++ compiler was found")
     with pytest.raises(SettingsError, match=r"attention=cpp: no C\+\+ compiler was found; take auto or aten"):
         choose_attention(Encoder(encoder_settings()), "cpp", cuda=False, name="attention")
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_triton_is_taken_where_it_is_asked_for_and_refused_where_it_cannot_be(cuda, monkeypatch):
+    encoder = Encoder(encoder_settings())
+    monkeypatch.setattr(triton_attention, "why_not", lambda width, *, cuda: "" if cuda and width == 4 else "no GPU")
+    if cuda:
+        assert choose_attention(encoder, "triton", cuda=True) == ()
+        assert encoder.kernels == attention_of(encoder) == "triton"
+    else:
+        with pytest.raises(SettingsError, match=r"^trainer.attention=triton: no GPU; take auto or aten$"):
+            choose_attention(encoder, "triton", cuda=False)
+        assert encoder.kernels == "aten"

@@ -299,7 +299,7 @@ def test_attention_that_is_another_here_is_named(copy: Path, tmp_path: Path, mon
         record["attention"], record["weights_sha256"] = "cpp", "another"
 
     rewrite(copy / "run" / "record.json", change)
-    monkeypatch.setattr("genolong.commands.attention_choice.why_not", lambda _: "no C++ compiler was found")
+    monkeypatch.setattr("genolong.model.native_attention.why_not", lambda _: "no C++ compiler was found")
     done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
     assert done is not None and done.verdict.endswith("the likeliest cause: attention: cpp then, aten now")
 

@@ -23,6 +23,7 @@ from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.settings import CONF, TrainSettings, check, train_settings
 from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.genomes import random_letters
+from tests.builders.interpreted import interpreted
 
 TINY = [
     "model.width=6", "model.layers=1", "model.heads=3", "model.segment=7", "context.window_bp=29", "context.batch=2",
@@ -216,6 +217,17 @@ def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: P
         train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert accelerator(settings.trainer, 1) == "cpu" and precision(settings.trainer, 1) == "32-true"
+
+
+def test_attention_in_triton_learns_the_same_and_is_told(tmp_path: Path):
+    pytest.importorskip("triton")
+    short, found = ("trainer.max_steps=1", "trainer.validate_every=1", "data.validation_windows=1"), []
+    for kernels in ("triton", "aten"):
+        with interpreted():
+            done = train(made(tmp_path, *short, f"trainer.attention={kernels}"), tmp_path / kernels)
+        assert done.record["attention"] == kernels
+        found += [float(row["train/loss"]) for row in rows(tmp_path / kernels) if row["train/loss"]]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
 def test_wandb_that_is_not_installed_is_refused(settings: TrainSettings, tmp_path: Path, monkeypatch):

@@ -17,7 +17,7 @@ LENGTH, WIDTH, HEADS = 41, 30, 5
 needs_cpp = pytest.mark.skipif(bool(why_not(6)), reason=why_not(6))
 
 
-def block_at(dtype=torch.float64, *, native: bool = False, **changes) -> tuple[Block, Site]:
+def block_at(dtype=torch.float64, *, kernels: str = "aten", **changes) -> tuple[Block, Site]:
     torch.manual_seed(1)
     settings = encoder_settings(width=WIDTH, heads=HEADS, segments=[8, 31, 41], dilations=[1, 2, 7], **changes)
     block = Block(settings).double()
@@ -27,7 +27,7 @@ def block_at(dtype=torch.float64, *, native: bool = False, **changes) -> tuple[B
     block.to(dtype)
     like = torch.zeros((), dtype=dtype)
     turn = rotation(0, LENGTH, WIDTH // HEADS, settings.rotary_base, like)
-    return block, Site(turn, settings.branches(LENGTH), SequenceShard.whole(LENGTH), native)
+    return block, Site(turn, settings.branches(LENGTH), SequenceShard.whole(LENGTH), kernels)
 
 
 def states_and_grad(dtype=torch.float64) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ def test_in_cpp_gradients_take_the_place_of_outputs(at_once, monkeypatch):
     monkeypatch.setattr(lean_block, "HEADS_AT_ONCE", at_once)
     in_stretches(7, monkeypatch)
     exact, exact_site = block_at()
-    block, site = block_at(torch.float32, native=True)
+    block, site = block_at(torch.float32, kernels="cpp")
     states, grad = states_and_grad()
     wanted = torch.autograd.grad(exact(states, exact_site), [states, *exact.parameters()], grad)
     single = states.detach().float().requires_grad_()
@@ -73,9 +73,9 @@ def test_in_cpp_gradients_take_the_place_of_outputs(at_once, monkeypatch):
         torch.autograd.grad(out, single, grad.float())
 
 
-@pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_cpp)])
-def test_the_input_and_the_outputs_are_kept_and_no_more(native):
-    block, site = block_at(torch.float32, native=native)
+@pytest.mark.parametrize("kernels", ["aten", pytest.param("cpp", marks=needs_cpp)])
+def test_the_input_and_the_outputs_are_kept_and_no_more(kernels):
+    block, site = block_at(torch.float32, kernels=kernels)
     kept = []
 
     def keep(tensor: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from genolong.model.dilated_attention import dilated_attention
 from tests.model.test_dilated_attention import largest_difference, with_gradients
 from tests.oracles import dilated_attention as oracle
 
-attend = partial(dilated_attention, native=True)
+attend = partial(dilated_attention, kernels="cpp")
 needs_it = pytest.mark.skipif(bool(native.why_not(1)), reason=native.why_not(1))
 
 

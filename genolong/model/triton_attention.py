@@ -1,0 +1,122 @@
+"""Attention over all branches at once in Triton: where it can be, and how its kernels are started."""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from genolong.model.query_classes import MOST_BRANCHES, BranchHere, QueryClasses, Tile, query_classes
+
+WIDEST = 128  # channels of a head, for which tests were made
+DTYPES = (torch.float16, torch.bfloat16, torch.float32)
+CAPABILITY = (8, 0)  # the first GPUs with products of bfloat16
+READ_BYTES = 8 << 10  # at once, of keys: with it kernels keep to the registers and the shared memory of any such GPU
+HOW = {"num_warps": 4, "num_stages": 2}  # as READ_BYTES: chosen by what the compiler reports, not yet timed on a GPU
+
+
+class TritonAttention(NamedTuple):
+    """The kernels for some heads of a length in a geometry, with what they read of it on their device.
+
+    Rows are (batch, length, heads, width), with any strides but adjoining channels, and all of one type.
+    """
+
+    classes: QueryClasses
+    tables: tuple[Tensor, ...]
+
+    def attend(self, rows: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The output for `rows`, queries, keys and values, in `dtype`, and every row's log-sum-exp in float32."""
+        queries = rows[0]
+        out = torch.empty(queries.shape, dtype=dtype, device=queries.device)
+        lse = torch.empty(queries.shape[:3], dtype=torch.float32, device=queries.device)
+        self._run("attend", (*rows, out, lse))
+        return out, lse
+
+    def attend_backward(self, rows: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Writes `grads`, of queries, keys and values, all of each.
+
+        `rows` are the output's gradient, queries, keys, values, each row's sum of gradient * output, and log-sum-exp.
+        """
+        self._run("attend_backward_queries", (*rows, grads[0]))
+        self._run("attend_backward_keys", (*rows, *grads[1:]))
+
+    def _run(self, name: str, tensors: Sequence[Tensor]) -> None:
+        batch, _, _, width = tensors[0].shape
+        strides = [step for tensor in tensors for step in tensor.stride()[:3]]
+        tile, blocks = self.classes.tile, len(self.classes.class_of_block)
+        if batch and blocks:
+            with torch.cuda.device_of(tensors[0]):
+                _kernels()[name][blocks, batch](
+                    *tensors, *strides, *self.tables, self.classes.period, self.classes.branches.shape[1], width**-0.5,
+                    WIDTH=width, WIDE=padded(width), HELD=tile.held, READ=tile.read,
+                    WIDEN=_interpreted(), **HOW,
+                )  # fmt: skip
+
+
+def triton_attention(
+    rows: Sequence[Tensor], branches: tuple[BranchHere, ...], first_head: int, all_heads: int
+) -> TritonAttention | None:
+    """For rows such as these, (batch, length, heads, width); None for those that the kernels are not made for."""
+    first = rows[0]
+    _, length, heads, width = first.shape
+    if first.dtype not in DTYPES or any(row.dtype != first.dtype for row in rows) or len(branches) > MOST_BRANCHES:
+        return None
+    if not 0 < length * heads < 1 << 31 or why_not(width, cuda=first.device.type == "cuda"):  # tables count in 32 bits
+        return None
+    of_heads = first_head, heads, all_heads
+    return _arranged(branches, length, *of_heads, tile_of(width, first.element_size()), first.device)
+
+
+def why_not(width: int, *, cuda: bool) -> str:
+    """Why heads of so many channels are not attended in Triton, on a GPU or not; empty if they are."""
+    if width > WIDEST:
+        return f"heads of {width} channels are wider than {WIDEST}"
+    if not _installed():
+        return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
+    if not cuda:
+        return "" if _interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
+    if torch.cuda.get_device_capability() < CAPABILITY:
+        return "this GPU is older than its kernels are made for (compute capability {}.{})".format(*CAPABILITY)
+    return ""
+
+
+def padded(width: int) -> int:
+    """Channels that products are made of: the next power of 2, at least 16."""
+    return max(16, 1 << (width - 1).bit_length())
+
+
+def tile_of(width: int, number: int) -> Tile:
+    """For heads of so many channels, numbers of so many bytes."""
+    return Tile(128 // number, min(64, READ_BYTES // (number * padded(width))))
+
+
+@cache
+def _installed() -> bool:
+    return find_spec("triton") is not None
+
+
+@cache
+def _kernels() -> Any:
+    """Imported when first wanted, for triton is not everywhere."""
+    from genolong.model import triton_kernels
+
+    return vars(triton_kernels)
+
+
+def _interpreted() -> bool:
+    """Whether Triton's interpreter runs the kernels, on a CPU, slowly: for tests."""
+    from triton import knobs
+
+    return knobs.runtime.interpret
+
+
+@lru_cache(maxsize=16)
+def _arranged(
+    branches: tuple[BranchHere, ...], length: int, first_head: int, heads: int, all_heads: int, tile: Tile,
+    device: torch.device,
+) -> TritonAttention:  # fmt: skip
+    found = query_classes(branches, length, first_head, heads, all_heads, tile)
+    tables = found.residues, found.classes, found.class_of_block, found.branches
+    return TritonAttention(found, tuple(torch.from_numpy(table).to(device) for table in tables))

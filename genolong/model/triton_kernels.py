@@ -1,0 +1,208 @@
+"""Kernels in Triton: a block of rows attends over all its branches under one running softmax, and is written once.
+
+Every program holds rows of one class (query_classes.py), which take part in the same branches, and goes through the
+rows of the segments that they stand in, branch by branch. Where a block reaches over several segments of a branch,
+pairs of two segments are left out by a mask. Keys that several branches give count several times. Nothing is added to
+memory by two programs, so that the same bits come out every time.
+"""
+
+from typing import no_type_check
+
+import triton
+import triton.language as tl
+
+LOG2E = tl.constexpr(1.4426950408889634)
+
+
+@triton.jit
+@no_type_check
+def attend(
+    queries, keys, values, out, lse,
+    queries_batch, queries_row, queries_head, keys_batch, keys_row, keys_head, values_batch, values_row, values_head,
+    out_batch, out_row, out_head, lse_batch, lse_row, lse_head,
+    residues, classes, class_of_block, specs, period, branches, scale,
+    WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
+    WIDEN: tl.constexpr,
+):  # fmt: skip
+    """Writes `out` and `lse` of a block of queries: program (block, batch)."""
+    head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
+    batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
+    queries += batch * queries_batch + head64 * queries_head
+    keys += batch * keys_batch + head64 * keys_head
+    values += batch * values_batch + head64 * values_head
+    own = _rows(queries, at, queries_row, held, WIDTH, WIDE)
+    top = tl.full([HELD], float("-inf"), tl.float32)
+    sums = tl.zeros([HELD], tl.float32)
+    total = tl.zeros([HELD, WIDE], tl.float32)
+    for number in range(branches):
+        spec = specs + (head * branches + number) * 6
+        begin, end = _span(spec, bits, number, at, held)
+        for start in range(begin, end, READ):
+            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
+            value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
+            scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
+            scores = tl.where(pairs, scores, float("-inf"))
+            higher = tl.maximum(top, tl.max(scores, 1))
+            level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows without a key so far
+            chances = tl.exp2(scores - level[:, None])
+            shrink = tl.exp2(top - level)
+            sums = sums * shrink + tl.sum(chances, 1)
+            total = total * shrink[:, None]
+            total += _product(chances.to(value_rows.dtype), value_rows, WIDEN)
+            top = higher
+    sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows without any key: zeros, and -inf
+    _write(out + batch * out_batch + head64 * out_head, at, out_row, held, total / sums[:, None], WIDTH, WIDE)
+    place = lse + batch * lse_batch + head64 * lse_head + at.to(tl.int64) * lse_row
+    tl.store(place, (top + tl.log2(sums)) / LOG2E, mask=held)
+
+
+@triton.jit
+@no_type_check
+def attend_backward_queries(
+    grad, queries, keys, values, along, lse, of_queries,
+    grad_batch, grad_row, grad_head, queries_batch, queries_row, queries_head, keys_batch, keys_row, keys_head,
+    values_batch, values_row, values_head, along_batch, along_row, along_head, lse_batch, lse_row, lse_head,
+    of_queries_batch, of_queries_row, of_queries_head,
+    residues, classes, class_of_block, specs, period, branches, scale,
+    WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
+    WIDEN: tl.constexpr,
+):  # fmt: skip
+    """Writes the gradients of a block of queries; `along` are the sums of grad * out, `lse` of all branches."""
+    head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
+    batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
+    keys += batch * keys_batch + head64 * keys_head
+    values += batch * values_batch + head64 * values_head
+    own = _rows(queries + batch * queries_batch + head64 * queries_head, at, queries_row, held, WIDTH, WIDE)
+    own_grad = _rows(grad + batch * grad_batch + head64 * grad_head, at, grad_row, held, WIDTH, WIDE)
+    own_along = _sums(along + batch * along_batch + head64 * along_head, at, along_row, held)
+    own_lse = _sums(lse + batch * lse_batch + head64 * lse_head, at, lse_row, held) * LOG2E
+    total = tl.zeros([HELD, WIDE], tl.float32)
+    for number in range(branches):
+        spec = specs + (head * branches + number) * 6
+        begin, end = _span(spec, bits, number, at, held)
+        for start in range(begin, end, READ):
+            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
+            value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
+            scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
+            chances = tl.exp2(tl.where(pairs, scores - own_lse[:, None], float("-inf")))
+            slopes = _product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None]
+            total += _product((chances * slopes).to(key_rows.dtype), key_rows, WIDEN)
+    place = of_queries + batch * of_queries_batch + head64 * of_queries_head
+    _write(place, at, of_queries_row, held, total * scale, WIDTH, WIDE)
+
+
+@triton.jit
+@no_type_check
+def attend_backward_keys(
+    grad, queries, keys, values, along, lse, of_keys, of_values,
+    grad_batch, grad_row, grad_head, queries_batch, queries_row, queries_head, keys_batch, keys_row, keys_head,
+    values_batch, values_row, values_head, along_batch, along_row, along_head, lse_batch, lse_row, lse_head,
+    of_keys_batch, of_keys_row, of_keys_head, of_values_batch, of_values_row, of_values_head,
+    residues, classes, class_of_block, specs, period, branches, scale,
+    WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
+    WIDEN: tl.constexpr,
+):  # fmt: skip
+    """Writes the gradients of a block of keys and values, of the queries that their branches give them."""
+    head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
+    batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
+    grad += batch * grad_batch + head64 * grad_head
+    queries += batch * queries_batch + head64 * queries_head
+    along += batch * along_batch + head64 * along_head
+    lse += batch * lse_batch + head64 * lse_head
+    own_keys = _rows(keys + batch * keys_batch + head64 * keys_head, at, keys_row, held, WIDTH, WIDE)
+    own_values = _rows(values + batch * values_batch + head64 * values_head, at, values_row, held, WIDTH, WIDE)
+    key_total = tl.zeros([HELD, WIDE], tl.float32)
+    value_total = tl.zeros([HELD, WIDE], tl.float32)
+    for number in range(branches):
+        spec = specs + (head * branches + number) * 6
+        begin, end = _span(spec, bits, number, at, held)
+        for start in range(begin, end, READ):
+            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            query_rows = _rows(queries, there, queries_row, read, WIDTH, WIDE)
+            grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
+            there_along = _sums(along, there, along_row, read)
+            there_lse = _sums(lse, there, lse_row, read) * LOG2E
+            scores = _product(own_keys, tl.trans(query_rows), WIDEN) * (scale * LOG2E)
+            chances = tl.exp2(tl.where(pairs, scores - there_lse[None, :], float("-inf")))
+            value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
+            slopes = _product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :]
+            key_total += _product((chances * slopes).to(query_rows.dtype), query_rows, WIDEN)
+    place = of_keys + batch * of_keys_batch + head64 * of_keys_head
+    _write(place, at, of_keys_row, held, key_total * scale, WIDTH, WIDE)
+    place = of_values + batch * of_values_batch + head64 * of_values_head
+    _write(place, at, of_values_row, held, value_total, WIDTH, WIDE)
+
+
+@triton.jit
+@no_type_check
+def _block(residues, classes, class_of_block, period, HELD: tl.constexpr):
+    """Of this program: head, branches as bits, its rows, and which of them there are; the first is always there."""
+    block = tl.program_id(0)
+    entry = classes + tl.load(class_of_block + block) * 6
+    head, first, count = tl.load(entry), tl.load(entry + 1), tl.load(entry + 2)
+    rows, bits, first_block = tl.load(entry + 3), tl.load(entry + 4), tl.load(entry + 5)
+    index = (block - first_block) * HELD + tl.arange(0, HELD)
+    held = index < rows
+    at = index // count * period + tl.load(residues + first + index % count, mask=held, other=0)
+    return head, bits, at, held
+
+
+@triton.jit
+@no_type_check
+def _span(spec, bits, number, at, held):
+    """Which rows of a branch, counted as it counts them, share a segment with a block's; none of another's branch."""
+    begin, segment, each, every = tl.load(spec), tl.load(spec + 2), tl.load(spec + 4), tl.load(spec + 5)
+    last = tl.max(tl.where(held, at, 0), 0)
+    first = tl.min(tl.where(held, at, last), 0)
+    start = (first - begin) // segment * each
+    end = tl.minimum(((last - begin) // segment + 1) * each, every)
+    return start, tl.where((bits >> number) & 1 == 1, end, start)
+
+
+@triton.jit
+@no_type_check
+def _pairs(spec, start, end, at, held, READ: tl.constexpr):
+    """Where a branch's rows from `start` on are, which of them there are, and which share a segment with which held."""
+    begin, offset, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2)
+    dilation, each = tl.load(spec + 3), tl.load(spec + 4)
+    index = start + tl.arange(0, READ)
+    read = index < end
+    of = index // each
+    there = begin + of * segment + offset + (index - of * each) * dilation
+    pairs = ((at - begin) // segment)[:, None] == of[None, :]
+    return there, read, pairs & held[:, None] & read[None, :]
+
+
+@triton.jit
+@no_type_check
+def _rows(rows, at, step, there, WIDTH: tl.constexpr, WIDE: tl.constexpr):
+    """Rows of WIDTH channels, filled up with zeros, and zeros for those that are not there."""
+    channels = tl.arange(0, WIDE)
+    mask = there[:, None] & (channels < WIDTH)[None, :]
+    return tl.load(rows + at.to(tl.int64)[:, None] * step + channels[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+@no_type_check
+def _product(left, right, WIDEN: tl.constexpr):
+    """In float32; WIDEN multiplies float32, too, for Triton's interpreter knows no products of bfloat16."""
+    if WIDEN:
+        left, right = left.to(tl.float32), right.to(tl.float32)
+    return tl.dot(left, right, input_precision="ieee")
+
+
+@triton.jit
+@no_type_check
+def _sums(sums, at, step, there):
+    return tl.load(sums + at.to(tl.int64) * step, mask=there, other=0.0)
+
+
+@triton.jit
+@no_type_check
+def _write(rows, at, step, there, numbers, WIDTH: tl.constexpr, WIDE: tl.constexpr):
+    channels = tl.arange(0, WIDE)
+    mask = there[:, None] & (channels < WIDTH)[None, :]
+    place = rows + at.to(tl.int64)[:, None] * step + channels[None, :]
+    tl.store(place, numbers.to(rows.dtype.element_ty), mask=mask)
