@@ -1,4 +1,4 @@
-"""What is insisted on and cannot be is refused; otherwise C++ is taken where it can be, and PyTorch's kernels are there."""
+"""What is insisted on and cannot be is refused; else C++ is taken where it can be, and PyTorch's kernels where not."""
 
 import pytest
 

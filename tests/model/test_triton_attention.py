@@ -1,6 +1,11 @@
 """Triton's kernels, run by its interpreter, are one softmax over the multiset of keys; and where they are not taken."""
 
+import json
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +26,7 @@ from tests.oracles import dilated_attention as oracle
 
 pytest.importorskip("triton")
 attend = partial(dilated_attention, kernels="triton")
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +60,7 @@ def test_it_is_one_softmax_over_the_multiset_of_keys(problem):
 
 @pytest.mark.nightly
 @given(problems(longest=307, widest=fused.WIDEST, most_heads=3), st.sampled_from([(16, 32), (32, 16), (64, 64)]))
-@settings(max_examples=60)
+@settings(max_examples=15)
 def test_tiles_of_any_size_agree_with_pytorchs_kernels_in_float64(problem, tile):
     rows, *geometry = problem
     wanted = with_gradients(dilated_attention, doubled(rows), *geometry)
@@ -181,3 +187,38 @@ def test_why_it_cannot_be_is_said(monkeypatch):
     monkeypatch.setattr(fused, "_installed", lambda: False)
     wanted = "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     assert fused.why_not(64, cuda=True) == wanted
+
+
+nightly = partial(pytest.param, marks=pytest.mark.nightly)
+
+
+def without_interpreter(tmp_path) -> dict[str, str]:
+    named = {"PYTHONPATH": os.pathsep.join(sys.path), "TRITON_CACHE_DIR": str(tmp_path), "TRITON_INTERPRET": "0"}
+    return {**os.environ, **named}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
+@pytest.mark.parametrize(
+    ("numbers", "width", "capability"),
+    [
+        ("bf16", 64, 80),
+        *(nightly("bf16", *rest) for rest in ((64, 90), (128, 80), (128, 90), (24, 80), (96, 100))),
+        *(nightly(*rest) for rest in (("fp16", 64, 89), ("fp32", 64, 80), ("fp32", 128, 86), ("fp32", 32, 90))),
+    ],
+)
+def test_kernels_compile_for_gpus_and_fit_their_shared_memory(numbers, width, capability, tmp_path):
+    command = [sys.executable, "-m", "tests.builders.compiled_kernels", numbers, str(width), str(capability)]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
+    )  # fmt: skip
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(made) == 3
+    for one in made:
+        assert one["shared"] <= 99 << 10, "more than a program may have on a GPU of capability 8.6"
+        assert one["copies"] and (one["products"] or numbers == "fp32"), "tensor cores multiply what has 16 bits"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_it_agrees_with_float64(tmp_path):
+    command = [sys.executable, "-m", "tests.builders.attention_on_gpu"]
+    subprocess.run(command, cwd=PROJECT, env=without_interpreter(tmp_path), check=True)
