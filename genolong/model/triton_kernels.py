@@ -36,9 +36,10 @@ def attend(
     total = tl.zeros([HELD, WIDE], tl.float32)
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
-        begin, end = _span(spec, bits, number, at, held)
+        begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
+            pairs = of_held[:, None] == of_read[None, :]
             key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
             value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
             scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
@@ -80,9 +81,10 @@ def attend_backward_queries(
     total = tl.zeros([HELD, WIDE], tl.float32)
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
-        begin, end = _span(spec, bits, number, at, held)
+        begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
+            pairs = of_held[:, None] == of_read[None, :]
             key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
             value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
             scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
@@ -117,9 +119,10 @@ def attend_backward_keys(
     value_total = tl.zeros([HELD, WIDE], tl.float32)
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
-        begin, end = _span(spec, bits, number, at, held)
+        begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, pairs = _pairs(spec, start, end, at, held, READ)
+            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
+            pairs = of_held[:, None] == of_read[None, :]
             query_rows = _rows(queries, there, queries_row, read, WIDTH, WIDE)
             grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
             there_along = _sums(along, there, along_row, read)
@@ -152,27 +155,30 @@ def _block(residues, classes, class_of_block, period, HELD: tl.constexpr):
 @triton.jit
 @no_type_check
 def _span(spec, bits, number, at, held):
-    """Which rows of a branch, counted as it counts them, share a segment with a block's; none of another's branch."""
-    begin, segment, each, every = tl.load(spec), tl.load(spec + 2), tl.load(spec + 4), tl.load(spec + 5)
+    """Which rows of a branch share a segment with a block's, none of another's branch, and where they are.
+
+    Rows are counted as the branch counts them. Of the block's own rows, the number of the segment, and -1 of those
+    that are not there; of the branch, where row 0 is, a segment, the dilation, and rows of a segment.
+    """
+    begin, offset, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2)
+    dilation, each, every = tl.load(spec + 3), tl.load(spec + 4), tl.load(spec + 5)
     last = tl.max(tl.where(held, at, 0), 0)
     first = tl.min(tl.where(held, at, last), 0)
     start = (first - begin) // segment * each
     end = tl.minimum(((last - begin) // segment + 1) * each, every)
-    return start, tl.where((bits >> number) & 1 == 1, end, start)
+    end = tl.where((bits >> number) & 1 == 1, end, start)
+    of_held = tl.where(held, (at - begin) // segment, -1)
+    return start, end, of_held, begin + offset, segment, dilation, each
 
 
 @triton.jit
 @no_type_check
-def _pairs(spec, start, end, at, held, READ: tl.constexpr):
-    """Where a branch's rows from `start` on are, which of them there are, and which share a segment with which held."""
-    begin, offset, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2)
-    dilation, each = tl.load(spec + 3), tl.load(spec + 4)
+def _read(start, end, origin, segment, dilation, each, READ: tl.constexpr):
+    """Where a branch's rows from `start` on are, which of them there are, and their segments, -2 of the others."""
     index = start + tl.arange(0, READ)
-    read = index < end
-    of = index // each
-    there = begin + of * segment + offset + (index - of * each) * dilation
-    pairs = ((at - begin) // segment)[:, None] == of[None, :]
-    return there, read, pairs & held[:, None] & read[None, :]
+    read, of = index < end, index // each
+    there = origin + of * segment + (index - of * each) * dilation
+    return there, read, tl.where(read, of, -2)
 
 
 @triton.jit
