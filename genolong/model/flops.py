@@ -35,6 +35,7 @@ class Parts(NamedTuple):
 def flops(step: Step) -> Flops:
     """Of the device that has most to do; backward passes of matrix products are twice, of attention 2.5 times as long.
 
+    In Triton it is 3.5 times, for queries and keys both score the pairs anew. What its tiles score in vain is left out.
     Norms, rotations, activations, the loss and the optimizer are not counted: they wait for memory, not for arithmetic.
     """
     found = max((_of_process(step, process) for process in range(step.sequence)), key=lambda one: one.all)
@@ -76,7 +77,7 @@ def _of_process(step: Step, process: int) -> Flops:
     block = sum(part) - part.mlp_outward  # which is in `mlp`
     head = 2 * 4 * step.encoder.width * step.batch * (step.bounds[process + 1] - step.bounds[process])
     forward = layers * block + head
-    backward = layers * (2 * (block - part.attention) + 5 * part.attention // 2) + 2 * head
+    backward = layers * (2 * (block - part.attention) + (7 if step.triton else 5) * part.attention // 2) + 2 * head
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
         # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections

@@ -155,7 +155,7 @@ def _of_one_head(step: Step) -> int:
 def _work(step: Step) -> int:
     """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
     number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
-    if step.native and step.fused:
+    if step.triton:
         return 0  # Triton's kernels hold theirs on the chip
     if step.native:  # keys, values and their gradients of one problem
         return 16 * step.encoder.width // heads * max(-(-segment // dilation) for segment, dilation in step.branches)

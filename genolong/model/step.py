@@ -51,6 +51,11 @@ class Step:
         return "cuda" if self.fused else "cpu"
 
     @property
+    def triton(self) -> bool:
+        """Whether attention runs in Triton, as what is not PyTorch's does on a GPU."""
+        return self.native and self.fused
+
+    @property
     def lean(self) -> bool:
         """Whether blocks run a few heads and a stretch of positions at a time."""
         return self.checkpoint_blocks > 1 and not self.encoder.dropout
