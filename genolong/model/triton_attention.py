@@ -1,5 +1,6 @@
 """Attention over all branches at once in Triton: where it can be, and how its kernels are started."""
 
+import subprocess
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -79,7 +80,7 @@ def why_not(width: int, *, cuda: bool) -> str:
         return "" if _interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
     if torch.cuda.get_device_capability() < CAPABILITY:
         return "this GPU is older than its kernels are made for (compute capability {}.{})".format(*CAPABILITY)
-    return ""
+    return _no_start()
 
 
 def padded(width: int) -> int:
@@ -95,6 +96,19 @@ def tile_of(width: int, number: int) -> Tile:
 @cache
 def _installed() -> bool:
     return find_spec("triton") is not None
+
+
+@cache
+def _no_start() -> str:
+    """Why Triton cannot reach the GPU; empty if it can. It compiles what reaches it, once."""
+    from triton.runtime import driver
+
+    try:
+        driver.active.get_current_target()
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        reason = (str(error).splitlines() or ["no message"])[0]
+        return f"triton does not reach the GPU ({reason}); it needs a C compiler and Python's headers"
+    return ""
 
 
 @cache
