@@ -79,9 +79,9 @@ def _of_process(step: Step, process: int) -> Flops:
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
         # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections,
-        # and what is near for each group of heads twice, for the MLP, and for its own gradient
+        # and what is near for each group of heads, for the MLP, and for its own gradient
         of_heads = -(-step.encoder.heads // step.heads_at_once)
-        again += layers * (part.inward - part.mlp_outward + (2 + 2 * of_heads) * part.convolution)
+        again += layers * (part.inward - part.mlp_outward + (2 + of_heads) * part.convolution)
     elif keep and not step.encoder.dropout:  # the last product of a block is not needed again
         again -= layers * part.mlp_outward
     return Flops(forward, backward, again)

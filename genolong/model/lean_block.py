@@ -122,9 +122,10 @@ class _LeanBlock(torch.autograd.Function):
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
         with ctx.autocast():
             groups = _groups(parts, run.geometry, wide)
-            alongs, joints = _end_backward(near, grad, kept, groups, total, totals)
-            for heads, along, joint in zip(groups, alongs, joints, strict=True):
-                heads.backward(near, along, joint, total, totals)
+            made = [_Made(heads, run.length) for heads in groups]
+            alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
+            for heads, along, joint, following in zip(groups, alongs, joints, [*made[1:], None], strict=True):
+                heads.backward(near, along, joint, made.pop(0), following, total, totals)
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all
@@ -161,11 +162,13 @@ class _Near(NamedTuple):
 
 
 def _end_backward(
-    near: _Near, grad: Tensor, kept: Sequence[Tensor], groups: Sequence["_Heads"], total: Tensor, totals: PartWeights
-) -> tuple[list[Tensor], list[Joint]]:
+    near: _Near, grad: Tensor, kept: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"], total: Tensor,
+    totals: PartWeights,
+) -> tuple[list[Tensor], list[Joint]]:  # fmt: skip
     """The gradients of each group's outputs, and the softmax that they come from; writes those of states to `total`.
 
-    Where outputs are not needed any more, their gradients take their place.
+    The rows of the `first` group are made beside them, of the states that are there then. Where outputs are not needed
+    any more, their gradients take their place.
     """
     parts, outs, lses = near.parts, kept[::2], kept[1::2]
     last, *_ = parts.weights.last
@@ -174,6 +177,7 @@ def _end_backward(
     sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device)
     for begin, end in near.stretches():
         states = near.states(begin, end).detach().requires_grad_()
+        first.make(begin, end, parts.norm(states.detach()))
         out = _joined(outs, begin, end).requires_grad_()
         with torch.enable_grad():
             behind, inner = parts.end(states, out)
@@ -254,29 +258,48 @@ class _Heads(NamedTuple):
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
         """Their outputs, and the log-sum-exp of each."""
-        queries, keys, values = self._rows(near, states).unbind(2)
-        return attend_branches(queries, keys, values, self.geometry)
+        made = _Made(self, near.length)
+        for begin, end in near.stretches():
+            made.make(begin, end, self.parts.norm(states(begin, end)))
+        return attend_branches(*made.taken(), self.geometry)
 
-    def backward(self, near: _Near, grad: Tensor, joint: Joint, total: Tensor, totals: PartWeights) -> None:
-        """Adds to the gradients of states and weights what comes from that of the heads' outputs."""
-        queries, keys, values = self._rows(near, near.states).unbind(2)
-        grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry)
-        del queries, keys, values
+    def backward(
+        self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
+        totals: PartWeights,
+    ) -> None:  # fmt: skip
+        """Adds to the gradients of states and weights what comes from that of the heads' outputs.
+
+        The rows of the `following` group are made beside them, of the states that are there then.
+        """
+        grads = attend_branches_backward(grad, *made.taken(), joint, self.geometry)
         for begin, end in near.stretches():
             states = near.states(begin, end).detach().requires_grad_()
             with torch.enable_grad():
                 normed = self.parts.norm(states)
+            if following is not None:
+                following.make(begin, end, normed.detach())
             above = self.parts.rows_backward(self.first, grads[:, begin:end], normed.detach(), begin, *totals.rows)
             found, *of_norm = torch.autograd.grad(normed, [states, *self.parts.weights.norm], above)
             near.own(total)[:, begin:end] += found
             add_to(totals.norm, of_norm)
 
-    def _rows(self, near: _Near, states: Callable[[int, int], Tensor]) -> Tensor:
-        """Queries, keys and values, made a stretch at a time: (batch, length, 3, count, width)."""
-        rows = torch.empty(0)
-        for begin, end in near.stretches():
-            part = self.parts.rows(self.first, self.count, self.parts.norm(states(begin, end)), begin)
-            if begin == 0:
-                rows = part.new_empty((part.shape[0], near.length, *part.shape[2:]))
-            rows[:, begin:end] = part
-        return rows
+
+class _Made:
+    """Queries, keys and values of some heads, made a stretch at a time."""
+
+    def __init__(self, heads: _Heads, length: int) -> None:
+        self._heads, self._length = heads, length
+        self._rows = torch.empty(0)
+
+    def make(self, begin: int, end: int, normed: Tensor) -> None:
+        """Those of a stretch, of its normed states."""
+        part = self._heads.parts.rows(self._heads.first, self._heads.count, normed, begin)
+        if begin == 0:
+            self._rows = part.new_empty((part.shape[0], self._length, *part.shape[2:]))
+        self._rows[:, begin:end] = part
+
+    def taken(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All of them, (batch, length, count, width) each; whoever takes them holds them alone."""
+        rows, self._rows = self._rows, torch.empty(0)
+        queries, keys, values = rows.unbind(2)
+        return queries, keys, values

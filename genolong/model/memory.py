@@ -96,7 +96,7 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 
 
 def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
-    """In the MLP, a stretch at a time, and in the attention, some heads at a time.
+    """In the MLP, a stretch at a time, beside the first heads' rows, and in the attention, some heads at a time.
 
     Kept of the block are its input and the heads' outputs, whose gradients take their place in C++. The gradient of the
     input takes the place of the one that comes back, but where there is a halo.
@@ -108,7 +108,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the one that comes back, which goes
     return (
-        tokens * kept + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 3 * rows.row) + _stretch(step) * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )  # fmt: skip
