@@ -1,9 +1,9 @@
 """`embed`: regions or variants in, a table of a trained model's states over them out."""
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any, NamedTuple, cast
 from genolong.commands.arrow_file import arrow
 from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.commands.embed_settings import EmbedSettings
-from genolong.commands.embedding_rows import Row, Rows, rows_of
+from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
+from genolong.commands.kept_embeddings import embedded_blocks
 from genolong.commands.opened_scorer import open_genome
+from genolong.commands.same_work import identity, is_file, place
 from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError
@@ -22,17 +24,19 @@ from genolong.genome.fasta import Genome
 from genolong.genome.hashed import sha256_of
 from genolong.genome.tiles import GenomeTiles
 from genolong.loading.windows import absolute
+from genolong.long_work import Follow
 from genolong.model.encoder import Encoder
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
+from genolong.runs.kept_blocks import KeptBlocks
 from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.embedding import Embedder
 from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
 
-Follow = Callable[[str, int | None], Callable[[int], None]]
+NOT_IN_RESULT = ("on_ref_mismatch", "most_mismatches")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class _Opened(NamedTuple):
 
 
 def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda _read: None) -> Embedding | None:
-    """Write the table whole or not at all, and what made it beside it.
+    """Write the table whole or not at all, and what made it beside it; what was interrupted is gone on with.
 
     `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
     processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
@@ -97,21 +101,21 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
     begun, run, embedder = now(), opened.run, opened.embedder
     for note in run.moved_on(embedder.device):
         logger.warning(note)
+    again = is_file(settings.source)  # a pipe cannot be read a second time
     counts: Counter[str] = Counter()
-    with rows_of(settings, embedder.tiles, embedder.window_bp) as rows, _table(settings, opened) as table:
-        advance = follow("embedding", rows.total)
-        handed: deque[tuple[list[Row], int]] = deque()
-        done = 0
-        for embedded in team.lead(embedder.read, _targets(rows, handed)):
-            block, read = handed.popleft()
+    with (
+        rows_of(settings, embedder.tiles, embedder.window_bp) as rows,
+        _kept(settings, opened) if again else nullcontext() as kept,
+        _table(settings, opened) as table,
+    ):
+        for block, embedded in embedded_blocks(team, embedder, rows, kept, follow):
             table.write(block, embedded)
             counts.update(str(found.status) for found in embedded)
-            advance(read - done)
-            done = read
         if not table.rows:
             told = f": {'; '.join(rows.tally.lines('embedded')[1:])}" if rows.tally else ""
             raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
-    _record(settings, opened, begun)
+    if again:
+        _record(settings, opened, begun)
     tally = rows.tally
     summary = tally.lines("embedded") if tally else [f"embedded {sum(counts.values()):,} regions"]
     summary += [
@@ -126,24 +130,28 @@ _WORDS = {
 }
 
 
-def _targets(rows: Rows, handed: deque[tuple[list[Row], int]]) -> Iterator[list[Any]]:
-    for block, read in rows.blocks:
-        handed.append((block, read))
-        yield [row.target for row in block]
+def _origin(settings: EmbedSettings, opened: _Opened) -> dict[str, Any]:
+    run, genome, embedder, _ = opened
+    return {
+        "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
+        "fasta_sha256": {Path(path).name: sha256 for path, sha256 in genome.sha256.items()},
+        "window_bp": embedder.window_bp, "layer": settings.layer, "per": settings.per, "strands": "mean of both",
+    }  # fmt: skip
+
+
+def _kept(settings: EmbedSettings, opened: _Opened) -> KeptBlocks:
+    """What the same command has left of its blocks, and will."""
+    files = {"regions": settings.regions, "vcf": settings.vcf, "synonyms": settings.synonyms}
+    same = identity(settings, NOT_IN_RESULT, _origin(settings, opened), files)
+    return KeptBlocks(place(settings.output), same, resume=settings.resume == "auto")
 
 
 @contextmanager
 def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]:
     """Complete at the end, nothing where that is not reached."""
-    run, genome, embedder, _ = opened
-    origin = {
-        "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
-        "fasta_sha256": {Path(path).name: sha256 for path, sha256 in genome.sha256.items()},
-        "window_bp": embedder.window_bp, "layer": settings.layer, "per": settings.per, "strands": "mean of both",
-    }  # fmt: skip
     table = EmbeddingTable(
-        Path(settings.output).expanduser(), embedder.encoder.settings.width, origin, alleles=settings.vcf is not None,
-        per_base=embedder.per_base,
+        Path(settings.output).expanduser(), opened.embedder.encoder.settings.width, _origin(settings, opened),
+        alleles=settings.vcf is not None, per_base=opened.embedder.per_base,
     )  # fmt: skip
     try:
         yield table
@@ -154,9 +162,7 @@ def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]
 
 
 def _record(settings: EmbedSettings, opened: _Opened, begun: str) -> None:
-    """What made the file, beside it; a pipe cannot be read again, so of one there is none."""
-    if settings.vcf == "-":
-        return
+    """What made the file, beside it."""
     plain = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     inputs |= {path: sha256_of(path) for path in (plain.vcf, plain.synonyms) if path is not None}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, MismatchSettings, same_file
+from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
 from genolong.parallel.settings import ParallelSettings
@@ -27,6 +28,7 @@ class EmbedSettings(MismatchSettings):
     longest_allele: int
     batch: int | None
     synonyms: str | None
+    resume: str
     regions_at_once: int
     trainer: DeviceSettings
     parallel: ParallelSettings
@@ -41,6 +43,7 @@ class EmbedSettings(MismatchSettings):
             raise SettingsError(f"output={self.output}: wanted a name that ends in .parquet")
         if self.per not in PER:
             raise SettingsError(f"per={self.per}: wanted {' or '.join(PER)}")
+        check_resume(self.resume)
         if self.regions is not None and self.synonyms is not None:
             raise SettingsError(f"synonyms={self.synonyms}: is for a VCF; a BED file names contigs as the FASTA does")
         for name in ("window_bp", "longest_allele", "batch", "regions_at_once"):
@@ -50,6 +53,13 @@ class EmbedSettings(MismatchSettings):
         for path in (self.regions, self.vcf, self.synonyms, *self.data.paths):
             if path not in (None, "-") and same_file(path, self.output):
                 raise SettingsError(f"output={self.output}: is the input itself; name another file")
+
+    @property
+    def source(self) -> str:
+        """The BED file or the VCF."""
+        source = self.regions or self.vcf
+        assert source is not None
+        return source
 
     def found_from_anywhere(self, model: Path) -> "EmbedSettings":
         """The same with absolute paths, and the model that a link meant."""

@@ -2,16 +2,18 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from genolong.commands.attention_choice import attention_of
+from genolong.commands.kept_maps import mapped_blocks
 from genolong.commands.map_files import MapFiles
 from genolong.commands.map_pictures import MapPictures
 from genolong.commands.map_settings import MapSettings
 from genolong.commands.opened_scorer import OpenedScorer, open_scorer
+from genolong.commands.same_work import identity, is_file
 from genolong.commands.teamed import team_of
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
@@ -19,15 +21,16 @@ from genolong.genome.hashed import sha256_of
 from genolong.genome.regions import merge, read_bed
 from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
+from genolong.long_work import Follow
 from genolong.parallel.place import Place
 from genolong.parallel.team import Team
+from genolong.runs.kept_blocks import KeptBlocks
 from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.mutation_map import MutationMapper
 
 logger = logging.getLogger(__name__)
 
-Follow = Callable[[str, int | None], Callable[[int], None]]
-
+APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # not in what is computed
 EDGES = {
     "edge": "read in a window that reaches beyond an end of the contig, where N is read",
     "n_rich": "read in a window that is N for more than a tenth",
@@ -46,7 +49,7 @@ class MutationMap:
 def map_regions(
     settings: MapSettings, follow: Follow = lambda _what, _total: lambda _read: None
 ) -> MutationMap | None:  # fmt: skip
-    """Write a map's files whole or not at all, and what made them beside the VCF.
+    """Write a map's files whole or not at all, and what made them beside the VCF; an interrupted map is continued.
 
     `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
     processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
@@ -91,17 +94,20 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     }  # fmt: skip
     counts: Counter[str] = Counter()
     pictures = MapPictures(settings, intervals, f"{run.name}, mode={settings.mode}")
-    with MapFiles(settings, mapper, run.head_is if mapper.with_probability else "", origin, contigs) as files:
-        advance = follow("mapping", bases)
-        for mapped in team.lead(mapper.read, mapper.blocks(intervals)):
+    same = identity(settings, APART, {**origin, "intervals_sha256": _sha256(intervals)}, {})
+    with (
+        KeptBlocks(settings.vcf, same, resume=settings.resume == "auto") as kept,
+        MapFiles(settings, mapper, run.head_is if mapper.with_probability else "", origin, contigs) as files,
+    ):
+        for mapped in mapped_blocks(team, mapper, intervals, kept, follow):
             files.write(mapped)
             pictures.keep(mapped)
             counts.update(
                 str(status) for status, is_known in zip(mapped.statuses, mapped.known, strict=True) if is_known
             )
-            advance(mapped.interval.length)
     drawn = pictures.draw(follow)
-    _record(settings, opened, begun)
+    if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
+        _record(settings, opened, begun)
     told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
     if known < bases:
         told.append(f"  {_bases(bases - known)} N: no substitution, and no value")
@@ -126,6 +132,10 @@ def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Int
         told = f"{settings.regions}: {len(read):,} regions, of which some overlap or touch; mapped as {len(merged):,}"
         return merged, (told,)
     return merged, () if merged == read else (f"{settings.regions}: its regions are written by contig and start",)
+
+
+def _sha256(intervals: list[Interval]) -> str:
+    return sha256("\n".join(map(str, intervals)).encode()).hexdigest()
 
 
 def _bases(count: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, check_prefix, same_file
+from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
 from genolong.parallel.settings import ParallelSettings
@@ -36,6 +37,7 @@ class MapSettings:
     parquet: str
     pictures: int
     prefix: str
+    resume: str
     trainer: DeviceSettings
     parallel: ParallelSettings
     debug: bool
@@ -44,6 +46,7 @@ class MapSettings:
         _ = self.scoring  # checked there
         self.parallel.check_devices(self.trainer.devices)
         check_prefix(self.prefix)
+        check_resume(self.resume)
         if (self.region is None) == (self.regions is None):
             raise SettingsError("region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them")
         for name in ("bigwig", "parquet"):

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
 from genolong.parallel.settings import ParallelSettings
@@ -106,8 +107,7 @@ class PredictSettings(ScoringSettings, MismatchSettings):
         MismatchSettings.__post_init__(self)
         self.parallel.check_devices(self.trainer.devices)
         check_prefix(self.prefix)
-        if self.resume not in ("auto", "no"):
-            raise SettingsError(f"resume={self.resume}: wanted auto or no")
+        check_resume(self.resume)
         if self.records_at_once < 1:
             raise SettingsError(f"records_at_once={self.records_at_once}: wanted 1 or more")
         if self.skipped_to == "-":

@@ -1,33 +1,27 @@
 """The files that predict writes, kept in step: the VCF, the table of alleles without a score, and the journal."""
 
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from genolong.commands.checked_records import CheckedRecord, example_of
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.same_work import identity, is_file, place
 from genolong.commands.skipped import SkippedTable
-from genolong.errors import InputError, LostProcessError, RefusedRecordError
+from genolong.errors import InputError, RefusedRecordError
 from genolong.genome.alleles import SCORED, Status
-from genolong.genome.hashed import sha256_of
 from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
 from genolong.report.tally import Tally
-from genolong.runs.journal import Journal
+from genolong.runs.journal import Journal, can_be_gone_on_with
 from genolong.tasks.variant_effect import Effect
 
 NOTED_EVERY_S = 1.0
-NOT_IN_RESULT = (
-    "model", "vcf", "output", "data", "trainer", "parallel", "resume", "debug", "synonyms", "skipped_to",
-    "on_ref_mismatch", "most_mismatches", "overwrite_fields",
-)  # fmt: skip
+NOT_IN_RESULT = ("on_ref_mismatch", "most_mismatches", "overwrite_fields")
 
 
 class PredictionWork:
@@ -42,9 +36,10 @@ class PredictionWork:
         self._settings, self._fields = settings, fields
         self._prefix = f"{settings.prefix}_".encode()
         self._journal, state = None, None
-        output, skipped_to = _place(settings.output), _place(settings.skipped_to or "")
-        if "-" not in (settings.vcf, settings.output) and _is_file(_place(settings.vcf)) and _is_file(output):
-            self._journal = Journal(output, _identity(settings, origin))
+        output, skipped_to = place(settings.output), place(settings.skipped_to or "")
+        if is_file(settings.vcf) and is_file(settings.output):
+            files = {"vcf": settings.vcf, "synonyms": settings.synonyms}
+            self._journal = Journal(output, identity(settings, NOT_IN_RESULT, origin, files))
             wanted = [output, skipped_to] if settings.skipped_to else [output]
             if settings.resume == "auto" and all(path.with_name(path.name + SUFFIX).exists() for path in wanted):
                 state = self._journal.state()
@@ -117,8 +112,7 @@ class PredictionWork:
 
         Nor where a file is refused: another one would have to be begun anew.
         """
-        refused = isinstance(error, InputError) and not isinstance(error, (RefusedRecordError, LostProcessError))
-        begun = self.tally.scored > 0 and not refused
+        begun = self.tally.scored > 0 and can_be_gone_on_with(error)
         for file in (self._writer, self._skipped):
             if file is not None:
                 file.close() if begun else file.discard()
@@ -151,29 +145,3 @@ class PredictionWork:
             f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
             "overwrite_fields=true to replace it, or another prefix="
         )
-
-
-def _identity(settings: PredictSettings, origin: Mapping[str, str]) -> dict[str, Any]:
-    """All that the result depends on: hashes of what is read, and the settings that change a byte of it."""
-    plain = {name: value for name, value in vars(settings).items() if name not in NOT_IN_RESULT}
-    files = {"vcf": settings.vcf, "synonyms": settings.synonyms}
-    return {
-        **plain, **origin, "skipped_to": settings.skipped_to,
-        **{f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None},
-    }  # fmt: skip
-
-
-def _place(path: str) -> Path:
-    return Path(os.path.realpath(os.path.expanduser(path)))  # a link stays one
-
-
-def _is_file(path: Path) -> bool:
-    """Or will be one: not a pipe, a device or a folder."""
-    return path.is_file() or not path.exists()
-
-
-def _sha256(path: str) -> str | None:
-    try:
-        return sha256_of(path)
-    except OSError:
-        return None  # whoever reads it says what is wrong

@@ -33,6 +33,7 @@ class BlockedText:
         self._path = path
         self.starts: list[tuple[int, int]] = []  # in the file, in the text
         self.longest_block = 0
+        self._taken = 0  # bytes of the file
 
     def __iter__(self) -> Iterator[bytes]:
         held: list[bytes] = []
@@ -50,13 +51,12 @@ class BlockedText:
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
         """Where each block begins in the file, and its text; keeps nothing of them."""
-        in_file = 0
+        self._taken = 0
         text = None
-        while head := self._file.read(12):
-            body = self._body(head, in_file)
-            text = self._inflate(body, in_file)
+        while head := self._take(12):
+            in_file = self._taken - len(head)
+            text = self._inflate(self._body(head, in_file), in_file)
             yield in_file, text
-            in_file = self._file.tell()
         if text != b"":
             raise InputError(
                 f"{self._path}: the bgzip file has no end block, so it was cut short; download or copy it again"
@@ -98,9 +98,15 @@ class BlockedText:
         return text
 
     def _read(self, size: int, start: int) -> bytes:
-        found = self._file.read(size)
+        found = self._take(size)
         if len(found) < size:
             raise self._cut(start)
+        return found
+
+    def _take(self, size: int) -> bytes:
+        """So many bytes, fewer at the end; they are counted, for a pipe does not say where it stands."""
+        found = self._file.read(size)
+        self._taken += len(found)
         return found
 
     def _cut(self, start: int) -> InputError:

@@ -120,8 +120,7 @@ def _lines(path: Path) -> Iterator[str]:
     """One by one, however much a compressed file holds."""
     try:
         with path.open("rb") as file:
-            head = file.read(64)
-            file.seek(0)
+            head = file.peek(64)  # a pipe has no way back
             if is_bgzip(head):
                 bytes_: IO[bytes] = io.BufferedReader(
                     _Chunks(BlockedText(file, path))

@@ -216,7 +216,8 @@ class Block(nn.Module):
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
-            attention.heads, near.reach if near is not None else 0, self._near, partial(self._rows, site), self._end,
+            attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
+            partial(attention.rows, site.turn), partial(attention.rows_backward, site.turn), self._end,
             self._part_weights(),
         )  # fmt: skip
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
@@ -224,9 +225,6 @@ class Block(nn.Module):
 
     def _near(self, states: Tensor) -> Tensor:
         return states if self.convolution is None else states + self.convolution(states)
-
-    def _rows(self, site: Site, first: int, count: int, states: Tensor, start: int) -> Tensor:
-        return self.attention.rows(states, site.turn.stretch(start, states.shape[1]), first, count)
 
     def _end(self, states: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         behind = states + self.attention.outward(out)
@@ -236,7 +234,8 @@ class Block(nn.Module):
         near, attention, mlp = self.convolution, self.attention, self.mlp
         return PartWeights(
             near=() if near is None else tuple(near.parameters()),
-            rows=(attention.norm.weight, attention.inward.weight),
+            norm=(attention.norm.weight,),
+            rows=(attention.inward.weight,),
             end=(attention.outward.weight, mlp.norm.weight, *mlp.inward.parameters()),
             last=(mlp.outward.weight, mlp.outward.bias),
         )
@@ -276,16 +275,28 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
-        queries, keys, values = self.rows(states, site.turn, 0, self.heads).unbind(2)
+        queries, keys, values = self.rows(site.turn, 0, self.heads, self.norm(states), 0).unbind(2)
         out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, kernels=site.kernels)
         return self.outward(out.flatten(2))
 
-    def rows(self, states: Tensor, turn: Rotation, first: int, count: int) -> Tensor:
-        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width)."""
-        weight = self.inward.weight
-        if count < self.heads:
-            weight = weight.unflatten(0, (3, self.heads, -1))[:, first : first + count].flatten(0, 2)
-        return rotate(functional.linear(self.norm(states), weight).unflatten(-1, (3, count, -1)), turn)
+    def rows(self, turn: Rotation, first: int, count: int, normed: Tensor, start: int) -> Tensor:
+        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width).
+
+        `start` is where `normed`, the normed states, begin among the positions that `turn` is of.
+        """
+        rows = functional.linear(normed, self._of_heads(self.inward.weight, first, count).flatten(0, 2))
+        return rotate(rows.unflatten(-1, (3, count, -1)), turn.stretch(start, normed.shape[1]))
+
+    def rows_backward(self, turn: Rotation, first: int, grads: Tensor, normed: Tensor, start: int, total: Tensor):
+        """The gradient of `normed`, of those of its `rows`; that of the weight is added to `total`."""
+        grads = rotate(grads, turn.stretch(start, normed.shape[1]).back())
+        rows = grads.flatten(2).flatten(0, 1)
+        weight, its_total = (self._of_heads(each, first, grads.shape[3]) for each in (self.inward.weight, total))
+        its_total += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(its_total.shape)
+        return (rows @ weight.flatten(0, 2).to(rows.dtype)).view(normed.shape).to(normed.dtype)
+
+    def _of_heads(self, weight: Tensor, first: int, count: int) -> Tensor:
+        return weight.unflatten(0, (3, self.heads, -1))[:, first : first + count]
 
 
 class Mlp(nn.Module):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genolong.model.geometry import Branch
-from genolong.model.lean_block import HEADS_AT_ONCE
 from genolong.model.recompute import stretch_positions
 from genolong.model.step import Step
 
@@ -80,10 +79,10 @@ def _of_process(step: Step, process: int) -> Flops:
     backward = layers * (2 * (block - part.attention) + (7 if step.triton else 5) * part.attention // 2) + 2 * head
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
-        # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections
-        # twice, and what is near for each group of heads twice, for the MLP, and for its own gradient
-        of_heads = -(-step.encoder.heads // HEADS_AT_ONCE)
-        again += layers * (2 * part.inward - part.mlp_outward + (2 + 2 * of_heads) * part.convolution)
+        # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections,
+        # and what is near for each group of heads, for the MLP, and for its own gradient
+        of_heads = -(-step.encoder.heads // step.heads_at_once)
+        again += layers * (part.inward - part.mlp_outward + (2 + of_heads) * part.convolution)
     elif keep and not step.encoder.dropout:  # the last product of a block is not needed again
         again -= layers * part.mlp_outward
     return Flops(forward, backward, again)

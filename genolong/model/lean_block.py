@@ -1,6 +1,6 @@
 """A block in little memory: a few heads, and then a stretch of positions at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,8 +18,9 @@ from genolong.model.dilated_attention import (
     sums_suffice,
 )
 from genolong.model.recompute import add_to, autocast_now, stretches
+from genolong.parallel.slices import longest
 
-HEADS_AT_ONCE = 2
+HELD_BYTES = 1 << 30  # of the queries, keys and values that are attended together, as 32-bit numbers
 
 Weights = tuple[Tensor, ...]
 
@@ -28,16 +29,20 @@ class Parts(NamedTuple):
     """What a block is made of, for any stretch of positions.
 
     `near(stretch)` adds to states what stands within `reach` of them; the outermost `reach` are wrong, and left out.
-    `rows(first, count, states, start)` makes queries, keys and values of heads first ... first + count - 1 at the
-    positions of `states`, the first of which is `start`: (batch, positions, 3, count, width). `end(states, out)` makes,
-    of the states before attention and the outputs of all heads (batch, positions, heads * width), the states behind it
-    and the MLP's inner layer, whose product with `last`, a weight and a bias, is added to them.
+    `norm(states)` is what rows are made of: `rows(first, count, normed, start)` queries, keys and values of heads
+    first ... first + count - 1 at its positions, the first of which is `start`: (batch, positions, 3, count, width);
+    `rows_backward(first, grads, normed, start, total)` adds the gradient of their weight to `total`, and returns that
+    of `normed`. `end(states, out)` makes, of the states before attention and the outputs of all heads (batch,
+    positions, heads * width), the states behind it and the MLP's inner layer, whose product with `last`, a weight and
+    a bias, is added to them.
     """
 
     heads: int
     reach: int
     near: Callable[[Tensor], Tensor]
+    norm: Callable[[Tensor], Tensor]
     rows: Callable[[int, int, Tensor, int], Tensor]
+    rows_backward: Callable[[int, Tensor, Tensor, int, Tensor], Tensor]
     end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     weights: "PartWeights"
 
@@ -46,13 +51,14 @@ class PartWeights(NamedTuple):
     """The parameters that each part reads, or their gradients."""
 
     near: Weights
+    norm: Weights
     rows: Weights
     end: Weights
     last: Weights
 
     @property
     def all(self) -> Weights:
-        return self.near + self.rows + self.end + self.last
+        return self.near + self.norm + self.rows + self.end + self.last
 
     def filled(self, tensors: Sequence[Tensor]) -> "PartWeights":
         """As many tensors for each part, from `tensors` in their order."""
@@ -95,7 +101,8 @@ class _LeanBlock(torch.autograd.Function):
         def made(begin: int, end: int) -> Tensor:
             return states[:, begin:end]
 
-        kept = [tensor for heads in _groups(parts, run.geometry) for tensor in heads.attend(near, made)]
+        groups = _groups(parts, run.geometry, wide)
+        kept = [tensor for heads in groups for tensor in heads.attend(near, made)]
         for begin, end in [] if run.again else near.stretches():
             behind, inner = parts.end(made(begin, end), _joined(kept[::2], begin, end))
             torch.add(behind, functional.linear(inner, *parts.weights.last), out=made(begin, end))
@@ -114,10 +121,11 @@ class _LeanBlock(torch.autograd.Function):
         totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
         with ctx.autocast():
-            groups = list(_groups(parts, run.geometry))
-            alongs, joints = _end_backward(near, grad, kept, groups, total, totals)
-            for heads, along, joint in zip(groups, alongs, joints, strict=True):
-                heads.backward(near, along, joint, total, totals)
+            groups = _groups(parts, run.geometry, wide)
+            made = [_Made(heads, run.length) for heads in groups]
+            alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
+            for heads, along, joint, following in zip(groups, alongs, joints, [*made[1:], None], strict=True):
+                heads.backward(near, along, joint, made.pop(0), following, total, totals)
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all
@@ -154,11 +162,13 @@ class _Near(NamedTuple):
 
 
 def _end_backward(
-    near: _Near, grad: Tensor, kept: Sequence[Tensor], groups: Sequence["_Heads"], total: Tensor, totals: PartWeights
-) -> tuple[list[Tensor], list[Joint]]:
+    near: _Near, grad: Tensor, kept: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"], total: Tensor,
+    totals: PartWeights,
+) -> tuple[list[Tensor], list[Joint]]:  # fmt: skip
     """The gradients of each group's outputs, and the softmax that they come from; writes those of states to `total`.
 
-    Where outputs are not needed any more, their gradients take their place.
+    The rows of the `first` group are made beside them, of the states that are there then. Where outputs are not needed
+    any more, their gradients take their place.
     """
     parts, outs, lses = near.parts, kept[::2], kept[1::2]
     last, *_ = parts.weights.last
@@ -167,6 +177,7 @@ def _end_backward(
     sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device)
     for begin, end in near.stretches():
         states = near.states(begin, end).detach().requires_grad_()
+        first.make(begin, end, parts.norm(states.detach()))
         out = _joined(outs, begin, end).requires_grad_()
         with torch.enable_grad():
             behind, inner = parts.end(states, out)
@@ -215,10 +226,22 @@ def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
     return torch.cat([out[:, begin:end].flatten(2) for out in outs], dim=-1)
 
 
-def _groups(parts: Parts, geometry: Geometry) -> "Iterator[_Heads]":
-    for first in range(0, parts.heads, HEADS_AT_ONCE):
-        count = min(HEADS_AT_ONCE, parts.heads - first)
-        yield _Heads(first, count, parts, geometry._replace(first_head=first))
+def heads_at_once(heads: int, width: int, batch: int, length: int) -> int:
+    """How many heads of so many channels are attended together: two at least, and as many in one group as in another.
+
+    `length` are the positions of the longest slice that a device has: all of them take the same heads at a time.
+    """
+    most = max(2, HELD_BYTES // (3 * 4 * width * batch * length))
+    return -(-heads // -(-heads // most))
+
+
+def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
+    heads, (batch, _, width) = parts.heads, states.shape
+    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds))
+    return [
+        _Heads(first, min(at_once, heads - first), parts, geometry._replace(first_head=first))
+        for first in range(0, heads, at_once)
+    ]
 
 
 class _Heads(NamedTuple):
@@ -235,28 +258,48 @@ class _Heads(NamedTuple):
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
         """Their outputs, and the log-sum-exp of each."""
-        queries, keys, values = self._rows(near, states).unbind(2)
-        return attend_branches(queries, keys, values, self.geometry)
+        made = _Made(self, near.length)
+        for begin, end in near.stretches():
+            made.make(begin, end, self.parts.norm(states(begin, end)))
+        return attend_branches(*made.taken(), self.geometry)
 
-    def backward(self, near: _Near, grad: Tensor, joint: Joint, total: Tensor, totals: PartWeights) -> None:
-        """Adds to the gradients of states and weights what comes from that of the heads' outputs."""
-        queries, keys, values = self._rows(near, near.states).unbind(2)
-        grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry)
-        del queries, keys, values
+    def backward(
+        self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
+        totals: PartWeights,
+    ) -> None:  # fmt: skip
+        """Adds to the gradients of states and weights what comes from that of the heads' outputs.
+
+        The rows of the `following` group are made beside them, of the states that are there then.
+        """
+        grads = attend_branches_backward(grad, *made.taken(), joint, self.geometry)
         for begin, end in near.stretches():
             states = near.states(begin, end).detach().requires_grad_()
             with torch.enable_grad():
-                made = self.parts.rows(self.first, self.count, states, begin)
-            found, *of_weights = torch.autograd.grad(made, [states, *self.parts.weights.rows], grads[:, begin:end])
+                normed = self.parts.norm(states)
+            if following is not None:
+                following.make(begin, end, normed.detach())
+            above = self.parts.rows_backward(self.first, grads[:, begin:end], normed.detach(), begin, *totals.rows)
+            found, *of_norm = torch.autograd.grad(normed, [states, *self.parts.weights.norm], above)
             near.own(total)[:, begin:end] += found
-            add_to(totals.rows, of_weights)
+            add_to(totals.norm, of_norm)
 
-    def _rows(self, near: _Near, states: Callable[[int, int], Tensor]) -> Tensor:
-        """Queries, keys and values, made a stretch at a time: (batch, length, 3, count, width)."""
-        rows = torch.empty(0)
-        for begin, end in near.stretches():
-            part = self.parts.rows(self.first, self.count, states(begin, end), begin)
-            if begin == 0:
-                rows = part.new_empty((part.shape[0], near.length, *part.shape[2:]))
-            rows[:, begin:end] = part
-        return rows
+
+class _Made:
+    """Queries, keys and values of some heads, made a stretch at a time."""
+
+    def __init__(self, heads: _Heads, length: int) -> None:
+        self._heads, self._length = heads, length
+        self._rows = torch.empty(0)
+
+    def make(self, begin: int, end: int, normed: Tensor) -> None:
+        """Those of a stretch, of its normed states."""
+        part = self._heads.parts.rows(self._heads.first, self._heads.count, normed, begin)
+        if begin == 0:
+            self._rows = part.new_empty((part.shape[0], self._length, *part.shape[2:]))
+        self._rows[:, begin:end] = part
+
+    def taken(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All of them, (batch, length, count, width) each; whoever takes them holds them alone."""
+        rows, self._rows = self._rows, torch.empty(0)
+        queries, keys, values = rows.unbind(2)
+        return queries, keys, values

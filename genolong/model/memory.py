@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from genolong.model.blocks import CHUNK_BYTES
 from genolong.model.kept import LOSS, KeptRows, kept_rows
-from genolong.model.lean_block import HEADS_AT_ONCE
 from genolong.model.recompute import stretch_positions
 from genolong.model.step import Step, weights
 from genolong.model.traffic import STATE_BYTES, per_process
@@ -47,7 +46,7 @@ def memory(step: Step) -> Memory:
     activations = _backward(step)
     some = gradients if step.accumulation > 1 else gradients // step.encoder.layers
     peak = max(_end_of_forward(step) + gradients, activations + some, 2 * gradients)
-    gathered = round(_heads_at_once(step) * _gathered(step))
+    gathered = round(step.share_at_once * _gathered(step))
     return Memory(own, states, gradients, activations, gathered, _small(step), held + peak)
 
 
@@ -97,19 +96,19 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
 
 
 def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
-    """In the MLP, a stretch at a time, and in the attention, some heads at a time.
+    """In the MLP, a stretch at a time, beside the first heads' rows, and in the attention, some heads at a time.
 
     Kept of the block are its input and the heads' outputs, whose gradients take their place in C++ and Triton. The
     gradient of the input takes the place of the one that comes back, but where there is a halo.
     """
-    tokens, share = step.batch * step.longest_slice, _heads_at_once(step)
+    tokens, share = step.batch * step.longest_slice, step.share_at_once
     kept = beside + 2 * rows.state + rows.row + 2 * rows.sums
     if not step.native or _gathered(step):
         kept += rows.row
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the one that comes back, which goes
     return (
-        tokens * kept + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 3 * rows.row) + _stretch(step) * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )  # fmt: skip
@@ -119,11 +118,6 @@ def _stretch(step: Step) -> int:
     """Positions of all windows of a batch that are run at a time."""
     positions = stretch_positions(step.batch, step.encoder.width, step.device)
     return step.batch * min(positions, step.longest_slice)
-
-
-def _heads_at_once(step: Step) -> float:
-    """The share of the heads that is attended at a time."""
-    return min(1.0, HEADS_AT_ONCE / step.encoder.heads) if step.lean else 1.0
 
 
 def _small(step: Step) -> int:
@@ -154,7 +148,7 @@ def _of_one_head(step: Step) -> int:
 
 def _work(step: Step) -> int:
     """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
-    number, heads, share = 2 if step.half else 4, step.encoder.heads, _heads_at_once(step)
+    number, heads, share = 2 if step.half else 4, step.encoder.heads, step.share_at_once
     if step.triton:
         return 0  # Triton's kernels hold theirs on the chip
     if step.native:  # keys, values and their gradients of one problem

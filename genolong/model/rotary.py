@@ -18,6 +18,10 @@ class Rotation(NamedTuple):
         """Of the positions start ... start + length - 1."""
         return Rotation(self.cosine[start : start + length], self.sine[start : start + length])
 
+    def back(self) -> "Rotation":
+        """By the same angles the other way: what turns gradients of turned rows into those of the rows."""
+        return Rotation(self.cosine, -self.sine)
+
 
 def rotation(start: int, length: int, width: int, base: float, like: Tensor) -> Rotation:
     """Angles of positions start ... start + length - 1: position / base^(2 i / width) radians.

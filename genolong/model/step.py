@@ -1,11 +1,11 @@
 """What decides on the costs of a training step: the encoder, the windows, what is kept, and how devices share both."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from genolong.model.encoder import EncoderSettings
 from genolong.model.geometry import Branch
-from genolong.parallel.slices import slice_bounds
+from genolong.model.lean_block import heads_at_once
+from genolong.parallel.slices import longest, slice_bounds
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Step:
     @property
     def longest_slice(self) -> int:
         """Positions of a window that a device holds at most."""
-        return max(end - begin for begin, end in pairwise(self.bounds))
+        return longest(self.bounds)
 
     @property
     def device(self) -> str:
@@ -59,6 +59,17 @@ class Step:
     def lean(self) -> bool:
         """Whether blocks run a few heads and a stretch of positions at a time."""
         return self.checkpoint_blocks > 1 and not self.encoder.dropout
+
+    @property
+    def heads_at_once(self) -> int:
+        """Heads that are attended together."""
+        heads, width = self.encoder.heads, self.encoder.width
+        return heads_at_once(heads, width // heads, self.batch, self.longest_slice) if self.lean else heads
+
+    @property
+    def share_at_once(self) -> float:
+        """The same as a share of all heads."""
+        return self.heads_at_once / self.encoder.heads
 
     @property
     def hidden(self) -> int:

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -26,6 +27,11 @@ class SharedSegment(NamedTuple):
         """How many keys of a head one process sends at most: messages are as long as the longest of them."""
         pieces = (self.piece(bounds, process) for process in range(self.first, self.last + 1))
         return max(-(-(end - begin) // dilation) for begin, end in pieces)
+
+
+def longest(bounds: Sequence[int]) -> int:
+    """Positions of the longest slice."""
+    return max(end - begin for begin, end in pairwise(bounds))
 
 
 @lru_cache(maxsize=64)

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genolong.errors import InputError, SettingsError
+from genolong.errors import InputError, LostProcessError, RefusedRecordError, SettingsError
 
 FORMAT = 1
+
+
+def can_be_gone_on_with(error: BaseException | None) -> bool:
+    """Whether what was done before an error is of use to the same command; not where it refused its input."""
+    return not isinstance(error, InputError) or isinstance(error, (RefusedRecordError, LostProcessError))
 
 
 class Journal:

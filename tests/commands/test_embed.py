@@ -1,6 +1,8 @@
 """embed: a row a place, with the states that the model gives there; names go along, and nothing is left out untold."""
 
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +20,13 @@ from genolong.commands.reproduce import reproduce
 from genolong.errors import InputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.hashed import sha256_of
 from genolong.genome.partial_file import PartialFile
+from genolong.runs import kept_blocks
 from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import record_line, vcf_text
+from tests.builders.watchers import Stop, StopAt
 from tests.commands.test_reproduce import asked
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow, which comes with genolong[parquet]")
@@ -66,8 +70,8 @@ def settings(home: Path, folder: Path, *overrides: str, source: str = "regions")
 
 @pytest.fixture
 def go(home: Path, tmp_path: Path) -> Callable[..., Embedding]:
-    def run(*overrides: str, source: str = "regions") -> Embedding:
-        done = embed(settings(home, tmp_path, *overrides, source=source))
+    def run(*overrides: str, source: str = "regions", **told: Any) -> Embedding:
+        done = embed(settings(home, tmp_path, *overrides, source=source), **told)
         assert done is not None
         return done
 
@@ -173,6 +177,67 @@ def test_several_processes_write_what_one_writes(go, tmp_path: Path, devices: in
     one, two = (table(tmp_path / name) for name in ("x.parquet", "two.parquet"))
     np.testing.assert_allclose(np.array(one.pop("embedding")), np.array(two.pop("embedding")), rtol=1e-4, atol=1e-5)
     assert one == two
+
+
+@pytest.mark.parametrize(("source", "per", "blocks"), [("regions", "span", 5), ("vcf", "base", 3)])
+def test_stopped_anywhere_and_resumed_it_is_byte_identical(
+    go, tmp_path: Path, monkeypatch, source: str, per: str, blocks: int
+):  # fmt: skip
+    monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
+    options = (f"per={per}", "regions_at_once=1")
+    whole = go(*options, f"output={tmp_path / 'whole.parquet'}", source=source)
+    for stop in range(1, blocks + 1):
+        with pytest.raises(Stop):
+            go(*options, source=source, follow=StopAt("embedding", stop))
+        assert {path.name for path in tmp_path.glob("x*")} == {"x.parquet.kept.partial", "x.parquet.journal"}
+        again = StopAt("embedding", 99)
+        done = go(*options, source=source, follow=again)
+        assert again.done["reading what was embedded before"] == stop
+        assert (done.rows, done.notes) == (whole.rows, whole.notes)
+        assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+        for name in ("x.parquet", "x.parquet.record.json"):
+            (tmp_path / name).unlink()
+        assert not [*tmp_path.glob("x*")]
+
+
+def test_what_another_command_left_is_refused_and_gone_with_resume_no(go, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
+    with pytest.raises(Stop):
+        go("regions_at_once=1", follow=StopAt("embedding", 2))
+    with pytest.raises(SettingsError, match=r"x.parquet.journal: an unfinished result .*\(another layer\)"):
+        go("regions_at_once=1", "layer=0")
+    with pytest.raises(SettingsError, match=r"^resume=yes: wanted auto or no$"):
+        go("resume=yes")
+    assert go("layer=0", "resume=no").rows == 5
+    assert {path.name for path in tmp_path.iterdir()} == {"x.parquet", "x.parquet.record.json"}
+
+
+def test_several_processes_go_on_with_what_one_left(go, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
+    go("regions_at_once=1", f"output={tmp_path / 'whole.parquet'}")
+    with pytest.raises(Stop):
+        go("regions_at_once=1", follow=StopAt("embedding", 2))
+    go("regions_at_once=1", "trainer.devices=2")
+    one, two = (table(tmp_path / name) for name in ("whole.parquet", "x.parquet"))
+    np.testing.assert_allclose(np.array(one.pop("embedding")), np.array(two.pop("embedding")), rtol=1e-4, atol=1e-5)
+    assert one == two
+
+
+@pytest.mark.parametrize("source", ["regions", "vcf"])
+@pytest.mark.parametrize("program", ["cat", "gzip", "bgzip"])
+def test_a_pipe_gives_the_same_table_without_a_record(go, home: Path, tmp_path: Path, source: str, program: str):
+    go(source=source)
+    name = {"regions": "in.bed", "vcf": "in.vcf"}[source]
+    if program == "bgzip" and not shutil.which(program):
+        pytest.skip("needs bgzip")
+    with subprocess.Popen(
+        [program, *(["-c"] if program != "cat" else []), str(home / name)], stdout=subprocess.PIPE
+    ) as cat:
+        assert cat.stdout is not None
+        pipe = f"{source}=/dev/fd/{cat.stdout.fileno()}"  # as <(cat ...) of a shell is
+        go(pipe, f"output={tmp_path / 'piped.parquet'}", source="none")
+    assert (tmp_path / "piped.parquet").read_bytes() == (tmp_path / "x.parquet").read_bytes()
+    assert not (tmp_path / "piped.parquet.record.json").exists()
 
 
 @pytest.mark.parametrize("source", ["regions", "vcf"])

@@ -24,10 +24,12 @@ from genolong.commands.reproduce import reproduce
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.bgzf_writer import PlainOutput
 from genolong.genome.hashed import sha256_of
+from genolong.runs import kept_blocks
 from genolong.runs.record import read_record
 from genolong.settings import CONF, DEMO, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
+from tests.builders.watchers import Stop, StopAt
 from tests.commands.test_reproduce import asked
 from tests.faults.failing_disk import ERRORS, FailingDisk, requests
 from tests.oracles.discrimination import auroc
@@ -57,8 +59,8 @@ def settings(home: Path, folder: Path, *overrides: str) -> MapSettings:
 
 @pytest.fixture
 def go(home: Path, tmp_path: Path) -> Callable[..., MutationMap]:
-    def run(*overrides: str) -> MutationMap:
-        done = map_regions(settings(home, tmp_path, *overrides))
+    def run(*overrides: str, **told: Any) -> MutationMap:
+        done = map_regions(settings(home, tmp_path, *overrides), **told)
         assert done is not None
         return done
 
@@ -228,6 +230,55 @@ def test_several_processes_write_what_one_writes(go, tmp_path: Path, devices: in
         assert (this.pos, this.ref, this.alts) == (other.pos, other.ref, other.alts)
         if this.alts:
             np.testing.assert_allclose(this.info["GENOLONG_LLR"], other.info["GENOLONG_LLR"], atol=2e-4)
+
+
+@pytest.mark.parametrize("options", [("mode=exact", "batch=16"), ("mode=shared", "distance=true")])
+def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, monkeypatch, options: tuple[str, ...]):
+    monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
+    regions = bed(tmp_path, "chr10 20 170", "chr2 60 103")
+    watch = StopAt("mapping", 99)
+    whole = go(regions, *options, "bigwig=no", "pictures=1", f"output={tmp_path / 'whole'}", follow=watch)
+    blocks = 99 - watch.left
+    assert blocks > 2
+    for stop in range(1, blocks + 1):
+        with pytest.raises(Stop):
+            go(regions, *options, "bigwig=no", "pictures=1", follow=StopAt("mapping", stop))
+        assert {path.name for path in tmp_path.glob("x*")} == {"x.vcf.gz.kept.partial", "x.vcf.gz.journal"}
+        again = StopAt("mapping", 99)
+        done = go(regions, *options, "bigwig=no", "pictures=1", follow=again)
+        assert again.done["reading what was mapped before"] == stop
+        assert again.done["mapping"] == again.totals["mapping"] and done.notes == whole.notes
+        for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".chr10_21-170.svg"):
+            assert (tmp_path / f"x{end}").read_bytes() == (tmp_path / f"whole{end}").read_bytes(), end
+        for path in tmp_path.glob("x*"):
+            path.unlink()
+
+
+def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
+    with pytest.raises(Stop):
+        go("region=chr10:3-170", "mode=exact", *NONE, follow=StopAt("mapping", 1))
+    for other, what in (
+        ("region=chr10:3-171", "intervals_sha256"),
+        ("window_bp=32", "window_bp"),
+        ("flank=3", "flank"),
+    ):
+        with pytest.raises(SettingsError, match=rf"x.vcf.gz.journal: .*\(another {what}\)"):
+            go("region=chr10:3-170", "mode=exact", *NONE, other)
+    again = StopAt("mapping", 99)
+    go("region=chr10", "mode=exact", "resume=no", *NONE, f"output={tmp_path / 'other'}")
+    go(bed(tmp_path, "chr10 2 170"), "mode=exact", "bigwig=no", "parquet=no", "prefix=MINE", follow=again)
+    assert again.done["reading what was mapped before"] == 1
+
+
+def test_regions_of_a_pipe_give_the_same_map_without_a_record(go, tmp_path: Path):
+    regions = bed(tmp_path, "chr10 20 60", "chr2 60 103")
+    go(regions, *NONE)
+    with subprocess.Popen(["cat", str(tmp_path / "in.bed")], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout is not None
+        go(f"regions=/dev/fd/{cat.stdout.fileno()}", *NONE, f"output={tmp_path / 'piped'}")
+    assert (tmp_path / "x.vcf.gz").read_bytes() == (tmp_path / "piped.vcf.gz").read_bytes()
+    assert not (tmp_path / "piped.vcf.gz.record.json").exists()
 
 
 def test_it_is_reproduced_to_the_byte(go, home: Path, tmp_path: Path):

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from genolong.settings import CONF, check
 from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import HEADER, record_line, vcf_text
+from tests.builders.watchers import Stop
 
 CONTIGS = {
     "chr1": random_letters(150, 1) + "N" * 9 + random_letters(141, 2),
@@ -127,10 +129,6 @@ def names(folder: Path) -> set[str]:
 def write(folder: Path, *lines: bytes, name: str = "my.vcf", header: Sequence[bytes] = HEADER) -> Path:
     (folder / name).write_bytes(vcf_text(*lines, header=header))
     return folder / name
-
-
-class Stop(Exception):
-    """What a test stops a prediction with."""
 
 
 class StopAt(Watch):
@@ -577,6 +575,15 @@ def test_a_refused_record_is_taken_with_another_setting_from_there_on(go, tmp_pa
     watch = StopAt(99)
     go("records_at_once=2", "overwrite_fields=true", vcf=vcf, watch=watch)
     assert watch.resumed_after == 10
+
+
+def test_records_of_a_pipe_all_come_back(go, home, tmp_path):
+    go()
+    with subprocess.Popen(["cat", str(home / "in.vcf")], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout is not None
+        go(vcf=f"/dev/fd/{cat.stdout.fileno()}", output="piped.vcf")  # as <(cat ...) of a shell is
+    assert (tmp_path / "piped.vcf").read_bytes() == (tmp_path / "out.vcf").read_bytes()
+    assert names(tmp_path) == {"out.vcf", "out.vcf.record.json", "piped.vcf"}
 
 
 def test_a_file_that_is_refused_midway_leaves_nothing(go, tmp_path):

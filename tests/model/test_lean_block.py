@@ -4,6 +4,8 @@ from functools import partial
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from genolong.model import lean_block, recompute
@@ -43,7 +45,7 @@ def in_stretches(of: int, monkeypatch) -> None:
 @pytest.mark.parametrize("positions", [1, 7, 64])
 @pytest.mark.parametrize("changes", [{"kernel": 0}, {"kernel": 7}, {"mlp": "swiglu"}], ids=str)
 def test_it_changes_no_number(changes, positions, at_once, monkeypatch):
-    monkeypatch.setattr(lean_block, "HEADS_AT_ONCE", at_once)
+    monkeypatch.setattr(lean_block, "heads_at_once", lambda *_: at_once)
     in_stretches(positions, monkeypatch)
     block, site = block_at(**changes)
     states, grad = states_and_grad()
@@ -58,7 +60,7 @@ def test_it_changes_no_number(changes, positions, at_once, monkeypatch):
 @needs_cpp
 @pytest.mark.parametrize("at_once", [2, 5])
 def test_in_cpp_gradients_take_the_place_of_outputs(at_once, monkeypatch):
-    monkeypatch.setattr(lean_block, "HEADS_AT_ONCE", at_once)
+    monkeypatch.setattr(lean_block, "heads_at_once", lambda *_: at_once)
     in_stretches(7, monkeypatch)
     exact, exact_site = block_at()
     block, site = block_at(torch.float32, kernels="cpp")
@@ -134,3 +136,14 @@ def test_mixed_precision_is_in_force_again_in_the_backward_pass():
     for wanted, found in zip(*grads, strict=True):
         assert found.dtype == torch.float32
         assert torch.allclose(found, wanted, rtol=0.05, atol=0.05 * float(wanted.abs().max()))
+
+
+@given(st.integers(1, 17), st.integers(1, 64), st.integers(1, 5), st.integers(1, 1 << 24))
+def test_as_many_heads_as_may_be_held_are_attended_together(heads, width, batch, length):
+    at_once = lean_block.heads_at_once(heads, width, batch, length)
+    sizes = [min(at_once, heads - first) for first in range(0, heads, at_once)]
+    held = 12 * width * batch * length
+    assert 1 <= at_once <= heads
+    assert at_once <= 2 or at_once * held <= lean_block.HELD_BYTES
+    fewest = -(-heads // max(2, lean_block.HELD_BYTES // held))
+    assert len(sizes) == fewest

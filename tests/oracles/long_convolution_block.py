@@ -7,6 +7,8 @@ from torch.utils.checkpoint import checkpoint
 
 from genolong.model.encoder import EncoderSettings
 
+STRETCH = 1 << 16  # positions whose inner layer of the MLP is made again at once
+
 
 class LongConvolutionBlock(nn.Module):
     """Gated long convolutions and MLP, each normed first and added to the states: Hyena (arXiv 2302.10866).
@@ -16,7 +18,7 @@ class LongConvolutionBlock(nn.Module):
     and the MLP's inner layer are not kept but made again: 50 GB are 20 at a million positions.
     """
 
-    def __init__(self, settings: EncoderSettings, length: int, at_once: int = 32, *, recompute: bool = False) -> None:
+    def __init__(self, settings: EncoderSettings, length: int, at_once: int = 8, *, recompute: bool = False) -> None:
         super().__init__()
         width, hidden = settings.width, round(settings.width * settings.mlp_ratio)
         self.at_once, self.recompute = at_once, recompute
@@ -28,12 +30,10 @@ class LongConvolutionBlock(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """(batch, length, width) to the same."""
         rows = self.inward(self.norm(states)).mT.unflatten(1, (3, -1))
-        groups = []
-        for begin in range(0, states.shape[2], self.at_once):
-            some = slice(begin, begin + self.at_once)
-            groups.append(self._run(_gated, rows[:, :, some], self.filters[:, some]))
-        states = states + self.outward(torch.cat(groups, dim=1).mT)
-        return states + self._run(self._mlp, states)
+        parts = zip(rows.split(self.at_once, dim=2), self.filters.split(self.at_once, dim=1), strict=True)
+        states = states + self.outward(torch.cat([self._run(_gated, *part) for part in parts], dim=1).mT)
+        stretches = states.split(STRETCH if self.recompute else states.shape[1], dim=1)
+        return states + torch.cat([self._run(self._mlp, stretch) for stretch in stretches], dim=1)
 
     def _mlp(self, states: Tensor) -> Tensor:
         return self.mlp_outward(functional.gelu(self.mlp_inward(self.mlp_norm(states)), approximate="tanh"))

@@ -1,0 +1,44 @@
+"""What makes a long work the same work, so that a command, given again, goes on with it: what is read, and settings."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from genolong.errors import SettingsError
+from genolong.genome.hashed import sha256_of
+
+APART = ("model", "output", "data", "trainer", "parallel", "resume", "debug")  # say where and how; hashes say what
+
+
+def check_resume(resume: str) -> None:
+    """Raises SettingsError for what is neither auto nor no."""
+    if resume not in ("auto", "no"):
+        raise SettingsError(f"resume={resume}: wanted auto or no")
+
+
+def identity(
+    settings: object, apart: Collection[str], origin: Mapping[str, Any], files: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """All that a result depends on: the settings but for APART and `apart`, where it comes from, and files' hashes."""
+    plain = {name: value for name, value in vars(settings).items() if name not in (*APART, *apart, *files)}
+    hashes = {f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None}
+    return {**plain, **origin, **hashes}
+
+
+def place(path: str) -> Path:
+    """Where a file lies; a link to it stays one."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def is_file(path: str) -> bool:
+    """Or will be one: not standard input or output, a pipe, a device or a folder."""
+    found = Path(path).expanduser()
+    return path != "-" and (found.is_file() or not found.exists())
+
+
+def _sha256(path: str) -> str | None:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None  # whoever reads it says what is wrong

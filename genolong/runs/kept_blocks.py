@@ -1,0 +1,90 @@
+"""What a long work has made of its first blocks, kept beside its output, so that it goes on where it was stopped."""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from genolong.errors import InputError
+from genolong.genome.partial_file import SUFFIX, PartialFile
+from genolong.runs.journal import Journal, can_be_gone_on_with
+
+NOTED_EVERY_S = 1.0
+_SIZE_BYTES = 8  # of the number before each block: its bytes
+
+
+class KeptBlocks:
+    """A file `<output>.kept.partial` of arrays by name, a block behind another, and a journal of how far it is whole.
+
+    Leaving the `with` block removes both, unless an error leaves something that can be gone on with, or comes before
+    any of it was asked for. Work that takes less than a second makes neither. `resumed` is how many blocks were kept
+    before. Raises what Journal.state raises.
+    """
+
+    def __init__(self, output: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+        self._path = output.with_name(f"{output.name}.kept")
+        self._partial = self._path.with_name(self._path.name + SUFFIX)
+        self._journal = Journal(output, identity)
+        state = self._journal.state() if resume and self._partial.exists() else None
+        self.resumed = self._blocks = state["blocks"] if state else 0
+        self._whole = state["bytes"] if state else None
+        self._file: PartialFile | None = None
+        self._held: list[bytes] = []
+        self._used = False
+        self._noted = time.monotonic()
+
+    def before(self) -> Iterator[dict[str, np.ndarray]]:
+        """The blocks that were kept before. Raises InputError where they cannot be read."""
+        if not self.resumed:
+            return
+        self._used = True
+        with self._partial.open("rb") as file:
+            for _ in range(self.resumed):
+                yield self._read(file)
+
+    def keep(self, block: Mapping[str, np.ndarray]) -> None:
+        """The next block is done."""
+        self._used = True
+        content = save({name: np.asarray(values, order="C") for name, values in block.items()})
+        self._held += [len(content).to_bytes(_SIZE_BYTES, "little"), content]
+        self._blocks += 1
+        if time.monotonic() - self._noted > NOTED_EVERY_S:
+            self._note()
+
+    def __enter__(self) -> "KeptBlocks":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        of_no_use = self._used and not can_be_gone_on_with(error)
+        if error is None or of_no_use or not self._journal.path.exists():
+            self._partial.unlink(missing_ok=True)
+            self._journal.remove()
+
+    def _read(self, file: Any) -> dict[str, np.ndarray]:
+        try:
+            size = int.from_bytes(file.read(_SIZE_BYTES), "little")
+            if file.tell() + size > (self._whole or 0):
+                raise ValueError("it ends too soon")
+            return load(file.read(size))
+        except (SafetensorError, ValueError) as error:
+            raise InputError(f"{self._partial}: cannot be read ({error}); start anew with resume=no") from error
+
+    def _note(self) -> None:
+        if self._file is None:
+            if self._whole is None:
+                self._journal.remove()  # of other work, whose blocks go now
+            self._file = PartialFile(self._path, self._whole)
+        self._file.write(b"".join(self._held))
+        self._held = []
+        self._file.sync()
+        self._journal.note({"blocks": self._blocks, "bytes": self._file.size})
+        self._noted = time.monotonic()
