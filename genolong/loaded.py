@@ -74,6 +74,10 @@ class LoadedModel:
             logger.warning(note)
         return loaded
 
+    def __repr__(self) -> str:
+        size = f"{self.layers} blocks of width {self.width}, trained on windows of {self.window_bp:,} bases"
+        return f"LoadedModel({self.run.name}: {size}; on {self.device})"
+
     @property
     def width(self) -> int:
         """Channels of a base's embedding."""

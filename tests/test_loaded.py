@@ -63,6 +63,11 @@ def test_logits_are_the_models(model: LoadedModel):
     assert not np.array_equal(hidden[30], found[30])
 
 
+def test_a_model_says_what_it_is(model: LoadedModel):
+    size = f"{model.layers} blocks of width {model.width}, trained on windows of {model.window_bp:,} bases"
+    assert repr(model) == f"LoadedModel({model.run.name}: {size}; on cpu)"
+
+
 def test_embeddings_are_the_encoders(model: LoadedModel):
     codes = torch.from_numpy(encode(SEQUENCE.encode()))[None]
     encoder = asked(model).encoder

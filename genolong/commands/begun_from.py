@@ -78,8 +78,7 @@ def _leaks(settings: TrainSettings, genome: Genome, before: Sequence[Earlier]) -
     notes = []
     for each in before:
         if not each.knows(genome):
-            files = "init_from was trained on other files, too; whether they hold what is held out here is not known"
-            notes.append(files)
+            notes.append("init_from was trained on other files; whether they hold what is held out here is not known")
         elif not each.regions_are_there():
             notes.append(
                 "the BED files of init_from are not what they were; whether it read what is held out is not known"

@@ -15,6 +15,8 @@ from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
 from genolong.runs.record import beside, finished, started, write_json
 
+LARGEST = 1 << 24  # bytes of a file of figures
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -56,11 +58,17 @@ def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
 def read_figures(path: Path) -> list[Figure]:
     """What write_figures wrote; raises MissingInputError or InputError for anything else."""
     try:
-        return [Figure.of(noted) for noted in json.loads(path.read_text(encoding="utf-8"))]
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ValueError(f"larger than {LARGEST:,} bytes")
+        return [Figure.of(noted) for noted in json.loads(text)]
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror}); wanted figures of evaluate") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: holds no figures ({str(error)[:80]}); wanted what evaluate wrote") from error
+        raise InputError(
+            f"{path}: holds no figures ({str(error)[:80]}); wanted what evaluate wrote; run it again"
+        ) from error
 
 
 def record_evaluation(

@@ -11,7 +11,7 @@ from genolong.commands.attention_choice import attention_of
 from genolong.commands.kept_maps import mapped_blocks
 from genolong.commands.map_files import MapFiles
 from genolong.commands.map_pictures import MapPictures
-from genolong.commands.map_settings import MapSettings
+from genolong.commands.map_settings import ENDS, MapSettings
 from genolong.commands.opened_scorer import OpenedScorer, open_scorer
 from genolong.commands.same_work import identity, is_file
 from genolong.commands.teamed import team_of
@@ -105,14 +105,16 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
             counts.update(
                 str(status) for status, is_known in zip(mapped.statuses, mapped.known, strict=True) if is_known
             )
-    drawn = pictures.draw(follow)
     if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
         _record(settings, opened, begun)
+    drawn = pictures.draw(follow)
     told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
     if known < bases:
         told.append(f"  {_bases(bases - known)} N: no substitution, and no value")
     told += [f"  {_bases(counts[status])} {words}" for status, words in EDGES.items() if counts[status]]
     paths = (*files.paths, *drawn)
+    older = [path for end in ENDS if (path := settings.file(end)) not in paths and path.exists()]
+    told += [f"{path} is of an earlier map, and was left as it is" for path in older]
     return MutationMap(paths, 3 * known, (*opened.notes, *notes, *files.notes, *pictures.notes, *told))
 
 

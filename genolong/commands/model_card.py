@@ -94,16 +94,15 @@ def _figures(results: RunResults) -> Iterable[str]:
     for reader, words in READERS.items():
         loss, accuracy = (figures.get(f"{reader}/{what}") for what in ("loss", "accuracy"))
         if loss is not None:
-            error = loss.get("standard_error")
-            spread = f" ± {error:.4f}" if isinstance(error, float) else ""
-            shown = f"{accuracy['value']:.1%}" if accuracy else ""
-            rows.append((words, f"{loss['value']:.4f}{spread}", shown, f"{loss['n']:,}"))
+            spread = "" if loss.standard_error is None else f" ± {loss.standard_error:.4f}"
+            shown = f"{accuracy.value:.1%}" if accuracy else ""
+            rows.append((words, f"{loss.value:.4f}{spread}", shown, f"{loss.n:,}"))
     if rows:
         yield _table(("held-out bases, read by", "nats a base", "named right", "bases"), rows)
     gain = figures.get("model/gain_over_best_kmer")
     if gain is not None:
-        worse = "" if gain["value"] > 0 else " **It is no better than counting k-mers.**"
-        yield f"Gain over the best k-mer counter: {gain['value']:.4f} nats a base.{worse}"
+        worse = "" if gain.value > 0 else " **It is no better than counting k-mers.**"
+        yield f"Gain over the best k-mer counter: {gain.value:.4f} nats a base.{worse}"
     if not rows:
         yield "Not measured beside baselines: `python -m genolong evaluate model=FOLDER` does that."
     metrics = {} if results.record is None else results.record["metrics"]

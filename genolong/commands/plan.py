@@ -92,12 +92,12 @@ def table(made: Plan) -> Table:
         ("keys of other devices, while gathered", size(found.gathered)),
         ("the process itself, and gaps in its heap", f"{size(made.process)}; {size(made.gaps)}"),
         ("peak memory", f"{size(made.peak)} of {size(made.room)} ({made.peak / made.room:.0%})"),
-        ("operations: forward; backward; again", "; ".join(f"{part / 1e12:.3g}" for part in made.flops) + " TFLOP"),
+        ("operations: forward; backward; again", "; ".join(_told(part / 1e12) for part in made.flops) + " TFLOP"),
         *((f"received, branch {long}/{every}", size(sent)) for (long, every), sent in made.traffic.branches),
         ("received, halos; weights", f"{size(made.traffic.halos)}; {size(made.traffic.weights)}"),
         ("received, all", size(made.traffic.all)),
-        ("seconds: arithmetic; memory; link", "; ".join(f"{part:.3g}" for part in took)),
-        ("seconds a step", f"{took.all:.3g}, mostly {took.limit}: {bases / took.all:,.0f} bases/s of all devices"),
+        ("seconds: arithmetic; memory; link", "; ".join(map(_told, took))),
+        ("seconds a step", f"{_told(took.all)}, mostly {took.limit}: {bases / took.all:,.0f} bases/s of all devices"),
     ]  # fmt: skip
     shared = f", {step.sequence} to a window" if step.sequence > 1 else ""
     title = f"one device of {step.devices}{shared}; window {step.window_bp:,}, batch {step.batch}, one optimizer step"
@@ -107,8 +107,8 @@ def table(made: Plan) -> Table:
 def notes(made: Plan) -> list[str]:
     """What to turn where it does not fit, and how sure the figures are."""
     lines = [
-        f"rates: {made.rates.operations / 1e12:.3g} TFLOP/s, memory {made.rates.moved / 1e9:.4g} GB/s, "
-        f"link {made.rates.received / 1e9:.3g} GB/s (device.*); counted {bytes_moved(made.step) / 1e9:.3g} GB moved"
+        f"rates: {_told(made.rates.operations / 1e12)} TFLOP/s, memory {_told(made.rates.moved / 1e9)} GB/s, "
+        f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} are moved in memory"
     ]
     if not made.fits:
         lines.append(f"does not fit: {size(made.peak)} are needed, where there are {size(made.room)}; what would help:")
@@ -118,6 +118,11 @@ def notes(made: Plan) -> list[str]:
                 f"  {remedy.settings}: {size(needed)}, {'fits' if needed <= made.room else 'not enough alone'}"
             )
     return lines
+
+
+def _told(number: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def figures(made: Plan) -> dict[str, Any]:

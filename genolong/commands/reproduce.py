@@ -68,8 +68,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     made_by = _made_by(record, path)
     asked, notes = recorded_settings(record, made_by, SCHEMAS[made_by], settings, folder)
     check_inputs(record, settings)
-    if MODELS[made_by] is not None:
-        check_model(record, getattr(asked, MODELS[made_by]))
+    check_model(record, getattr(asked, MODELS[made_by]))
     other = tuple(differences(record, surroundings()))
     place = Place.joined()
     first = place is None or place.rank == 0

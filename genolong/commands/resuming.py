@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from genolong.errors import InputError, OutputError, SettingsError, UnsafeInputError
+from genolong.report.typed_settings import leaves, typed
 from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
 from genolong.runs.metrics_log import rows_before
 from genolong.runs.saved import BEST, Newest, newest
@@ -131,13 +132,13 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         before = dict(said["settings"])
         read = list(said["inputs_sha256"].values())
         examples = _examples_a_step(before)
-        known = _leaves(before)
+        known = dict(leaves(before))
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
         return InputError(f"{source}: does not say how it was made ({error!r}); take a new folder")
-    for key, value in _leaves(plain).items():
+    for key, value in leaves(plain):
         if key in known and key not in FREE and key.split(".")[0] not in FREE_GROUPS and value != known[key]:
             return SettingsError(
-                f"{key}={_shown(value)}: the run in {source} has {_shown(known[key])}; take the same, or a new folder"
+                f"{key}={typed(value)}: the run in {source} has {typed(known[key])}; take the same, or a new folder"
             )
     if examples != _examples_a_step(plain):
         return SettingsError(
@@ -146,7 +147,7 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         )
     if read != list(wanted.inputs.values()):
         other = next((name for name, sha256 in wanted.inputs.items() if sha256 not in read), None)
-        key = next((key for key, value in _leaves(plain).items() if value == other and key in FREE), "data.fasta")
+        key = next((key for key, value in leaves(plain) if value == other and key in FREE), "data.fasta")
         return InputError(f"{key}: not the files that the run in {source} reads (their sha256 differ)")
     beds = said.get("regions_sha256", wanted.regions)
     if list(beds.values()) != list(wanted.regions.values()):
@@ -163,20 +164,6 @@ def _examples_a_step(plain: Mapping[str, Any]) -> int:
     context, parallel = plain["context"], plain.get("parallel", {})
     replicas = plain["trainer"].get("devices", 1) // parallel.get("sequence", 1)
     return context["batch"] * context["accumulation"] * replicas
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
-
-
-def _shown(value: Any) -> str:
-    """A value as it is typed."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_shown, value))}]"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _notes(found: Newest | None, source: Path, step: int) -> tuple[str, ...]:

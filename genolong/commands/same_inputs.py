@@ -9,22 +9,26 @@ from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.hashed import sha256_of
 
+NAMED = "(data.fasta=, vcf=)"  # the settings that do
+
 
 def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
     """Raises MissingInputError or InputError for the first file that is not there or not what it was.
 
     Files that are named anew (data.fasta=, vcf=) may lie anywhere, but hold what was read, in the same order.
     """
-    wanted = {**_hashes(record, "inputs_sha256", asked), **_hashes(record, "regions_sha256", asked)}
+    beds = _hashes(record, "regions_sha256", asked)
+    wanted = {**_hashes(record, "inputs_sha256", asked), **beds}
     named = {_sha256(path): path for path in (*asked.data.paths, asked.vcf) if path is not None}
     for path, sha256 in wanted.items():
         if sha256 in named:
             continue
-        now = _sha256(path)
+        remedy = "put it back" if path in beds else f"name where it lies now {NAMED}"
+        now = _sha256(path, f"is no longer there; {remedy}")
         if now != sha256:
+            remedy = "put back the one that was read" if path in beds else f"name the file that was read {NAMED}"
             raise InputError(
-                f"{path}: its content has changed since (sha256 {sha256[:12]}… then, {now[:12]}… now); name the file "
-                "that was read (data.fasta=, vcf=)"
+                f"{path}: its content has changed since (sha256 {sha256[:12]}… then, {now[:12]}… now); {remedy}"
             )
     for sha256, path in named.items():
         if sha256 not in wanted.values():
@@ -53,11 +57,11 @@ def _hashes(record: Mapping[str, Any], name: str, asked: ReproduceSettings) -> d
     return hashes
 
 
-def _sha256(path: str) -> str:
+def _sha256(path: str, missing: str = "does not exist; check its spelling") -> str:
     try:
         return sha256_of(path)
     except FileNotFoundError as error:
-        raise MissingInputError(f"{path}: is no longer there; name where it lies now (data.fasta=, vcf=)") from error
+        raise MissingInputError(f"{path}: {missing}") from error
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
 

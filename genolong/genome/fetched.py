@@ -54,12 +54,17 @@ def fetch(url: str, place: Path, checksum: Checksum | None, tell: Tell) -> None:
     _origin(place).unlink(missing_ok=True)
 
 
+def part_of(place: Path) -> Path:
+    """Where a file grows until it gets its name."""
+    return place.with_name(place.name + SUFFIX)
+
+
 def fetch_text(url: str, tell: Tell) -> str:
     """A small text, like a file of checksums; raises MissingInputError or BusyError."""
 
     def read() -> str:
         with _open(url, {}) as answer:
-            return answer.read(CHUNK).decode("utf-8", errors="replace")
+            return _next_part(answer).decode("utf-8", errors="replace")
 
     return _patiently(read, url, Path(url), tell)
 
@@ -123,7 +128,7 @@ def _go_on(url: str, place: Path, tell: Tell) -> None:
             _origin(place).write_text(json.dumps({"url": url, "validator": _validator(answer)}))
             advance = follow(f"fetching {place.name}", size)
             advance(begins)
-            while part := answer.read(CHUNK):
+            while part := _next_part(answer):
                 file.write(part)
                 advance(len(part))
         finally:
@@ -154,6 +159,16 @@ def _open(url: str, asked: dict[str, str]) -> Any:
         raise
 
 
+def _next_part(answer: Any) -> bytes:
+    """The next bytes; what fails here is the connection, as a network that is gone, and not the disk."""
+    try:
+        return answer.read(CHUNK)
+    except CUT:
+        raise
+    except OSError as error:
+        raise ConnectionError(error.strerror or str(error)) from error
+
+
 def _extent(answer: Any, at: int) -> tuple[int, int | None]:
     """From which byte on it comes, and how many there are in all, where that is said."""
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
@@ -175,7 +190,7 @@ def _past_the_end(answer: Any, place: Path, at: int) -> None:
 def _check(url: str, place: Path, checksum: Checksum | None) -> None:
     if checksum is None:
         return
-    partial = _partial(place)
+    partial = part_of(place)
     found = hash_of(partial, checksum.kind)
     if found != checksum.value:
         partial.unlink()
@@ -194,14 +209,10 @@ def _refuse_small_disk(place: Path, wanted: int) -> None:
         )
 
 
-def _partial(place: Path) -> Path:
-    return place.with_name(place.name + SUFFIX)
-
-
 def _size(place: Path) -> int:
     """Bytes that are there of a file that is not whole."""
     try:
-        return _partial(place).stat().st_size
+        return part_of(place).stat().st_size
     except OSError:
         return 0
 

@@ -4,7 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -13,14 +13,18 @@ from pathlib import Path
 import pysam
 
 from genolong.errors import InputError, SettingsError
-from genolong.genome.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, hash_of
-from genolong.genome.partial_file import SUFFIX, PartialFile
+from genolong.genome.bgzf_writer import BlockedOutput
+from genolong.genome.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, part_of
+from genolong.genome.hashed import sha256_of
+from genolong.genome.partial_file import PartialFile
 from genolong.long_work import follow
 from genolong.nearest import nearest
 
 UCSC = "https://hgdownload.soe.ucsc.edu/goldenPath/{build}/bigZips/"
 CLINVAR = "https://ftp.ncbi.nlm.nih.gov/pub/clinvar/vcf_GRCh38/"
 ORIGINS = "origins.json"  # beside what was fetched: from where, when, and the sha256 of what lies there since
+FETCHED = ".fetched"  # what came from a host, and is not yet as it is left
+BYTES = "latin-1"  # text of one byte a letter, whatever these mean
 BRCA1 = ("17", 43_044_294, 43_125_364)  # GRCh38, 0-based, half-open
 
 
@@ -32,66 +36,56 @@ class Genome:
     file: str
     about: str
 
-    def get(self, name: str, folder: Path, tell: Tell) -> Path:
+    def get(self, place: Path, tell: Tell) -> None:
         """Fetched, checked, and left as bgzip, without alternates and pieces that have no place.
 
         They repeat what is in other contigs: who trains on them has seen what is held out there.
         """
-        place = folder / name / self.file
-        if is_there(place, tell):
-            return place
-        url = f"{UCSC.format(build=self.build)}{self.build}.fa.gz"
-        fetched = place.with_name(f"{self.build}.fa.gz.fetched")
-        if not fetched.is_file():
-            sums = f"{UCSC.format(build=self.build)}md5sum.txt"
-            fetch(url, fetched, checksum_in(fetch_text(sums, tell), f"{self.build}.fa.gz", sums), tell)
-        kept, left = as_bgzip(fetched, place, lambda contig: "_" not in contig)
-        remember(place, url)
+        there = UCSC.format(build=self.build)
+        url, sums = f"{there}{self.build}.fa.gz", f"{there}md5sum.txt"
+        fetched = place.with_name(f"{self.build}.fa.gz{FETCHED}")
+        _fetch_once(url, fetched, sums, tell)
+        with _bgzip(place) as blocks:
+            kept, left = as_bgzip(fetched, blocks.write, lambda contig: "_" not in contig)
+        _settle(part_of(place), place, url)
         fetched.unlink()
         tell(f"{place}: {sum(kept.values()):,} bases of {len(kept):,} contigs")
         if left:
-            least = ", ".join(list(left)[:2])
-            tell(f"{place}: left out {len(left):,} alternates and pieces, {sum(left.values()):,} bases ({least}, ...)")
-        return place
+            some = ", ".join([*left][:2]) + ", ..." * (len(left) > 2)
+            tell(f"{place}: left out {len(left):,} alternates and pieces, {sum(left.values()):,} bases ({some})")
 
 
 @dataclass(frozen=True)
 class ClinVar:
     """NCBI's VCF of clinical significance, as it is this week, and its index."""
 
+    file: str
     about: str
 
-    def get(self, name: str, folder: Path, tell: Tell) -> Path:
-        """Fetched and checked; bgzip as it comes."""
-        place = folder / name / "clinvar.vcf.gz"
-        if is_there(place, tell):
-            return place
-        for file in (Path(f"{place}.tbi"), place):
-            sums = f"{CLINVAR}{file.name}.md5"
-            checksum = checksum_in(fetch_text(sums, tell), file.name, sums)
-            fetch(f"{CLINVAR}{file.name}", file, checksum, tell)
-        remember(place, f"{CLINVAR}{place.name}")
+    def get(self, place: Path, tell: Tell) -> None:
+        """Fetched and checked; bgzip as it comes, with an index of our own, for the host's may be of another week."""
+        url, fetched = f"{CLINVAR}{self.file}", place.with_name(f"{self.file}{FETCHED}")
+        _fetch_once(url, fetched, f"{url}.md5", tell)
+        _index(fetched, place)
+        _settle(fetched, place, url)
         tell(f"{place}: fetched")
-        return place
 
 
 @dataclass(frozen=True)
 class Brca1:
     """The records of ClinVar that lie in BRCA1."""
 
+    file: str
     about: str
 
-    def get(self, name: str, folder: Path, tell: Tell) -> Path:
+    def get(self, place: Path, tell: Tell) -> None:
         """Cut out of ClinVar, which is fetched first."""
-        place = folder / name / "brca1.vcf.gz"
-        if is_there(place, tell):
-            return place
-        whole = PUBLIC["clinvar"].get("clinvar", folder, tell)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        count = cut_out(whole, place, *BRCA1)
-        remember(place, f"{whole}, {BRCA1[0]}:{BRCA1[1] + 1}-{BRCA1[2]}")
+        whole = get_public("clinvar", place.parents[1], tell)
+        with _bgzip(place) as blocks:
+            count = cut_out(whole, blocks.write, *BRCA1)
+        _index(part_of(place), place)
+        _settle(part_of(place), place, f"{whole}, {BRCA1[0]}:{BRCA1[1] + 1}-{BRCA1[2]}")
         tell(f"{place}: {count:,} records")
-        return place
 
 
 PUBLIC: dict[str, Genome | ClinVar | Brca1] = {
@@ -99,8 +93,8 @@ PUBLIC: dict[str, Genome | ClinVar | Brca1] = {
     "celegans": Genome("ce11", "ce11.fa.gz", "C. elegans, 100 Mb"),
     "hg38": Genome("hg38", "hg38.primary.fa.gz", "human, GRCh38, 3.1 Gb: chr1 to chr22, chrX, chrY, chrM"),
     "chm13": Genome("hs1", "hs1.fa.gz", "human, T2T-CHM13 v2.0, 3.1 Gb from end to end"),
-    "clinvar": ClinVar("ClinVar on GRCh38, this week's"),
-    "brca1": Brca1("of ClinVar the records in BRCA1"),
+    "clinvar": ClinVar("clinvar.vcf.gz", "ClinVar on GRCh38, this week's"),
+    "brca1": Brca1("brca1.vcf.gz", "of ClinVar the records in BRCA1"),
 }
 
 
@@ -108,7 +102,10 @@ def get_public(name: str, folder: Path, tell: Tell) -> Path:
     """What is called so, below the folder; raises what fetching does, SettingsError for an unknown name."""
     if name not in PUBLIC:
         raise SettingsError(f"{name}: is not known; there are {', '.join(PUBLIC)}{nearest(name, PUBLIC)}")
-    return PUBLIC[name].get(name, folder, tell)
+    place = folder / name / PUBLIC[name].file
+    if not is_there(place, tell):
+        PUBLIC[name].get(place, tell)
+    return place
 
 
 def is_there(place: Path, tell: Tell) -> bool:
@@ -118,31 +115,65 @@ def is_there(place: Path, tell: Tell) -> bool:
     origin = _origins(place).get(place.name)
     if origin is None:
         raise InputError(f"{place}: is there, but was not fetched by this; name another folder, or move it away")
-    if hash_of(place, "sha256") != origin["sha256"]:
+    if sha256_of(place) != origin["sha256"]:
         raise InputError(f"{place}: has changed since it was fetched; move it away, and it is fetched again")
     tell(f"{place}: is there already, fetched {origin['fetched']}")
     return True
 
 
-def remember(place: Path, source: str) -> None:
-    """Writes down from where a file is, when it came, and its sha256."""
+def _settle(whole: Path, place: Path, source: str) -> None:
+    """Writes down from where a file is, when it came, and its sha256; after that it gets its name, never before."""
     about = {
-        "from": source, "fetched": datetime.now(UTC).isoformat(timespec="seconds"), "sha256": hash_of(place, "sha256"),
+        "from": source, "fetched": datetime.now(UTC).isoformat(timespec="seconds"), "sha256": sha256_of(whole),
     }  # fmt: skip
     file = PartialFile(place.with_name(ORIGINS))
     file.write((json.dumps({**_origins(place), place.name: about}, indent=1) + "\n").encode())
     file.complete()
+    whole.replace(place)
 
 
-def as_bgzip(fetched: Path, place: Path, wanted: Callable[[str], bool]) -> tuple[dict[str, int], dict[str, int]]:
-    """Writes the wanted contigs of a FASTA that is plain gzip as bgzip; how long these are, and those left out.
+@contextmanager
+def _bgzip(place: Path) -> Iterator[BlockedOutput]:
+    """Takes text, and leaves it as bgzip on the disk, where `part_of` the place is; nothing after an error."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file = PartialFile(place)
+    blocks = BlockedOutput(file)
+    try:
+        yield blocks
+        blocks.flush()
+        file.write(blocks.end)
+        file.sync()
+        file.close()
+    except BaseException:
+        file.discard()
+        raise
+    finally:
+        blocks.close()
+
+
+def _index(vcf: Path, place: Path) -> None:
+    """Writes the tabix index of a VCF that will be called `place`."""
+    index = Path(f"{place}.tbi")
+    pysam.tabix_index(str(vcf), preset="vcf", force=True, keep_original=True, index=str(part_of(index)))
+    part_of(index).replace(index)
+
+
+def _fetch_once(url: str, fetched: Path, sums: str, tell: Tell) -> None:
+    """What lies at `url`, checked by the text of checksums at `sums`; what a command that was stopped left is taken."""
+    if not fetched.is_file():
+        fetch(url, fetched, checksum_in(fetch_text(sums, tell), Path(url).name, sums), tell)
+
+
+def as_bgzip(
+    fetched: Path, write: Callable[[bytes], object], wanted: Callable[[str], bool]
+) -> tuple[dict[str, int], dict[str, int]]:  # fmt: skip
+    """Hands on the wanted contigs of a FASTA that is plain gzip; how long these are, and those left out.
 
     Raises InputError where it is damaged.
     """
     lengths: dict[bool, dict[str, int]] = {True: {}, False: {}}
-    partial = place.with_name(f"{place.name}{SUFFIX}")
     try:
-        with fetched.open("rb") as file, pysam.BGZFile(str(partial), "wb", None) as blocks:
+        with fetched.open("rb") as file:
             for name, text in by_contig(_unpacked(file, fetched)):
                 chosen = wanted(name)
                 if text.startswith(b">"):
@@ -150,10 +181,9 @@ def as_bgzip(fetched: Path, place: Path, wanted: Callable[[str], bool]) -> tuple
                 else:
                     lengths[chosen][name] += len(text) - text.count(b"\n") - text.count(b"\r")
                 if chosen:
-                    blocks.write(text)
+                    write(text)
     except (EOFError, gzip.BadGzipFile, zlib.error, KeyError) as error:
         raise InputError(f"{fetched}: is damaged ({error}); remove it, and it is fetched again") from error
-    partial.replace(place)
     return lengths[True], lengths[False]
 
 
@@ -188,19 +218,15 @@ def _unpacked(file: BufferedReader, path: Path) -> Iterator[bytes]:
     advance(path.stat().st_size - read)
 
 
-def cut_out(vcf: Path, place: Path, contig: str, start: int, end: int) -> int:
-    """Writes the header and the records of an interval of an indexed VCF, byte for byte, with an index; how many."""
-    partial, count = place.with_name(f"{place.name}{SUFFIX}"), 0
-    with pysam.TabixFile(str(vcf)) as source, pysam.BGZFile(str(partial), "wb", None) as kept:
+def cut_out(vcf: Path, write: Callable[[bytes], object], contig: str, start: int, end: int) -> int:
+    """Hands on the header and the records of an interval of an indexed VCF, byte for byte; how many records."""
+    count = 0
+    with pysam.TabixFile(str(vcf), encoding=BYTES) as source:
         for line in source.header:
-            kept.write(f"{line}\n".encode())
+            write(f"{line}\n".encode(BYTES))
         for line in source.fetch(contig, start, end):
-            kept.write(f"{line}\n".encode())
+            write(f"{line}\n".encode(BYTES))
             count += 1
-    partial.replace(place)
-    with suppress(FileNotFoundError):
-        Path(f"{place}.tbi").unlink()
-    pysam.tabix_index(str(place), preset="vcf", force=True)
     return count
 
 

@@ -17,6 +17,7 @@ from genolong.nearest import near_names, nearest_path
 _NO_REGION = re.compile(r"\s*($|#|(track|browser)\s)")
 _LONGEST_LINE = 1 << 20
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
+_DIGIT = re.compile(r"[0-9]")
 
 
 def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interval]:
@@ -182,9 +183,10 @@ def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Inter
     if len(columns) < 3:
         raise InputError(f"{where}: {len(columns)} columns; wanted contig, start and end")
     name, *numbers = columns[:3]
-    contig = known_contig(name, contigs, where)
     if not all(map(_NUMBER.fullmatch, numbers)):
-        raise InputError(f"{where}: start {numbers[0]} and end {numbers[1]}; wanted two whole numbers")
+        names = "" if any(map(_DIGIT.search, numbers)) else "; a line of column names begins with #"
+        raise InputError(f"{where}: start {numbers[0]} and end {numbers[1]}; wanted two whole numbers{names}")
+    contig = known_contig(name, contigs, where)
     start, end = map(int, numbers)
     if start < 0:
         raise InputError(f"{where}: start {start:,} is negative; wanted 0 or more (BED counts from 0)")

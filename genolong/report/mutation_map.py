@@ -6,6 +6,8 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from genolong.report.mutation_rows import (
     BASE,
@@ -23,8 +25,8 @@ from genolong.report.mutation_survey import SURVEY, draw_survey, stretches
 from genolong.report.picture import literal, save
 
 ROWS = 20  # of letters, at most, if they are all of a region
-LEAST_BP = 24  # that the title takes
 TOP, BOTTOM = 0.62, 0.22  # inches above and below what is drawn
+PLACE, ORIGIN, AXIS = 11.0, 8.5, 8.0  # points
 
 
 def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
@@ -33,7 +35,7 @@ def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
     surveyed = rows > ROWS
     firsts = stretches(drawn) if surveyed else [at * ROW_BP for at in range(rows)]
     begin = TOP + SURVEY * surveyed
-    size = LEFT + max(scale.row_bp, LEAST_BP) * BASE + RIGHT, begin + len(firsts) * ROW + BOTTOM
+    size = LEFT + max(scale.row_bp * BASE, _widest_text(drawn)) + RIGHT, begin + len(firsts) * ROW + BOTTOM
     with rc_context({"svg.hashsalt": "genolong"}):
         figure = Figure(figsize=size, dpi=150)
         FigureCanvasAgg(figure)
@@ -47,13 +49,29 @@ def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
                 colour_bar(figure, heat, begin, ROW - BELOW, scale)
             if first == firsts[-1]:
                 assert heat.axes is not None, "drawn there"
-                heat.axes.set_xlabel(literal(f"position on {drawn.contig}"), fontsize=8, loc="left")
+                heat.axes.set_xlabel(literal(_axis(drawn)), fontsize=AXIS, loc="left")
         return [save(figure, path) for path in paths]
 
 
 def _title(figure: Figure, drawn: DrawnMap) -> None:
-    place = f"{drawn.contig}:{drawn.start + 1:,}-{drawn.start + len(drawn.codes):,}"
     width, height = figure.get_size_inches()
     across = LEFT / width
-    figure.text(across, 1 - 0.12 / height, literal(place), fontsize=11, va="top", fontweight="bold")
-    figure.text(across, 1 - 0.34 / height, literal(drawn.origin), fontsize=8.5, va="top", color="#444444")
+    figure.text(across, 1 - 0.12 / height, literal(_place(drawn)), fontsize=PLACE, va="top", fontweight="bold")
+    figure.text(across, 1 - 0.34 / height, literal(drawn.origin), fontsize=ORIGIN, va="top", color="#444444")
+
+
+def _place(drawn: DrawnMap) -> str:
+    return f"{drawn.contig}:{drawn.start + 1:,}-{drawn.start + len(drawn.codes):,}"
+
+
+def _axis(drawn: DrawnMap) -> str:
+    return f"position on {drawn.contig}"
+
+
+def _widest_text(drawn: DrawnMap) -> float:
+    """Inches: names may be longer than what is drawn is wide."""
+    texts = ((_place(drawn), PLACE, "bold"), (drawn.origin, ORIGIN, "normal"), (_axis(drawn), AXIS, "normal"))
+    return max(
+        TextPath((0, 0), literal(text), size=size, prop=FontProperties(weight=weight)).get_extents().width / 72
+        for text, size, weight in texts
+    )  # fmt: skip

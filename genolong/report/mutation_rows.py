@@ -9,6 +9,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from genolong.genome.substitutions import importance_of, llr_of, uncertainty_of
 from genolong.report.letters import draw_logo, draw_sequence
 from genolong.report.picture import BLUE, VERMILION
 
@@ -48,18 +49,17 @@ class DrawnMap(NamedTuple):
     @property
     def llr(self) -> Float64[np.ndarray, "bases 4"]:
         """Of each substitution, in nats; 0 for the reference."""
-        reference = np.minimum(self.codes, 3).astype(np.int64)[:, None]
-        return self.log_chances - np.take_along_axis(self.log_chances, reference, axis=1)
+        return llr_of(self.codes, self.log_chances)
 
     @property
     def importance(self) -> Float64[np.ndarray, " bases"]:
         """Minus the mean LLR of the three substitutions, in nats."""
-        return -self.llr.sum(1) / 3
+        return importance_of(self.llr)
 
     @property
     def information(self) -> Float64[np.ndarray, " bases"]:
         """Bits that the model is sure of: 2 less the entropy."""
-        return 2 + (np.exp(self.log_chances) * self.log_chances).sum(1) / np.log(2)
+        return 2 - uncertainty_of(self.log_chances)
 
 
 class Scale(NamedTuple):

@@ -2,13 +2,14 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from genolong.report.figures import Table
 from genolong.report.html import Markup, element, joined
 from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
+from genolong.report.typed_settings import leaves, typed
 
 Record = Mapping[str, Any]
 PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command line
@@ -22,9 +23,9 @@ def settings(record: Record) -> Markup:
     groups = {"general": single} if single else {}
     groups |= {key: value for key, value in chosen.items() if isinstance(value, Mapping)}
     return joined(
-        folded(group, _counted(len(leaves), "setting"), pairs((name, code(_typed(value))) for name, value in leaves))
+        folded(group, _counted(len(own), "setting"), pairs((name, code(typed(value))) for name, value in own))
         for group, node in groups.items()
-        if (leaves := list(_leaves(node, "" if node is single else f"{group}.")))
+        if (own := list(leaves(node, "" if node is single else f"{group}.")))
     )
 
 
@@ -200,21 +201,6 @@ def _command_of(record: Record) -> Markup | None:
 def _mapping(node: Record, name: str) -> Record:
     value = node.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def _leaves(node: Record, prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _typed(value: Any) -> str:
-    """A value as it is typed."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_typed, value))}]"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _whole(number: Any) -> str:

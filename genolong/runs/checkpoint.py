@@ -1,41 +1,29 @@
-"""Weights and the settings that built them: checked, written whole or not at all, nothing in them that runs."""
+"""Weights and the settings that built them: what a checkpoint holds, checked; nothing in them that runs."""
 
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
-from genolong.errors import InputError, MissingInputError, UnsafeInputError
-from genolong.genome.partial_file import umask
-from genolong.nearest import nearest_path
+from genolong.errors import InputError, UnsafeInputError
+from genolong.runs.sealed_zip import FORMAT, MANIFEST, PICKLED, read_zip, refuse_compressed, told, write_zip
 
-FORMAT = 1
-MANIFEST, SETTINGS, WEIGHTS, TRAINING = "manifest.json", "settings.json", "weights.pt", "training.pt"
+SETTINGS, WEIGHTS, TRAINING = "settings.json", "weights.pt", "training.pt"
 ANSWERS = "answers.pt"
 OF_TRAINING = {  # what Lightning goes on from
     "pytorch-lightning_version": str, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
 }  # fmt: skip
 VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
-PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
-
-_SEAL_BYTES = 64
-_END, _END_BYTES = b"PK\5\6", 22  # of a zip file, with the length of its comment last
-_STARTS = (  # how files begin that people take for a checkpoint
-    (b"version https://git-lfs", "it is a git-lfs pointer: run git lfs pull"),
-    (b"<", "is it HTML? open the address in a browser and download the file itself"),
-)
 
 
 class RunCheckpointIO(CheckpointIO):
@@ -78,14 +66,14 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
     """The same, and what these weights made of a few known bases (empty where that was not kept); raises the same."""
-    parts = _read(path, (SETTINGS, WEIGHTS), (ANSWERS,))
+    parts = read_zip(path, (SETTINGS, WEIGHTS), (ANSWERS,))
     answers = _tensors(parts[ANSWERS], path, ANSWERS) if ANSWERS in parts else {}
     return _about(parts, path), _tensors(parts[WEIGHTS], path, WEIGHTS), answers
 
 
 def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings, and all that a resumed training needs; raises as load_weights does."""
-    parts = _read(path, (SETTINGS, WEIGHTS, TRAINING))
+    parts = read_zip(path, (SETTINGS, WEIGHTS, TRAINING))
     training = _unpacked(parts[TRAINING], path)
     if not isinstance(training, dict) or not isinstance(training.get("global_step"), int):
         raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
@@ -111,35 +99,6 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
-    """Beside its place, synced, then renamed: there is the old file or the new one, never a part of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.comment = bytes(_SEAL_BYTES)
-                for name, part in parts.items():
-                    archive.writestr(name, part)
-            seal = _seal(file)
-            file.seek(-_SEAL_BYTES, os.SEEK_END)
-            file.write(seal)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~umask())  # mkstemp's files are for their owner only
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:  # a full disk names no file
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _about(parts: Mapping[str, bytes], path: Path) -> dict[str, Any]:
@@ -182,49 +141,11 @@ def _packed(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _seal(file: BinaryIO) -> bytes:
-    """The sha256 of all bytes before the seal, which is the archive's comment: so that no bit is without a guard."""
-    left = file.seek(0, os.SEEK_END) - _SEAL_BYTES
-    digest = hashlib.sha256()
-    file.seek(0)
-    while left > 0 and (piece := file.read(min(left, 1 << 20))):
-        digest.update(piece)
-        left -= len(piece)
-    return digest.hexdigest().encode()
-
-
-def _refuse_broken_seal(path: Path) -> None:
-    """Raises InputError for a file that is not as it was written; one without a seal (older) is left to its hashes."""
-    with path.open("rb") as file:
-        head = file.read(64)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _END_BYTES - _SEAL_BYTES))
-        tail = file.read()
-        if tail.startswith(_END) and tail[_END_BYTES - 2 : _END_BYTES] == bytes((_SEAL_BYTES, 0)):
-            if _seal(file) != tail[-_SEAL_BYTES:]:
-                raise InputError(f"{path}: is damaged (its sha256 is not the one it was sealed with); copy it again")
-            return
-    if tail[-_END_BYTES:].startswith(_END) and tail.endswith(b"\0\0"):
-        return
-    if head.startswith(PICKLED):
-        raise UnsafeInputError(f"{path}: is a pickle, which could run code; it was not loaded; wanted a run's folder")
-    hints = [hint for start, hint in _STARTS if head.startswith(start)] or [
-        "it is cut or something else; copy it again"
-    ]
-    raise InputError(f"{path}: not a whole checkpoint of genolong; {hints[0]}")
-
-
-def _told(error: Exception) -> str:
-    """One line of an error of torch or zipfile, whose text may hold names that a stranger chose."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
-
-
 def _unpacked(part: bytes, path: Any) -> Any:
     try:
         if part.startswith(PICKLED):
             raise UnpicklingError("a bare pickle")
-        _refuse_compressed(zipfile.ZipFile(io.BytesIO(part)), path)
+        refuse_compressed(zipfile.ZipFile(io.BytesIO(part)), path)
         return torch.load(io.BytesIO(part), map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise UnsafeInputError(
@@ -234,39 +155,4 @@ def _unpacked(part: bytes, path: Any) -> Any:
     except InputError:
         raise
     except Exception as error:  # whatever torch says of bytes that somebody else wrote
-        raise InputError(f"{path}: not a checkpoint of genolong ({_told(error)})") from error
-
-
-def _refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
-    """Parts are stored as they are: what is compressed was written by somebody else, and could fill the memory."""
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-        raise UnsafeInputError(f"{path}: has compressed parts, so it was not written by genolong; it was not loaded")
-
-
-def _read(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()) -> dict[str, bytes]:
-    if not path.is_file():
-        raise MissingInputError(
-            f"{path}: no such checkpoint; name a run's folder or one of its checkpoints/*.ckpt{nearest_path(path)}"
-        )
-    try:
-        _refuse_broken_seal(path)
-        with zipfile.ZipFile(path) as archive:
-            _refuse_compressed(archive, path)
-            manifest = json.loads(archive.read(MANIFEST))
-            version, hashes = manifest["format"], dict(manifest["sha256"])
-            wanted = (*wanted, *(name for name in if_there if name in hashes))
-            parts = {name: archive.read(name) for name in wanted} if version == FORMAT else {}
-    except InputError:
-        raise
-    except KeyError as error:
-        raise InputError(f"{path}: not a checkpoint of genolong ({error.args[0]})") from error
-    except PermissionError as error:
-        raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were
-        raise InputError(f"{path}: not a whole checkpoint of genolong ({_told(error)}); copy it again") from error
-    if version != FORMAT:
-        raise InputError(f"{path}: checkpoint format {version}, this version reads {FORMAT}; update genolong")
-    for name, part in parts.items():
-        if hashlib.sha256(part).hexdigest() != hashes.get(name):
-            raise InputError(f"{path}: {name} is damaged (its sha256 is not the one in the manifest); copy it again")
-    return parts
+        raise InputError(f"{path}: not a checkpoint of genolong ({told(error)})") from error

@@ -1,5 +1,6 @@
 """What is another here than when a record was written, of all that a result could depend on; the likeliest first."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ MACHINE = {
     "gpu": "GPU", "threads": "threads (OMP_NUM_THREADS)", "vectors": "vector instructions", "processor": "processor",
     "system": "system",
 }  # fmt: skip
+OF_NOTHING = hashlib.sha256(b"").hexdigest()
 LIKELIEST = ("torch", "genolong", "numpy")
 
 
@@ -39,7 +41,12 @@ def _code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         "genolong's commit": (_of(then, "code", "commit"), _of(now, "code", "commit")),
         "genolong's uncommitted changes": (_of(then, "code", "diff_sha256"), _of(now, "code", "diff_sha256")),
     }
-    return _lines({name: tuple(each if each is ... else each[:12] for each in pair) for name, pair in pairs.items()})
+    return _lines({name: tuple(map(_abridged, pair)) for name, pair in pairs.items()})
+
+
+def _abridged(sha256: Any) -> Any:
+    """As much of a hash as people compare; that of no changes is none."""
+    return sha256 if sha256 is ... else None if sha256 == OF_NOTHING else sha256[:12]
 
 
 def _shown(value: Any) -> str:

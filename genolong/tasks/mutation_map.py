@@ -11,13 +11,12 @@ from genolong.genome.alleles import Status
 from genolong.genome.alphabet import BASES, N
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant
+from genolong.genome.substitutions import PerBase, importance_of, llr_of, uncertainty_of
 from genolong.genome.wholeness import wholeness
 from genolong.loading.passes import Site
 from genolong.tasks.variant_effect import VariantScorer
 
 LEAST_BLOCK = 64  # bases
-
-PerBase = Float64[np.ndarray, "bases 4"]
 
 
 class MappedBases(NamedTuple):
@@ -42,18 +41,17 @@ class MappedBases(NamedTuple):
     @property
     def llr(self) -> PerBase:
         """Log p(base) - log p(reference) in nats; 0 for the reference itself."""
-        reference = np.minimum(self.codes, N - 1).astype(np.int64)[:, None]
-        return self.log_chances - np.take_along_axis(self.log_chances, reference, axis=1)
+        return llr_of(self.codes, self.log_chances)
 
     @property
     def importance(self) -> Float64[np.ndarray, " bases"]:
         """Minus the mean LLR of the three substitutions, in nats: how much likelier the reference is than they are."""
-        return -self.llr.sum(1) / 3
+        return importance_of(self.llr)
 
     @property
     def uncertainty(self) -> Float64[np.ndarray, " bases"]:
         """The entropy of the model's distribution, in bits: 0 where it is sure of a base, 2 where it knows nothing."""
-        return -(np.exp(self.log_chances) * self.log_chances).sum(1) / np.log(2)
+        return uncertainty_of(self.log_chances)
 
 
 class MutationMapper:

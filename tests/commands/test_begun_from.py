@@ -144,9 +144,7 @@ def test_of_another_genome_it_cannot_be_known(home: Path, tmp_path: Path):
     settings = longer(home, f"data.fasta={tmp_path / 'other.fa'}", "data.validation=['2']")
     begun = begun_from(settings, Genome.open([str(tmp_path / "other.fa")], str(home / "cache")))
     assert begun is not None
-    assert (
-        "init_from was trained on other files, too; whether they hold what is held out here is not known" in begun.notes
-    )
+    assert "init_from was trained on other files; whether they hold what is held out here is not known" in begun.notes
 
 
 def test_regions_that_changed_are_told(home: Path, tmp_path: Path):

@@ -271,6 +271,14 @@ def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go
     assert again.done["reading what was mapped before"] == 1
 
 
+def test_files_of_an_earlier_map_that_are_not_written_again_are_told(go, tmp_path: Path):
+    go("region=chr2:7-19", "bigwig=no", "parquet=no")
+    done = go("region=chr2:7-19", *NONE)
+    assert done.notes[-2:] == tuple(
+        f"{tmp_path / name} is of an earlier map, and was left as it is" for name in ("x.png", "x.svg")
+    )
+
+
 def test_regions_of_a_pipe_give_the_same_map_without_a_record(go, tmp_path: Path):
     regions = bed(tmp_path, "chr10 20 60", "chr2 60 103")
     go(regions, *NONE)

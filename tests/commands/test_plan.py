@@ -137,3 +137,4 @@ def test_the_command_prints_a_table_and_leaves_nothing_else(tmp_path: Path, monk
     assert "one device of 8, 8 to a window" in out and "received, branch 1048576/64" in out
     assert err.splitlines()[0].startswith("rates: 297 TFLOP/s") and err.splitlines()[-1] == "wrote p.json"
     assert [path.name for path in tmp_path.iterdir()] == ["p.json"]
+    assert "e+" not in out + err, "numbers are written out"

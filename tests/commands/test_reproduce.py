@@ -20,11 +20,13 @@ from genolong.commands.predict import predict
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.reproduce import reproduce
 from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.commands.same_inputs import check_inputs
 from genolong.commands.train import train
 from genolong.commands.train_variants import train_variants
 from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
 from genolong.genome.fasta import Genome
+from genolong.genome.hashed import sha256_of
 from genolong.settings import CONF, check
 from tests.builders.resumed_runs import settings_of
 from tests.builders.vcfs import record_line, vcf_text
@@ -145,6 +147,21 @@ def test_inputs_that_were_moved_are_named_anew(moved: Path, tmp_path: Path, name
         named["model"] = str(moved / "run")
     done = reproduce(asked(moved / name, **named), tmp_path / "again")
     assert done is not None and done.same
+
+
+def test_a_bed_file_cannot_be_named_anew_and_is_put_back(tmp_path: Path):
+    bed = tmp_path / "x.bed"
+    bed.write_text("one\t1\t9\n")
+    record = {"inputs_sha256": {}, "regions_sha256": {str(bed): sha256_of(bed)}}
+    check_inputs(record, asked(tmp_path))
+    bed.write_text("one\t1\t8\n")
+    with pytest.raises(InputError, match=r"x.bed: its content has changed since .*; put back the one that was read$"):
+        check_inputs(record, asked(tmp_path))
+    bed.unlink()
+    with pytest.raises(MissingInputError, match=r"x.bed: is no longer there; put it back$"):
+        check_inputs(record, asked(tmp_path))
+    with pytest.raises(MissingInputError, match=r"y.fa: does not exist; check its spelling$"):
+        check_inputs(record, asked(tmp_path, fasta=str(tmp_path / "y.fa")))
 
 
 def rewrite(path: Path, change: Callable[[dict], object]) -> None:

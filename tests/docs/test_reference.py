@@ -2,16 +2,20 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from genolong import errors
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.export import CARD
+from genolong.commands.map_table import columns_of
 from genolong.genome.alleles import SCORED, Status
+from genolong.genome.coordinates import Interval
 from genolong.parallel.stopped import EXIT_CODES
 from genolong.runs import exported
 from genolong.runs.record import started
+from genolong.tasks.mutation_map import MappedBases
 from tests.docs.pages import DOCS
 
 
@@ -48,6 +52,18 @@ def test_every_column_of_embeddings_is_explained(tmp_path, kind):
     section = page("formats").partition("## Embeddings")[2].partition("\n## ")[0]
     for name in table._schema.names:
         assert re.search(rf"^\|[^|]*`{name}`", section, re.MULTILINE), f"{name} is not explained"
+
+
+def test_every_column_of_a_mutation_map_is_explained():
+    section = page("formats").partition("## Mutation maps")[2].partition("\n## ")[0]
+    four = np.zeros((1, 4))
+    mapped = MappedBases(Interval("c", 0, 1), np.zeros(1, np.uint8), four, [Status.OK], four, four)
+    for name in columns_of(mapped):
+        if re.search("_[ACGT]$", name):
+            of_each = f"`{name[:-1]}A` … `{name[:-1]}T`"
+            assert f"| {of_each} |" in section, f"{name} is not explained"
+        else:
+            assert re.search(rf"^\|[^|]*`{name}`[^|]*\|", section, re.MULTILINE), f"{name} is not explained"
 
 
 def test_every_key_of_a_record_and_every_file_of_an_export_is_named():

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from genolong.commands.trained_run import open_run
-from genolong.runs.checkpoint import MANIFEST, SETTINGS, write_zip
+from genolong.runs.checkpoint import SETTINGS
+from genolong.runs.sealed_zip import MANIFEST, write_zip
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.faults.judged import times, works_or_refuses

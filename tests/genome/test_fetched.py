@@ -2,9 +2,11 @@
 
 import hashlib
 import shutil
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,3 +226,30 @@ def test_a_text_of_one_checksum_needs_no_name():
 def test_a_hash_is_that_of_the_file(tmp_path: Path):
     (tmp_path / "x").write_bytes(CONTENT)
     assert (hash_of(tmp_path / "x", "md5"), hash_of(tmp_path / "x", "sha256")) == (MD5.value, SHA256.value)
+
+
+@pytest.mark.parametrize("error", [OSError(113, "No route to host"), ssl.SSLError("bad record mac")])
+def test_a_network_that_is_gone_is_no_full_disk(server: Served, tmp_path: Path, told: list[str], monkeypatch, error):
+    opened, failures = fetched._open, iter([error])
+
+    class Answer:
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+
+        def read(self, size: int) -> bytes:
+            for failure in failures:
+                raise failure
+            return self.answer.read(size)
+
+        def __enter__(self) -> "Answer":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.answer.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.answer, name)
+
+    monkeypatch.setattr(fetched, "_open", lambda *asked: Answer(opened(*asked)))
+    assert got(server, tmp_path / "x", told) == CONTENT
+    assert len(told) == 1 and told[0].startswith("x: ") and told[0].endswith("; again in 0 s")

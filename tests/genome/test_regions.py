@@ -102,7 +102,14 @@ def test_the_mitochondrion_by_another_name(tmp_path: Path):
         (b"chr1\t5", "regions.bed, line 2: 2 columns; wanted contig, start and end"),
         (b"chr1\t5\t7.5", "regions.bed, line 2: start 5 and end 7.5; wanted two whole numbers"),
         (b"chr1\t1_0\t20", "start 1_0 and end 20; wanted two whole numbers"),
-        (b"chr1\tstart\tend", "start start and end end; wanted two whole numbers"),
+        (
+            b"chr1\tstart\tend",
+            "start start and end end; wanted two whole numbers; a line of column names begins with #",
+        ),
+        (
+            b"chrom\tstart\tend",
+            "start start and end end; wanted two whole numbers; a line of column names begins with #",
+        ),
         (b"chr1\t7\t7", "regions.bed, line 2: start 7 is not below end 7; wanted the start first"),
         (b"chr1\t-1\t7", "regions.bed, line 2: start -1 is negative; wanted 0 or more (BED counts from 0)"),
         (

@@ -20,7 +20,7 @@ class FixedAttention(Attention):
         self.block, self.summaries = block, summaries
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
-        queries, keys, values = self.rows(states, site.turn, 0, self.heads).unbind(2)
+        queries, keys, values = self.rows(site.turn, 0, self.heads, self.norm(states), 0).unbind(2)
         return self.outward(fixed_attention(queries, keys, values, self.block, self.summaries).flatten(2))
 
 

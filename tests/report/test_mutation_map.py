@@ -43,6 +43,18 @@ def test_a_picture_is_written_and_its_svg_is_the_same_every_time(
     assert paths[1].read_bytes() == paths[2].read_bytes()
 
 
+@pytest.mark.parametrize("length", [1, 31])
+@pytest.mark.parametrize("name", ["contig", "origin"])
+def test_names_longer_than_what_is_drawn_are_shown_whole(tmp_path: Path, monkeypatch, name: str, length: int):
+    seen: list[Figure] = []
+    monkeypatch.setattr(mutation_map, "save", lambda figure, path: seen.append(figure) or path)
+    draw_map(drawn(length)._replace(**{name: "NW_024429180.1_a_scaffold_of_an_assembly_" * 3}), [tmp_path / "x.png"])
+    (figure,) = seen
+    labels = [pane.xaxis.label for pane in figure.axes]
+    right = max(text.get_window_extent().x1 for text in [*figure.texts, *labels] if text.get_text())
+    assert right < figure.bbox.x1
+
+
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path):
     with pytest.raises(OutputError, match=r"nowhere/x.png: there is no folder .*; make it first"):
         draw_map(drawn(3), [tmp_path / "nowhere" / "x.png"])

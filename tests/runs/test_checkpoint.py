@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from genolong.cli import explain
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
-from genolong.runs import checkpoint
-from genolong.runs.checkpoint import RunCheckpointIO, check_fits, load_weights, weights_sha256, write_zip
+from genolong.runs import sealed_zip
+from genolong.runs.checkpoint import RunCheckpointIO, check_fits, load_weights, weights_sha256
+from genolong.runs.sealed_zip import write_zip
 
 ABOUT = {"settings": {"seed": 7, "model": {"width": 12, "segments": None}}, "inputs_sha256": {"genome.fa": "abc"}}
 
@@ -274,7 +275,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(path, monkeypatch)
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(sealed_zip.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         RunCheckpointIO(ABOUT).save_checkpoint({**training(), "state_dict": {}}, path)
     assert path.read_bytes() == before
@@ -317,7 +318,7 @@ def test_a_full_disk_is_told_with_the_file_that_it_kept(path, monkeypatch):
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(sealed_zip.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left") as caught:
         RunCheckpointIO(ABOUT).save_checkpoint({**training(), "state_dict": {}}, path)
     assert explain(caught.value, "train") == (f"{path}: No space left on device", 74)

@@ -1,6 +1,7 @@
 """What is another here than in a record is named, the likeliest cause of another result first."""
 
 import copy
+import hashlib
 
 import pytest
 
@@ -23,6 +24,7 @@ def test_nothing_is_another_where_the_record_was_written():
         ("versions", "pysam", None, "pysam: none then, 0.1 now"),
         ("code", "commit", "0123456789abcdef", "genolong's commit: 0123456789ab then, fedc now"),
         ("code", "diff_sha256", "77", "genolong's uncommitted changes: 77 then, 88 now"),
+        ("code", "diff_sha256", hashlib.sha256(b"").hexdigest(), "genolong's uncommitted changes: none then, 88 now"),
     ],
 )
 def test_each_of_them_is_named(part, name, value, line):
