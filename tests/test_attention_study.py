@@ -98,6 +98,47 @@ def test_arms_go_on_from_saved_weights_and_make_a_table_and_a_picture(study, tra
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_seeds_of_one_name_share_an_entry_of_the_picture(train, study, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(sys.modules["attention_study"], "save", lambda figure, path: drawn.append(figure))
+    for seed in (1, 2):
+        train("--name", "dilated", "--seed", seed, "--shown-every", "80")
+    train("--name", "dense", "--pattern", "dense")
+    study("table", tmp_path / "x.jsonl", "--png", tmp_path / "x.png")
+    (figure,) = drawn
+    left, right = figure.axes
+    assert left.get_legend_handles_labels()[1] == ["perfect reader of as much", "dilated", "dense"]
+    assert (
+        len(right.lines) == 3 and right.lines[0].get_color() == right.lines[1].get_color() != right.lines[2].get_color()
+    )
+
+
+def test_windows_are_as_long_as_their_stretches_allow(train):
+    found = train(
+        "--name", "a", "--window", "16384", "--stretch", "16384", "--step-bases", "16384", "--contexts", "16384"
+    )
+    assert found["rows"][0]["context"] == 16384 and found["bases"] == found["steps"] * 16384
+
+
+def test_fewer_slots_shown_tell_a_perfect_reader_less(study, capsys):
+    found = []
+    for every in (20, 80):
+        assert study("floor", "--contexts", "2048", "--evaluate-bases", "65536", "--shown-every", every) == 0
+        found.append(float(capsys.readouterr().out.split("\t")[1]))
+    assert found[0] < found[1] - 0.1
+
+
+def test_what_a_base_costs_is_timed_in_windows_of_each_length(study, capsys):
+    small = ["--width", "16", "--layers", "1", "--heads", "2", "--bases", "1024"]
+    assert study("time", *small, "--windows", "256", "1024", "--patterns", "dilated", "dense", "fixed") == 0
+    head, _, short, long = capsys.readouterr().out.splitlines()
+    assert head == "| window | dilated: MFLOP | µs | dense: MFLOP | µs | fixed: MFLOP | µs |"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (short, long)]
+    assert [row[0] for row in cells] == ["256", "1,024"] and all(float(cell) > 0 for row in cells for cell in row[1::2])
+    assert cells[0][1] == cells[0][3] == cells[0][5], "a window of one segment or block costs as much in all patterns"
+    assert float(cells[1][1]) < float(cells[1][3]), "dense attention scores more pairs in a longer one"
+
+
 def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path, capsys):
     fasta = write_fasta(tmp_path, {"one": random_letters(20_011, 1), "two": random_letters(17_011, 2)})
     on = ["--fasta", fasta, "--window", "256", "--tflop", "0.002"]
@@ -117,6 +158,9 @@ def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path
         (["--window", "300"], 64, "--window=300: wanted a length that divides 8192"),
         (["--contexts", "3"], 64, "--contexts=3: wanted a length that divides 8192"),
         (["--step-bases", "1000"], 64, "--step-bases=1000: wanted a multiple of --window=1024"),
+        (["--stretch", "0"], 64, "--stretch=0: wanted 1 to 2097152 bases"),
+        (["--stretch", "16384", "--window", "3"], 64, "--window=3: wanted a length that divides 16384"),
+        (["--shown-every", "1"], 64, "--shown-every=1: wanted 2 or more, or no slot is left to ask for"),
         (["--evaluate-bases", "1000"], 64, "--evaluate-bases=1000: wanted a multiple of 8192"),
         (["--start", "no.pt"], 66, "--start=no.pt: no such file; `train --save` writes it"),
     ],
