@@ -1,16 +1,19 @@
 """The attention study trains arms that differ in their attention alone, and measures what far slots give."""
 
+import argparse
 import json
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genolong.genome.alphabet import MASK
 from tests.builders.genomes import random_letters, write_fasta
 from tests.oracles.fixed_attention import fixed_attention
 
@@ -120,6 +123,24 @@ def test_windows_are_as_long_as_their_stretches_allow(train):
     assert found["rows"][0]["context"] == 16384 and found["bases"] == found["steps"] * 16384
 
 
+def test_each_stretch_hides_its_own_share_of_slots_between_two(study):
+    script = sys.modules["attention_study"]
+    codes, slots = np.random.default_rng(1).integers(0, 4, 4096).astype(np.uint8), np.arange(4096) % 2 == 0
+    common = {"share": 0.15, "slot_weight": 3.0, "seed": 1}
+
+    def hidden(*shares: float) -> list[float]:
+        options = argparse.Namespace(**common, slot_share=list(shares))
+        read = [script.masked(script.Stretch(codes, slots, key), options) for key in range(97)]
+        assert all(((inputs == MASK) == (weights > 0)).all() for inputs, weights in read)
+        return [float((inputs[slots] == MASK).mean()) for inputs, _ in read]
+
+    assert hidden(0.9) == pytest.approx([0.9] * 97, abs=0.03)
+    found = hidden(0.5, 0.96)
+    assert 0.44 < min(found) < 0.6 and 0.93 < max(found) < 0.98
+    shown = 1 - np.array(found)
+    assert np.median(shown) == pytest.approx((0.5 * 0.04) ** 0.5, rel=0.3), "as often more than the geometric mean"
+
+
 def test_fewer_slots_shown_tell_a_perfect_reader_less(study, capsys):
     found = []
     for every in (20, 80):
@@ -161,6 +182,11 @@ def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path
         (["--stretch", "0"], 64, "--stretch=0: wanted 1 to 2097152 bases"),
         (["--stretch", "16384", "--window", "3"], 64, "--window=3: wanted a length that divides 16384"),
         (["--shown-every", "1"], 64, "--shown-every=1: wanted 2 or more, or no slot is left to ask for"),
+        (
+            ["--slot-share", "0.9", "0.5"],
+            64,
+            "--slot-share 0.9 0.5: wanted one share above 0 and below 1, or two, the greater one last",
+        ),
         (["--evaluate-bases", "1000"], 64, "--evaluate-bases=1000: wanted a multiple of 8192"),
         (["--start", "no.pt"], 66, "--start=no.pt: no such file; `train --save` writes it"),
     ],
