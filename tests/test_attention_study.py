@@ -1,16 +1,19 @@
 """The attention study trains arms that differ in their attention alone, and measures what far slots give."""
 
+import argparse
 import json
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genolong.genome.alphabet import MASK
 from tests.builders.genomes import random_letters, write_fasta
 from tests.oracles.fixed_attention import fixed_attention
 
@@ -98,6 +101,65 @@ def test_arms_go_on_from_saved_weights_and_make_a_table_and_a_picture(study, tra
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_seeds_of_one_name_share_an_entry_of_the_picture(train, study, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(sys.modules["attention_study"], "save", lambda figure, path: drawn.append(figure))
+    for seed in (1, 2):
+        train("--name", "dilated", "--seed", seed, "--shown-every", "80")
+    train("--name", "dense", "--pattern", "dense")
+    study("table", tmp_path / "x.jsonl", "--png", tmp_path / "x.png")
+    (figure,) = drawn
+    left, right = figure.axes
+    assert left.get_legend_handles_labels()[1] == ["perfect reader of as much", "dilated", "dense"]
+    assert (
+        len(right.lines) == 3 and right.lines[0].get_color() == right.lines[1].get_color() != right.lines[2].get_color()
+    )
+
+
+def test_windows_are_as_long_as_their_stretches_allow(train):
+    found = train(
+        "--name", "a", "--window", "16384", "--stretch", "16384", "--step-bases", "16384", "--contexts", "16384"
+    )
+    assert found["rows"][0]["context"] == 16384 and found["bases"] == found["steps"] * 16384
+
+
+def test_each_stretch_hides_its_own_share_of_slots_between_two(study):
+    script = sys.modules["attention_study"]
+    codes, slots = np.random.default_rng(1).integers(0, 4, 4096).astype(np.uint8), np.arange(4096) % 2 == 0
+    common = {"share": 0.15, "slot_weight": 3.0, "seed": 1}
+
+    def hidden(*shares: float) -> list[float]:
+        options = argparse.Namespace(**common, slot_share=list(shares))
+        read = [script.masked(script.Stretch(codes, slots, key), options) for key in range(97)]
+        assert all(((inputs == MASK) == (weights > 0)).all() for inputs, weights in read)
+        return [float((inputs[slots] == MASK).mean()) for inputs, _ in read]
+
+    assert hidden(0.9) == pytest.approx([0.9] * 97, abs=0.03)
+    found = hidden(0.5, 0.96)
+    assert 0.44 < min(found) < 0.6 and 0.93 < max(found) < 0.98
+    shown = 1 - np.array(found)
+    assert np.median(shown) == pytest.approx((0.5 * 0.04) ** 0.5, rel=0.3), "as often more than the geometric mean"
+
+
+def test_fewer_slots_shown_tell_a_perfect_reader_less(study, capsys):
+    found = []
+    for every in (20, 80):
+        assert study("floor", "--contexts", "2048", "--evaluate-bases", "65536", "--shown-every", every) == 0
+        found.append(float(capsys.readouterr().out.split("\t")[1]))
+    assert found[0] < found[1] - 0.1
+
+
+def test_what_a_base_costs_is_timed_in_windows_of_each_length(study, capsys):
+    small = ["--width", "16", "--layers", "1", "--heads", "2", "--bases", "1024"]
+    assert study("time", *small, "--windows", "256", "1024", "--patterns", "dilated", "dense", "fixed") == 0
+    head, _, short, long = capsys.readouterr().out.splitlines()
+    assert head == "| window | dilated: MFLOP | µs | dense: MFLOP | µs | fixed: MFLOP | µs |"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (short, long)]
+    assert [row[0] for row in cells] == ["256", "1,024"] and all(float(cell) > 0 for row in cells for cell in row[1::2])
+    assert cells[0][1] == cells[0][3] == cells[0][5], "a window of one segment or block costs as much in all patterns"
+    assert float(cells[1][1]) < float(cells[1][3]), "dense attention scores more pairs in a longer one"
+
+
 def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path, capsys):
     fasta = write_fasta(tmp_path, {"one": random_letters(20_011, 1), "two": random_letters(17_011, 2)})
     on = ["--fasta", fasta, "--window", "256", "--tflop", "0.002"]
@@ -117,6 +179,14 @@ def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path
         (["--window", "300"], 64, "--window=300: wanted a length that divides 8192"),
         (["--contexts", "3"], 64, "--contexts=3: wanted a length that divides 8192"),
         (["--step-bases", "1000"], 64, "--step-bases=1000: wanted a multiple of --window=1024"),
+        (["--stretch", "0"], 64, "--stretch=0: wanted 1 to 2097152 bases"),
+        (["--stretch", "16384", "--window", "3"], 64, "--window=3: wanted a length that divides 16384"),
+        (["--shown-every", "1"], 64, "--shown-every=1: wanted 2 or more, or no slot is left to ask for"),
+        (
+            ["--slot-share", "0.9", "0.5"],
+            64,
+            "--slot-share 0.9 0.5: wanted one share above 0 and below 1, or two, the greater one last",
+        ),
         (["--evaluate-bases", "1000"], 64, "--evaluate-bases=1000: wanted a multiple of 8192"),
         (["--start", "no.pt"], 66, "--start=no.pt: no such file; `train --save` writes it"),
     ],
