@@ -442,9 +442,11 @@ def test_whatever_fails_no_file_is_cut_and_the_next_run_gives_the_same_bytes(
         except Exception as caught:
             line, code = explain(caught, "map")
             assert code == 74, line
-        left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix not in (".json", ".partial")}
+        others = (".json", ".partial", ".csi")  # the index that is made where .tbi could not be
+        left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix not in others}
         assert all(whole[name] == content for name, content in left.items())
         go(*words)
+        assert not list(tmp_path.glob("*.csi"))
         assert all((tmp_path / name).read_bytes() == content for name, content in whole.items())
         assert not list(tmp_path.glob("*.partial"))
 
