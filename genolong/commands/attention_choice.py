@@ -7,6 +7,12 @@ from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
 
 
+def check_attention(asked: str, name: str) -> None:
+    """Raises SettingsError for what is no choice at all."""
+    if asked not in ("auto", "aten", "cpp", "triton"):
+        raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp or triton")
+
+
 def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "trainer.attention") -> tuple[str, ...]:
     """Tells the model's encoder, and returns what is to be told.
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.kept_embeddings import embedded_blocks
 from genolong.commands.opened_scorer import open_genome
-from genolong.commands.same_work import identity, is_file, place
+from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError
@@ -103,11 +103,11 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
         logger.warning(note)
     again = is_file(settings.source)  # a pipe cannot be read a second time
     counts: Counter[str] = Counter()
-    with (
-        rows_of(settings, embedder.tiles, embedder.window_bp) as rows,
-        _kept(settings, opened) if again else nullcontext() as kept,
-        _table(settings, opened) as table,
-    ):
+    with ExitStack() as stack:
+        rows = stack.enter_context(rows_of(settings, embedder.tiles, embedder.window_bp))
+        hashes = hashes_of(settings, "regions", "vcf", "synonyms") if again else {}
+        kept = stack.enter_context(_kept(settings, opened, hashes)) if again else None
+        table = stack.enter_context(_table(settings, opened))
         for block, embedded in embedded_blocks(team, embedder, rows, kept, follow):
             table.write(block, embedded)
             counts.update(str(found.status) for found in embedded)
@@ -115,7 +115,7 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
             told = f": {'; '.join(rows.tally.lines('embedded')[1:])}" if rows.tally else ""
             raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
     if again:
-        _record(settings, opened, begun)
+        _record(settings, opened, hashes, begun)
     tally = rows.tally
     summary = tally.lines("embedded") if tally else [f"embedded {sum(counts.values()):,} regions"]
     summary += [
@@ -139,10 +139,9 @@ def _origin(settings: EmbedSettings, opened: _Opened) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _kept(settings: EmbedSettings, opened: _Opened) -> KeptBlocks:
+def _kept(settings: EmbedSettings, opened: _Opened, hashes: Mapping[str, str | None]) -> KeptBlocks:
     """What the same command has left of its blocks, and will."""
-    files = {"regions": settings.regions, "vcf": settings.vcf, "synonyms": settings.synonyms}
-    same = identity(settings, NOT_IN_RESULT, _origin(settings, opened), files)
+    same = identity(settings, NOT_IN_RESULT, _origin(settings, opened), hashes)
     return KeptBlocks(place(settings.output), same, resume=settings.resume == "auto")
 
 
@@ -161,12 +160,13 @@ def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]
         raise
 
 
-def _record(settings: EmbedSettings, opened: _Opened, begun: str) -> None:
+def _record(settings: EmbedSettings, opened: _Opened, hashes: Mapping[str, str | None], begun: str) -> None:
     """What made the file, beside it."""
     plain = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
-    inputs |= {path: sha256_of(path) for path in (plain.vcf, plain.synonyms) if path is not None}
-    beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}
+    read = {getattr(plain, name): sha256 for name, sha256 in hashes.items() if sha256 is not None}
+    beds = {path: sha256 for path, sha256 in read.items() if path == plain.regions}
+    inputs |= {path: sha256 for path, sha256 in read.items() if path != plain.regions}
     record = {
         **started("embed", asdict(plain), inputs, beds, begun), "model_sha256": opened.run.weights_sha256,
         "attention": attention_of(opened.run.model),

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from genolong.commands.attention_choice import check_attention
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
@@ -55,8 +56,7 @@ class HeldOutBasesSettings:
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
-        if self.attention not in ("auto", "aten", "cpp", "triton"):
-            raise SettingsError(f"attention={self.attention}: wanted auto, aten, cpp or triton")
+        check_attention(self.attention, "attention")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
 

@@ -1,20 +1,16 @@
 """Blocks of a mutation map in order: first those that were kept when the same command was stopped, then new ones."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from genolong.genome.alleles import Status
+from genolong.genome.alleles import numbers_of, statuses_of
 from genolong.genome.coordinates import Interval
 from genolong.long_work import Follow
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 
-logger = logging.getLogger(__name__)
-
-STATUSES = list(Status)
 ARRAYS = ("codes", "log_chances", "distances", "probabilities")  # of MappedBases; the last two may be None
 
 
@@ -24,14 +20,10 @@ def mapped_blocks(
     """What the model makes of the intervals, a block behind another; new ones are kept. `follow` is told how far."""
     blocks = mapper.blocks(intervals)
     left = sum(interval.length for interval in intervals)
-    if kept.resumed:
-        logger.info("going on after %s blocks that were mapped before", f"{kept.resumed:,}")
-        advance = follow("reading what was mapped before", kept.resumed)
-        for arrays in kept.before():
-            mapped = unpacked(next(blocks), arrays)
-            yield mapped
-            advance(1)
-            left -= mapped.interval.length
+    for arrays in kept.before("mapped", follow):
+        mapped = unpacked(next(blocks), arrays)
+        yield mapped
+        left -= mapped.interval.length
     advance = follow("mapping", left)
     for mapped in team.lead(mapper.read, blocks):
         kept.keep(packed(mapped))
@@ -42,10 +34,10 @@ def mapped_blocks(
 def packed(mapped: MappedBases) -> dict[str, np.ndarray]:
     """As arrays, but for where it is."""
     arrays = {name: getattr(mapped, name) for name in ARRAYS if getattr(mapped, name) is not None}
-    return {**arrays, "statuses": np.array([STATUSES.index(status) for status in mapped.statuses], np.uint8)}
+    return {**arrays, "statuses": numbers_of(mapped.statuses)}
 
 
 def unpacked(interval: Interval, arrays: Mapping[str, np.ndarray]) -> MappedBases:
     """What was packed, of that interval."""
-    statuses = [STATUSES[at] for at in arrays["statuses"].tolist()]
+    statuses = statuses_of(arrays["statuses"])
     return MappedBases(interval, statuses=statuses, **{name: arrays.get(name) for name in ARRAYS})  # type: ignore[arg-type]

@@ -85,21 +85,21 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
             watch.done(work.tally)
         notes = (*notes, *work.complete())
     if work.can_be_repeated:
-        _record(settings, opened, work.tally, begun)
+        _record(settings, opened, work, begun)
     return Prediction(settings.output, work.tally, notes)
 
 
-def _record(settings: PredictSettings, opened: OpenedScorer, tally: Tally, begun: str) -> None:
+def _record(settings: PredictSettings, opened: OpenedScorer, work: PredictionWork, begun: str) -> None:
     """What made the file, beside it."""
     settings = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
-    inputs |= {path: sha256_of(path) for path in (settings.vcf, settings.synonyms) if path is not None}
+    inputs |= {getattr(settings, name): sha256 for name, sha256 in work.hashes.items() if sha256 is not None}
     record = {
         **started("predict", asdict(settings), inputs, begun=begun), "model_sha256": opened.run.weights_sha256,
         "attention": attention_of(opened.run.model),
     }  # fmt: skip
     output = Path(settings.output)
-    results = {"output_sha256": sha256_of(output), "alleles": tally.as_json()}
+    results = {"output_sha256": sha256_of(output), "alleles": work.tally.as_json()}
     write_json(beside(output), finished(record, results))
 
 

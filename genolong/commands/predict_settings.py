@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from genolong.commands.attention_choice import check_attention
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -56,8 +57,7 @@ class DeviceSettings:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         if self.accelerator not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
-        if self.attention not in ("auto", "aten", "cpp", "triton"):
-            raise SettingsError(f"trainer.attention={self.attention}: wanted auto, aten, cpp or triton")
+        check_attention(self.attention, "trainer.attention")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
             raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
         if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():

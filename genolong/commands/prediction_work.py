@@ -9,7 +9,7 @@ from types import TracebackType
 from genolong.commands.checked_records import CheckedRecord, example_of
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.predict_settings import PredictSettings
-from genolong.commands.same_work import identity, is_file, place
+from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.skipped import SkippedTable
 from genolong.errors import InputError, RefusedRecordError
 from genolong.genome.alleles import SCORED, Status
@@ -27,6 +27,7 @@ NOT_IN_RESULT = ("on_ref_mismatch", "most_mismatches", "overwrite_fields")
 class PredictionWork:
     """Begins the files, or goes on where the same command was stopped; `tally` is what became of the records so far.
 
+    `hashes` are the sha256 of what is read, where that can be read again, by the names of settings.
     A pipe cannot be read again or be cut, so work on one, as on standard input and output, has no journal.
     """
 
@@ -36,10 +37,11 @@ class PredictionWork:
         self._settings, self._fields = settings, fields
         self._prefix = f"{settings.prefix}_".encode()
         self._journal, state = None, None
+        self.hashes: dict[str, str | None] = {}
         output, skipped_to = place(settings.output), place(settings.skipped_to or "")
         if is_file(settings.vcf) and is_file(settings.output):
-            files = {"vcf": settings.vcf, "synonyms": settings.synonyms}
-            self._journal = Journal(output, identity(settings, NOT_IN_RESULT, origin, files))
+            self.hashes = hashes_of(settings, "vcf", "synonyms")
+            self._journal = Journal(output, identity(settings, NOT_IN_RESULT, origin, self.hashes))
             wanted = [output, skipped_to] if settings.skipped_to else [output]
             if settings.resume == "auto" and all(path.with_name(path.name + SUFFIX).exists() for path in wanted):
                 state = self._journal.state()

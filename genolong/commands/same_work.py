@@ -18,12 +18,17 @@ def check_resume(resume: str) -> None:
 
 
 def identity(
-    settings: object, apart: Collection[str], origin: Mapping[str, Any], files: Mapping[str, str | None]
+    settings: object, apart: Collection[str], origin: Mapping[str, Any], hashes: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """All that a result depends on: the settings but for APART and `apart`, where it comes from, and files' hashes."""
-    plain = {name: value for name, value in vars(settings).items() if name not in (*APART, *apart, *files)}
-    hashes = {f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None}
-    return {**plain, **origin, **hashes}
+    plain = {name: value for name, value in vars(settings).items() if name not in (*APART, *apart, *hashes)}
+    read = {f"{name}_sha256": sha256 for name, sha256 in hashes.items() if sha256 is not None}
+    return {**plain, **origin, **read}
+
+
+def hashes_of(settings: object, *names: str) -> dict[str, str | None]:
+    """The sha256 of the files that settings name; None of those that they do not, or that cannot be read."""
+    return {name: None if (path := getattr(settings, name)) is None else _sha256(path) for name in names}
 
 
 def place(path: str) -> Path:

@@ -1,8 +1,11 @@
 """What an ALT allele is, and whether it can be scored: one word for every reason why not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import match_contig
@@ -33,6 +36,17 @@ class Status(StrEnum):
 
 
 SCORED = (Status.OK, Status.EDGE, Status.N_RICH)
+_IN_ORDER = [*Status]
+
+
+def numbers_of(statuses: Iterable[Status]) -> UInt8[np.ndarray, " statuses"]:
+    """Each by its place among all that there are."""
+    return np.array([_IN_ORDER.index(status) for status in statuses], np.uint8)
+
+
+def statuses_of(numbers: UInt8[np.ndarray, " statuses"]) -> list[Status]:
+    """Those that numbers_of was given."""
+    return [_IN_ORDER[number] for number in numbers.tolist()]
 
 
 def kind(reference: bytes, alternate: bytes) -> Status:

@@ -124,8 +124,9 @@ class _LeanBlock(torch.autograd.Function):
             groups = _groups(parts, run.geometry, wide)
             made = [_Made(heads, run.length) for heads in groups]
             alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
-            for heads, along, joint, following in zip(groups, alongs, joints, [*made[1:], None], strict=True):
-                heads.backward(near, along, joint, made.pop(0), following, total, totals)
+            of_groups = zip(groups, alongs, joints, made, [*made[1:], None], strict=True)
+            for heads, along, joint, own, following in of_groups:
+                heads.backward(near, along, joint, own, following, total, totals)
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all

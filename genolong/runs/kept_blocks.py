@@ -1,5 +1,6 @@
 """What a long work has made of its first blocks, kept beside its output, so that it goes on where it was stopped."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,10 @@ from safetensors.numpy import load, save
 
 from genolong.errors import InputError
 from genolong.genome.partial_file import SUFFIX, PartialFile
+from genolong.long_work import Follow
 from genolong.runs.journal import Journal, can_be_gone_on_with
+
+logger = logging.getLogger(__name__)
 
 NOTED_EVERY_S = 1.0
 _SIZE_BYTES = 8  # of the number before each block: its bytes
@@ -38,14 +42,20 @@ class KeptBlocks:
         self._used = False
         self._noted = time.monotonic()
 
-    def before(self) -> Iterator[dict[str, np.ndarray]]:
-        """The blocks that were kept before. Raises InputError where they cannot be read."""
+    def before(self, done: str, follow: Follow) -> Iterator[dict[str, np.ndarray]]:
+        """The blocks that were kept before; tells of them, `done` being what was done to them.
+
+        Raises InputError where they cannot be read.
+        """
         if not self.resumed:
             return
         self._used = True
+        logger.info("going on after %s blocks that were %s before", f"{self.resumed:,}", done)
+        advance = follow(f"reading what was {done} before", self.resumed)
         with self._partial.open("rb") as file:
             for _ in range(self.resumed):
                 yield self._read(file)
+                advance(1)
 
     def keep(self, block: Mapping[str, np.ndarray]) -> None:
         """The next block is done."""

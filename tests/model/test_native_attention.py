@@ -51,6 +51,34 @@ def doubled(rows):
     return [tensor.detach().double().requires_grad_() for tensor in rows]
 
 
+def rows_may_lie_anywhere_and_are_left_alone(attend: Callable[..., torch.Tensor], length: int, heads: int, rows):
+    packed = torch.randn(2, length, 3, heads, 4, requires_grad=True)
+    before, grad = packed.detach().clone(), torch.randn(()).expand(2, length, heads, 4)
+    out = output(attend, packed.unbind(2), [7, length], [1, 3])
+    out.backward(grad)
+    queries, keys, values = doubled(before.unbind(2))
+    wanted = with_gradients(dilated_attention, [queries, keys, values, grad], [7, length], [1, 3])
+    assert torch.equal(packed, before) and packed.grad is not None
+    close([out, *packed.grad.unbind(2)], wanted, 1e-5)
+    across = [tensor.detach().float().mT.contiguous().mT for tensor in rows[:3]]  # channels do not adjoin
+    geometry = [rows[0].shape[1]], [1]
+    close([output(attend, across, *geometry)], [output(dilated_attention, across, *geometry)], 1e-5)
+
+
+def a_position_no_branch_covers_gets_zeros_and_no_gradient(attend: Callable[..., torch.Tensor], rows):
+    rows = [tensor[:, :, :1].detach().float().requires_grad_() for tensor in rows]
+    for tensor in with_gradients(attend, rows, [rows[0].shape[1]], [2]):
+        assert not tensor[:, 1::2].any()
+        assert tensor[:, ::2].any()
+
+
+def a_number_that_is_none_is_not_hidden(attend: Callable[..., torch.Tensor], rows, of: str):
+    rows = [tensor.detach().float() for tensor in rows[:3]]
+    rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
+    out = output(attend, rows, [rows[0].shape[1]], [1])
+    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
+
+
 @needs_it
 @given(problems(longest=41, widest=5, most_heads=7))
 @settings(max_examples=25)
@@ -108,33 +136,17 @@ def test_large_scores_neither_overflow_nor_lose_the_weights():
 @needs_it
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
-    rows = [tensor.detach() for tensor in rows_of(67)[:3]]
-    rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
-    out = output(attend, rows, [67], [1])
-    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
+    a_number_that_is_none_is_not_hidden(attend, rows_of(67), of)
 
 
 @needs_it
 def test_rows_may_lie_anywhere_and_are_left_alone():
-    packed = torch.randn(2, 83, 3, 5, 4, requires_grad=True)
-    before, grad = packed.detach().clone(), torch.randn(()).expand(2, 83, 5, 4)
-    out = output(attend, packed.unbind(2), [7, 83], [1, 3])
-    out.backward(grad)
-    queries, keys, values = doubled(before.unbind(2))
-    wanted = with_gradients(dilated_attention, [queries, keys, values, grad], [7, 83], [1, 3])
-    assert torch.equal(packed, before) and packed.grad is not None
-    close([out, *packed.grad.unbind(2)], wanted, 1e-5)
-    across = [tensor.detach().mT.contiguous().mT for tensor in rows_of(29)[:3]]  # channels do not adjoin
-    close([output(attend, across, [29], [1])], [output(dilated_attention, across, [29], [1])], 1e-5)
+    rows_may_lie_anywhere_and_are_left_alone(attend, 83, 5, rows_of(29))
 
 
 @needs_it
 def test_a_position_no_branch_covers_gets_zeros_and_no_gradient():
-    rows = [tensor[:, :, :1].detach().requires_grad_() for tensor in rows_of(11)]
-    out, *grads = with_gradients(attend, rows, [11], [2])
-    for tensor in (out, *grads):
-        assert not tensor[:, 1::2].any()
-        assert tensor[:, ::2].any()
+    a_position_no_branch_covers_gets_zeros_and_no_gradient(attend, rows_of(11))
 
 
 @pytest.mark.parametrize(("dtype", "width"), [(torch.float64, 3), (torch.float32, native.WIDEST + 1)])

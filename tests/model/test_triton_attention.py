@@ -21,7 +21,15 @@ from genolong.parallel.shard import SequenceShard
 from tests.builders.interpreted import interpreted
 from tests.builders.models import encoder_settings
 from tests.model.test_dilated_attention import with_gradients
-from tests.model.test_native_attention import close, doubled, output, problems
+from tests.model.test_native_attention import (
+    a_number_that_is_none_is_not_hidden,
+    a_position_no_branch_covers_gets_zeros_and_no_gradient,
+    close,
+    doubled,
+    output,
+    problems,
+    rows_may_lie_anywhere_and_are_left_alone,
+)
 from tests.model.test_shared_segments import in_slices, rows_of, whole
 from tests.oracles import dilated_attention as oracle
 
@@ -101,16 +109,7 @@ def test_some_heads_alone_give_what_they_give_among_all():
 
 
 def test_rows_may_lie_anywhere_and_are_left_alone():
-    packed = torch.randn(2, 37, 3, 2, 4, requires_grad=True)
-    before, grad = packed.detach().clone(), torch.randn(()).expand(2, 37, 2, 4)
-    out = output(attend, packed.unbind(2), [7, 37], [1, 3])
-    out.backward(grad)
-    queries, keys, values = doubled(before.unbind(2))
-    wanted = with_gradients(dilated_attention, [queries, keys, values, grad], [7, 37], [1, 3])
-    assert torch.equal(packed, before) and packed.grad is not None
-    close([out, *packed.grad.unbind(2)], wanted, 1e-5)
-    across = [tensor.detach().float().mT.contiguous().mT for tensor in rows_of(19)[:3]]  # channels do not adjoin
-    close([output(attend, across, [19], [1])], [output(dilated_attention, across, [19], [1])], 1e-5)
+    rows_may_lie_anywhere_and_are_left_alone(attend, 37, 2, rows_of(19))
 
 
 def test_large_scores_neither_overflow_nor_lose_the_weights():
@@ -120,19 +119,13 @@ def test_large_scores_neither_overflow_nor_lose_the_weights():
 
 
 def test_a_position_no_branch_covers_gets_zeros_and_no_gradient():
-    rows = [tensor[:, :, :1].float().requires_grad_() for tensor in rows_of(23)]
-    for tensor in with_gradients(attend, rows, [23], [2]):
-        assert not tensor[:, 1::2].any()
-        assert tensor[:, ::2].any()
+    a_position_no_branch_covers_gets_zeros_and_no_gradient(attend, rows_of(23))
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")  # numpy's, of the interpreter
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
-    rows = [tensor.detach().float() for tensor in rows_of(37)[:3]]
-    rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
-    out = output(attend, rows, [37], [1])
-    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
+    a_number_that_is_none_is_not_hidden(attend, rows_of(37), of)
 
 
 @pytest.mark.parametrize("processes", [2, 3])

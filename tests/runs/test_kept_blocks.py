@@ -28,7 +28,7 @@ def noted_at_once(monkeypatch):
 def work(folder: Path, blocks: list, error: BaseException | None = None, *, resume: bool = True, **changes) -> list:
     """Keeps the blocks behind those that are kept, and fails then; returns those that were kept before."""
     with KeptBlocks(folder / "x", {**IDENTITY, **changes}, resume=resume) as kept:
-        before = [*kept.before()]
+        before = [*kept.before("done", lambda _what, _total: lambda _more: None)]
         assert len(before) == kept.resumed
         for block in blocks:
             kept.keep(block)
