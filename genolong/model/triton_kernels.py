@@ -38,8 +38,7 @@ def attend(
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
-            pairs = of_held[:, None] == of_read[None, :]
+            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
             key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
             value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
             scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
@@ -83,8 +82,7 @@ def attend_backward_queries(
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
-            pairs = of_held[:, None] == of_read[None, :]
+            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
             key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
             value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
             scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
@@ -121,8 +119,7 @@ def attend_backward_keys(
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
         for start in range(begin, end, READ):
-            there, read, of_read = _read(start, end, origin, segment, dilation, each, READ)
-            pairs = of_held[:, None] == of_read[None, :]
+            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
             query_rows = _rows(queries, there, queries_row, read, WIDTH, WIDE)
             grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
             there_along = _sums(along, there, along_row, read)
@@ -173,12 +170,12 @@ def _span(spec, bits, number, at, held):
 
 @triton.jit
 @no_type_check
-def _read(start, end, origin, segment, dilation, each, READ: tl.constexpr):
-    """Where a branch's rows from `start` on are, which of them there are, and their segments, -2 of the others."""
+def _read(start, end, of_held, origin, segment, dilation, each, READ: tl.constexpr):
+    """Where a branch's rows from `start` on are, which of them there are, and which share a segment with which held."""
     index = start + tl.arange(0, READ)
     read, of = index < end, index // each
     there = origin + of * segment + (index - of * each) * dilation
-    return there, read, tl.where(read, of, -2)
+    return there, read, of_held[:, None] == tl.where(read, of, -2)[None, :]
 
 
 @triton.jit
