@@ -13,6 +13,7 @@ from genolong.model.blocks import Block, segment_blocks
 from genolong.model.native_attention import native_attention
 from genolong.model.query_classes import BranchHere
 from genolong.model.shared_segments import SharedRows, shared_rows
+from genolong.model.spare import Spare
 from genolong.model.triton_attention import TritonAttention, triton_attention
 from genolong.parallel.shard import SequenceShard
 
@@ -115,7 +116,7 @@ class _DilatedAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor):
         queries, keys, values, out, lse = ctx.saved_tensors
         joint = Joint(out, lse, None)
-        return *attend_branches_backward(grad, queries, keys, values, joint, ctx.geometry).unbind(2), None
+        return *attend_branches_backward(grad, queries, keys, values, joint, ctx.geometry, Spare()).unbind(2), None
 
 
 def attend_branches(
@@ -186,15 +187,19 @@ def sums_along(grad: HeadRows, out: HeadRows) -> Float[Tensor, "batch length hea
 
 
 def attend_branches_backward(
-    grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, joint: Joint, geometry: Geometry
+    grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, joint: Joint, geometry: Geometry, spare: Spare
 ) -> Float[Tensor, "batch length 3 heads width"]:  # fmt: skip
-    """Gradients of queries, keys and values, given that of the output: each branch sees the joint softmax."""
+    """Gradients of queries, keys and values, given that of the output: each branch sees the joint softmax.
+
+    They lie in memory of `spare`.
+    """
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
     rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values)]
     at_once = _at_once(rows, geometry)
     batch, length, *row = queries.shape
-    make = torch.empty if at_once is not None or geometry.covers_all else torch.zeros
-    all_grads = make((batch, length, 3, *row), dtype=queries.dtype, device=queries.device)
+    all_grads = spare.empty((batch, length, 3, *row), queries)
+    if at_once is None and not geometry.covers_all:
+        all_grads.zero_()
     grads = all_grads.unbind(2)
     if at_once is not None:
         at_once.attend_backward([*rows, _along(grad, joint), joint.lse], grads)

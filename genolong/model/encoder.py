@@ -17,6 +17,7 @@ from genolong.model.lean_block import Parts, PartWeights, run_lean
 from genolong.model.norm import Norm
 from genolong.model.recompute import in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
+from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
 
 TOKENS = 6  # A C G T N and the hidden base
@@ -107,10 +108,8 @@ class Encoder(nn.Module):
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     recomputes the block; k > 1 keeps every k-th block's input only, and attends a few heads at a time (in use, too; in
     training not with dropout, for random numbers are not drawn a part at a time). `kernels`, cpp or triton, do the
-    attention where they can; with aten, PyTorch's.
+    attention where they can; with aten, PyTorch's. In C++ norms and rotations run, too.
     """
-
-    kernels = "aten"
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
         super().__init__()
@@ -119,6 +118,17 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.norm = Norm(settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0)
+        self.kernels = "aten"
+
+    @property
+    def kernels(self) -> str:
+        return self.norm.kernels
+
+    @kernels.setter
+    def kernels(self, kernels: str) -> None:
+        for module in self.modules():
+            if isinstance(module, Norm):
+                module.kernels = kernels
 
     def forward(
         self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None
@@ -164,8 +174,10 @@ class Encoder(nn.Module):
     def _site(self, codes: Tensor, shard: SequenceShard | None) -> "Site":
         shard = shard or SequenceShard.whole(codes.shape[1])
         width = self.settings.width // self.settings.heads
-        turn = rotation(shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight)
-        return Site(turn, self.settings.branches(shard.length), shard, self.kernels)
+        turn = rotation(
+            shard.start, codes.shape[1], width, self.settings.rotary_base, self.embedding.weight, self.kernels
+        )
+        return Site(turn, self.settings.branches(shard.length), shard, self.kernels, Spare())
 
     def _embed(self, codes: Tensor) -> Tensor:
         return self.embedding(codes.int())
@@ -178,12 +190,16 @@ def _chain(functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tenso
 
 
 class Site(NamedTuple):
-    """Where states stand: how their positions turn, what is attended to and by what, and which slice they are."""
+    """Where states stand: how their positions turn, what is attended to and by what, and which slice they are.
+
+    `spare` is memory that blocks hand on.
+    """
 
     turn: Rotation
     branches: tuple[Branch, ...]
     shard: SequenceShard
     kernels: str
+    spare: Spare
 
 
 class Block(nn.Module):
@@ -217,8 +233,8 @@ class Block(nn.Module):
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
             attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
-            partial(attention.rows, site.turn), partial(attention.rows_backward, site.turn), self._end,
-            self._part_weights(),
+            attention.rows, attention.rows_backward, site.turn, self._end,
+            self._part_weights(), site.spare,
         )  # fmt: skip
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
         return run_lean(wide, left, states.shape[1], parts, geometry, **how)
@@ -275,21 +291,17 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
-        queries, keys, values = self.rows(site.turn, 0, self.heads, self.norm(states), 0).unbind(2)
+        queries, keys, values = rotate(self.rows(0, self.heads, self.norm(states)), site.turn).unbind(2)
         out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, kernels=site.kernels)
         return self.outward(out.flatten(2))
 
-    def rows(self, turn: Rotation, first: int, count: int, normed: Tensor, start: int) -> Tensor:
-        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width).
-
-        `start` is where `normed`, the normed states, begin among the positions that `turn` is of.
-        """
+    def rows(self, first: int, count: int, normed: Tensor) -> Tensor:
+        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width)."""
         rows = functional.linear(normed, self._of_heads(self.inward.weight, first, count).flatten(0, 2))
-        return rotate(rows.unflatten(-1, (3, count, -1)), turn.stretch(start, normed.shape[1]))
+        return rows.unflatten(-1, (3, count, -1))
 
-    def rows_backward(self, turn: Rotation, first: int, grads: Tensor, normed: Tensor, start: int, total: Tensor):
+    def rows_backward(self, first: int, grads: Tensor, normed: Tensor, total: Tensor) -> Tensor:
         """The gradient of `normed`, of those of its `rows`; that of the weight is added to `total`."""
-        grads = rotate(grads, turn.stretch(start, normed.shape[1]).back())
         rows = grads.flatten(2).flatten(0, 1)
         weight, its_total = (self._of_heads(each, first, grads.shape[3]) for each in (self.inward.weight, total))
         its_total += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(its_total.shape)

@@ -18,6 +18,8 @@ from genolong.model.dilated_attention import (
     sums_suffice,
 )
 from genolong.model.recompute import add_to, autocast_now, stretches
+from genolong.model.rotary import Rotation, rotate, turn
+from genolong.model.spare import Spare
 from genolong.parallel.slices import longest
 
 HELD_BYTES = 1 << 30  # of the queries, keys and values that are attended together, as 32-bit numbers
@@ -29,10 +31,10 @@ class Parts(NamedTuple):
     """What a block is made of, for any stretch of positions.
 
     `near(stretch)` adds to states what stands within `reach` of them; the outermost `reach` are wrong, and left out.
-    `norm(states)` is what rows are made of: `rows(first, count, normed, start)` queries, keys and values of heads
-    first ... first + count - 1 at its positions, the first of which is `start`: (batch, positions, 3, count, width);
-    `rows_backward(first, grads, normed, start, total)` adds the gradient of their weight to `total`, and returns that
-    of `normed`. `end(states, out)` makes, of the states before attention and the outputs of all heads (batch,
+    `norm(states)` is what rows are made of: `rows(first, count, normed)` queries, keys and values of heads first ...
+    first + count - 1, before they are turned as `turn` tells: (batch, positions, 3, count, width);
+    `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total`, and returns that of
+    `normed`. `end(states, out)` makes, of the states before attention and the outputs of all heads (batch,
     positions, heads * width), the states behind it and the MLP's inner layer, whose product with `last`, a weight and
     a bias, is added to them.
     """
@@ -41,10 +43,12 @@ class Parts(NamedTuple):
     reach: int
     near: Callable[[Tensor], Tensor]
     norm: Callable[[Tensor], Tensor]
-    rows: Callable[[int, int, Tensor, int], Tensor]
-    rows_backward: Callable[[int, Tensor, Tensor, int, Tensor], Tensor]
+    rows: Callable[[int, int, Tensor], Tensor]
+    rows_backward: Callable[[int, Tensor, Tensor, Tensor], Tensor]
+    turn: Rotation
     end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     weights: "PartWeights"
+    spare: Spare
 
 
 class PartWeights(NamedTuple):
@@ -262,7 +266,10 @@ class _Heads(NamedTuple):
         made = _Made(self, near.length)
         for begin, end in near.stretches():
             made.make(begin, end, self.parts.norm(states(begin, end)))
-        return attend_branches(*made.taken(), self.geometry)
+        queries, keys, values = made.rows.unbind(2)
+        attended = attend_branches(queries, keys, values, self.geometry)
+        made.give_back()
+        return attended
 
     def backward(
         self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
@@ -272,35 +279,39 @@ class _Heads(NamedTuple):
 
         The rows of the `following` group are made beside them, of the states that are there then.
         """
-        grads = attend_branches_backward(grad, *made.taken(), joint, self.geometry)
+        queries, keys, values = made.rows.unbind(2)
+        grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
+        made.give_back()
         for begin, end in near.stretches():
             states = near.states(begin, end).detach().requires_grad_()
             with torch.enable_grad():
                 normed = self.parts.norm(states)
             if following is not None:
                 following.make(begin, end, normed.detach())
-            above = self.parts.rows_backward(self.first, grads[:, begin:end], normed.detach(), begin, *totals.rows)
+            turned = rotate(grads[:, begin:end], self.parts.turn.stretch(begin, end - begin).back())
+            above = self.parts.rows_backward(self.first, turned, normed.detach(), *totals.rows)
             found, *of_norm = torch.autograd.grad(normed, [states, *self.parts.weights.norm], above)
             near.own(total)[:, begin:end] += found
             add_to(totals.norm, of_norm)
+        self.parts.spare.give_back(grads)
 
 
 class _Made:
-    """Queries, keys and values of some heads, made a stretch at a time."""
+    """Queries, keys and values of some heads, made a stretch at a time: `rows`, (batch, length, 3, count, width)."""
 
     def __init__(self, heads: _Heads, length: int) -> None:
         self._heads, self._length = heads, length
-        self._rows = torch.empty(0)
+        self.rows = torch.empty(0)
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
         """Those of a stretch, of its normed states."""
-        part = self._heads.parts.rows(self._heads.first, self._heads.count, normed, begin)
+        parts = self._heads.parts
+        part = parts.rows(self._heads.first, self._heads.count, normed)
         if begin == 0:
-            self._rows = part.new_empty((part.shape[0], self._length, *part.shape[2:]))
-        self._rows[:, begin:end] = part
+            self.rows = parts.spare.empty((part.shape[0], self._length, *part.shape[2:]), part)
+        turn(part, parts.turn.stretch(begin, end - begin), self.rows[:, begin:end])
 
-    def taken(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All of them, (batch, length, count, width) each; whoever takes them holds them alone."""
-        rows, self._rows = self._rows, torch.empty(0)
-        queries, keys, values = rows.unbind(2)
-        return queries, keys, values
+    def give_back(self) -> None:
+        """Says that nobody needs them any more."""
+        self._heads.parts.spare.give_back(self.rows)
+        self.rows = torch.empty(0)

@@ -54,7 +54,7 @@ def _end_of_forward(step: Step) -> int:
     """All that is kept for the backward pass."""
     rows, layers, keep = kept_rows(step), step.encoder.layers, step.checkpoint_blocks
     kept = layers * rows.block if keep == 0 else -(-layers // keep) * rows.state
-    return step.batch * step.longest_slice * (kept + rows.end)
+    return step.batch * step.longest_slice * round(kept + rows.end + _idle(step, rows))
 
 
 def _backward(step: Step) -> int:
@@ -108,10 +108,15 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the one that comes back, which goes
     return (
-        tokens * round(kept + share * 3 * rows.row) + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 3 * rows.row + _idle(step, rows)) + _stretch(step) * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )  # fmt: skip
+
+
+def _idle(step: Step, rows: KeptRows) -> float:
+    """A position's rows of some heads, whose memory waits for those of the heads that come next."""
+    return step.share_at_once * 3 * rows.row if step.lean and not step.fused else 0.0
 
 
 def _stretch(step: Step) -> int:

@@ -1,25 +1,16 @@
-"""Attention in C++ on rows where they lie, compiled by this machine's own compiler when it is first asked for."""
+"""Attention in C++ on rows where they lie."""
 
 import ctypes
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from functools import cache
-from hashlib import sha256
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from genolong.errors import InputError
-from genolong.genome.cache_folder import CacheFolder
+from genolong.model.compiled import compiled
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-FLAGS = ("-std=c++17", "-O3", "-march=x86-64-v4", "-fno-math-errno", "-shared", "-fPIC", "-pthread")
 LANES = 16
 WIDEST = 64  # channels of a head, for which tests and measurements were made
 
@@ -82,41 +73,14 @@ def why_not(width: int) -> str:
     return "" if isinstance(built, NativeAttention) else built
 
 
-@cache
 def _built(wide: int) -> NativeAttention | str:
-    """The library for heads of so many vectors of channels, from the cache if it is there; or why there is none."""
-    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
-        return "this processor has no AVX-512"
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if not compiler:
-        return "no C++ compiler was found"
-    command = [*compiler.split(), *FLAGS, f"-DWIDE={wide}"]
-    folder = CacheFolder()
-    name = f"attention-{sha256(SOURCE.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
-    try:
-        path = folder.path(name) if folder.path(name).exists() else _compiled(command, folder, name)
-        library = ctypes.CDLL(str(path))
-    except subprocess.CalledProcessError as error:
-        return f"{compiler} could not compile it ({(error.stderr.strip() or 'no message').splitlines()[0]})"
-    except (OSError, subprocess.SubprocessError, InputError) as error:
-        return f"it could not be compiled and loaded ({error})"
+    """The library for heads of so many vectors of channels, or why there is none."""
+    library = compiled(SOURCE, "-pthread", f"-DWIDE={wide}")
+    if isinstance(library, str):
+        return library
     library.genolong_room.restype = ctypes.c_int64
     for function in (library.genolong_attend, library.genolong_attend_backward):
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
         function.restype = None
     library.genolong_room.argtypes = [ctypes.c_void_p, ctypes.c_int64]
     return NativeAttention(library)
-
-
-def _compiled(command: Sequence[str], folder: CacheFolder, name: str) -> Path:
-    with tempfile.TemporaryDirectory() as work:
-        made = Path(work, name)
-        subprocess.run(
-            [*command, SOURCE, "-o", made], check=True, capture_output=True, text=True, timeout=120, cwd=work
-        )  # fmt: skip
-        content = made.read_bytes()
-
-    def write(file: BufferedIOBase) -> None:
-        file.write(content)
-
-    return folder.write(name, write)

@@ -7,23 +7,29 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from genolong.model.native_passes import native_passes
+
 
 class Rotation(NamedTuple):
-    """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2)."""
+    """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2).
+
+    With `kernels`="cpp" rows are turned in C++ where they can be, and by PyTorch ("aten") where not.
+    """
 
     cosine: Float[Tensor, "length 1 1 half"]
     sine: Float[Tensor, "length 1 1 half"]
+    kernels: str = "aten"
 
     def stretch(self, start: int, length: int) -> "Rotation":
         """Of the positions start ... start + length - 1."""
-        return Rotation(self.cosine[start : start + length], self.sine[start : start + length])
+        return Rotation(self.cosine[start : start + length], self.sine[start : start + length], self.kernels)
 
     def back(self) -> "Rotation":
         """By the same angles the other way: what turns gradients of turned rows into those of the rows."""
-        return Rotation(self.cosine, -self.sine)
+        return Rotation(self.cosine, -self.sine, self.kernels)
 
 
-def rotation(start: int, length: int, width: int, base: float, like: Tensor) -> Rotation:
+def rotation(start: int, length: int, width: int, base: float, like: Tensor, kernels: str = "aten") -> Rotation:
     """Angles of positions start ... start + length - 1: position / base^(2 i / width) radians.
 
     Source: RoFormer, arXiv 2104.09864, equation 15. The angles are computed in float64, because a float32 angle is off
@@ -31,7 +37,7 @@ def rotation(start: int, length: int, width: int, base: float, like: Tensor) -> 
     """
     frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
     angles = torch.arange(start, start + length, dtype=torch.float64)[:, None, None, None] * frequencies
-    return Rotation(angles.cos().to(like), angles.sin().to(like))
+    return Rotation(angles.cos().to(like), angles.sin().to(like), kernels)
 
 
 def rotate(
@@ -41,27 +47,36 @@ def rotate(
 
     Each pair (i, i + width / 2) of a row is turned by the angle of its position.
     """
-    return _Rotate.apply(rows, by.cosine.to(rows.dtype), by.sine.to(rows.dtype))  # type: ignore[no-any-return]
+    return _Rotate.apply(rows, by)  # type: ignore[no-any-return]
+
+
+def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
+    """Writes what `rotate` returns to `out`, which shares no memory with `rows`, without a graph."""
+    by = Rotation(by.cosine.to(rows.dtype), by.sine.to(rows.dtype), by.kernels)
+    native = native_passes(rows) if by.kernels == "cpp" else None
+    if native is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
+        native.turn(rows, by.cosine, by.sine, out)
+        return
+    left, right = rows[:, :, :2].chunk(2, dim=-1)
+    to_left, to_right = out[:, :, :2].chunk(2, dim=-1)
+    torch.mul(left, by.cosine, out=to_left).addcmul_(right, by.sine, value=-1)
+    torch.mul(left, by.sine, out=to_right).addcmul_(right, by.cosine)
+    out[:, :, 2] = rows[:, :, 2]
 
 
 class _Rotate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        ctx.save_for_backward(cosine, sine)
-        return _turned(rows, cosine, sine)
+    def forward(ctx: Any, rows: Tensor, by: Rotation) -> Tensor:
+        ctx.by = by
+        return _turned(rows, by)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        cosine, sine = ctx.saved_tensors
-        return _turned(grad, cosine, -sine), None, None
+        return _turned(grad, ctx.by.back()), None
 
 
-def _turned(rows: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+def _turned(rows: Tensor, by: Rotation) -> Tensor:
     out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
-    left, right = rows[:, :, :2].chunk(2, dim=-1)
-    to_left, to_right = out[:, :, :2].chunk(2, dim=-1)
-    torch.mul(left, cosine, out=to_left).addcmul_(right, sine, value=-1)
-    torch.mul(left, sine, out=to_right).addcmul_(right, cosine)
-    out[:, :, 2] = rows[:, :, 2]
+    turn(rows, by, out)
     return out

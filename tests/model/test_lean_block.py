@@ -11,7 +11,9 @@ from torch import Tensor
 from genolong.model import lean_block, recompute
 from genolong.model.encoder import Block, Site
 from genolong.model.native_attention import why_not
+from genolong.model.norm import Norm
 from genolong.model.rotary import rotation
+from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
 from tests.builders.models import encoder_settings
 
@@ -28,8 +30,11 @@ def block_at(dtype=torch.float64, *, kernels: str = "aten", **changes) -> tuple[
             weight += 0.1 * torch.randn_like(weight)
     block.to(dtype)
     like = torch.zeros((), dtype=dtype)
-    turn = rotation(0, LENGTH, WIDTH // HEADS, settings.rotary_base, like)
-    return block, Site(turn, settings.branches(LENGTH), SequenceShard.whole(LENGTH), kernels)
+    turn = rotation(0, LENGTH, WIDTH // HEADS, settings.rotary_base, like, kernels)
+    for module in block.modules():
+        if isinstance(module, Norm):
+            module.kernels = kernels
+    return block, Site(turn, settings.branches(LENGTH), SequenceShard.whole(LENGTH), kernels, Spare())
 
 
 def states_and_grad(dtype=torch.float64) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genolong.model import compiled
 from genolong.model import native_attention as native
 from genolong.model.dilated_attention import dilated_attention
 from tests.model.test_dilated_attention import largest_difference, with_gradients
@@ -23,9 +24,9 @@ needs_it = pytest.mark.skipif(bool(native.why_not(1)), reason=native.why_not(1))
 def anew(monkeypatch, tmp_path):
     """Nothing is compiled yet, and a new cache is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    native._built.cache_clear()
+    compiled.compiled.cache_clear()
     yield tmp_path / "genolong"
-    native._built.cache_clear()
+    compiled.compiled.cache_clear()
 
 
 @st.composite
@@ -167,7 +168,7 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do(dtype, width):
 @needs_it
 def test_without_a_compiler_that_works_pytorchs_kernels_do_the_work(compiler, reason, monkeypatch, anew):
     monkeypatch.setenv("CXX", compiler)
-    native._built.cache_clear()
+    compiled.compiled.cache_clear()
     rows = [tensor.detach() for tensor in rows_of(23)[:3]]
     assert torch.equal(output(attend, rows, [23], [1]), output(dilated_attention, rows, [23], [1]))
     assert re.search(reason, native.why_not(11))
@@ -176,9 +177,9 @@ def test_without_a_compiler_that_works_pytorchs_kernels_do_the_work(compiler, re
 def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, anew):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    monkeypatch.setattr(native.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(compiled.shutil, "which", lambda _name: None)
     assert native.why_not(11) == "no C++ compiler was found"
-    native._built.cache_clear()
+    compiled.compiled.cache_clear()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     assert native.why_not(11) == "this processor has no AVX-512"
     assert native.why_not(native.WIDEST + 1) == "heads of 65 channels are wider than 64"
@@ -186,13 +187,13 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
 
 @needs_it
 def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
-    compiled = []
+    runs = []
     run = subprocess.run
-    monkeypatch.setattr(native.subprocess, "run", lambda *args, **options: compiled.append(run(*args, **options)))
+    monkeypatch.setattr(compiled.subprocess, "run", lambda *args, **options: runs.append(run(*args, **options)))
     for _ in range(2):
         assert not native.why_not(11)
-        native._built.cache_clear()
-    assert len(compiled) == 1 and len(list(anew.iterdir())) == 1
+        compiled.compiled.cache_clear()
+    assert len(runs) == 1 and len(list(anew.iterdir())) == 1
     (library,) = anew.iterdir()
     other = tmp_path / "other" / "genolong"  # for this process has the first one open
     other.mkdir(parents=True)

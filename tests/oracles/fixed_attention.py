@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from genolong.model.encoder import Attention, EncoderSettings, Site
+from genolong.model.rotary import rotate
 
 
 class FixedAttention(Attention):
@@ -20,7 +21,7 @@ class FixedAttention(Attention):
         self.block, self.summaries = block, summaries
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
-        queries, keys, values = self.rows(site.turn, 0, self.heads, self.norm(states), 0).unbind(2)
+        queries, keys, values = rotate(self.rows(0, self.heads, self.norm(states)), site.turn).unbind(2)
         return self.outward(fixed_attention(queries, keys, values, self.block, self.summaries).flatten(2))
 
 

@@ -1,0 +1,53 @@
+"""C++ compiled by this machine's own compiler when it is first asked for, and kept."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from io import BufferedIOBase
+from pathlib import Path
+
+import torch
+
+from genolong.errors import InputError
+from genolong.genome.cache_folder import CacheFolder
+
+FLAGS = ("-std=c++17", "-O3", "-march=x86-64-v4", "-fno-math-errno", "-shared", "-fPIC")
+
+
+@cache
+def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
+    """The library of a file, from the cache if it is there; or why there is none. It may count on AVX-512."""
+    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return "this processor has no AVX-512"
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if not compiler:
+        return "no C++ compiler was found"
+    command = [*compiler.split(), *FLAGS, *flags]
+    folder = CacheFolder()
+    name = f"{source.stem}-{sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
+    try:
+        path = folder.path(name) if folder.path(name).exists() else _compile(command, source, folder, name)
+        return ctypes.CDLL(str(path))
+    except subprocess.CalledProcessError as error:
+        return f"{compiler} could not compile it ({(error.stderr.strip() or 'no message').splitlines()[0]})"
+    except (OSError, subprocess.SubprocessError, InputError) as error:
+        return f"it could not be compiled and loaded ({error})"
+
+
+def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: str) -> Path:
+    with tempfile.TemporaryDirectory() as work:
+        made = Path(work, name)
+        subprocess.run(
+            [*command, source, "-o", made], check=True, capture_output=True, text=True, timeout=120, cwd=work
+        )  # fmt: skip
+        content = made.read_bytes()
+
+    def write(file: BufferedIOBase) -> None:
+        file.write(content)
+
+    return folder.write(name, write)

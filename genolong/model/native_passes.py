@@ -1,0 +1,67 @@
+"""Norms and rotations in C++, in one pass over memory, where PyTorch makes several."""
+
+import ctypes
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genolong.model.compiled import compiled
+
+SOURCE = Path(__file__).with_suffix(".cpp")
+FLAGS = ("-fopenmp",)  # PyTorch's own threads
+
+
+class NativePasses(NamedTuple):
+    """The compiled library; all tensors are float32 and of a CPU."""
+
+    library: ctypes.CDLL
+
+    def norm(self, x: Tensor, weight: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
+        """x * shrink * weight, (*positions, width), and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
+        x, weight = x.contiguous(), weight.contiguous()
+        out, shrink = torch.empty_like(x), x.new_empty(x.shape[:-1])
+        self.library.genolong_norm(
+            *(tensor.data_ptr() for tensor in (x, weight, out, shrink)), shrink.numel(), x.shape[-1], tiny,
+            torch.get_num_threads(),
+        )  # fmt: skip
+        return out, shrink
+
+    def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of x and weight, of that of the norm's result."""
+        grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
+        threads = torch.get_num_threads()
+        of_x, of_weight = torch.empty_like(x), x.new_zeros((threads, x.shape[-1]))
+        self.library.genolong_norm_backward(
+            *(tensor.data_ptr() for tensor in (grad, x, weight, shrink, of_x, of_weight)), shrink.numel(),
+            x.shape[-1], threads,
+        )  # fmt: skip
+        return of_x, of_weight[0] if threads == 1 else of_weight.sum(0)
+
+    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
+        """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
+
+        Of both the last three axes adjoin. They may be one tensor. Cosine and sine have width / 2 numbers a position.
+        """
+        batch, positions, parts, heads, width = rows.shape
+        sizes = (ctypes.c_int64 * 6)(batch, positions, parts, heads, width, torch.get_num_threads())
+        places = [
+            (ctypes.c_int64 * 3)(tensor.data_ptr(), *(4 * step for step in tensor.stride()[:2]))
+            for tensor in (rows, out)
+        ]
+        self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sizes)
+
+
+def native_passes(x: Tensor) -> NativePasses | None:
+    """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return None
+    library = compiled(SOURCE, *FLAGS)
+    if isinstance(library, str):
+        return None
+    at, count = ctypes.c_void_p, ctypes.c_int64
+    library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count]
+    library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 3
+    library.genolong_turn.argtypes = [at] * 5
+    return NativePasses(library)
