@@ -78,7 +78,7 @@ def run_lean(
 
     Kept for the backward pass are `wide`, the heads' outputs and a number a head and position. All but the attention is
     done again there, once; of queries, keys, values and their gradients those of a few heads are held. Where the block
-    is run `again` for its backward pass alone, and nobody reads the states, they are not those of its end. `within` a
+    is run `again` for its backward pass alone, and nobody reads the states, there are none, but zeros. `within` a
     chain of blocks nobody else reads the gradient that comes back, either, and its place is used.
     """
     run = _Run(left, length, parts, geometry, again, within)
@@ -98,18 +98,13 @@ class _LeanBlock(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, wide: Tensor, run: _Run, *weights: Tensor):
         parts, near = run.parts, _Near(wide, run.left, run.length, run.parts)
-        states = wide.new_empty((wide.shape[0], run.length, wide.shape[2]))
-        for begin, end in near.stretches():
-            states[:, begin:end] = near.states(begin, end)
-
-        def made(begin: int, end: int) -> Tensor:
-            return states[:, begin:end]
-
-        groups = _groups(parts, run.geometry, wide)
-        kept = [tensor for heads in groups for tensor in heads.attend(near, made)]
-        for begin, end in [] if run.again else near.stretches():
-            behind, inner = parts.end(made(begin, end), _joined(kept[::2], begin, end))
-            torch.add(behind, functional.linear(inner, *parts.weights.last), out=made(begin, end))
+        groups, shape = _groups(parts, run.geometry, wide), (wide.shape[0], run.length, wide.shape[2])
+        if run.again:
+            states = wide.new_zeros(()).expand(shape)
+            kept = [tensor for heads in groups for tensor in heads.attend(near, near.states)]
+        else:
+            states = wide.new_empty(shape)
+            kept = _run(near, groups, states)
         ctx.save_for_backward(wide, *weights, *kept)
         ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
         return states
@@ -134,6 +129,21 @@ class _LeanBlock(torch.autograd.Function):
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all
+
+
+def _run(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> list[Tensor]:
+    """Writes the block's states, and returns each group's outputs and log-sum-exp."""
+
+    def made(begin: int, end: int) -> Tensor:
+        return states[:, begin:end]
+
+    for begin, end in near.stretches():
+        states[:, begin:end] = near.states(begin, end)
+    kept = [tensor for heads in groups for tensor in heads.attend(near, made)]
+    for begin, end in near.stretches():
+        behind, inner = near.parts.end(made(begin, end), _joined(kept[::2], begin, end))
+        torch.add(behind, functional.linear(inner, *near.parts.weights.last), out=made(begin, end))
+    return kept
 
 
 class _Near(NamedTuple):
