@@ -18,7 +18,7 @@ class Norm(nn.RMSNorm):
     def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         if x.device.type != "cpu":
             return super().forward(x)
-        native = native_passes(x) if self.kernels == "cpp" else None
+        native = native_passes(x) if self.kernels == "cpp" and self.weight.dtype == x.dtype else None
         if native is not None:
             return _NativeNorm.apply(x, self.weight, native)  # type: ignore[no-any-return]
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
