@@ -14,7 +14,7 @@ from genolong.errors import SettingsError
 from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_block import Parts, PartWeights, run_lean
-from genolong.model.norm import Norm
+from genolong.model.norm import Norm, choose_kernels
 from genolong.model.recompute import in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
 from genolong.model.spare import Spare
@@ -126,9 +126,7 @@ class Encoder(nn.Module):
 
     @kernels.setter
     def kernels(self, kernels: str) -> None:
-        for module in self.modules():
-            if isinstance(module, Norm):
-                module.kernels = kernels
+        choose_kernels(self, kernels)
 
     def forward(
         self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None

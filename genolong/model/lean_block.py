@@ -104,7 +104,7 @@ class _LeanBlock(torch.autograd.Function):
             kept = [tensor for heads in groups for tensor in heads.attend(near, near.states)]
         else:
             states = wide.new_empty(shape)
-            kept = _run(near, groups, states)
+            kept = _write_states(near, groups, states)
         ctx.save_for_backward(wide, *weights, *kept)
         ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
         return states
@@ -131,7 +131,7 @@ class _LeanBlock(torch.autograd.Function):
         return total, None, *totals.all
 
 
-def _run(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> list[Tensor]:
+def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> list[Tensor]:
     """Writes the block's states, and returns each group's outputs and log-sum-exp."""
 
     def made(begin: int, end: int) -> Tensor:

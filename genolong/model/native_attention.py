@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,8 +77,11 @@ def why_not(width: int) -> str:
 def _built(wide: int) -> NativeAttention | str:
     """The library for heads of so many vectors of channels, or why there is none."""
     library = compiled(SOURCE, "-pthread", f"-DWIDE={wide}")
-    if isinstance(library, str):
-        return library
+    return library if isinstance(library, str) else _typed(library)
+
+
+@cache
+def _typed(library: ctypes.CDLL) -> NativeAttention:
     library.genolong_room.restype = ctypes.c_int64
     for function in (library.genolong_attend, library.genolong_attend_backward):
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]

@@ -68,8 +68,8 @@ struct Sizes {
     int64_t batch, positions, parts, heads, width, threads;
 };
 
-// Turns the first two parts, queries and keys, by each position's angles, and takes the others as they are; `from` may
-// be `to`. A table has width / 2 numbers a position.
+// Turns the first two parts, queries and keys, by each position's angles, and takes the others as they are. A
+// table has width / 2 numbers a position.
 extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cosine, const float *sine,
                               const Sizes *sizes) {
     const Sizes s = *sizes;
@@ -81,15 +81,14 @@ extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cos
             const float *row = reinterpret_cast<const float *>(source.at + batch * source.batch + position * source.position);
             float *out = reinterpret_cast<float *>(target.at + batch * target.batch + position * target.position);
             const float *cos = cosine + position * half, *sin = sine + position * half;
-            int64_t head = 0;
-            for (; head < 2 * s.heads; head++, row += s.width, out += s.width)
+            for (int64_t head = 0; head < 2 * s.heads; head++, row += s.width, out += s.width)
 #pragma omp simd
                 for (int64_t d = 0; d < half; d++) {
                     const float left = row[d], right = row[half + d], up = sin[d];
                     out[d] = left * cos[d] - right * up;
                     out[half + d] = left * up + right * cos[d];
                 }
-            if (row != out) std::copy(row, row + (s.parts - 2) * s.heads * s.width, out);
+            std::copy(row, row + (s.parts - 2) * s.heads * s.width, out);
         }
     });
 }

@@ -1,6 +1,7 @@
 """Norms and rotations in C++, in one pass over memory, where PyTorch makes several."""
 
 import ctypes
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +38,12 @@ class NativePasses(NamedTuple):
             *(tensor.data_ptr() for tensor in (grad, x, weight, shrink, of_x, of_weight)), shrink.numel(),
             x.shape[-1], threads,
         )  # fmt: skip
-        return of_x, of_weight[0] if threads == 1 else of_weight.sum(0)
+        return of_x, of_weight.sum(0)
 
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
         """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
 
-        Of both the last three axes adjoin. They may be one tensor. Cosine and sine have width / 2 numbers a position.
+        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position.
         """
         batch, positions, parts, heads, width = rows.shape
         sizes = (ctypes.c_int64 * 6)(batch, positions, parts, heads, width, torch.get_num_threads())
@@ -58,8 +59,11 @@ def native_passes(x: Tensor) -> NativePasses | None:
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return None
     library = compiled(SOURCE, *FLAGS)
-    if isinstance(library, str):
-        return None
+    return None if isinstance(library, str) else _typed(library)
+
+
+@cache
+def _typed(library: ctypes.CDLL) -> NativePasses:
     at, count = ctypes.c_void_p, ctypes.c_int64
     library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count]
     library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 3

@@ -13,7 +13,7 @@ from genolong.model.native_passes import NativePasses, native_passes
 class Norm(nn.RMSNorm):
     """Each position's channels divided by their root mean square, times a weight a channel (arXiv 1910.07467)."""
 
-    kernels = "aten"  # or cpp
+    kernels = "aten"  # with cpp, C++ does the work where it can
 
     def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         if x.device.type != "cpu":
@@ -22,6 +22,13 @@ class Norm(nn.RMSNorm):
         if native is not None:
             return _NativeNorm.apply(x, self.weight, native)  # type: ignore[no-any-return]
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
+
+
+def choose_kernels(module: nn.Module, kernels: str) -> None:
+    """Says by what all norms of a module run."""
+    for each in module.modules():
+        if isinstance(each, Norm):
+            each.kernels = kernels
 
 
 class _NativeNorm(torch.autograd.Function):

@@ -11,7 +11,7 @@ from torch import Tensor
 from genolong.model import lean_block, recompute
 from genolong.model.encoder import Block, Site
 from genolong.model.native_attention import why_not
-from genolong.model.norm import Norm
+from genolong.model.norm import choose_kernels
 from genolong.model.rotary import rotation
 from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
@@ -31,9 +31,7 @@ def block_at(dtype=torch.float64, *, kernels: str = "aten", **changes) -> tuple[
     block.to(dtype)
     like = torch.zeros((), dtype=dtype)
     turn = rotation(0, LENGTH, WIDTH // HEADS, settings.rotary_base, like, kernels)
-    for module in block.modules():
-        if isinstance(module, Norm):
-            module.kernels = kernels
+    choose_kernels(block, kernels)
     return block, Site(turn, settings.branches(LENGTH), SequenceShard.whole(LENGTH), kernels, Spare())
 
 
