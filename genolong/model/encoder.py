@@ -106,8 +106,9 @@ class Encoder(nn.Module):
     """Embedding, pre-norm blocks, norm. Bidirectional; needs no length in advance.
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
-    recomputes the block; k > 1 keeps every k-th block's input only, and attends a few heads at a time (in use, too; in
-    training not with dropout, for random numbers are not drawn a part at a time). `kernels`, cpp or triton, do the
+    the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
+    few. Above 0 blocks run in little memory (in use, too; in training not with dropout, for random
+    numbers are not drawn a part at a time: then 1 runs attention again, too). `kernels`, cpp or triton, do the
     attention where they can; with aten, PyTorch's. In C++ norms and rotations run, too.
     """
 
@@ -133,33 +134,27 @@ class Encoder(nn.Module):
     ) -> Float[Tensor, "batch length width"]:
         """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
         site = self._site(codes, shard)
-        keep = self.checkpoint_blocks
         blocks = list(cast(Iterable[Block], self.blocks))
-        if keep > 1 and not any(block.drops for block in blocks):
+        if self.checkpoint_blocks and not any(block.drops for block in blocks):
             return self._lean(codes, blocks, site)
         run: list[Callable[[Tensor], Tensor]] = [partial(block, site=site) for block in blocks]
-        if keep and torch.is_grad_enabled():
+        if self.checkpoint_blocks and torch.is_grad_enabled():
             run = [partial(recomputed, block) for block in run]
-        if keep > 1:
-            return self.norm(_chain(self._groups([self._embed, *run]), codes))
-        return self.norm(_chain(run, self._embed(codes)))
+        return self.norm(self._in_groups(run, codes))
 
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
-        def run(block: Block, states: Tensor) -> Tensor:
-            if torch.is_grad_enabled():
-                return recomputed_alone(
-                    lambda states, again: block.lean(states, site, again=again, within=True), states
-                )
-            return block.lean(states, site)
+        run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
+        if self.checkpoint_blocks > 1 and torch.is_grad_enabled():
+            run = [partial(recomputed_alone, block) for block in run]
+        return in_chunks(self.norm, self._in_groups(run, codes), [self.norm.weight])
 
-        states = _chain(self._groups([self._embed, *(partial(run, block) for block in blocks)]), codes)
-        return in_chunks(self.norm, states, [self.norm.weight])
-
-    def _groups(self, run: list[Callable[[Tensor], Tensor]]) -> list[Callable[[Tensor], Tensor]]:
-        """The embedding and every `checkpoint_blocks` blocks, of which only the input is kept."""
-        keep = self.checkpoint_blocks
-        groups = [run[: keep + 1], *(run[at : at + keep] for at in range(keep + 1, len(run), keep))]
-        return [partial(recomputed, partial(_chain, group)) for group in groups]
+    def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:
+        """What blocks make of codes; of every group of `checkpoint_blocks`, if above 1, but the last only the input is
+        kept."""
+        keep = self.checkpoint_blocks if self.checkpoint_blocks > 1 else len(run)
+        groups = [run[at : at + keep] for at in range(0, len(run), keep)]
+        groups[0] = [self._embed, *groups[0]]
+        return _chain([*(partial(recomputed, partial(_chain, group)) for group in groups[:-1]), *groups[-1]], codes)
 
     def after(
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None

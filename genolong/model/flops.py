@@ -72,19 +72,21 @@ def _rows(positions: int, offset: int, dilation: int) -> int:
 
 def _of_process(step: Step, process: int) -> Flops:
     part = _parts(step, process)
-    layers, keep = step.encoder.layers, step.checkpoint_blocks
+    layers = step.encoder.layers
     block = sum(part) - part.mlp_outward  # which is in `mlp`
     head = 2 * 4 * step.encoder.width * step.batch * (step.bounds[process + 1] - step.bounds[process])
     forward = layers * block + head
     backward = layers * (2 * (block - part.attention) + (7 if step.triton else 5) * part.attention // 2) + 2 * head
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
-        # run again for its backward pass, a block stops behind its attention; there, the rest is run, projections,
-        # and what is near for each group of heads, for the MLP, and for its own gradient
+        # a block that is run again for its backward pass makes what is near for each group of heads, and stops behind
+        # its attention; the backward pass runs the rest, projections, and what is near for each group of heads, for
+        # the MLP, and for its own gradient
         of_heads = -(-step.encoder.heads // step.heads_at_once)
-        again += layers * (part.inward - part.mlp_outward + (2 + of_heads) * part.convolution)
-    elif keep and not step.encoder.dropout:  # the last product of a block is not needed again
-        again -= layers * part.mlp_outward
+        behind = part.outward + part.mlp
+        if not step.keeps_outputs:
+            again += layers * ((of_heads - 1) * part.convolution - behind)
+        again += layers * (part.inward + behind - part.mlp_outward + (2 + of_heads) * part.convolution)
     return Flops(forward, backward, again)
 
 

@@ -52,35 +52,54 @@ def memory(step: Step) -> Memory:
 
 def _end_of_forward(step: Step) -> int:
     """All that is kept for the backward pass."""
-    rows, layers, keep = kept_rows(step), step.encoder.layers, step.checkpoint_blocks
-    kept = layers * rows.block if keep == 0 else -(-layers // keep) * rows.state
-    return step.batch * step.longest_slice * round(kept + rows.end + _idle(step, rows))
+    rows = kept_rows(step)
+    return step.batch * step.longest_slice * round(_kept(step, rows) + rows.end + _idle(step, rows))
+
+
+def _kept(step: Step, rows: KeptRows) -> int:
+    """Bytes a position that blocks keep for the backward pass: of groups that are run again, their inputs.
+
+    The first group's are codes, and the last one is not run again.
+    """
+    if step.checkpoint_blocks == 0:
+        return step.encoder.layers * rows.block
+    groups = step.groups
+    return (max(0, len(groups) - 2) + groups[-1]) * rows.state + step.encoder.layers * _outputs(step, rows)
+
+
+def _outputs(step: Step, rows: KeptRows) -> int:
+    """Of a block that is not run again."""
+    return rows.row + rows.sums if step.keeps_outputs else 0
 
 
 def _backward(step: Step) -> int:
-    """The fullest moment of the backward pass: at its beginning, or in a block while its inputs wait."""
-    rows, layers, keep = kept_rows(step), step.encoder.layers, step.checkpoint_blocks
+    """The fullest moment of the backward pass: at its beginning, or in a block while what others keep waits."""
+    rows = kept_rows(step)
     tokens = step.batch * step.longest_slice
-    if keep == 0:
-        beside, at_end = (layers - 1) * rows.block, layers * rows.block
-    else:
-        beside, at_end = _waiting_inputs(layers, keep) * rows.state, -(-layers // keep) * rows.state
-    if keep and not step.lean and step.sequence > 1 and step.encoder.kernel:
-        beside += rows.state  # the slice once more, with its halo
-    in_block = _in_lean_block if step.lean else _in_block
     always = rows.tables + LOSS
-    end = 3 * rows.state if step.lean else rows.end_backward  # a stretch at a time, or whole
-    return max(tokens * (at_end + end + always), *in_block(step, rows, beside + always))
+    *others, last = (waiting + always for waiting in _waiting(step, rows))
+    if step.lean:  # a stretch at a time; the last block's backward pass comes first: no gradients' memory is there yet
+        at_end = 3 * rows.state
+        in_block = _in_lean_block(step, rows, last, idle=0.0)
+        if others:
+            in_block += _in_lean_block(step, rows, max(others), idle=_idle(step, rows))
+    else:
+        at_end = rows.end_backward
+        halo = rows.state if step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel else 0
+        in_block = _in_block(step, rows, max([*others, last]) + halo)
+    return max(tokens * (_kept(step, rows) + at_end + always), *in_block)
 
 
-def _waiting_inputs(layers: int, keep: int) -> int:
-    """How many blocks' inputs are kept beside the one of the block at work, at most, where every keep-th is kept.
+def _waiting(step: Step, rows: KeptRows) -> list[int]:
+    """Bytes a position that the blocks before each one have kept when its backward pass comes.
 
-    Those of the groups before it, and those of its own group, which is computed again.
+    Of those whose groups are run again, there are the inputs of the groups before it but the first, and of all blocks
+    of its own.
     """
-    groups = -(-layers // keep)
-    sizes = [(groups - 1, layers - keep * (groups - 1))] + ([(groups - 2, keep)] if groups > 1 else [])
-    return max(before + size - 1 - (before > 0) for before, size in sizes) if keep > 1 else layers - 1
+    if step.checkpoint_blocks == 0:
+        return [before * rows.block for before in range(step.encoder.layers)]
+    inputs = [max(0, group - 1) + at for group, size in enumerate(step.groups) for at in range(size)]
+    return [count * rows.state + before * _outputs(step, rows) for before, count in enumerate(inputs)]
 
 
 def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
@@ -95,11 +114,12 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     )
 
 
-def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
+def _in_lean_block(step: Step, rows: KeptRows, beside: int, idle: float) -> tuple[int, ...]:
     """In the MLP, a stretch at a time, beside the first heads' rows, and in the attention, some heads at a time.
 
     Kept of the block are its input and the heads' outputs, whose gradients take their place in C++ and Triton. The
-    gradient of the input takes the place of the one that comes back, but where there is a halo.
+    gradient of the input takes the place of the one that comes back, but where there is a halo. `idle` bytes a position
+    wait for the gradients of rows.
     """
     tokens, share = step.batch * step.longest_slice, step.share_at_once
     kept = beside + 2 * rows.state + rows.row + 2 * rows.sums
@@ -108,7 +128,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the one that comes back, which goes
     return (
-        tokens * round(kept + share * 3 * rows.row + _idle(step, rows)) + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 3 * rows.row + idle) + _stretch(step) * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )  # fmt: skip

@@ -17,14 +17,14 @@ def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     return checkpoint(function, *inputs, use_reentrant=False)  # type: ignore[return-value]
 
 
-def recomputed_alone(function: Callable[[Tensor, bool], Tensor], states: Tensor) -> Tensor:
-    """`function(states, False)`, of which only `states` are kept; what `function(states, True)` returns is not read."""
+def recomputed_alone(function: Callable[..., Tensor], states: Tensor) -> Tensor:
+    """`function(states, again=False)`, of which only `states` are kept; what it returns `again` is not read."""
     again = False
 
     def run(states: Tensor) -> Tensor:
         nonlocal again
         now, again = again, True
-        return function(states, now)
+        return function(states, again=now)
 
     return recomputed(run, states)
 

@@ -58,7 +58,12 @@ class Step:
     @property
     def lean(self) -> bool:
         """Whether blocks run a few heads and a stretch of positions at a time."""
-        return self.checkpoint_blocks > 1 and not self.encoder.dropout
+        return self.checkpoint_blocks > 0 and not self.encoder.dropout
+
+    @property
+    def keeps_outputs(self) -> bool:
+        """Whether of each block the heads' outputs are kept, so that its attention is not run again."""
+        return self.lean and self.checkpoint_blocks == 1
 
     @property
     def heads_at_once(self) -> int:
@@ -82,12 +87,20 @@ class Step:
         return 2 if self.encoder.mlp == "swiglu" else 1
 
     @property
+    def groups(self) -> list[int]:
+        """How many blocks are in each group, of which all but the last are run again from their input."""
+        layers = self.encoder.layers
+        keep = self.checkpoint_blocks if self.checkpoint_blocks > 1 else layers
+        return [min(keep, layers - first) for first in range(0, layers, keep)]
+
+    @property
     def runs_of_blocks(self) -> int:
-        """How often blocks are run forward in a step, all together; the last one of a recomputed group once less."""
-        layers, keep = self.encoder.layers, self.checkpoint_blocks
-        if keep < 2:
-            return layers * (1 + keep)
-        return 3 * layers - -(-layers // keep)
+        """How often blocks are run forward in a step, all together.
+
+        Each for itself once more where its outputs are not kept, and those of a group for the inputs of the next ones.
+        """
+        again = self.encoder.layers if self.checkpoint_blocks and not self.keeps_outputs else 0
+        return self.encoder.layers + again + sum(size - 1 for size in self.groups[:-1])
 
 
 @dataclass(frozen=True)

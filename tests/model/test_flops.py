@@ -2,7 +2,7 @@
 
 import pytest
 
-from genolong.model import recompute
+from genolong.model import lean_block, recompute
 from genolong.model.flops import attention_pairs, flops
 from genolong.model.geometry import Branch
 from genolong.parallel.slices import slice_bounds
@@ -10,13 +10,15 @@ from tests.builders.steps import model, step, take
 from tests.oracles.counted_flops import CountedFlops
 
 
+@pytest.mark.parametrize("held_bytes", [1, lean_block.HELD_BYTES])  # two heads at a time, and all of them
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2, 3])
 @pytest.mark.parametrize(
     "encoder",
     [{}, {"kernel": 0}, {"mlp": "swiglu"}, {"dropout": 0.1}, {"layers": 5}, {"segment": 5, "growth": 3, "heads": 2}],
     ids=str,
 )
-def test_operations_are_those_that_happen(encoder, checkpoint_blocks, monkeypatch):
+def test_operations_are_those_that_happen(encoder, checkpoint_blocks, held_bytes, monkeypatch):
+    monkeypatch.setattr(lean_block, "HELD_BYTES", held_bytes)
     monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 37 * 4 * 2 * 12)
     taken = step({"layers": 3, **encoder}, checkpoint_blocks=checkpoint_blocks)
     made = model(taken)

@@ -28,7 +28,7 @@ def handed_out(taken: Step) -> int:
 
 
 @pytest.mark.parametrize(
-    ("checkpoint_blocks", "native"), [(0, False), (1, False), (2, False), (2, True), (3, False), (3, True)]
+    ("checkpoint_blocks", "native"), [(0, False), (1, False), (1, True), (2, False), (2, True), (3, False), (3, True)]
 )
 @pytest.mark.parametrize(
     ("half", "encoder"),

@@ -23,6 +23,7 @@ TWO = [
     Job(1, 2, checkpoint_blocks=1),
     Job(1, 2, checkpoint_blocks=2),
     Job(1, 2, share_weights=True, clip=0.05),
+    Job(1, 2, share_weights=True, checkpoint_blocks=1),
     Job(1, 2, share_weights=True, checkpoint_blocks=2, accumulation=2, batch=2),
 ]
 FOUR = [
