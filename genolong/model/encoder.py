@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genolong.errors import SettingsError
+from genolong.model.convolution import Convolution
 from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_block import Parts, PartWeights, run_lean
@@ -208,7 +209,7 @@ class Block(nn.Module):
     def forward(self, states: Tensor, site: Site) -> Tensor:
         if self.convolution is not None:
             wide, left = site.shard.with_halo(states, self.convolution.reach)
-            states = states + self.convolution(wide)[:, left : left + states.shape[1]]
+            states = self.convolution(wide)[:, left : left + states.shape[1]]
         states = states + self.dropout(self.attention(states, site))
         return states + self.dropout(self.mlp(states))
 
@@ -233,7 +234,7 @@ class Block(nn.Module):
         return run_lean(wide, left, states.shape[1], parts, geometry, **how)
 
     def _near(self, states: Tensor) -> Tensor:
-        return states if self.convolution is None else states + self.convolution(states)
+        return states if self.convolution is None else self.convolution(states)
 
     def _end(self, states: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         behind = states + self.attention.outward(out)
@@ -248,26 +249,6 @@ class Block(nn.Module):
             end=(attention.outward.weight, mlp.norm.weight, *mlp.inward.parameters()),
             last=(mlp.outward.weight, mlp.outward.bias),
         )
-
-
-class Convolution(nn.Module):
-    """A short depthwise convolution: what stands next to what, which dilated attention sees only in part."""
-
-    def __init__(self, width: int, kernel: int) -> None:
-        super().__init__()
-        self.reach = kernel // 2
-        self.norm = Norm(width)
-        self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
-
-    def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
-        normed = self.norm(states)
-        if states.device.type != "cpu":
-            return self.taps(normed.transpose(1, 2)).transpose(1, 2)
-        # a picture of one row, whose channels adjoin: a CPU's fastest kernel, and nothing is copied
-        picture, taps = normed.unsqueeze(1).permute(0, 3, 1, 2), self.taps
-        weight = taps.weight.flatten(1)[:, None, None]  # so that its gradient lies as it does
-        convolved = functional.conv2d(picture, weight, taps.bias, padding=(0, self.reach), groups=taps.groups)
-        return convolved.permute(0, 2, 3, 1).squeeze(1)
 
 
 class Attention(nn.Module):

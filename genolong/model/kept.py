@@ -48,13 +48,13 @@ def kept_rows(step: Step) -> KeptRows:
         row=row,
         sums=sums,
         tables=8 * half_head,
-        convolution=state + norm + row if encoder.kernel else 0,
+        convolution=state + norm + (0 if step.native_convolution else row) if encoder.kernel else 0,
         # its input, the norm's output, queries, keys and values, the heads' outputs
         attention=state + norm + row + 3 * row + turned + row + sums + dropped,
         mlp=state + norm + row + layers + dropped,
         end=state + norm + row + LOSS,
         mlp_backward=state + (row if step.half else 0) + above,
-        norm_backward=(2 if step.fused else 4) * state,
+        norm_backward=(2 if step.fused or step.native else 4) * state,
         end_backward=(3 if step.fused else 6) * state,
         mlp_stretch=2 * state + norm + 2 * row + layers + inner + above,
     )

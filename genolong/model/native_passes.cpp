@@ -1,14 +1,23 @@
-// What a block does to each position beside products and attention, in one pass: norms, their gradients, rotations.
+// What a block does to each position beside products and attention, in one pass: norms, short convolutions, their
+// gradients, and rotations.
 //
 // Every function takes its positions in equal parts on `threads` threads, of the OpenMP that PyTorch runs on.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 namespace {
 
 constexpr int64_t LEAST = 64;  // positions, for which another thread is worth its start
+constexpr int64_t LANES = 16;
+constexpr int64_t TILE = 16;   // positions that a convolution takes at a time; they and what is near stay in a near cache
+
+typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+inline Vec *vectors(float *row) { return reinterpret_cast<Vec *>(row); }
+inline const Vec *vectors(const float *row) { return reinterpret_cast<const Vec *>(row); }
 
 // `task(part, begin, end)` for parts of 0 ... count - 1, on a thread each.
 template <typename Task>
@@ -16,6 +25,69 @@ void share_out(int64_t count, int64_t threads, Task task) {
     const int64_t parts = std::max<int64_t>(1, std::min(threads, count / LEAST));
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int64_t part = 0; part < parts; part++) task(part, part * count / parts, (part + 1) * count / parts);
+}
+
+// 1 / sqrt(mean(row * row) + tiny)
+inline float shrink_of(const float *row, int64_t width, float tiny) {
+    float squares = 0;
+#pragma omp simd reduction(+ : squares)
+    for (int64_t d = 0; d < width; d++) squares += row[d] * row[d];
+    return 1 / std::sqrt(squares / float(width) + tiny);
+}
+
+inline void norm_row(const float *row, const float *weight, float shrink, float *to, int64_t width) {
+#pragma omp simd
+    for (int64_t d = 0; d < width; d++) to[d] = row[d] * shrink * weight[d];
+}
+
+// to[d] += the sum over k < count of one[k * one_step + d] * other[k * other_step + d], V vectors of d
+template <int V>
+inline void add_products(float *to, const float *one, int64_t one_step, const float *other, int64_t other_step,
+                         int64_t count) {
+    Vec sums[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) sums[v] = vectors(to)[v];
+    for (int64_t k = 0; k < count; k++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) sums[v] += vectors(one + k * one_step)[v] * vectors(other + k * other_step)[v];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) vectors(to)[v] = sums[v];
+}
+
+// The same for every d < width.
+inline void add_products(float *to, const float *one, int64_t one_step, const float *other, int64_t other_step,
+                         int64_t count, int64_t width) {
+    int64_t d = 0;
+    for (; d + 4 * LANES <= width; d += 4 * LANES) add_products<4>(to + d, one + d, one_step, other + d, other_step, count);
+    for (; d + LANES <= width; d += LANES) add_products<1>(to + d, one + d, one_step, other + d, other_step, count);
+    for (; d < width; d++)
+        for (int64_t k = 0; k < count; k++) to[d] += one[k * one_step + d] * other[k * other_step + d];
+}
+
+// A norm's gradient, `also` added to it if there is one; adds the share of the weight's gradient to `total`.
+inline void norm_row_backward(const float *above, const float *row, const float *weight, float shrink, const float *also,
+                              float *to, float *total, int64_t width) {
+    float along = 0;
+#pragma omp simd reduction(+ : along)
+    for (int64_t d = 0; d < width; d++) {
+        const float share = above[d] * row[d] * shrink;
+        total[d] += share;
+        along += share * weight[d];
+    }
+    const float back = along / float(width) * shrink;
+#pragma omp simd
+    for (int64_t d = 0; d < width; d++)
+        to[d] = (also ? also[d] : 0.0f) + (above[d] * weight[d] - row[d] * back) * shrink;
+}
+
+// `task(number, first, last)` for tiles of the positions begin ... end - 1 of all rows in one line: of one row each.
+template <typename Task>
+void tiles(int64_t begin, int64_t end, int64_t length, Task task) {
+    for (int64_t at = begin, last; at < end; at = last) {
+        const int64_t row = at / length;
+        last = std::min({at + TILE, end, (row + 1) * length});
+        task(row, at - row * length, last - row * length);
+    }
 }
 
 }  // namespace
@@ -26,13 +98,8 @@ extern "C" void genolong_norm(const float *x, const float *weight, float *out, f
     share_out(positions, threads, [=](int64_t, int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++) {
             const float *row = x + at * width;
-            float *to = out + at * width, squares = 0;
-#pragma omp simd reduction(+ : squares)
-            for (int64_t d = 0; d < width; d++) squares += row[d] * row[d];
-            const float factor = 1 / std::sqrt(squares / float(width) + tiny);
-            shrink[at] = factor;
-#pragma omp simd
-            for (int64_t d = 0; d < width; d++) to[d] = row[d] * factor * weight[d];
+            shrink[at] = shrink_of(row, width, tiny);
+            norm_row(row, weight, shrink[at], out + at * width, width);
         }
     });
 }
@@ -42,20 +109,81 @@ extern "C" void genolong_norm_backward(const float *grad, const float *x, const 
                                        float *of_x, float *of_weight, int64_t positions, int64_t width,
                                        int64_t threads) {
     share_out(positions, threads, [=](int64_t part, int64_t begin, int64_t end) {
-        float *total = of_weight + part * width;
-        for (int64_t at = begin; at < end; at++) {
-            const float *above = grad + at * width, *row = x + at * width, factor = shrink[at];
-            float *to = of_x + at * width, along = 0;
-#pragma omp simd reduction(+ : along)
-            for (int64_t d = 0; d < width; d++) {
-                const float share = above[d] * row[d] * factor;
-                total[d] += share;
-                along += share * weight[d];
+        for (int64_t at = begin; at < end; at++)
+            norm_row_backward(grad + at * width, x + at * width, weight, shrink[at], nullptr, of_x + at * width,
+                              of_weight + part * width, width);
+    });
+}
+
+struct Convolution {
+    int64_t batch, length, width, taps, threads;
+};
+
+// out = x + bias + the sum over k < taps of weight[k] * normed[position + k - taps / 2], where normed is x, normed as
+// above, and zero beyond the first and the last position. All tensors are (batch, length, width), weight (taps, width).
+extern "C" void genolong_convolve(const Convolution *sizes, const float *x, const float *norm, const float *weight,
+                                  const float *bias, float *out, float *shrink, float tiny) {
+    const auto [batch, length, width, taps, threads] = *sizes;
+    const int64_t reach = taps / 2;
+    share_out(batch * length, threads, [=](int64_t, int64_t begin, int64_t end) {
+        std::vector<float> near((TILE + taps) * width);
+        tiles(begin, end, length, [&](int64_t row, int64_t first, int64_t last) {
+            const float *states = x + row * length * width;
+            for (int64_t at = first - reach; at < last + reach; at++) {
+                float *to = near.data() + (at - first + reach) * width;
+                if (at < 0 || at >= length) {
+                    std::fill_n(to, width, 0.0f);
+                    continue;
+                }
+                const float factor = shrink_of(states + at * width, width, tiny);
+                if (at >= first && at < last) shrink[row * length + at] = factor;
+                norm_row(states + at * width, norm, factor, to, width);
             }
-            const float back = along / float(width) * factor;
+            for (int64_t at = first; at < last; at++) {
+                const float *from = near.data() + (at - first) * width, *state = states + at * width;
+                float *to = out + (row * length + at) * width;
 #pragma omp simd
-            for (int64_t d = 0; d < width; d++) to[d] = (above[d] * weight[d] - row[d] * back) * factor;
-        }
+                for (int64_t d = 0; d < width; d++) to[d] = state[d] + bias[d];
+                add_products(to, weight, width, from, width, taps, width);
+            }
+        });
+    });
+}
+
+// The gradient of x, and each part's shares of those of norm, weight and bias, added to rows of (threads, 2 + taps,
+// width): norm, bias, and each tap.
+extern "C" void genolong_convolve_backward(const Convolution *sizes, const float *grad, const float *x,
+                                           const float *norm, const float *weight, const float *shrink, float *of_x,
+                                           float *of_weights) {
+    const auto [batch, length, width, taps, threads] = *sizes;
+    const int64_t reach = taps / 2;
+    share_out(batch * length, threads, [=](int64_t part, int64_t begin, int64_t end) {
+        std::vector<float> near((TILE + taps) * width), above(width);
+        float *of_norm = of_weights + part * (2 + taps) * width, *of_bias = of_norm + width, *of_taps = of_bias + width;
+        tiles(begin, end, length, [&](int64_t row, int64_t first, int64_t last) {
+            const float *states = x + row * length * width, *grads = grad + row * length * width;
+            for (int64_t at = first - reach; at < last + reach; at++) {
+                float *to = near.data() + (at - first + reach) * width;
+                if (at < 0 || at >= length)
+                    std::fill_n(to, width, 0.0f);
+                else
+                    norm_row(states + at * width, norm, shrink[row * length + at], to, width);
+            }
+            const int64_t count = last - first;
+            const float *here = grads + first * width;
+            for (int64_t k = 0; k < taps; k++)
+                add_products(of_taps + k * width, here, width, near.data() + k * width, width, count, width);
+            for (int64_t at = first; at < last; at++) {
+#pragma omp simd
+                for (int64_t d = 0; d < width; d++) of_bias[d] += grads[at * width + d];
+                const int64_t low = std::max<int64_t>(0, at + reach - length + 1), high = std::min(taps, at + reach + 1);
+                std::fill(above.begin(), above.end(), 0.0f);
+                add_products(above.data(), weight + low * width, width, grads + (at + reach - low) * width, -width,
+                             high - low, width);
+                norm_row_backward(above.data(), states + at * width, norm, shrink[row * length + at],
+                                  grads + at * width, of_x + (row * length + at) * width, of_norm, width);
+            }
+        });
     });
 }
 

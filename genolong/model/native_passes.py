@@ -1,4 +1,4 @@
-"""Norms and rotations in C++, in one pass over memory, where PyTorch makes several."""
+"""Norms, short convolutions and rotations in C++, in one pass over memory, where PyTorch makes several."""
 
 import ctypes
 from functools import cache
@@ -40,6 +40,32 @@ class NativePasses(NamedTuple):
         )  # fmt: skip
         return of_x, of_weight.sum(0)
 
+    def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
+        """x + bias + the convolution of x, normed, and shrink as above: (batch, length, width), (batch, length).
+
+        Taps are (taps, width), their number odd; the norm's weight and the bias (width).
+        """
+        x, norm, taps, bias = (tensor.contiguous() for tensor in (x, norm, taps, bias))
+        out, shrink = torch.empty_like(x), x.new_empty(x.shape[:-1])
+        self.library.genolong_convolve(
+            _convolution(x, taps), *(tensor.data_ptr() for tensor in (x, norm, taps, bias, out, shrink)), tiny
+        )
+        return out, shrink
+
+    def convolve_backward(
+        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The gradients of x, norm, taps and bias, of that of the result."""
+        grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
+        of_x = torch.empty_like(x)
+        of_weights = x.new_zeros((torch.get_num_threads(), 2 + len(taps), x.shape[-1]))
+        self.library.genolong_convolve_backward(
+            _convolution(x, taps),
+            *(tensor.data_ptr() for tensor in (grad, x, norm, taps, shrink, of_x, of_weights)),
+        )
+        of_norm, of_bias, *of_taps = of_weights.sum(0)
+        return of_x, of_norm, torch.stack(of_taps), of_bias
+
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
         """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
 
@@ -52,6 +78,10 @@ class NativePasses(NamedTuple):
             for tensor in (rows, out)
         ]
         self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sizes)
+
+
+def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
+    return (ctypes.c_int64 * 5)(*x.shape, len(taps), torch.get_num_threads())
 
 
 def native_passes(x: Tensor) -> NativePasses | None:
@@ -67,5 +97,7 @@ def _typed(library: ctypes.CDLL) -> NativePasses:
     at, count = ctypes.c_void_p, ctypes.c_int64
     library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count]
     library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 3
+    library.genolong_convolve.argtypes = [at] * 7 + [ctypes.c_float]
+    library.genolong_convolve_backward.argtypes = [at] * 8
     library.genolong_turn.argtypes = [at] * 5
     return NativePasses(library)

@@ -18,10 +18,14 @@ class Norm(nn.RMSNorm):
     def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         if x.device.type != "cpu":
             return super().forward(x)
-        native = native_passes(x) if self.kernels == "cpp" and self.weight.dtype == x.dtype else None
+        native = self.native(x)
         if native is not None:
             return _NativeNorm.apply(x, self.weight, native)  # type: ignore[no-any-return]
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
+
+    def native(self, x: Tensor) -> NativePasses | None:
+        """What norms such states in C++, if anything does."""
+        return native_passes(x) if self.kernels == "cpp" and self.weight.dtype == x.dtype else None
 
 
 def choose_kernels(module: nn.Module, kernels: str) -> None:

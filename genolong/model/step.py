@@ -56,6 +56,11 @@ class Step:
         return self.native and self.fused
 
     @property
+    def native_convolution(self) -> bool:
+        """Whether convolutions run in C++, as they do beside attention in C++, but not on 16-bit numbers."""
+        return self.native and not self.fused and not self.half
+
+    @property
     def lean(self) -> bool:
         """Whether blocks run a few heads and a stretch of positions at a time."""
         return self.checkpoint_blocks > 0 and not self.encoder.dropout

@@ -27,9 +27,8 @@ def handed_out(taken: Step) -> int:
     return most_bytes(lambda: take(taken, trained))
 
 
-@pytest.mark.parametrize(
-    ("checkpoint_blocks", "native"), [(0, False), (1, False), (1, True), (2, False), (2, True), (3, False), (3, True)]
-)
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2, 3])
 @pytest.mark.parametrize(
     ("half", "encoder"),
     [
