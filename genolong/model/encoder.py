@@ -108,9 +108,9 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
-    few. Above 0 blocks run in little memory (in use, too; in training not with dropout, for random
-    numbers are not drawn a part at a time: then 1 runs attention again, too). `kernels`, cpp or triton, do the
-    attention where they can; with aten, PyTorch's. In C++ norms and rotations run, too.
+    few. Above 0, and wherever no graph is recorded, blocks run in little memory (but for dropout, whose random numbers
+    are not drawn a part at a time: then 1 runs attention again, too). `kernels`, cpp or triton, do the attention where
+    they can; with aten, PyTorch's. In C++ norms, convolutions and rotations run, too.
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -136,12 +136,15 @@ class Encoder(nn.Module):
         """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))
-        if self.checkpoint_blocks and not any(block.drops for block in blocks):
+        if self._runs_lean(blocks):
             return self._lean(codes, blocks, site)
         run: list[Callable[[Tensor], Tensor]] = [partial(block, site=site) for block in blocks]
         if self.checkpoint_blocks and torch.is_grad_enabled():
             run = [partial(recomputed, block) for block in run]
         return self.norm(self._in_groups(run, codes))
+
+    def _runs_lean(self, blocks: Sequence["Block"]) -> bool:
+        return (self.checkpoint_blocks > 0 or not torch.is_grad_enabled()) and not any(block.drops for block in blocks)
 
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
@@ -163,7 +166,8 @@ class Encoder(nn.Module):
         """States as they leave so many blocks, not normed; 0: as the bases enter the first one."""
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))[:layer]
-        return _chain([partial(block, site=site) for block in blocks], self._embed(codes))
+        lean = self._runs_lean(blocks)
+        return _chain([partial(block.lean if lean else block, site=site) for block in blocks], self._embed(codes))
 
     def _site(self, codes: Tensor, shard: SequenceShard | None) -> "Site":
         shard = shard or SequenceShard.whole(codes.shape[1])

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from genolong.errors import SettingsError
-from genolong.model.encoder import Encoder
+from genolong.model.encoder import Block, Encoder
 from genolong.model.geometry import Branch
 from genolong.model.heads import MaskedBaseHead
 from tests.builders.models import encoder_settings
+from tests.oracles.live_memory import most_bytes
 
 
 def codes_of(length: int, batch: int = 2) -> torch.Tensor:
@@ -65,9 +66,25 @@ def test_dropout_is_drawn_once_a_step_however_much_is_recomputed():
         assert torch.allclose(plain, lean, atol=1e-9)
 
 
-def test_a_lean_encoder_in_use_gives_the_same_states():
+@pytest.mark.parametrize("keep", [0, 2])
+def test_in_use_states_are_those_of_training_in_less_memory(keep, monkeypatch):
+    encoder, codes = made(layers=3), codes_of(29)
+    wanted = [encoder(codes), *(encoder.after(codes, layer) for layer in range(4))]
+    encoder.checkpoint_blocks = keep
+    monkeypatch.setattr(Block, "forward", None)
     with torch.no_grad():
-        assert torch.allclose(made()(codes_of(29)), made(2)(codes_of(29)), atol=1e-12)
+        found = [encoder(codes), *(encoder.after(codes, layer) for layer in range(4))]
+    for got, right in zip(found, wanted, strict=True):
+        assert torch.allclose(got, right, atol=1e-12)
+
+
+def test_in_use_a_long_window_takes_states_queries_keys_values_and_outputs():
+    encoder, codes = made(layers=3, width=32, heads=4).float(), codes_of(1 << 15, 1)
+    with torch.no_grad():
+        encoder(codes)
+        taken = most_bytes(lambda: encoder(codes))
+    state = 4 * 32 * codes.numel()
+    assert 6 * state < taken < 9 * state
 
 
 def test_the_kernel_of_0_leaves_the_convolution_out():
