@@ -25,11 +25,10 @@ class Convolution(nn.Module):
         self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
 
     def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
-        taps = self.taps
-        native = self.norm.native(states)
-        if native is not None and not torch.is_autocast_enabled("cpu"):
-            by_tap = taps.weight[:, 0].mT
-            return _NativeConvolution.apply(states, self.norm.weight, by_tap, taps.bias, native)  # type: ignore[no-any-return]
+        taps, native = self.taps, self.norm.native(states)
+        if native is not None and taps.weight.dtype == states.dtype and not torch.is_autocast_enabled("cpu"):
+            of = states, self.norm.weight, taps.weight[:, 0].mT, taps.bias
+            return _NativeConvolution.apply(*of, native)  # type: ignore[no-any-return]
         normed = self.norm(states)
         if states.device.type != "cpu":
             return states + taps(normed.transpose(1, 2)).transpose(1, 2)

@@ -150,11 +150,15 @@ class Encoder(nn.Module):
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
         if self.checkpoint_blocks > 1 and torch.is_grad_enabled():
             run = [partial(recomputed_alone, block) for block in run]
-        return in_chunks(self.norm, self._in_groups(run, codes), [self.norm.weight])
+        states = self._in_groups(run, codes)
+        site.spare.clear()
+        return in_chunks(self.norm, states, [self.norm.weight])
 
     def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:
-        """What blocks make of codes; of every group of `checkpoint_blocks`, if above 1, but the last only the input is
-        kept."""
+        """What blocks make of codes.
+
+        Of every group of `checkpoint_blocks`, if above 1, but the last, only the input is kept.
+        """
         keep = self.checkpoint_blocks if self.checkpoint_blocks > 1 else len(run)
         groups = [run[at : at + keep] for at in range(0, len(run), keep)]
         groups[0] = [self._embed, *groups[0]]

@@ -53,7 +53,7 @@ def memory(step: Step) -> Memory:
 def _end_of_forward(step: Step) -> int:
     """All that is kept for the backward pass."""
     rows = kept_rows(step)
-    return step.batch * step.longest_slice * round(_kept(step, rows) + rows.end + _idle(step, rows))
+    return step.batch * step.longest_slice * (_kept(step, rows) + rows.end)
 
 
 def _kept(step: Step, rows: KeptRows) -> int:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-STRETCH_BYTES = {"cpu": 1 << 20, "cuda": 1 << 25}  # of states; what is made of them stays in a CPU's cache
+STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 25}  # of states; what is made of them stays in a CPU's cache
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -75,7 +75,10 @@ def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> li
 
 def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> int:
     """How many positions are run at a time."""
-    return max(least, STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"]) // (4 * batch * width))
+    size = STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"])
+    if device == "cpu" and torch.is_inference_mode_enabled():
+        size //= 2  # a process that trains nothing gives memory of larger buffers back, and gets it cleared again
+    return max(least, size // (4 * batch * width))
 
 
 def add_to(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:

@@ -20,10 +20,14 @@ class Spare:
         for number, tensor in enumerate(self._idle):
             if tensor.shape == torch.Size(shape) and tensor.dtype == like.dtype and tensor.device == like.device:
                 return self._idle.pop(number)
-        self._idle.clear()  # of another shape: the heads, the window or the batch have changed
+        self.clear()  # of another shape: the heads, the window or the batch have changed
         return like.new_empty(shape)
 
     def give_back(self, tensor: Tensor) -> None:
         """Lets others have a tensor that came from here and that its user does not look at again."""
         if tensor.device.type == "cpu":
             self._idle.append(tensor)
+
+    def clear(self) -> None:
+        """Lets go of all that waits here."""
+        self._idle.clear()

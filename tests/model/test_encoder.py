@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from genolong.errors import SettingsError
+from genolong.model import recompute
 from genolong.model.encoder import Block, Encoder
 from genolong.model.geometry import Branch
 from genolong.model.heads import MaskedBaseHead
@@ -78,7 +79,8 @@ def test_in_use_states_are_those_of_training_in_less_memory(keep, monkeypatch):
         assert torch.allclose(got, right, atol=1e-12)
 
 
-def test_in_use_a_long_window_takes_states_queries_keys_values_and_outputs():
+def test_in_use_a_long_window_takes_states_queries_keys_values_and_outputs(monkeypatch):
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 1 << 16)
     encoder, codes = made(layers=3, width=32, heads=4).float(), codes_of(1 << 15, 1)
     with torch.no_grad():
         encoder(codes)

@@ -32,6 +32,13 @@ def test_stretches_lie_end_to_end_and_are_long_enough(least, monkeypatch):
     assert all(end - begin == max(2, least) for begin, end in found[:-1])
 
 
+def test_in_inference_stretches_of_a_cpu_are_half_as_long():
+    states = torch.empty(1, 1 << 13, 128)
+    longest = stretches(states)[0][1]
+    with torch.inference_mode():
+        assert 2 * stretches(states)[0][1] == longest < 1 << 13
+
+
 def test_what_is_run_again_alone_is_told_so():
     told = []
 

@@ -25,3 +25,14 @@ def test_of_another_shape_or_type_it_is_let_go():
 
     assert most_bytes(lambda: held_beside((7,), like)) < 5000
     assert most_bytes(lambda: held_beside((1000,), like.double())) < 13000
+
+
+def test_what_waits_is_let_go_when_it_is_told():
+    spare, like = Spare(), torch.zeros(())
+
+    def held_beside() -> None:
+        spare.give_back(spare.empty((1000,), like))
+        spare.clear()
+        spare.empty((1000,), like)
+
+    assert most_bytes(held_beside) < 5000
