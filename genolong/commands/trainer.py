@@ -145,6 +145,6 @@ def fit(
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
             raise SettingsError(
                 "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "
-                "context.checkpoint_blocks=1 (recompute instead of keeping), or a smaller model"
+                "a larger context.checkpoint_blocks (recompute instead of keeping), or a smaller model"
             ) from error
         raise

@@ -108,9 +108,10 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
-    few. Above 0, and wherever no graph is recorded, blocks run in little memory (but for dropout, whose random numbers
-    are not drawn a part at a time: then 1 runs attention again, too). `kernels`, cpp or triton, do the attention where
-    they can; with aten, PyTorch's. In C++ norms, convolutions and rotations run, too.
+    few. Above 0, and wherever no graph is recorded, blocks run in little memory (but not with dropout, whose random
+    numbers are not drawn a part at a time, or with a part of the weights frozen: then 1 runs attention again, too).
+    `kernels`, cpp or triton, do the attention where they can; with aten, PyTorch's. In C++ norms, convolutions and
+    rotations run, too.
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -144,7 +145,10 @@ class Encoder(nn.Module):
         return self.norm(self._in_groups(run, codes))
 
     def _runs_lean(self, blocks: Sequence["Block"]) -> bool:
-        return (self.checkpoint_blocks > 0 or not torch.is_grad_enabled()) and not any(block.drops for block in blocks)
+        if not torch.is_grad_enabled():
+            return not any(block.drops for block in blocks)
+        part_frozen = len({weight.requires_grad for weight in self.parameters()}) > 1
+        return self.checkpoint_blocks > 0 and not part_frozen and not any(block.drops for block in blocks)
 
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]

@@ -1,7 +1,7 @@
 """Bytes a position that a block keeps for its backward pass, and that the backward pass makes beside them.
 
-Read off encoder.py: what autograd keeps of each operation. States, the sum that blocks add to, are 32-bit numbers;
-rows, what matrix products read and write, have 16 bits in mixed precision.
+Read off encoder.py and lean_block.py: what autograd keeps of each operation. States, the sum that blocks add to, are
+32-bit numbers; rows, what matrix products read and write, have 16 bits in mixed precision.
 """
 
 from typing import NamedTuple
@@ -55,6 +55,6 @@ def kept_rows(step: Step) -> KeptRows:
         end=state + norm + row + LOSS,
         mlp_backward=state + (row if step.half else 0) + above,
         norm_backward=(2 if step.fused or step.native else 4) * state,
-        end_backward=(3 if step.fused else 6) * state,
+        end_backward=(3 if step.fused or step.native else 6) * state,
         mlp_stretch=2 * state + norm + 2 * row + layers + inner + above,
     )

@@ -80,13 +80,13 @@ inline void norm_row_backward(const float *above, const float *row, const float 
         to[d] = (also ? also[d] : 0.0f) + (above[d] * weight[d] - row[d] * back) * shrink;
 }
 
-// `task(number, first, last)` for tiles of the positions begin ... end - 1 of all rows in one line: of one row each.
+// `task(window, first, last)` for tiles of the positions begin ... end - 1 of all windows in one line: of one each.
 template <typename Task>
 void tiles(int64_t begin, int64_t end, int64_t length, Task task) {
     for (int64_t at = begin, last; at < end; at = last) {
-        const int64_t row = at / length;
-        last = std::min({at + TILE, end, (row + 1) * length});
-        task(row, at - row * length, last - row * length);
+        const int64_t window = at / length;
+        last = std::min({at + TILE, end, (window + 1) * length});
+        task(window, at - window * length, last - window * length);
     }
 }
 
@@ -123,12 +123,11 @@ struct Convolution {
 // above, and zero beyond the first and the last position. All tensors are (batch, length, width), weight (taps, width).
 extern "C" void genolong_convolve(const Convolution *sizes, const float *x, const float *norm, const float *weight,
                                   const float *bias, float *out, float *shrink, float tiny) {
-    const auto [batch, length, width, taps, threads] = *sizes;
-    const int64_t reach = taps / 2;
-    share_out(batch * length, threads, [=](int64_t, int64_t begin, int64_t end) {
+    const int64_t length = sizes->length, width = sizes->width, taps = sizes->taps, reach = taps / 2;
+    share_out(sizes->batch * length, sizes->threads, [=](int64_t, int64_t begin, int64_t end) {
         std::vector<float> near((TILE + taps) * width);
-        tiles(begin, end, length, [&](int64_t row, int64_t first, int64_t last) {
-            const float *states = x + row * length * width;
+        tiles(begin, end, length, [&](int64_t window, int64_t first, int64_t last) {
+            const float *states = x + window * length * width;
             for (int64_t at = first - reach; at < last + reach; at++) {
                 float *to = near.data() + (at - first + reach) * width;
                 if (at < 0 || at >= length) {
@@ -136,12 +135,12 @@ extern "C" void genolong_convolve(const Convolution *sizes, const float *x, cons
                     continue;
                 }
                 const float factor = shrink_of(states + at * width, width, tiny);
-                if (at >= first && at < last) shrink[row * length + at] = factor;
+                if (at >= first && at < last) shrink[window * length + at] = factor;
                 norm_row(states + at * width, norm, factor, to, width);
             }
             for (int64_t at = first; at < last; at++) {
                 const float *from = near.data() + (at - first) * width, *state = states + at * width;
-                float *to = out + (row * length + at) * width;
+                float *to = out + (window * length + at) * width;
 #pragma omp simd
                 for (int64_t d = 0; d < width; d++) to[d] = state[d] + bias[d];
                 add_products(to, weight, width, from, width, taps, width);
@@ -155,19 +154,18 @@ extern "C" void genolong_convolve(const Convolution *sizes, const float *x, cons
 extern "C" void genolong_convolve_backward(const Convolution *sizes, const float *grad, const float *x,
                                            const float *norm, const float *weight, const float *shrink, float *of_x,
                                            float *of_weights) {
-    const auto [batch, length, width, taps, threads] = *sizes;
-    const int64_t reach = taps / 2;
-    share_out(batch * length, threads, [=](int64_t part, int64_t begin, int64_t end) {
+    const int64_t length = sizes->length, width = sizes->width, taps = sizes->taps, reach = taps / 2;
+    share_out(sizes->batch * length, sizes->threads, [=](int64_t part, int64_t begin, int64_t end) {
         std::vector<float> near((TILE + taps) * width), above(width);
         float *of_norm = of_weights + part * (2 + taps) * width, *of_bias = of_norm + width, *of_taps = of_bias + width;
-        tiles(begin, end, length, [&](int64_t row, int64_t first, int64_t last) {
-            const float *states = x + row * length * width, *grads = grad + row * length * width;
+        tiles(begin, end, length, [&](int64_t window, int64_t first, int64_t last) {
+            const float *states = x + window * length * width, *grads = grad + window * length * width;
             for (int64_t at = first - reach; at < last + reach; at++) {
                 float *to = near.data() + (at - first + reach) * width;
                 if (at < 0 || at >= length)
                     std::fill_n(to, width, 0.0f);
                 else
-                    norm_row(states + at * width, norm, shrink[row * length + at], to, width);
+                    norm_row(states + at * width, norm, shrink[window * length + at], to, width);
             }
             const int64_t count = last - first;
             const float *here = grads + first * width;
@@ -180,8 +178,8 @@ extern "C" void genolong_convolve_backward(const Convolution *sizes, const float
                 std::fill(above.begin(), above.end(), 0.0f);
                 add_products(above.data(), weight + low * width, width, grads + (at + reach - low) * width, -width,
                              high - low, width);
-                norm_row_backward(above.data(), states + at * width, norm, shrink[row * length + at],
-                                  grads + at * width, of_x + (row * length + at) * width, of_norm, width);
+                norm_row_backward(above.data(), states + at * width, norm, shrink[window * length + at],
+                                  grads + at * width, of_x + (window * length + at) * width, of_norm, width);
             }
         });
     });

@@ -77,7 +77,7 @@ def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> in
     """How many positions are run at a time."""
     size = STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"])
     if device == "cpu" and torch.is_inference_mode_enabled():
-        size //= 2  # a process that trains nothing gives memory of larger buffers back, and gets it cleared again
+        size //= 2  # what reads alone holds little, and its C library gives larger buffers back, to be cleared anew
     return max(least, size // (4 * batch * width))
 
 

@@ -45,7 +45,7 @@ def close(found: list[Tensor], wanted: list[Tensor]) -> bool:
 
 @pytest.mark.parametrize("kernels", KERNELS)
 @given(
-    st.integers(1, 3), st.integers(1, 43), st.integers(1, 131), st.integers(0, 5), st.integers(1, 3),
+    st.integers(1, 3), st.integers(1, 131), st.integers(1, 83), st.integers(0, 20), st.integers(1, 3),
     st.integers(0, 2**31),
 )  # fmt: skip
 def test_it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, width, reach, threads, seed):

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from genolong.model import recompute
+from genolong.model import lean_block, recompute
 from genolong.model.encoder import Encoder
+from genolong.model.native_attention import why_not
 from genolong.parallel.shard import SequenceShard
 from tests.builders.models import encoder_settings
 from tests.builders.thread_group import in_threads
@@ -34,8 +35,10 @@ def read_whole(**changes):
     return states.detach(), [weight.grad for weight in encoder.parameters() if weight.grad is not None]
 
 
-def read_in_slices(processes: int, checkpoint_blocks: int, **changes):
+def read_in_slices(processes: int, checkpoint_blocks: int, kernels: str = "aten", **changes):
     encoders, read_codes = [made(checkpoint_blocks, **changes) for _ in range(processes)], codes()
+    for each in encoders:
+        each.kernels = kernels
 
     def read(group):
         shard, encoder = SequenceShard(LENGTH, group), encoders[group.rank]
@@ -60,8 +63,14 @@ def test_slices_change_no_state_and_no_gradient(processes, checkpoint_blocks, ke
         assert float((found - right).abs().max() / right.abs().max()) <= 1e-10
 
 
-def test_float32_stays_within_its_rounding():
-    states, grads = read_in_slices(3, 0, kernel=3, dtype=torch.float32)
+@pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
+@pytest.mark.parametrize(
+    "kernels", ["aten", pytest.param("cpp", marks=pytest.mark.skipif(bool(why_not(4)), reason=why_not(4)))]
+)
+def test_float32_stays_within_its_rounding(kernels, checkpoint_blocks, monkeypatch):
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 5 * 4 * 2 * 12)
+    monkeypatch.setattr(lean_block, "HELD_BYTES", 1)
+    states, grads = read_in_slices(3, checkpoint_blocks, kernels, kernel=3, dtype=torch.float32)
     whole, wanted = read_whole(kernel=3)
     assert torch.allclose(states.double(), whole, atol=1e-5)
     for found, right in zip(grads, wanted, strict=True):
