@@ -328,5 +328,5 @@ def test_an_interrupted_training_ends_with_its_code_and_without_a_trace(tmp_path
             _, err = child.communicate(timeout=60)
         finally:
             child.kill()
-    assert child.returncode == code
+    assert child.returncode == code, err
     assert "Traceback" not in err
