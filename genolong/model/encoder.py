@@ -16,7 +16,7 @@ from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_block import Parts, PartWeights, run_lean
 from genolong.model.norm import Norm, choose_kernels
-from genolong.model.recompute import in_chunks, recomputed, recomputed_alone
+from genolong.model.recompute import groups, in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
 from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
@@ -145,10 +145,11 @@ class Encoder(nn.Module):
         return self.norm(self._in_groups(run, codes))
 
     def _runs_lean(self, blocks: Sequence["Block"]) -> bool:
+        if any(block.drops for block in blocks):
+            return False
         if not torch.is_grad_enabled():
-            return not any(block.drops for block in blocks)
-        part_frozen = len({weight.requires_grad for weight in self.parameters()}) > 1
-        return self.checkpoint_blocks > 0 and not part_frozen and not any(block.drops for block in blocks)
+            return True
+        return self.checkpoint_blocks > 0 and len({weight.requires_grad for weight in self.parameters()}) == 1
 
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
@@ -161,12 +162,11 @@ class Encoder(nn.Module):
     def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:
         """What blocks make of codes.
 
-        Of every group of `checkpoint_blocks`, if above 1, but the last, only the input is kept.
+        Of every group but the last only the input is kept.
         """
-        keep = self.checkpoint_blocks if self.checkpoint_blocks > 1 else len(run)
-        groups = [run[at : at + keep] for at in range(0, len(run), keep)]
-        groups[0] = [self._embed, *groups[0]]
-        return _chain([*(partial(recomputed, partial(_chain, group)) for group in groups[:-1]), *groups[-1]], codes)
+        first, *others = (run[begin:end] for begin, end in groups(len(run), self.checkpoint_blocks))
+        *again, last = [self._embed, *first], *others
+        return _chain([*(partial(recomputed, partial(_chain, group)) for group in again), *last], codes)
 
     def after(
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None

@@ -53,23 +53,7 @@ def memory(step: Step) -> Memory:
 def _end_of_forward(step: Step) -> int:
     """All that is kept for the backward pass."""
     rows = kept_rows(step)
-    return step.batch * step.longest_slice * (_kept(step, rows) + rows.end)
-
-
-def _kept(step: Step, rows: KeptRows) -> int:
-    """Bytes a position that blocks keep for the backward pass: of groups that are run again, their inputs.
-
-    The first group's are codes, and the last one is not run again.
-    """
-    if step.checkpoint_blocks == 0:
-        return step.encoder.layers * rows.block
-    groups = step.groups
-    return (max(0, len(groups) - 2) + groups[-1]) * rows.state + step.encoder.layers * _outputs(step, rows)
-
-
-def _outputs(step: Step, rows: KeptRows) -> int:
-    """Of a block that is not run again."""
-    return rows.row + rows.sums if step.keeps_outputs else 0
+    return step.batch * step.longest_slice * (_kept(step, rows)[-1] + rows.end)
 
 
 def _backward(step: Step) -> int:
@@ -77,29 +61,32 @@ def _backward(step: Step) -> int:
     rows = kept_rows(step)
     tokens = step.batch * step.longest_slice
     always = rows.tables + LOSS
-    *others, last = (waiting + always for waiting in _waiting(step, rows))
+    *others, last, at_end = (kept + always for kept in _kept(step, rows))
     if step.lean:  # a stretch at a time; the last block's backward pass comes first: no gradients' memory is there yet
-        at_end = 3 * rows.state
+        at_end += 3 * rows.state
         in_block = _in_lean_block(step, rows, last, idle=0.0)
         if others:
             in_block += _in_lean_block(step, rows, max(others), idle=_idle(step, rows))
     else:
-        at_end = rows.end_backward
-        halo = rows.state if step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel else 0
-        in_block = _in_block(step, rows, max([*others, last]) + halo)
-    return max(tokens * (_kept(step, rows) + at_end + always), *in_block)
+        at_end += rows.end_backward
+        most = max([*others, last])
+        if step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel:
+            most += rows.state  # the slice once more, with its halo
+        in_block = _in_block(step, rows, most)
+    return max(tokens * at_end, *in_block)
 
 
-def _waiting(step: Step, rows: KeptRows) -> list[int]:
-    """Bytes a position that the blocks before each one have kept when its backward pass comes.
+def _kept(step: Step, rows: KeptRows) -> list[int]:
+    """Bytes a position that the blocks before each one have kept when its backward pass comes; at the end, all of them.
 
-    Of those whose groups are run again, there are the inputs of the groups before it but the first, and of all blocks
-    of its own.
+    Of those whose groups are run again, there are the inputs of the groups before it but the first, which are codes,
+    and of all blocks of its own; of blocks whose attention is not run again, its outputs, too.
     """
     if step.checkpoint_blocks == 0:
-        return [before * rows.block for before in range(step.encoder.layers)]
+        return [before * rows.block for before in range(step.encoder.layers + 1)]
+    outputs = rows.row + rows.sums if step.keeps_outputs else 0
     inputs = [max(0, group - 1) + at for group, size in enumerate(step.groups) for at in range(size)]
-    return [count * rows.state + before * _outputs(step, rows) for before, count in enumerate(inputs)]
+    return [count * rows.state + before * outputs for before, count in enumerate([*inputs, inputs[-1] + 1])]
 
 
 def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:

@@ -80,6 +80,20 @@ inline void norm_row_backward(const float *above, const float *row, const float 
         to[d] = (also ? also[d] : 0.0f) + (above[d] * weight[d] - row[d] * back) * shrink;
 }
 
+// Into `near`, normed, the positions first - reach ... last + reach - 1 of a window of `length`, each by the number that
+// `shrink(position)` gives; zeros beyond the window's ends.
+template <typename Shrink>
+inline void norm_near(std::vector<float> &near, const float *states, const float *weight, int64_t first, int64_t last,
+                      int64_t reach, int64_t length, int64_t width, Shrink shrink) {
+    for (int64_t at = first - reach; at < last + reach; at++) {
+        float *to = near.data() + (at - first + reach) * width;
+        if (at < 0 || at >= length)
+            std::fill_n(to, width, 0.0f);
+        else
+            norm_row(states + at * width, weight, shrink(at), to, width);
+    }
+}
+
 // `task(window, first, last)` for tiles of the positions begin ... end - 1 of all windows in one line: of one each.
 template <typename Task>
 void tiles(int64_t begin, int64_t end, int64_t length, Task task) {
@@ -128,16 +142,11 @@ extern "C" void genolong_convolve(const Convolution *sizes, const float *x, cons
         std::vector<float> near((TILE + taps) * width);
         tiles(begin, end, length, [&](int64_t window, int64_t first, int64_t last) {
             const float *states = x + window * length * width;
-            for (int64_t at = first - reach; at < last + reach; at++) {
-                float *to = near.data() + (at - first + reach) * width;
-                if (at < 0 || at >= length) {
-                    std::fill_n(to, width, 0.0f);
-                    continue;
-                }
+            norm_near(near, states, norm, first, last, reach, length, width, [=](int64_t at) {
                 const float factor = shrink_of(states + at * width, width, tiny);
                 if (at >= first && at < last) shrink[window * length + at] = factor;
-                norm_row(states + at * width, norm, factor, to, width);
-            }
+                return factor;
+            });
             for (int64_t at = first; at < last; at++) {
                 const float *from = near.data() + (at - first) * width, *state = states + at * width;
                 float *to = out + (window * length + at) * width;
@@ -160,13 +169,8 @@ extern "C" void genolong_convolve_backward(const Convolution *sizes, const float
         float *of_norm = of_weights + part * (2 + taps) * width, *of_bias = of_norm + width, *of_taps = of_bias + width;
         tiles(begin, end, length, [&](int64_t window, int64_t first, int64_t last) {
             const float *states = x + window * length * width, *grads = grad + window * length * width;
-            for (int64_t at = first - reach; at < last + reach; at++) {
-                float *to = near.data() + (at - first + reach) * width;
-                if (at < 0 || at >= length)
-                    std::fill_n(to, width, 0.0f);
-                else
-                    norm_row(states + at * width, norm, shrink[window * length + at], to, width);
-            }
+            norm_near(near, states, norm, first, last, reach, length, width,
+                      [=](int64_t at) { return shrink[window * length + at]; });
             const int64_t count = last - first;
             const float *here = grads + first * width;
             for (int64_t k = 0; k < taps; k++)

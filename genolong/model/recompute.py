@@ -29,6 +29,12 @@ def recomputed_alone(function: Callable[..., Tensor], states: Tensor) -> Tensor:
     return recomputed(run, states)
 
 
+def groups(blocks: int, keep: int) -> list[tuple[int, int]]:
+    """Where each group of `keep` blocks begins and ends; all are one group where `keep` is 0 or 1."""
+    size = keep if keep > 1 else blocks
+    return [(begin, min(begin + size, blocks)) for begin in range(0, blocks, size)]
+
+
 def in_chunks(
     function: Callable[[Tensor], Tensor], states: Float[Tensor, "batch length width"], weights: Sequence[Tensor]
 ) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from genolong.model.encoder import EncoderSettings
 from genolong.model.geometry import Branch
 from genolong.model.lean_block import heads_at_once
+from genolong.model.recompute import groups
 from genolong.parallel.slices import longest, slice_bounds
 
 
@@ -94,9 +95,7 @@ class Step:
     @property
     def groups(self) -> list[int]:
         """How many blocks are in each group, of which all but the last are run again from their input."""
-        layers = self.encoder.layers
-        keep = self.checkpoint_blocks if self.checkpoint_blocks > 1 else layers
-        return [min(keep, layers - first) for first in range(0, layers, keep)]
+        return [end - begin for begin, end in groups(self.encoder.layers, self.checkpoint_blocks)]
 
     @property
     def runs_of_blocks(self) -> int:

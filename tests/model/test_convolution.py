@@ -90,15 +90,13 @@ def test_states_may_lie_anywhere_and_are_left_alone():
 def test_numbers_of_other_types_are_left_to_pytorch(monkeypatch):
     torch.manual_seed(1)
     convolution = made(7, 3, "cpp")
-    monkeypatch.setattr(
-        torch.nn.functional, "conv2d", lambda *given, of=torch.nn.functional.conv2d, **more: ran(of, given, more)
-    )
-    seen = []
+    conv2d, seen = torch.nn.functional.conv2d, []
 
-    def ran(function, given, more):
-        seen.append(function(*given, **more))
+    def seen_conv2d(*given, **more) -> Tensor:
+        seen.append(conv2d(*given, **more))
         return seen[-1]
 
+    monkeypatch.setattr(torch.nn.functional, "conv2d", seen_conv2d)
     x = torch.randn(2, 11, 7)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert convolution(x).dtype == torch.float32, "as the states are"
