@@ -68,6 +68,7 @@ def _cuda_half(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, T
 
 def _cuda_half_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
     lengths = queries.shape[2], keys.shape[2]
+    lse = lse.contiguous()  # the kernel does not look at its strides
     unused = torch.empty(0, dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
     backward = aten._scaled_dot_product_flash_attention_backward
     return backward(grad, queries, keys, values, out, lse, None, None, *lengths, 0.0, False, unused, unused)
@@ -80,7 +81,7 @@ def _cuda_single(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor,
 
 def _cuda_single_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
     length = queries.shape[2]
-    padded = torch.nn.functional.pad(lse, (0, -length % 32), value=float("inf"))  # the kernel reads rows of 32
+    padded = torch.nn.functional.pad(lse, (0, -length % 32), value=float("inf")).contiguous()  # it reads rows of 32
     unused = torch.zeros((), dtype=torch.int64, device=queries.device)
     backward = aten._scaled_dot_product_efficient_attention_backward
     wanted = [True, True, True, False]
