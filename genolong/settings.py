@@ -78,7 +78,7 @@ class TrainerSettings:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         for name, known in (
             ("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed")),
-            ("attention", ("auto", "aten", "cpp", "triton")),
+            ("attention", ("auto", "aten", "cpp", "flash", "triton")),
         ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")

@@ -1,4 +1,4 @@
-"""What a model's attention runs on: C++ that this machine compiles, Triton's kernels, or PyTorch's, and why."""
+"""What a model's attention runs on: C++ that this machine compiles, kernels for GPUs, or PyTorch's alone, and why."""
 
 from torch import nn
 
@@ -6,40 +6,43 @@ from genolong.errors import SettingsError
 from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
 
+WITHOUT = {"cpp": "not in C++", "flash": "without Triton's"}
+
 
 def check_attention(asked: str, name: str) -> None:
     """Raises SettingsError for what is no choice at all."""
-    if asked not in ("auto", "aten", "cpp", "triton"):
-        raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp or triton")
+    if asked not in ("auto", "aten", "cpp", "flash", "triton"):
+        raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp, flash or triton")
 
 
 def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "trainer.attention") -> tuple[str, ...]:
     """Tells the model's encoder, and returns what is to be told.
 
-    Raises SettingsError where `triton`, or `cpp` on a CPU, is asked for and cannot be.
+    Raises SettingsError where what is asked for cannot be. On a GPU `cpp`, which is for CPUs, is `aten`.
     """
+    notes: list[str] = []
     for encoder in model.modules():
-        if isinstance(encoder, Encoder) and asked != "aten":
-            width = encoder.settings.width // encoder.settings.heads
-            if asked == "triton":
-                _insist(encoder, asked, triton_attention.why_not(width, cuda=cuda), name)
-            elif asked == "cpp" and not cuda:
-                _insist(encoder, asked, native_attention.why_not(width), name)
-            elif not cuda:
-                reason = native_attention.why_not(width)
-                encoder.kernels = "aten" if reason else "cpp"
-                if reason:
-                    return (f"attention by PyTorch's kernels, not in C++: {reason}",)
-    return ()
+        if isinstance(encoder, Encoder):
+            wanted = ("flash" if cuda else "cpp") if asked == "auto" else asked
+            reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
+            if reason and asked != "auto":
+                raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
+            encoder.kernels = "aten" if reason or (cuda and wanted == "cpp") else wanted
+            if reason:
+                notes = [f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}"]
+    return tuple(notes)
 
 
-def _insist(encoder: Encoder, asked: str, reason: str, name: str) -> None:
-    if reason:
-        raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
-    encoder.kernels = asked
+def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
+    """Why heads of so many channels cannot be attended to in this way; empty if they can."""
+    if wanted == "triton":
+        return triton_attention.why_not(width, cuda=cuda)
+    if wanted == "flash":
+        return triton_attention.no_triton(cuda=cuda)
+    return native_attention.why_not(width) if wanted == "cpp" and not cuda else ""
 
 
 def attention_of(model: nn.Module) -> str:
-    """What was chosen: cpp, triton or aten."""
+    """What was chosen: cpp, flash, triton or aten."""
     chosen = {each.kernels for each in model.modules() if isinstance(each, Encoder)} - {"aten"}
     return min(chosen, default="aten")

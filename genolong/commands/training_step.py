@@ -19,16 +19,20 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
     half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
     return Step(
         settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half,
-        fused=cuda, native=_native(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
+        fused=cuda, kernels=_kernels(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
         averaged=settings.trainer.ema_decay > 0, devices=settings.trainer.devices, sequence=settings.parallel.sequence,
         share_weights=settings.parallel.share_weights,
     )  # fmt: skip
 
 
-def _native(settings: TrainSettings, *, cuda: bool) -> bool:
-    if cuda or settings.trainer.attention in ("aten", "triton"):
-        return settings.trainer.attention == "triton"
-    return not why_not(settings.model.width // settings.model.heads)
+def _kernels(settings: TrainSettings, *, cuda: bool) -> str:
+    """What attention would run on; of a GPU that need not be here, what is asked for or the fastest."""
+    asked = settings.trainer.attention
+    if asked in ("aten", "triton", "flash"):
+        return asked
+    if cuda:
+        return "flash" if asked == "auto" else "aten"
+    return "aten" if why_not(settings.model.width // settings.model.heads) else "cpp"
 
 
 class Remedy(NamedTuple):

@@ -34,6 +34,24 @@ class Block(NamedTuple):
         shape = (tensor.shape[0], self.segments, self.offsets, self.heads, self.positions, *tensor.shape[3:])
         return tensor.as_strided(shape, strides, tensor.storage_offset() + self.start * row + self.head * head)
 
+    def apart(self) -> "list[Block]":
+        """Blocks of one offset each, or of one head at each offset: those whose `problems` are no copies."""
+        if self.offsets == 1 or self.heads == 1:
+            return [self]
+        return [
+            self._replace(
+                start=self.start + self.offset * group, offset=0, offsets=1, head=self.head + self.heads * group
+            )
+            for group in range(self.offsets)
+        ]
+
+    def problems(self, tensor: Tensor) -> Tensor:
+        """(problems, offsets * heads, positions[, width]): a view, but of several sequences that end within a segment.
+
+        For a block that stands `apart`.
+        """
+        return self.view(tensor).flatten(2, 3).flatten(0, 1)
+
     def chunks(self, tensor: Tensor) -> "Iterator[Chunk]":
         """Slices over segments and offsets, each of at most CHUNK_BYTES if it holds more than one problem."""
         limit = CHUNK_BYTES.get(tensor.device.type, CHUNK_BYTES["cuda"])

@@ -10,6 +10,8 @@ from torch.autograd.function import once_differentiable
 
 from genolong.model.block_attention import attend_block, attend_block_backward, merge
 from genolong.model.blocks import Block, segment_blocks
+from genolong.model.branch_parts import BranchParts, branch_parts
+from genolong.model.joint import HeadRows, Joint
 from genolong.model.native_attention import native_attention
 from genolong.model.query_classes import BranchHere
 from genolong.model.shared_segments import SharedRows, shared_rows
@@ -17,9 +19,7 @@ from genolong.model.spare import Spare
 from genolong.model.triton_attention import TritonAttention, triton_attention
 from genolong.parallel.shard import SequenceShard
 
-HeadRows = Float[Tensor, "batch length heads width"]
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
-POSITIONS = 1 << 12  # whose products with an output are held at once
 
 
 def dilated_attention(
@@ -45,8 +45,8 @@ def dilated_attention(
     Any length works, and every tail is exact. Memory beside inputs and output: one number a position and head, and the
     work space of one chunk. A process that holds some of the heads says which with `first_head` and `all_heads`; one
     that holds a slice of the positions says which with `shard`, and gets the same numbers (LongNet, section 3.1). With
-    `kernels`="cpp" C++ that is compiled on first use does the work, with "triton" kernels for GPUs, and PyTorch's
-    ("aten") where these cannot.
+    `kernels`="cpp" C++ that is compiled on first use does the work; on GPUs, with "triton" a kernel for all branches,
+    with "flash" PyTorch's for each and one that puts them together; and PyTorch's alone ("aten") where these cannot.
     """
     if queries.shape != keys.shape or queries.shape != values.shape:
         raise ValueError(
@@ -68,7 +68,7 @@ def dilated_attention(
 class Geometry(NamedTuple):
     """Which branches, and which heads of how many and which positions of the sequence are here.
 
-    `kernels`, cpp or triton, do the work where they can; with aten, PyTorch's.
+    `kernels`, cpp, triton or flash, do the work where they can; with aten, PyTorch's.
     """
 
     branches: Branches
@@ -141,11 +141,10 @@ def attend_branches(
     return out.to(queries.dtype), lse
 
 
-def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | None:
-    """Kernels that take all branches together, where they are asked for and made for such rows."""
-    if geometry.kernels != "triton":
-        return None
-    return triton_attention(rows, geometry.whole, geometry.first_head, geometry.all_heads)
+def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | BranchParts | None:
+    """What takes all branches together, where it is asked for and made for such rows."""
+    found = {"triton": triton_attention, "flash": branch_parts}.get(geometry.kernels)
+    return found and found(rows, geometry.whole, geometry.first_head, geometry.all_heads)
 
 
 def _one_by_one(rows: Sequence[Tensor], wide: torch.dtype, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -160,30 +159,10 @@ def _one_by_one(rows: Sequence[Tensor], wide: torch.dtype, geometry: Geometry) -
     return out, lse
 
 
-class Joint(NamedTuple):
-    """What a backward pass needs to know of the softmax over all branches.
-
-    `along` is each row's sum of grad * out. Where `sums_suffice`, `out` may be None.
-    """
-
-    out: HeadRows | None
-    lse: Float[Tensor, "batch length heads"]
-    along: Float[Tensor, "batch length heads"] | None
-
-
 def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:
     """Whether a backward pass reads no output but its rows' sums with the gradient: where PyTorch's kernels do none."""
-    own = _at_once([out], geometry) or (native_attention([out]) if geometry.kernels == "cpp" else None)
-    return own is not None and not geometry.shared(out.shape[2])
-
-
-def sums_along(grad: HeadRows, out: HeadRows) -> Float[Tensor, "batch length heads"]:
-    """Each row's sum of grad * out, at least in float32."""
-    sums = grad.new_empty(grad.shape[:3], dtype=torch.promote_types(grad.dtype, torch.float32))
-    for begin in range(0, grad.shape[1], POSITIONS):
-        some = slice(begin, begin + POSITIONS)
-        torch.sum(grad[:, some].to(sums.dtype) * out[:, some], dim=-1, out=sums[:, some])
-    return sums
+    native = geometry.kernels == "cpp" and native_attention([out]) is not None
+    return (native or isinstance(_at_once([out], geometry), TritonAttention)) and not geometry.shared(out.shape[2])
 
 
 def attend_branches_backward(
@@ -202,11 +181,11 @@ def attend_branches_backward(
         all_grads.zero_()
     grads = all_grads.unbind(2)
     if at_once is not None:
-        at_once.attend_backward([*rows, _along(grad, joint), joint.lse], grads)
+        at_once.attend_backward(rows, joint, all_grads)
     else:
         _one_by_one_backward(rows, joint, grads, geometry)
     homeward = [
-        (rows, rows.attend_backward((grad, queries, _given(joint.out), joint.lse), gathered(), grads[0]))
+        (rows, rows.attend_backward((grad, queries, joint.output, joint.lse), gathered(), grads[0]))
         for rows, gathered in shared
     ]
     for rows, returned in homeward:
@@ -216,22 +195,12 @@ def attend_branches_backward(
 
 def _one_by_one_backward(rows: Sequence[Tensor], joint: Joint, grads: Sequence[Tensor], geometry: Geometry) -> None:
     native = native_attention(rows) if geometry.kernels == "cpp" else None
-    seen = _along(rows[0], joint) if native is not None else _adjoining(_given(joint.out))
+    seen = joint.sums(rows[0]) if native is not None else _adjoining(joint.output)
     covers_all = geometry.covers_all
     for number, blocks in enumerate(geometry.blocks(rows[0].shape[2])):
         for block in blocks:
             seen_rows = [*rows, seen, joint.lse]
             attend_block_backward(block, seen_rows, grads, overwrite=number == 0 and covers_all, native=native)
-
-
-def _along(grad: HeadRows, joint: Joint) -> Float[Tensor, "batch length heads"]:
-    return joint.along if joint.along is not None else sums_along(grad, _given(joint.out))
-
-
-def _given(out: HeadRows | None) -> HeadRows:
-    if out is None:
-        raise ValueError("sums alone, where the output is needed, too")
-    return out
 
 
 def _adjoining(tensor: HeadRows) -> HeadRows:

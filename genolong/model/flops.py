@@ -76,7 +76,10 @@ def _of_process(step: Step, process: int) -> Flops:
     block = sum(part) - part.mlp_outward  # which is in `mlp`
     head = 2 * 4 * step.encoder.width * step.batch * (step.bounds[process + 1] - step.bounds[process])
     forward = layers * block + head
-    backward = layers * (2 * (block - part.attention) + (7 if step.triton else 5) * part.attention // 2) + 2 * head
+    backward = (
+        layers * (2 * (block - part.attention) + (7 if step.kernels == "triton" else 5) * part.attention // 2)
+        + 2 * head
+    )
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
         # a block that is run again for its backward pass makes what is near for each group of heads, and stops behind

@@ -11,12 +11,11 @@ from torch.nn import functional
 
 from genolong.model.dilated_attention import (
     Geometry,
-    Joint,
     attend_branches,
     attend_branches_backward,
-    sums_along,
     sums_suffice,
 )
+from genolong.model.joint import Joint, sums_along
 from genolong.model.recompute import add_to, autocast_now, stretches
 from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare

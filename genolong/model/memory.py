@@ -161,9 +161,11 @@ def _of_one_head(step: Step) -> int:
 def _work(step: Step) -> int:
     """Attention's work space: of a chunk of the neediest branch, five inputs, copied if dilated, and gradients."""
     number, heads, share = 2 if step.half else 4, step.encoder.heads, step.share_at_once
-    if step.triton:
-        return 0  # Triton's kernels hold theirs on the chip
-    if step.native:  # keys, values and their gradients of one problem
+    if step.kernels == "triton":
+        return 0  # its kernels hold theirs on the chip
+    if step.kernels == "flash":
+        return _parts(step)
+    if step.kernels == "cpp":  # keys, values and their gradients of one problem
         return 16 * step.encoder.width // heads * max(-(-segment // dilation) for segment, dilation in step.branches)
     limit = CHUNK_BYTES[step.device]
     row = step.batch * step.encoder.width * number
@@ -173,3 +175,10 @@ def _work(step: Step) -> int:
         problem = -(-segment // dilation) * row / heads  # one head's rows of a segment are never cut
         chunks.append((8 if dilation > 1 else 3) * min(held, max(limit, problem)))
     return round(max(chunks))
+
+
+def _parts(step: Step) -> int:
+    """What all branches give for the gradients of their rows, and 32-bit numbers of those that one of them reads."""
+    row = step.batch * step.encoder.width * step.share_at_once
+    held = [-(-step.longest_slice // dilation) * row for _, dilation in step.branches]
+    return round(3 * (2 if step.half else 4) * sum(held) + 4 * max(held))

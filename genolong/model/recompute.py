@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 25}  # of states; what is made of them stays in a CPU's cache
+STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 27}  # of states; what is made of them stays in a CPU's cache
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ def rotation(start: int, length: int, width: int, base: float, like: Tensor, ker
     Source: RoFormer, arXiv 2104.09864, equation 15. The angles are computed in float64, because a float32 angle is off
     by 0.02 radians at a million bases, and then rounded to the type and device of `like`.
     """
-    frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
-    angles = torch.arange(start, start + length, dtype=torch.float64)[:, None, None, None] * frequencies
+    frequencies = base ** -(torch.arange(0, width, 2, dtype=torch.float64, device=like.device) / width)
+    at = torch.arange(start, start + length, dtype=torch.float64, device=like.device)
+    angles = at[:, None, None, None] * frequencies
     return Rotation(angles.cos().to(like), angles.sin().to(like), kernels)
 
 

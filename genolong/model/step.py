@@ -13,8 +13,8 @@ from genolong.parallel.slices import longest, slice_bounds
 class Step:
     """A training step on hidden bases, as its devices share it; numbers are those of conf/.
 
-    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once, as a GPU's do, `native`
-    attention in C++ or Triton. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each
+    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once, as a GPU's do, `kernels`
+    what the encoder runs on. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each
     weight.
     """
 
@@ -25,7 +25,7 @@ class Step:
     checkpoint_blocks: int
     half: bool
     fused: bool
-    native: bool
+    kernels: str
     muon: bool
     averaged: bool
     devices: int
@@ -52,14 +52,14 @@ class Step:
         return "cuda" if self.fused else "cpu"
 
     @property
-    def triton(self) -> bool:
-        """Whether attention runs in Triton, as what is not PyTorch's does on a GPU."""
-        return self.native and self.fused
+    def native(self) -> bool:
+        """Whether attention's backward pass reads of an output its sums alone, as C++ and Triton do."""
+        return self.kernels in ("cpp", "triton")
 
     @property
     def native_convolution(self) -> bool:
-        """Whether convolutions run in C++, as they do beside attention in C++, but not on 16-bit numbers."""
-        return self.native and not self.fused and not self.half
+        """Whether convolutions run in C++, as they do but on 16-bit numbers, or in Triton."""
+        return self.kernels in ("triton", "flash") or (self.kernels == "cpp" and not self.half)
 
     @property
     def lean(self) -> bool:

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genolong.model.joint import Joint
 from genolong.model.query_classes import MOST_BRANCHES, BranchHere, QueryClasses, Tile, query_classes
 
 WIDEST = 128  # channels of a head, for which tests were made
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 CAPABILITY = (8, 0)  # the first GPUs with products of bfloat16
-READ_BYTES = 8 << 10  # at once, of keys: with it kernels keep to the registers and the shared memory of any such GPU
-HOW = {"num_warps": 4, "num_stages": 2}  # as READ_BYTES: chosen by what the compiler reports, not yet timed on a GPU
+HELD_BYTES, READ_BYTES = 128, 64  # rows that a program holds and reads, times a number's: the best of those timed
+HOW = {"num_warps": 4, "num_stages": 3}  # as these
 
 
 class TritonAttention(NamedTuple):
@@ -35,13 +36,15 @@ class TritonAttention(NamedTuple):
         self._run("attend", (*rows, out, lse))
         return out, lse
 
-    def attend_backward(self, rows: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Writes `grads`, of queries, keys and values, all of each.
+    def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
+        """Writes `grads`, (batch, length, 3, heads, width), of queries, keys and values.
 
-        `rows` are the output's gradient, queries, keys, values, each row's sum of gradient * output, and log-sum-exp.
+        `rows` are the output's gradient, queries, keys and values.
         """
-        self._run("attend_backward_queries", (*rows, grads[0]))
-        self._run("attend_backward_keys", (*rows, *grads[1:]))
+        seen = *rows, joint.sums(rows[0]), joint.lse
+        of_queries, of_keys, of_values = grads.unbind(2)
+        self._run("attend_backward_queries", (*seen, of_queries))
+        self._run("attend_backward_keys", (*seen, of_keys, of_values))
 
     def _run(self, name: str, tensors: Sequence[Tensor]) -> None:
         batch, _, _, width = tensors[0].shape
@@ -74,6 +77,11 @@ def why_not(width: int, *, cuda: bool) -> str:
     """Why heads of so many channels are not attended in Triton, on a GPU or not; empty if they are."""
     if width > WIDEST:
         return f"heads of {width} channels are wider than {WIDEST}"
+    return no_triton(cuda=cuda)
+
+
+def no_triton(*, cuda: bool) -> str:
+    """Why Triton's kernels do not run, on a GPU or not; empty if they do."""
     if not _installed():
         return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     if not cuda:
@@ -90,7 +98,7 @@ def padded(width: int) -> int:
 
 def tile_of(width: int, number: int) -> Tile:
     """For heads of so many channels, numbers of so many bytes."""
-    return Tile(128 // number, min(64, READ_BYTES // (number * padded(width))))
+    return Tile(max(16, HELD_BYTES // number), max(16, READ_BYTES // number))
 
 
 @cache

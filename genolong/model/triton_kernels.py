@@ -37,20 +37,19 @@ def attend(
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
-        for start in range(begin, end, READ):
-            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
-            key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
-            value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
-            scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
-            scores = tl.where(pairs, scores, float("-inf"))
-            higher = tl.maximum(top, tl.max(scores, 1))
-            level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows without a key so far
-            chances = tl.exp2(scores - level[:, None])
-            shrink = tl.exp2(top - level)
-            sums = sums * shrink + tl.sum(chances, 1)
-            total = total * shrink[:, None]
-            total += _product(chances.to(value_rows.dtype), value_rows, WIDEN)
-            top = higher
+        if _even(begin, end, of_held, READ):
+            first = origin + begin // each * segment
+            for start in range(0, end - begin, READ):
+                there = first + (start + tl.arange(0, READ)) * dilation
+                key_rows = _rows(keys, there, keys_row, None, WIDTH, WIDE)
+                value_rows = _rows(values, there, values_row, None, WIDTH, WIDE)
+                top, sums, total = _take(own, key_rows, value_rows, None, scale, top, sums, total, WIDEN)
+        else:
+            for start in tl.range(begin, end, READ, num_stages=1):
+                there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
+                key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
+                value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
+                top, sums, total = _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN)
     sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows without any key: zeros, and -inf
     _write(out + batch * out_batch + head64 * out_head, at, out_row, held, total / sums[:, None], WIDTH, WIDE)
     place = lse + batch * lse_batch + head64 * lse_head + at.to(tl.int64) * lse_row
@@ -81,14 +80,23 @@ def attend_backward_queries(
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
-        for start in range(begin, end, READ):
-            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
-            key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
-            value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
-            scores = _product(own, tl.trans(key_rows), WIDEN) * (scale * LOG2E)
-            chances = tl.exp2(tl.where(pairs, scores - own_lse[:, None], float("-inf")))
-            slopes = _product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None]
-            total += _product((chances * slopes).to(key_rows.dtype), key_rows, WIDEN)
+        if _even(begin, end, of_held, READ):
+            first = origin + begin // each * segment
+            for start in range(0, end - begin, READ):
+                there = first + (start + tl.arange(0, READ)) * dilation
+                key_rows = _rows(keys, there, keys_row, None, WIDTH, WIDE)
+                value_rows = _rows(values, there, values_row, None, WIDTH, WIDE)
+                chances = _chances(own, key_rows, own_lse[:, None], None, scale, WIDEN)
+                slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None])
+                total += _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
+        else:
+            for start in tl.range(begin, end, READ, num_stages=1):
+                there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
+                key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
+                value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
+                chances = _chances(own, key_rows, own_lse[:, None], pairs, scale, WIDEN)
+                slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None])
+                total += _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
     place = of_queries + batch * of_queries_batch + head64 * of_queries_head
     _write(place, at, of_queries_row, held, total * scale, WIDTH, WIDE)
 
@@ -118,17 +126,29 @@ def attend_backward_keys(
     for number in range(branches):
         spec = specs + (head * branches + number) * 6
         begin, end, of_held, origin, segment, dilation, each = _span(spec, bits, number, at, held)
-        for start in range(begin, end, READ):
-            there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
-            query_rows = _rows(queries, there, queries_row, read, WIDTH, WIDE)
-            grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
-            there_along = _sums(along, there, along_row, read)
-            there_lse = _sums(lse, there, lse_row, read) * LOG2E
-            scores = _product(own_keys, tl.trans(query_rows), WIDEN) * (scale * LOG2E)
-            chances = tl.exp2(tl.where(pairs, scores - there_lse[None, :], float("-inf")))
-            value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
-            slopes = _product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :]
-            key_total += _product((chances * slopes).to(query_rows.dtype), query_rows, WIDEN)
+        if _even(begin, end, of_held, READ):
+            first = origin + begin // each * segment
+            for start in range(0, end - begin, READ):
+                there = first + (start + tl.arange(0, READ)) * dilation
+                query_rows = _rows(queries, there, queries_row, None, WIDTH, WIDE)
+                grad_rows = _rows(grad, there, grad_row, None, WIDTH, WIDE)
+                there_along = _sums(along, there, along_row, None)
+                there_lse = _sums(lse, there, lse_row, None) * LOG2E
+                chances = _chances(own_keys, query_rows, there_lse[None, :], None, scale, WIDEN)
+                value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
+                slopes = chances * (_product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :])
+                key_total += _product(slopes.to(query_rows.dtype), query_rows, WIDEN)
+        else:
+            for start in tl.range(begin, end, READ, num_stages=1):
+                there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
+                query_rows = _rows(queries, there, queries_row, read, WIDTH, WIDE)
+                grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
+                there_along = _sums(along, there, along_row, read)
+                there_lse = _sums(lse, there, lse_row, read) * LOG2E
+                chances = _chances(own_keys, query_rows, there_lse[None, :], pairs, scale, WIDEN)
+                value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
+                slopes = chances * (_product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :])
+                key_total += _product(slopes.to(query_rows.dtype), query_rows, WIDEN)
     place = of_keys + batch * of_keys_batch + head64 * of_keys_head
     _write(place, at, of_keys_row, held, key_total * scale, WIDTH, WIDE)
     place = of_values + batch * of_values_batch + head64 * of_values_head
@@ -170,6 +190,42 @@ def _span(spec, bits, number, at, held):
 
 @triton.jit
 @no_type_check
+def _even(start, end, of_held, READ: tl.constexpr):
+    """Whether a block reads one segment, in whole tiles: then nothing need be masked. Rows not there do no harm."""
+    low = tl.min(tl.where(of_held < 0, 2147483647, of_held), 0)
+    return (low == tl.max(of_held, 0)) & ((end - start) % READ == 0)
+
+
+@triton.jit
+@no_type_check
+def _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN: tl.constexpr):
+    """Takes some keys into the running softmax: largest scores times log2(e), sums, and the output before division."""
+    scores = _product(own, tl.trans(key_rows), WIDEN)
+    if pairs is not None:
+        scores = tl.where(pairs, scores, float("-inf"))
+    higher = tl.maximum(top, tl.max(scores, 1) * (scale * LOG2E))
+    level = higher
+    if pairs is not None:
+        level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows without a key so far
+    chances = tl.exp2(scores * (scale * LOG2E) - level[:, None])
+    shrink = tl.exp2(top - level)
+    total = total * shrink[:, None]
+    total += _product(chances.to(value_rows.dtype), value_rows, WIDEN)
+    return higher, sums * shrink + tl.sum(chances, 1), total
+
+
+@triton.jit
+@no_type_check
+def _chances(own, rows, lse, pairs, scale, WIDEN: tl.constexpr):
+    """Shares of the softmax, of its denominators as logarithms to base 2."""
+    scores = _product(own, tl.trans(rows), WIDEN) * (scale * LOG2E) - lse
+    if pairs is not None:
+        scores = tl.where(pairs, scores, float("-inf"))
+    return tl.exp2(scores)
+
+
+@triton.jit
+@no_type_check
 def _read(start, end, of_held, origin, segment, dilation, each, READ: tl.constexpr):
     """Where a branch's rows from `start` on are, which of them there are, and which share a segment with which held."""
     index = start + tl.arange(0, READ)
@@ -181,10 +237,16 @@ def _read(start, end, of_held, origin, segment, dilation, each, READ: tl.constex
 @triton.jit
 @no_type_check
 def _rows(rows, at, step, there, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    """Rows of WIDTH channels, filled up with zeros, and zeros for those that are not there."""
+    """Rows of WIDTH channels, filled up with zeros, and zeros for those that are not `there`; None: all are."""
     channels = tl.arange(0, WIDE)
-    mask = there[:, None] & (channels < WIDTH)[None, :]
-    return tl.load(rows + at.to(tl.int64)[:, None] * step + channels[None, :], mask=mask, other=0.0)
+    places = rows + at.to(tl.int64)[:, None] * step + channels[None, :]
+    if there is not None:
+        found = tl.load(places, mask=there[:, None] & (channels < WIDTH)[None, :], other=0.0)
+    elif WIDTH < WIDE:
+        found = tl.load(places, mask=(channels < WIDTH)[None, :], other=0.0)
+    else:
+        found = tl.load(places)
+    return found
 
 
 @triton.jit
@@ -199,7 +261,11 @@ def _product(left, right, WIDEN: tl.constexpr):
 @triton.jit
 @no_type_check
 def _sums(sums, at, step, there):
-    return tl.load(sums + at.to(tl.int64) * step, mask=there, other=0.0)
+    if there is None:
+        found = tl.load(sums + at.to(tl.int64) * step)
+    else:
+        found = tl.load(sums + at.to(tl.int64) * step, mask=there, other=0.0)
+    return found
 
 
 @triton.jit

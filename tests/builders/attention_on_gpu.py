@@ -12,7 +12,7 @@ from genolong.model.dilated_attention import dilated_attention
 from tests.model.test_dilated_attention import with_gradients
 
 CASES = ((torch.float32, 64, 2e-5), (torch.float16, 64, 4e-3), (torch.bfloat16, 128, 3e-2), (torch.bfloat16, 24, 3e-2))
-KERNELS = ("aten", "triton")
+KERNELS = ("aten", "flash", "triton")
 GEOMETRY = [32, 512, 4099], [1, 2, 4]
 
 

@@ -21,7 +21,7 @@ def interpreted(*, held: int = 16, read: int = 32) -> Iterator[None]:
     from triton.runtime import interpreter
 
     prepared, ready, lock = interpreter.InterpretedFunction.__call__, set[Any](), Lock()
-    run = triton_attention.TritonAttention._run
+    run = interpreter.GridExecutor.__call__
 
     def call(self: Any, *args: Any, **named: Any) -> Any:
         if self.fn.__module__.startswith("genolong.") or self.fn in ready:
@@ -29,14 +29,14 @@ def interpreted(*, held: int = 16, read: int = 32) -> Iterator[None]:
         ready.add(self.fn)
         return prepared(self, *args, **named)
 
-    def alone(self: Any, *args: Any) -> None:
+    def alone(self: Any, *args: Any, **named: Any) -> None:
         with lock:
-            run(self, *args)
+            run(self, *args, **named)
 
     builder = interpreter.interpreter_builder
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(interpreter.InterpretedFunction, "__call__", call)
         patch.setattr(builder, "options", dataclasses.replace(builder.options, sanitize_overflow=False))
-        patch.setattr(triton_attention.TritonAttention, "_run", alone)
+        patch.setattr(interpreter.GridExecutor, "__call__", alone)
         patch.setattr(triton_attention, "tile_of", lambda _width, _number: Tile(held, read))
         yield

@@ -18,7 +18,7 @@ def step(encoder: dict[str, Any] | None = None, **changes: Any) -> Step:
     """101 bases, batch 2, all on one CPU; each field can be changed by name, the encoder's as a dictionary."""
     values = {
         "window_bp": 101, "batch": 2, "accumulation": 1, "checkpoint_blocks": 0, "half": False, "fused": False,
-        "native": False, "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
+        "kernels": "aten", "muon": False, "averaged": False, "devices": 1, "sequence": 1, "share_weights": False,
     }  # fmt: skip
     return Step(encoder=encoder_settings(**(encoder or {})), **(values | changes))
 
@@ -27,7 +27,7 @@ def model(of: Step) -> nn.Sequential:
     """The model whose step it is."""
     torch.manual_seed(3)
     encoder = Encoder(of.encoder, of.checkpoint_blocks)
-    encoder.kernels = "cpp" if of.native else "aten"
+    encoder.kernels = of.kernels
     return nn.Sequential(encoder, MaskedBaseHead(of.encoder.width))
 
 

@@ -15,16 +15,23 @@ from tests.builders.models import encoder_settings
         ("auto", "", False, "cpp", ()),
         ("cpp", "", False, "cpp", ()),
         ("aten", "", False, "aten", ()),
-        ("auto", "", True, "aten", ()),
+        ("auto", "", True, "flash", ()),
+        ("flash", "", True, "flash", ()),
+        ("aten", "", True, "aten", ()),
         ("cpp", "no C++ compiler was found", True, "aten", ()),
         (
             "auto", "no C++ compiler was found", False, "aten",
             ("attention by PyTorch's kernels, not in C++: no C++ compiler was found",),
         ),
+        (
+            "auto", "triton is not installed here", True, "aten",
+            ("attention by PyTorch's kernels, without Triton's: triton is not installed here",),
+        ),
     ],
 )  # fmt: skip
 def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, kernels, told, monkeypatch):
     monkeypatch.setattr(native_attention, "why_not", lambda width: reason if width == 4 else "another width")
+    monkeypatch.setattr(triton_attention, "no_triton", lambda *, cuda: reason if cuda else "this is a CPU")
     encoder = Encoder(encoder_settings())
     assert choose_attention(encoder, asked, cuda=cuda) == told
     assert encoder.kernels == attention_of(encoder) == kernels
@@ -34,6 +41,12 @@ def test_cpp_is_refused_where_it_cannot_be(monkeypatch):
     monkeypatch.setattr(native_attention, "why_not", lambda _width: "no C++ compiler was found")
     with pytest.raises(SettingsError, match=r"attention=cpp: no C\+\+ compiler was found; take auto or aten"):
         choose_attention(Encoder(encoder_settings()), "cpp", cuda=False, name="attention")
+
+
+def test_flash_is_refused_where_it_cannot_be(monkeypatch):
+    monkeypatch.setattr(triton_attention, "no_triton", lambda *, cuda: "no GPU")
+    with pytest.raises(SettingsError, match=r"^trainer.attention=flash: no GPU; take auto or aten$"):
+        choose_attention(Encoder(encoder_settings()), "flash", cuda=False)
 
 
 @pytest.mark.parametrize("cuda", [False, True])

@@ -32,7 +32,7 @@ def test_accumulated_batches_are_so_many_times_the_work():
 
 
 def test_in_triton_the_backward_pass_makes_two_products_of_pairs_more():
-    others, triton = (step(fused=True, native=native) for native in (False, True))
+    others, triton = (step(fused=True, kernels=kernels) for kernels in ("aten", "triton"))
     pairs = sum(attention_pairs((0, 101), 0, branch, 3) for branch in triton.branches)
     more = triton.encoder.layers * 4 * triton.batch * pairs * 12 // 3
     assert flops(triton) == flops(others)._replace(backward=flops(others).backward + more)

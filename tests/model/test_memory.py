@@ -27,7 +27,7 @@ def handed_out(taken: Step) -> int:
     return most_bytes(lambda: take(taken, trained))
 
 
-@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("kernels", ["aten", "cpp"])
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2, 3])
 @pytest.mark.parametrize(
     ("half", "encoder"),
@@ -38,14 +38,14 @@ def handed_out(taken: Step) -> int:
     ],
     ids=str,
 )  # fmt: skip
-def test_activations_are_those_that_the_allocator_hands_out(half, encoder, checkpoint_blocks, native, monkeypatch):
-    if native and why_not(1):
+def test_activations_are_those_that_the_allocator_hands_out(half, encoder, checkpoint_blocks, kernels, monkeypatch):
+    if kernels == "cpp" and why_not(1):
         pytest.skip(why_not(1))
     monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 128 * 4 * 32)
     monkeypatch.setitem(blocks.CHUNK_BYTES, "cpu", 32 << 10)
     if checkpoint_blocks == 2:  # two heads at a time; else all of them
         monkeypatch.setattr(lean_block, "HELD_BYTES", 1)
-    changes = {"checkpoint_blocks": checkpoint_blocks, "half": half, "native": native}
+    changes = {"checkpoint_blocks": checkpoint_blocks, "half": half, "kernels": kernels}
     taken = step({**WIDE, **encoder}, window_bp=2048, batch=1, **changes)
     found = counted(taken)
     of_weights = weights(taken.encoder)

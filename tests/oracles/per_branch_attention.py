@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def per_branch_attention(queries: Tensor, keys: Tensor, values: Tensor, segments, dilations) -> Tensor:
-    """(batch, length, heads, width); lengths must divide, and dilations must divide the heads."""
+    """(batch, length, heads, width); lengths must divide."""
     outs, denominators = [], []
     for segment, dilation in zip(segments, dilations, strict=True):
         out, lse = _branch(queries, keys, values, min(segment, queries.shape[1]), dilation)
@@ -24,19 +24,22 @@ def per_branch_attention(queries: Tensor, keys: Tensor, values: Tensor, segments
 
 def _branch(queries: Tensor, keys: Tensor, values: Tensor, segment: int, dilation: int) -> tuple[Tensor, Tensor]:
     batch, length, heads, width = queries.shape
-    group = heads // dilation
+    group = max(1, heads // dilation)  # heads with one offset
+
+    def taken(rows: Tensor, head: int) -> Tensor:
+        split = rows.view(batch, length // segment, segment, heads, -1)
+        return split[:, :, head * dilation // heads :: dilation, head : head + group]
 
     def gathered(rows: Tensor) -> Tensor:
-        split = rows.view(batch, length // segment, segment // dilation, dilation, dilation, group, width)
-        kept = split.diagonal(dim1=3, dim2=4)  # (batch, segments, positions, group, width, offset = head group)
-        return kept.permute(0, 1, 5, 3, 2, 4).reshape(-1, group, segment // dilation, width)
+        every = torch.stack([taken(rows, head) for head in range(0, heads, group)], dim=2)
+        return every.permute(0, 1, 2, 4, 3, 5).reshape(-1, group, segment // dilation, width)
 
     def spread(rows: Tensor, fill: float) -> Tensor:
-        rows = rows.view(batch, length // segment, dilation, group, segment // dilation, -1).permute(0, 1, 4, 3, 5, 2)
-        dense = torch.diag_embed(rows, dim1=3, dim2=4)  # ... positions, offset, head group, group, width
-        if fill:
-            dense = dense.masked_fill(dense == 0, fill)
-        return dense.reshape(batch, length, heads, -1)
+        rows = rows.view(batch, length // segment, heads // group, group, segment // dilation, -1)
+        dense = rows.new_full((batch, length, heads, rows.shape[-1]), fill)
+        for number, head in enumerate(range(0, heads, group)):
+            taken(dense, head).copy_(rows[:, :, number].transpose(2, 3))
+        return dense
 
     found = _flash(gathered(queries), gathered(keys), gathered(values))
     return spread(found[0], 0.0), spread(found[1].unsqueeze(-1), -1e8).squeeze(-1)

@@ -1,0 +1,41 @@
+"""What a backward pass needs to know of a softmax over all branches."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+HeadRows = Float[Tensor, "batch length heads width"]
+RowSums = Float[Tensor, "batch length heads"]
+POSITIONS = 1 << 12  # whose products with an output are held at once
+
+
+class Joint(NamedTuple):
+    """The output of a softmax and every row's log-sum-exp; `along` is each row's sum of grad * out.
+
+    One of `out` and `along` may be None: kernels read one of them.
+    """
+
+    out: HeadRows | None
+    lse: RowSums
+    along: RowSums | None
+
+    def sums(self, grad: HeadRows) -> RowSums:
+        """`along`, if need be of the output."""
+        return self.along if self.along is not None else sums_along(grad, self.output)
+
+    @property
+    def output(self) -> HeadRows:
+        if self.out is None:
+            raise ValueError("sums alone, where the output is needed, too")
+        return self.out
+
+
+def sums_along(grad: HeadRows, out: HeadRows) -> RowSums:
+    """Each row's sum of grad * out, at least in float32."""
+    sums = grad.new_empty(grad.shape[:3], dtype=torch.promote_types(grad.dtype, torch.float32))
+    for begin in range(0, grad.shape[1], POSITIONS):
+        some = slice(begin, begin + POSITIONS)
+        torch.sum(grad[:, some].to(sums.dtype) * out[:, some], dim=-1, out=sums[:, some])
+    return sums
