@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from genolong.loading.worker_signals import obey_the_mother_alone
+from genolong.loading.worker_signals import learning_to_obey, obey_the_mother_alone
 
 
 class StepLoader(DataLoader[Any]):
@@ -38,6 +38,13 @@ class StepLoader(DataLoader[Any]):
             if batch is None:
                 return
             yield batch
+
+    def _get_iterator(self) -> Any:
+        """Lightning throws iterators away, so workers may be started time and again."""
+        if self.num_workers == 0:
+            return super()._get_iterator()
+        with learning_to_obey():
+            return super()._get_iterator()
 
     def state_dict(self) -> dict[str, Any]:
         return {}

@@ -65,19 +65,23 @@ class Interruption:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Within this, Ctrl-C waits; processes that are started within this keep it waiting."""
+def held_back(*numbers: int) -> Iterator[None]:
+    """Within this, these signals wait; processes that are started within this keep them waiting.
+
+    What came is answered when this ends, unless it ends by an exception.
+    """
     late: list[tuple[int, Any]] = []
-    handler = signal.getsignal(signal.SIGINT)
-    handles = callable(handler) and threading.current_thread() is threading.main_thread()
-    if handles:  # for another thread may get the signal, from which it is not kept
-        signal.signal(signal.SIGINT, lambda number, frame: late.append((number, frame)))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
+    for number in handlers:  # for another thread may get the signal, from which it is not kept
+        signal.signal(number, lambda number, frame: late.append((number, frame)))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if handles:
-            signal.signal(signal.SIGINT, handler)
-    if late and callable(handler):
-        handler(*late[0])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number, frame in late:
+        handlers[number](number, frame)

@@ -1,6 +1,7 @@
 """One work in several processes of this machine: started, watched, and ended together, however it ends."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -73,7 +74,7 @@ class _Crew:
     def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Starts all of them, and waits until they are there."""
         _track_quietly()
-        with held_back():
+        with held_back(signal.SIGINT):
             for place in self._places:
                 listens, voice = self._context.Pipe(duplex=False)
                 orders = Orders(place, os.getpid(), self._counters, self._patience_s, threads, voice)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -76,7 +78,7 @@ def test_held_back_it_comes_later_whichever_thread_gets_it():
     thread.start()
     signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     for _ in range(20):
-        with held_back():
+        with held_back(signal.SIGINT):
             type_ctrl_c()
             assert not came
         assert came == [signal.SIGINT]
@@ -84,13 +86,13 @@ def test_held_back_it_comes_later_whichever_thread_gets_it():
     done.set()
     thread.join()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt), held_back():
+    with pytest.raises(KeyboardInterrupt), held_back(signal.SIGINT):
         type_ctrl_c()
 
 
 def test_held_back_in_another_thread_or_where_it_is_ignored_changes_nothing():
     def hold() -> None:
-        with held_back():
+        with held_back(signal.SIGINT):
             pass
 
     before = signal.getsignal(signal.SIGINT)
@@ -99,6 +101,27 @@ def test_held_back_in_another_thread_or_where_it_is_ignored_changes_nothing():
     thread.join()
     assert signal.getsignal(signal.SIGINT) is before
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with held_back():
+    with held_back(signal.SIGINT):
         type_ctrl_c()
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_held_back_each_signal_comes_as_often_as_it_came_to_any_thread():
+    came: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: came.append(number))
+    let_through = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with held_back(signal.SIGINT, signal.SIGTERM):
+        signal.pthread_sigmask(signal.SIG_SETMASK, let_through)  # as in a thread that was there before
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+        assert not came
+    assert came == [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
+
+
+def test_a_process_that_is_started_while_signals_are_held_back_keeps_them_waiting():
+    told = "import signal, sys; sys.exit(not {2, 15} <= signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+    with held_back(signal.SIGINT, signal.SIGTERM):
+        started = subprocess.run([sys.executable, "-c", told])
+    assert started.returncode == 0
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
