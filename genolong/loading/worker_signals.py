@@ -43,4 +43,4 @@ def obey_the_mother_alone(_: int = 0) -> None:
 def _wait_for_the_mother() -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
-    os._exit(143)
+    os._exit(0)  # PyTorch takes any other end for a failure, and raises in the mother
