@@ -1,4 +1,4 @@
-"""A short convolution along the sequence, with its norm, added to the states; on a CPU in C++ in one pass."""
+"""A short convolution along the sequence, with its norm, added to the states; in C++ or Triton in one pass."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from torch.nn import functional
 
 from genolong.model.native_passes import NativePasses
 from genolong.model.norm import Norm
+from genolong.model.triton_passes import TritonPasses
 
 
 class Convolution(nn.Module):
     """Adds to states a depthwise convolution of what they are, normed.
 
-    It tells what stands next to what, which dilated attention sees only in part. C++ does it where it does the norm.
+    It tells what stands next to what, which dilated attention sees only in part. C++ or Triton do it where they do the
+    norm.
     """
 
     def __init__(self, width: int, kernel: int) -> None:
@@ -25,10 +27,10 @@ class Convolution(nn.Module):
         self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
 
     def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
-        taps, native = self.taps, self.norm.native(states)
-        if native is not None and taps.weight.dtype == states.dtype and not torch.is_autocast_enabled("cpu"):
+        taps, passes = self.taps, self._passes(states)
+        if passes is not None:
             of = states, self.norm.weight, taps.weight[:, 0].mT, taps.bias
-            return _NativeConvolution.apply(*of, native)  # type: ignore[no-any-return]
+            return _OnePassConvolution.apply(*of, passes)  # type: ignore[no-any-return]
         normed = self.norm(states)
         if states.device.type != "cpu":
             return states + taps(normed.transpose(1, 2)).transpose(1, 2)
@@ -38,16 +40,25 @@ class Convolution(nn.Module):
         convolved = functional.conv2d(picture, weight, taps.bias, padding=(0, self.reach), groups=taps.groups)
         return states + convolved.permute(0, 2, 3, 1).squeeze(1)
 
+    def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
+        """What does all of it, if anything does; under a CPU's autocast PyTorch does what C++ would do."""
+        passes = self.norm.passes(states)
+        if self.taps.weight.dtype != states.dtype:
+            return None
+        return None if isinstance(passes, NativePasses) and torch.is_autocast_enabled("cpu") else passes
 
-class _NativeConvolution(torch.autograd.Function):
+
+class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, native: NativePasses) -> Tensor:
-        out, shrink = native.convolve(x, norm, taps, bias, torch.finfo(x.dtype).eps)
+    def forward(
+        ctx: Any, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, passes: NativePasses | TritonPasses
+    ) -> Tensor:  # fmt: skip
+        out, shrink = passes.convolve(x, norm, taps, bias, torch.finfo(x.dtype).eps)
         ctx.save_for_backward(x, norm, taps, shrink)
-        ctx.native = native
+        ctx.passes = passes
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *ctx.native.convolve_backward(grad, *ctx.saved_tensors), None
+        return *ctx.passes.convolve_backward(grad, *ctx.saved_tensors), None

@@ -110,8 +110,8 @@ class Encoder(nn.Module):
     the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
     few. Above 0, and wherever no graph is recorded, blocks run in little memory (but not with dropout, whose random
     numbers are not drawn a part at a time, or with a part of the weights frozen: then 1 runs attention again, too).
-    `kernels`, cpp or triton, do the attention where they can; with aten, PyTorch's. In C++ norms, convolutions and
-    rotations run, too.
+    `kernels`, cpp, triton or flash, do the attention where they can; with aten, PyTorch's. Norms, convolutions and
+    rotations run in C++, too, and with triton and flash in Triton.
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -238,7 +238,7 @@ class Block(nn.Module):
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
-            attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
+            attention.heads, near.reach if near is not None else 0, self._near, attention.norm.rounded,
             attention.rows, attention.rows_backward, site.turn, self._end,
             self._part_weights(), site.spare,
         )  # fmt: skip
@@ -277,7 +277,7 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
-        queries, keys, values = rotate(self.rows(0, self.heads, self.norm(states)), site.turn).unbind(2)
+        queries, keys, values = rotate(self.rows(0, self.heads, self.norm.rounded(states)), site.turn).unbind(2)
         out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, kernels=site.kernels)
         return self.outward(out.flatten(2))
 
@@ -317,7 +317,7 @@ class Mlp(nn.Module):
 
     def inner(self, states: Tensor) -> Tensor:
         """The inner layer, of which the outward one makes the result."""
-        hidden = self.inward(self.norm(states))
+        hidden = self.inward(self.norm.rounded(states))
         if self.gated:
             gate, hidden = hidden.chunk(2, dim=-1)
             return functional.silu(gate) * hidden

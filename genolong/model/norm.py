@@ -1,4 +1,4 @@
-"""Root-mean-square norm with its gradient in a few passes on a CPU, in C++ in one, where PyTorch makes it of twenty."""
+"""Root-mean-square norm with its gradient in a few passes on a CPU, in C++ or Triton in one, where PyTorch makes twenty."""
 
 from typing import Any
 
@@ -7,25 +7,35 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from genolong.model.native_passes import NativePasses, native_passes
+from genolong.model.native_passes import NativePasses
+from genolong.model.passes import passes_for
+from genolong.model.triton_passes import TritonPasses
 
 
 class Norm(nn.RMSNorm):
     """Each position's channels divided by their root mean square, times a weight a channel (arXiv 1910.07467)."""
 
-    kernels = "aten"  # with cpp, C++ does the work where it can
+    kernels = "aten"  # with cpp, C++ does the work where it can, with triton or flash Triton
 
     def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
+        passes = self.passes(x)
+        if passes is not None:
+            return _OnePassNorm.apply(x, self.weight, passes)  # type: ignore[no-any-return]
         if x.device.type != "cpu":
             return super().forward(x)
-        native = self.native(x)
-        if native is not None:
-            return _NativeNorm.apply(x, self.weight, native)  # type: ignore[no-any-return]
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
 
-    def native(self, x: Tensor) -> NativePasses | None:
-        """What norms such states in C++, if anything does."""
-        return native_passes(x) if self.kernels == "cpp" and self.weight.dtype == x.dtype else None
+    def rounded(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
+        """The same for a product: written at once as autocast would round it, where Triton writes it."""
+        passes, device = self.passes(x), x.device.type
+        if isinstance(passes, TritonPasses) and torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+            return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
+        return self(x)
+
+    def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:
+        """What norms such states in one pass, if anything does."""
+        return passes_for(x, self.kernels) if x.dtype == self.weight.dtype == torch.float32 else None
 
 
 def choose_kernels(module: nn.Module, kernels: str) -> None:
@@ -35,18 +45,20 @@ def choose_kernels(module: nn.Module, kernels: str) -> None:
             each.kernels = kernels
 
 
-class _NativeNorm(torch.autograd.Function):
+class _OnePassNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, native: NativePasses) -> Tensor:
-        out, shrink = native.norm(x, weight, torch.finfo(x.dtype).eps)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, passes: NativePasses | TritonPasses, *dtype: torch.dtype
+    ) -> Tensor:  # fmt: skip
+        out, shrink = passes.norm(x, weight, torch.finfo(x.dtype).eps, *dtype)
         ctx.save_for_backward(x, weight, shrink)
-        ctx.native = native
+        ctx.passes, ctx.others = passes, [None] * (1 + len(dtype))
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *ctx.native.norm_backward(grad, *ctx.saved_tensors), None
+        return *ctx.passes.norm_backward(grad, *ctx.saved_tensors), *ctx.others
 
 
 class _Norm(torch.autograd.Function):

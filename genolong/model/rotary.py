@@ -7,13 +7,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from genolong.model.native_passes import native_passes
+from genolong.model.passes import passes_for
 
 
 class Rotation(NamedTuple):
     """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2).
 
-    With `kernels`="cpp" rows are turned in C++ where they can be, and by PyTorch ("aten") where not.
+    With `kernels`="cpp" rows are turned in C++ where they can be, with "triton" or "flash" in Triton, and by PyTorch
+    ("aten") where not.
     """
 
     cosine: Float[Tensor, "length 1 1 half"]
@@ -53,11 +54,11 @@ def rotate(
 
 def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
     """Writes what `rotate` returns to `out`, which shares no memory with `rows`, without a graph."""
-    by = Rotation(by.cosine.to(rows.dtype), by.sine.to(rows.dtype), by.kernels)
-    native = native_passes(rows) if by.kernels == "cpp" else None
-    if native is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
-        native.turn(rows, by.cosine, by.sine, out)
+    passes = passes_for(rows, by.kernels)
+    if passes is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
+        passes.turn(rows, by.cosine.float(), by.sine.float(), out)
         return
+    by = Rotation(by.cosine.to(rows.dtype), by.sine.to(rows.dtype), by.kernels)
     left, right = rows[:, :, :2].chunk(2, dim=-1)
     to_left, to_right = out[:, :, :2].chunk(2, dim=-1)
     torch.mul(left, by.cosine, out=to_left).addcmul_(right, by.sine, value=-1)

@@ -205,7 +205,8 @@ def without_interpreter(tmp_path) -> dict[str, str]:
     ],
 )
 def test_kernels_compile_for_gpus_and_fit_their_shared_memory(numbers, width, capability, tmp_path):
-    command = [sys.executable, "-m", "tests.builders.compiled_kernels", numbers, str(width), str(capability)]
+    asked = "attention", numbers, str(width), str(capability)
+    command = [sys.executable, "-m", "tests.builders.compiled_kernels", *asked]
     done = subprocess.run(
         command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
     )  # fmt: skip
