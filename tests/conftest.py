@@ -4,6 +4,9 @@ import os
 
 from jaxtyping import install_import_hook
 
+from tests.builders.gpu import hide_gpus
+
+hide_gpus()
 os.environ["TRITON_INTERPRET"] = "1"  # Triton's kernels run on a CPU; here, before anything imports triton
 
 install_import_hook("genolong", "beartype.beartype")  # here, before anything imports genolong, in each test process

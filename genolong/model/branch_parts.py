@@ -1,7 +1,7 @@
 """Attention branch by branch on a GPU: flash kernels on rows as they lie, and their parts put together in one pass."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from genolong.model.joint import Joint
 from genolong.model.query_classes import BranchHere
 from genolong.model.triton_attention import DTYPES, no_triton, padded
 
-ROWS = 32  # positions of a head that one program puts together
+ROWS, WARPS = 32, 4  # positions of a head that one program puts together
 MOST_PROBLEMS = 1 << 15  # of one kernel's grid
 ALIGNED = 8  # numbers of 16 bits that are read at once
 SPEC, STEPS = 6, 8  # numbers of a branch and of where its part is, in the table that part_kernels.py describes
@@ -39,7 +39,7 @@ class BranchParts(NamedTuple):
         out = torch.empty(queries.shape, dtype=dtype, device=queries.device)
         lse = torch.empty(queries.shape[:3], dtype=torch.float32, device=queries.device)
         parts, sums = self._parts(attend, rows, kinds=2)
-        table, first, first_sums = self._table(1, queries.shape[2]), _first(parts, queries), _first(sums, lse)
+        table, first, first_sums = self._table(queries.shape[2], kinds=1), _first(parts, queries), _first(sums, lse)
         _find(table[0, ..., SPEC : SPEC + STEPS], parts, self.branches, first)
         _find(table[0, ..., SPEC + STEPS :], sums, self.branches, first_sums)
         _start("join", (first, first_sums, out, lse), table, (*out.stride()[:3], *lse.stride()), out.shape)
@@ -51,7 +51,7 @@ class BranchParts(NamedTuple):
         `rows` are the output's gradient, queries, keys and values.
         """
         kinds = self._parts(attend_backward, (*rows, joint.output, joint.lse), kinds=3)
-        table, first = self._table(3, rows[0].shape[2]), _first(kinds[0], grads)
+        table, first = self._table(rows[0].shape[2], kinds=3), _first(kinds[0], grads)
         for of_kind, parts in zip(table, kinds, strict=True):
             _find(of_kind[..., SPEC : SPEC + STEPS], parts, self.branches, first)
         _start("add_up", (first, grads), table, grads.stride()[:4], rows[0].shape)
@@ -67,15 +67,22 @@ class BranchParts(NamedTuple):
                         parts[number].append((block, part))
         return found
 
-    def _table(self, kinds: int, heads: int) -> Int64[np.ndarray, "kinds branches heads numbers"]:
-        """What it tells of branches; where their parts are is 0."""
-        table = np.zeros((kinds, len(self.branches), heads, SPEC + 2 * STEPS), dtype=np.int64)
-        for number, (begin, end, segment, dilation) in enumerate(self.branches):
-            for head in range(heads):
-                offset = head_offset(self.first_head + head, dilation, self.all_heads)
-                spec = begin, _whole_end(self.branches[number]), end, segment, offset, dilation
-                table[:, number, head, :SPEC] = spec
-        return table
+    def _table(self, heads: int, kinds: int) -> Int64[np.ndarray, "kinds branches heads numbers"]:
+        """One of each kind."""
+        return np.stack([_specs(self.branches, heads, self.first_head, self.all_heads)] * kinds)
+
+
+@lru_cache(maxsize=64)
+def _specs(
+    branches: tuple[BranchHere, ...], heads: int, first_head: int, all_heads: int
+) -> Int64[np.ndarray, "branches heads numbers"]:
+    """The table of branches, in which where their parts are is 0."""
+    table = np.zeros((len(branches), heads, SPEC + 2 * STEPS), dtype=np.int64)
+    for of_branch, branch in zip(table, branches, strict=True):
+        for head, spec in enumerate(of_branch):
+            offset = head_offset(first_head + head, branch.dilation, all_heads)
+            spec[:SPEC] = branch.begin, _whole_end(branch), branch.end, branch.segment, offset, branch.dilation
+    return table
 
 
 def branch_parts(
@@ -114,10 +121,11 @@ def _find(
         for block, part in blocks:
             begin = (part.data_ptr() - first.data_ptr()) // part.element_size()
             problem, head, row = part.stride()[:3]
-            ragged = STEPS // 2 * (block.start >= _whole_end(branch))
-            for number in range(part.shape[1]):
-                steps = begin + number * head, block.segments * problem, problem, row
-                of_branch[block.head + number, ragged : ragged + STEPS // 2] = steps
+            ragged = block.start >= _whole_end(branch)
+            at = STEPS // 2 * ragged
+            steps = of_branch[block.head : block.head + part.shape[1], at : at + STEPS // 2]
+            steps[:, 0] = begin + head * np.arange(part.shape[1])
+            steps[:, 1:] = block.segments * problem, 0 if ragged else problem, row
 
 
 def _start(
@@ -128,12 +136,13 @@ def _start(
     batch, length, heads, width = shape
     kinds, branches = table.shape[:2]
     aligned = int(np.gcd.reduce(table[..., SPEC : SPEC + STEPS], axis=None, initial=ALIGNED))
+    table[..., SPEC : SPEC + STEPS] //= aligned
     on_device = torch.from_numpy(table).to(tensors[0].device)
-    constants = {"KINDS": kinds} if kernel == "add_up" else {}
+    constants = {"BRANCHES": branches} | ({"KINDS": kinds} if kernel == "add_up" else {})
     with torch.cuda.device_of(tensors[0]):
         _kernels()[kernel][-(-length // ROWS), heads, batch * kinds](
-            *tensors, on_device, branches, length, *steps, **constants,
-            WIDTH=width, WIDE=padded(width), ROWS=ROWS, ALIGNED=aligned,
+            *tensors, on_device, length, *steps, **constants,
+            WIDTH=width, WIDE=padded(width), ROWS=ROWS, ALIGNED=aligned, num_warps=WARPS,
         )  # fmt: skip
 
 

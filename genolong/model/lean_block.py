@@ -21,7 +21,7 @@ from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare
 from genolong.parallel.slices import longest
 
-HELD_BYTES = 1 << 30  # of the queries, keys and values that are attended together, as 32-bit numbers
+HELD_BYTES = {"cpu": 1 << 30, "cuda": 1 << 32}  # of queries, keys and values attended together, as 32-bit numbers
 
 Weights = tuple[Tensor, ...]
 
@@ -188,7 +188,7 @@ def _end_backward(
     last, *_ = parts.weights.last
     in_place = sums_suffice(outs[0], groups[0].geometry)
     places = outs if in_place else [torch.empty_like(out) for out in outs]
-    sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device)
+    sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device) if in_place else None
     for begin, end in near.stretches():
         states = near.states(begin, end).detach().requires_grad_()
         first.make(begin, end, parts.norm(states.detach()))
@@ -202,12 +202,13 @@ def _end_backward(
         found = torch.autograd.grad([behind, inner], [states, out, *parts.weights.end], [above, of_inner])
         near.own(total)[:, begin:end] = found[0]
         along = found[1].unflatten(-1, (parts.heads, -1))
-        for heads, place in zip(groups, places, strict=True):
+        if sums is not None:
+            sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
+        for heads, place in zip(groups, places, strict=True):  # where `out` may lie
             place[:, begin:end] = heads.of(along)
-        sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
         add_to(totals.end + totals.last, found[2:] + of_last)
     joints = [
-        Joint(None if in_place else out, lse, heads.of(sums))
+        Joint(out, lse, None) if sums is None else Joint(None, lse, heads.of(sums))
         for heads, out, lse in zip(groups, outs, lses, strict=True)
     ]
     return list(places), joints
@@ -236,22 +237,23 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
 
 
 def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
-    """A stretch of all heads' outputs: (batch, positions, heads * width)."""
-    return torch.cat([out[:, begin:end].flatten(2) for out in outs], dim=-1)
+    """A stretch of all heads' outputs: (batch, positions, heads * width); of one group no copy."""
+    first, *others = (out[:, begin:end].flatten(2) for out in outs)
+    return torch.cat([first, *others], dim=-1) if others else first.detach()
 
 
-def heads_at_once(heads: int, width: int, batch: int, length: int) -> int:
+def heads_at_once(heads: int, width: int, batch: int, length: int, device: str) -> int:
     """How many heads of so many channels are attended together: two at least, and as many in one group as in another.
 
     `length` are the positions of the longest slice that a device has: all of them take the same heads at a time.
     """
-    most = max(2, HELD_BYTES // (3 * 4 * width * batch * length))
+    most = max(2, HELD_BYTES.get(device, HELD_BYTES["cuda"]) // (3 * 4 * width * batch * length))
     return -(-heads // -(-heads // most))
 
 
 def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
     heads, (batch, _, width) = parts.heads, states.shape
-    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds))
+    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), states.device.type)
     return [
         _Heads(first, min(at_once, heads - first), parts, geometry._replace(first_head=first))
         for first in range(0, heads, at_once)

@@ -1,4 +1,4 @@
-"""Root-mean-square norm with its gradient in a few passes on a CPU, in C++ or Triton in one, where PyTorch makes twenty."""
+"""Root-mean-square norm with its gradient in a few passes on a CPU, in C++ or Triton in one; PyTorch makes twenty."""
 
 from typing import Any
 

@@ -75,7 +75,9 @@ class Step:
     def heads_at_once(self) -> int:
         """Heads that are attended together."""
         heads, width = self.encoder.heads, self.encoder.width
-        return heads_at_once(heads, width // heads, self.batch, self.longest_slice) if self.lean else heads
+        if not self.lean:
+            return heads
+        return heads_at_once(heads, width // heads, self.batch, self.longest_slice, self.device)
 
     @property
     def share_at_once(self) -> float:

@@ -1,7 +1,7 @@
 """Triton's kernels compiled for GPUs that need not be there: what each asks of one, as a line of JSON.
 
 A program of its own, for a process whose kernels are interpreted compiles none: attention NUMBERS WIDTH CAPABILITY,
-... or passes NUMBERS WIDTH CAPABILITY, numbers being those of gradients and rows.
+... or passes or parts NUMBERS WIDTH CAPABILITY, numbers being those of gradients and rows.
 """
 
 import json
@@ -18,18 +18,19 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from genolong.model import triton_kernels, triton_pass_kernels
+from genolong.model import part_kernels, triton_kernels, triton_pass_kernels
+from genolong.model.branch_parts import ALIGNED, ROWS, WARPS
 from genolong.model.triton_attention import HOW, padded, tile_of
 from genolong.model.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
 
-STEPS = ("_batch", "_row", "_head", "_position")
-TAPS, HEADS = 9, 8
+STEPS = ("_batch", "_row", "_head", "_position", "_kind")
+TAPS, HEADS, BRANCHES = 9, 8, 7
 
 
 def compiled(name: str, kernel: Any, capability: int, fixed: dict, how: dict, type_of: Callable[[str], str]) -> dict:
     """Bytes of shared memory, registers of a thread and bytes that had no room in them, ...
 
-    ... products of matrices, and copies into shared memory that others do not wait for.
+    ... products of matrices, copies into shared memory that others do not wait for, and if 16 bytes are read at once.
     """
     types, divides = {}, {}
     for place, argument in enumerate(kernel.arg_names):
@@ -41,6 +42,7 @@ def compiled(name: str, kernel: Any, capability: int, fixed: dict, how: dict, ty
     text = made.asm["ptx"]
     products = len(re.findall(r"\bmma\.sync|\bwgmma\.mma_async|\btcgen05\.mma", text))
     found = {"kernel": name, "shared": made.metadata.shared, "products": products, "copies": text.count("cp.async.c")}
+    found["wide"] = bool(re.search(r"ld\.global[.\w]*\.v4\.b32", text))
     return found | _registers(made.asm["cubin"])
 
 
@@ -88,7 +90,19 @@ def passes(numbers: str, width: int, capability: int) -> Iterator[dict]:
         yield compiled(name, vars(triton_pass_kernels)[name], capability, tile, how, type_of)
 
 
+def parts(numbers: str, width: int, capability: int) -> Iterator[dict]:
+    """What puts branches together, of heads of so many channels."""
+    fixed = {"BRANCHES": BRANCHES, "WIDTH": width, "WIDE": padded(width), "ROWS": ROWS, "ALIGNED": ALIGNED}
+    kinds = {"table": "*i64", "length": "i32", "part_sums": "*fp32", "lse": "*fp32"}
+
+    def type_of(argument: str) -> str:
+        return "i32" if argument.endswith(STEPS) else kinds.get(argument, f"*{numbers}")
+
+    for name, more in (("join", {}), ("add_up", {"KINDS": 3})):
+        yield compiled(name, vars(part_kernels)[name], capability, fixed | more, {"num_warps": WARPS}, type_of)
+
+
 if __name__ == "__main__":
     kind, numbers, width, capability = sys.argv[1:]
-    for made in {"attention": attention, "passes": passes}[kind](numbers, int(width), int(capability)):
+    for made in {"attention": attention, "passes": passes, "parts": parts}[kind](numbers, int(width), int(capability)):
         sys.stdout.write(json.dumps(made) + "\n")

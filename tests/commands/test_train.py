@@ -211,7 +211,6 @@ def test_a_run_that_is_stopped_says_so_in_its_record(settings, tmp_path, monkeyp
     )
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the test asks for in vain")
 def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: Path):
     with pytest.raises(SettingsError, match=r"trainer.accelerator=cuda: torch sees no CUDA device"):
         train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")

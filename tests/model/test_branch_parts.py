@@ -1,5 +1,8 @@
 """Branches attended one by one and put together by Triton's kernels, run by its interpreter, are one softmax."""
 
+import json
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -24,6 +27,7 @@ from tests.model.test_native_attention import (
     rows_may_lie_anywhere_and_are_left_alone,
 )
 from tests.model.test_shared_segments import in_slices, rows_of, whole
+from tests.model.test_triton_attention import PROJECT, nightly, without_interpreter
 from tests.oracles import dilated_attention as oracle
 
 pytest.importorskip("triton")
@@ -151,3 +155,19 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do():
     rows = rows_of(23)[:3]  # float64
     assert torch.equal(output(attend, rows, [23], [1]), output(dilated_attention, rows, [23], [1]))
     assert branch_parts.branch_parts([tensor[:, :0].float() for tensor in rows], (), 0, 3) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
+@pytest.mark.parametrize(
+    ("numbers", "width", "capability"),
+    [("bf16", 64, 90), *(nightly(*rest) for rest in (("bf16", 128, 80), ("fp16", 128, 100), ("fp32", 64, 86)))],
+)
+def test_what_puts_branches_together_compiles_for_gpus_and_reads_16_bytes_at_once(numbers, width, capability, tmp_path):
+    command = [sys.executable, "-m", "tests.builders.compiled_kernels", "parts", numbers, str(width), str(capability)]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
+    )  # fmt: skip
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(made) == 2
+    for one in made:
+        assert one["wide"] and not one["spilled"] and one["registers"] <= 168, "three programs of 128 threads at once"

@@ -10,7 +10,7 @@ from tests.builders.steps import model, step, take
 from tests.oracles.counted_flops import CountedFlops
 
 
-@pytest.mark.parametrize("held_bytes", [1, lean_block.HELD_BYTES])  # two heads at a time, and all of them
+@pytest.mark.parametrize("held_bytes", [1, lean_block.HELD_BYTES["cpu"]])  # two heads at a time, and all of them
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2, 3])
 @pytest.mark.parametrize(
     "encoder",
@@ -18,7 +18,7 @@ from tests.oracles.counted_flops import CountedFlops
     ids=str,
 )
 def test_operations_are_those_that_happen(encoder, checkpoint_blocks, held_bytes, monkeypatch):
-    monkeypatch.setattr(lean_block, "HELD_BYTES", held_bytes)
+    monkeypatch.setitem(lean_block.HELD_BYTES, "cpu", held_bytes)
     monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 37 * 4 * 2 * 12)
     taken = step({"layers": 3, **encoder}, checkpoint_blocks=checkpoint_blocks)
     made = model(taken)

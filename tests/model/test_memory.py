@@ -44,7 +44,7 @@ def test_activations_are_those_that_the_allocator_hands_out(half, encoder, check
     monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 128 * 4 * 32)
     monkeypatch.setitem(blocks.CHUNK_BYTES, "cpu", 32 << 10)
     if checkpoint_blocks == 2:  # two heads at a time; else all of them
-        monkeypatch.setattr(lean_block, "HELD_BYTES", 1)
+        monkeypatch.setitem(lean_block.HELD_BYTES, "cpu", 1)
     changes = {"checkpoint_blocks": checkpoint_blocks, "half": half, "kernels": kernels}
     taken = step({**WIDE, **encoder}, window_bp=2048, batch=1, **changes)
     found = counted(taken)

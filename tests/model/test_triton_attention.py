@@ -215,9 +215,3 @@ def test_kernels_compile_for_gpus_and_fit_their_shared_memory(numbers, width, ca
     for one in made:
         assert one["shared"] <= 99 << 10, "more than a program may have on a GPU of capability 8.6"
         assert one["copies"] and (one["products"] or numbers == "fp32"), "tensor cores multiply what has 16 bits"
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_it_agrees_with_float64(tmp_path):
-    command = [sys.executable, "-m", "tests.builders.attention_on_gpu"]
-    subprocess.run(command, cwd=PROJECT, env=without_interpreter(tmp_path), check=True)

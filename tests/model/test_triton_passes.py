@@ -302,9 +302,3 @@ def test_kernels_compile_for_gpus_and_keep_to_their_registers(numbers, width, ca
         assert not one["spilled"] and one["shared"] <= 48 << 10
         stays = one["kernel"].endswith(("_backward", "_taps")) and width <= 1024  # and goes through all rows
         assert one["registers"] <= 128 or not stays, "four programs of 128 threads on a multiprocessor at once"
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_they_agree_with_float64(tmp_path):
-    command = [sys.executable, "-m", "tests.builders.passes_on_gpu"]
-    subprocess.run(command, cwd=PROJECT, env=without_interpreter(tmp_path), check=True)
