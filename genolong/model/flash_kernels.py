@@ -60,14 +60,17 @@ def _kernels(queries: Tensor) -> tuple[Forward, Backward]:
 def _by_cudnn(queries: Tensor) -> bool:
     """Whether cuDNN is faster: on Hopper and later, and where there is enough to do for the plan that it makes.
 
-    It makes one for every shape. It does not promise the same bits every time.
+    It makes one for every shape. It does not promise the same bits every time, and was not tried on rows that lie
+    further apart than 32 bits count.
     """
+    reach = sum((size - 1) * step for size, step in zip(queries.shape, queries.stride(), strict=True))
     return (
         torch.cuda.get_device_capability(queries.device) >= CUDNN_CAPABILITY
         and torch.backends.cudnn.is_available()
         and queries.shape[-1] <= CUDNN_WIDEST
         and queries.shape[2] >= CUDNN_SHORTEST
         and queries.numel() >= CUDNN_NUMBERS
+        and reach < 1 << 31
         and not torch.are_deterministic_algorithms_enabled()
     )
 

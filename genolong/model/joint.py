@@ -8,7 +8,7 @@ from torch import Tensor
 
 HeadRows = Float[Tensor, "batch length heads width"]
 RowSums = Float[Tensor, "batch length heads"]
-POSITIONS = 1 << 12  # whose products with an output are held at once
+POSITIONS = {"cpu": 1 << 12, "cuda": 1 << 16}  # whose products with an output are held at once
 
 
 class Joint(NamedTuple):
@@ -35,7 +35,8 @@ class Joint(NamedTuple):
 def sums_along(grad: HeadRows, out: HeadRows) -> RowSums:
     """Each row's sum of grad * out, at least in float32."""
     sums = grad.new_empty(grad.shape[:3], dtype=torch.promote_types(grad.dtype, torch.float32))
-    for begin in range(0, grad.shape[1], POSITIONS):
-        some = slice(begin, begin + POSITIONS)
+    at_once = POSITIONS.get(grad.device.type, POSITIONS["cuda"])
+    for begin in range(0, grad.shape[1], at_once):
+        some = slice(begin, begin + at_once)
         torch.sum(grad[:, some].to(sums.dtype) * out[:, some], dim=-1, out=sums[:, some])
     return sums
