@@ -72,7 +72,7 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("parallel.sequence", 0, r"parallel.sequence=0: wanted 1 or more"),
         ("parallel.patience_s", 1, r"parallel.patience_s=1: wanted 5 seconds or more"),
         ("trainer.accelerator", "tpu", r"trainer.accelerator=tpu: wanted auto or cpu or cuda"),
-        ("trainer.attention", "mkl", r"trainer.attention=mkl: wanted auto or aten or cpp or triton"),
+        ("trainer.attention", "mkl", r"trainer.attention=mkl: wanted auto or aten or cpp or flash or triton"),
         ("trainer.precision", "16", r"trainer.precision=16: wanted auto or 32-true or bf16-mixed"),
         ("trainer.max_time", "1h", r"trainer.max_time=1h: wanted days:hours:minutes:seconds"),
         ("trainer.max_time", "00:00:00:00", r"trainer.max_time=00:00:00:00: wanted .* more than 0"),
