@@ -86,6 +86,8 @@ def no_triton(*, cuda: bool) -> str:
         return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     if not cuda:
         return "" if _interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
+    if _interpreted():
+        return "TRITON_INTERPRET is set, and triton's interpreter cannot reach a GPU's memory"
     if torch.cuda.get_device_capability() < CAPABILITY:
         return "this GPU is older than its kernels are made for (compute capability {}.{})".format(*CAPABILITY)
     return _no_start()
