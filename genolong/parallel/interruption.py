@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noticed also while the main thread waits in a library for a message that may never come."""
+"""Ctrl-C, SIGTERM and SIGUSR1, noticed also while the main thread waits in a library for what may never come."""
 
 import os
 import signal
@@ -53,7 +53,8 @@ class Interruption:
         self._look()
         if signal.SIGINT in self._at:
             return KeyboardInterrupt()
-        return Stopped(signal.SIGTERM, None) if signal.SIGTERM in self._at else None
+        asked = [number for number in (signal.SIGTERM, signal.SIGUSR1) if number in self._at]
+        return Stopped(asked[0], None) if asked else None
 
     def _look(self) -> None:
         if self._reads is not None:

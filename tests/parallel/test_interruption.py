@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM are noticed in any thread, and nobody else's way to notice it is taken."""
+"""Ctrl-C, SIGTERM and SIGUSR1 are noticed in any thread, and nobody else's way to notice it is taken."""
 
 import os
 import signal
@@ -15,7 +15,8 @@ from genolong.parallel.interruption import Interruption, held_back
 
 @pytest.fixture(autouse=True)
 def a_handler_that_raises_nothing() -> Iterator[None]:
-    before = {sent: signal.signal(sent, lambda *_: None) for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    all_of_them = signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
+    before = {sent: signal.signal(sent, lambda *_: None) for sent in all_of_them}
     yield
     for sent, handler in before.items():
         signal.signal(sent, handler)
@@ -29,11 +30,12 @@ def test_it_is_noticed_within_and_not_outside():
     interruption = Interruption()
     type_ctrl_c()
     with interruption.noticed():
-        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR2)
         assert interruption.came_s() == 0 and interruption.ending() is None
-        os.kill(os.getpid(), signal.SIGTERM)
-        ending = interruption.ending()
-        assert interruption.came_s() == 0 and isinstance(ending, SystemExit) and ending.code == 143
+        for number, code in ((signal.SIGUSR1, 75), (signal.SIGTERM, 143)):  # which counts most
+            os.kill(os.getpid(), number)
+            ending = interruption.ending()
+            assert interruption.came_s() == 0 and isinstance(ending, SystemExit) and ending.code == code
         type_ctrl_c()
         assert isinstance(interruption.ending(), KeyboardInterrupt)
         assert interruption.came_s() > 0
