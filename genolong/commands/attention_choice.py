@@ -18,19 +18,26 @@ def check_attention(asked: str, name: str) -> None:
 def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "trainer.attention") -> tuple[str, ...]:
     """Tells the model's encoder, and returns what is to be told.
 
-    Raises SettingsError where what is asked for cannot be. On a GPU `cpp`, which is for CPUs, is `aten`.
+    Raises SettingsError where what is asked for cannot be.
     """
     notes: list[str] = []
     for encoder in model.modules():
         if isinstance(encoder, Encoder):
-            wanted = ("flash" if cuda else "cpp") if asked == "auto" else asked
+            wanted = wanted_kernels(asked, cuda=cuda)
             reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
             if reason and asked != "auto":
                 raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
-            encoder.kernels = "aten" if reason or (cuda and wanted == "cpp") else wanted
+            encoder.kernels = "aten" if reason else wanted
             if reason:
                 notes = [f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}"]
     return tuple(notes)
+
+
+def wanted_kernels(asked: str, *, cuda: bool) -> str:
+    """What is taken if it can be; on a GPU `cpp`, which is for CPUs, is `aten`."""
+    if asked == "auto":
+        return "flash" if cuda else "cpp"
+    return "aten" if asked == "cpp" and cuda else asked
 
 
 def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
@@ -39,7 +46,7 @@ def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
         return triton_attention.why_not(width, cuda=cuda)
     if wanted == "flash":
         return triton_attention.no_triton(cuda=cuda)
-    return native_attention.why_not(width) if wanted == "cpp" and not cuda else ""
+    return native_attention.why_not(width) if wanted == "cpp" else ""
 
 
 def attention_of(model: nn.Module) -> str:

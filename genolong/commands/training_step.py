@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from genolong.commands.attention_choice import wanted_kernels
 from genolong.model.memory import memory
 from genolong.model.native_attention import why_not
 from genolong.model.step import Step
@@ -26,13 +27,9 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
 
 
 def _kernels(settings: TrainSettings, *, cuda: bool) -> str:
-    """What attention would run on; of a GPU that need not be here, what is asked for or the fastest."""
-    asked = settings.trainer.attention
-    if asked in ("aten", "triton", "flash"):
-        return asked
-    if cuda:
-        return "flash" if asked == "auto" else "aten"
-    return "aten" if why_not(settings.model.width // settings.model.heads) else "cpp"
+    """What attention would run on; a GPU need not be here, and can do what is wanted of it."""
+    wanted = wanted_kernels(settings.trainer.attention, cuda=cuda)
+    return "aten" if wanted == "cpp" and why_not(settings.model.width // settings.model.heads) else wanted
 
 
 class Remedy(NamedTuple):

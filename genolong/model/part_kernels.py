@@ -12,6 +12,8 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
+from genolong.model.triton_kernels import write_rows
+
 
 @triton.jit
 @no_type_check
@@ -38,7 +40,7 @@ def join(
         sums = sums * before + share
         top = higher
     sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows that no branch holds: zeros, and -inf
-    _write(out + batch * out_batch + head * out_head, at, out_row, there, total / sums[:, None], WIDTH, WIDE)
+    write_rows(out + batch * out_batch + head * out_head, at, out_row, there, total / sums[:, None], WIDTH, WIDE)
     place = lse + batch * lse_batch + head * lse_head + at.to(tl.int64) * lse_row
     tl.store(place, top + tl.log(sums), mask=there)
 
@@ -61,7 +63,7 @@ def add_up(
         entry = table + ((kind * BRANCHES + number) * heads + head) * 22
         takes, place, _ = _find(entry, at, length, batch, ROWS)
         total += _rows(parts, place * ALIGNED, takes, WIDTH, WIDE)
-    _write(out + batch * out_batch + kind * out_kind + head * out_head, at, out_row, there, total, WIDTH, WIDE)
+    write_rows(out + batch * out_batch + kind * out_kind + head * out_head, at, out_row, there, total, WIDTH, WIDE)
 
 
 @triton.jit
@@ -114,12 +116,3 @@ def _rows(parts, place, takes, WIDTH: tl.constexpr, WIDE: tl.constexpr):
     channels = tl.arange(0, WIDE)
     mask = takes[:, None] & (channels < WIDTH)[None, :]
     return tl.load(parts + (place[:, None] + channels[None, :]), mask=mask, other=0.0).to(tl.float32)
-
-
-@triton.jit
-@no_type_check
-def _write(rows, at, step, there, numbers, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    channels = tl.arange(0, WIDE)
-    mask = there[:, None] & (channels < WIDTH)[None, :]
-    place = rows + at.to(tl.int64)[:, None] * step + channels[None, :]
-    tl.store(place, numbers.to(rows.dtype.element_ty), mask=mask)

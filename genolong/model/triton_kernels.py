@@ -51,7 +51,7 @@ def attend(
                 value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
                 top, sums, total = _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN)
     sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows without any key: zeros, and -inf
-    _write(out + batch * out_batch + head64 * out_head, at, out_row, held, total / sums[:, None], WIDTH, WIDE)
+    write_rows(out + batch * out_batch + head64 * out_head, at, out_row, held, total / sums[:, None], WIDTH, WIDE)
     place = lse + batch * lse_batch + head64 * lse_head + at.to(tl.int64) * lse_row
     tl.store(place, (top + tl.log2(sums)) / LOG2E, mask=held)
 
@@ -86,19 +86,15 @@ def attend_backward_queries(
                 there = first + (start + tl.arange(0, READ)) * dilation
                 key_rows = _rows(keys, there, keys_row, None, WIDTH, WIDE)
                 value_rows = _rows(values, there, values_row, None, WIDTH, WIDE)
-                chances = _chances(own, key_rows, own_lse[:, None], None, scale, WIDEN)
-                slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None])
-                total += _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
+                total += _of_queries(own, own_grad, key_rows, value_rows, own_along, own_lse, None, scale, WIDEN)
         else:
             for start in tl.range(begin, end, READ, num_stages=1):
                 there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
                 key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
                 value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
-                chances = _chances(own, key_rows, own_lse[:, None], pairs, scale, WIDEN)
-                slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - own_along[:, None])
-                total += _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
+                total += _of_queries(own, own_grad, key_rows, value_rows, own_along, own_lse, pairs, scale, WIDEN)
     place = of_queries + batch * of_queries_batch + head64 * of_queries_head
-    _write(place, at, of_queries_row, held, total * scale, WIDTH, WIDE)
+    write_rows(place, at, of_queries_row, held, total * scale, WIDTH, WIDE)
 
 
 @triton.jit
@@ -121,6 +117,7 @@ def attend_backward_keys(
     lse += batch * lse_batch + head64 * lse_head
     own_keys = _rows(keys + batch * keys_batch + head64 * keys_head, at, keys_row, held, WIDTH, WIDE)
     own_values = _rows(values + batch * values_batch + head64 * values_head, at, values_row, held, WIDTH, WIDE)
+    own = own_keys, own_values
     key_total = tl.zeros([HELD, WIDE], tl.float32)
     value_total = tl.zeros([HELD, WIDE], tl.float32)
     for number in range(branches):
@@ -134,10 +131,8 @@ def attend_backward_keys(
                 grad_rows = _rows(grad, there, grad_row, None, WIDTH, WIDE)
                 there_along = _sums(along, there, along_row, None)
                 there_lse = _sums(lse, there, lse_row, None) * LOG2E
-                chances = _chances(own_keys, query_rows, there_lse[None, :], None, scale, WIDEN)
-                value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
-                slopes = chances * (_product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :])
-                key_total += _product(slopes.to(query_rows.dtype), query_rows, WIDEN)
+                seen = query_rows, grad_rows, there_along, there_lse
+                key_total, value_total = _of_keys(own, seen, None, scale, key_total, value_total, WIDEN)
         else:
             for start in tl.range(begin, end, READ, num_stages=1):
                 there, read, pairs = _read(start, end, of_held, origin, segment, dilation, each, READ)
@@ -145,14 +140,12 @@ def attend_backward_keys(
                 grad_rows = _rows(grad, there, grad_row, read, WIDTH, WIDE)
                 there_along = _sums(along, there, along_row, read)
                 there_lse = _sums(lse, there, lse_row, read) * LOG2E
-                chances = _chances(own_keys, query_rows, there_lse[None, :], pairs, scale, WIDEN)
-                value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
-                slopes = chances * (_product(own_values, tl.trans(grad_rows), WIDEN) - there_along[None, :])
-                key_total += _product(slopes.to(query_rows.dtype), query_rows, WIDEN)
+                seen = query_rows, grad_rows, there_along, there_lse
+                key_total, value_total = _of_keys(own, seen, pairs, scale, key_total, value_total, WIDEN)
     place = of_keys + batch * of_keys_batch + head64 * of_keys_head
-    _write(place, at, of_keys_row, held, key_total * scale, WIDTH, WIDE)
+    write_rows(place, at, of_keys_row, held, key_total * scale, WIDTH, WIDE)
     place = of_values + batch * of_values_batch + head64 * of_values_head
-    _write(place, at, of_values_row, held, value_total, WIDTH, WIDE)
+    write_rows(place, at, of_values_row, held, value_total, WIDTH, WIDE)
 
 
 @triton.jit
@@ -216,6 +209,28 @@ def _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN: tl.c
 
 @triton.jit
 @no_type_check
+def _of_queries(own, own_grad, key_rows, value_rows, along, lse, pairs, scale, WIDEN: tl.constexpr):
+    """What some keys and values add to the gradients of queries, but for the scale."""
+    chances = _chances(own, key_rows, lse[:, None], pairs, scale, WIDEN)
+    slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - along[:, None])
+    return _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
+
+
+@triton.jit
+@no_type_check
+def _of_keys(own, seen, pairs, scale, key_total, value_total, WIDEN: tl.constexpr):
+    """Adds to the gradients of keys, but for the scale, and values: of queries that are `seen`, with what is theirs."""
+    own_keys, own_values = own
+    query_rows, grad_rows, along, lse = seen
+    chances = _chances(own_keys, query_rows, lse[None, :], pairs, scale, WIDEN)
+    value_total += _product(chances.to(grad_rows.dtype), grad_rows, WIDEN)
+    slopes = chances * (_product(own_values, tl.trans(grad_rows), WIDEN) - along[None, :])
+    key_total += _product(slopes.to(query_rows.dtype), query_rows, WIDEN)
+    return key_total, value_total
+
+
+@triton.jit
+@no_type_check
 def _chances(own, rows, lse, pairs, scale, WIDEN: tl.constexpr):
     """Shares of the softmax, of its denominators as logarithms to base 2."""
     scores = _product(own, tl.trans(rows), WIDEN) * (scale * LOG2E) - lse
@@ -270,7 +285,8 @@ def _sums(sums, at, step, there):
 
 @triton.jit
 @no_type_check
-def _write(rows, at, step, there, numbers, WIDTH: tl.constexpr, WIDE: tl.constexpr):
+def write_rows(rows, at, step, there, numbers, WIDTH: tl.constexpr, WIDE: tl.constexpr):
+    """Writes rows of WIDTH channels, rounded to their type, where they are `there`."""
     channels = tl.arange(0, WIDE)
     mask = there[:, None] & (channels < WIDTH)[None, :]
     place = rows + at.to(tl.int64)[:, None] * step + channels[None, :]

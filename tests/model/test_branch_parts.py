@@ -1,7 +1,5 @@
 """Branches attended one by one and put together by Triton's kernels, run by its interpreter, are one softmax."""
 
-import json
-import subprocess
 import sys
 from functools import partial
 
@@ -27,7 +25,7 @@ from tests.model.test_native_attention import (
     rows_may_lie_anywhere_and_are_left_alone,
 )
 from tests.model.test_shared_segments import in_slices, rows_of, whole
-from tests.model.test_triton_attention import PROJECT, nightly, without_interpreter
+from tests.model.test_triton_attention import compiled_for_gpus, nightly
 from tests.oracles import dilated_attention as oracle
 
 pytest.importorskip("triton")
@@ -163,11 +161,7 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do():
     [("bf16", 64, 90), *(nightly(*rest) for rest in (("bf16", 128, 80), ("fp16", 128, 100), ("fp32", 64, 86)))],
 )
 def test_what_puts_branches_together_compiles_for_gpus_and_reads_16_bytes_at_once(numbers, width, capability, tmp_path):
-    command = [sys.executable, "-m", "tests.builders.compiled_kernels", "parts", numbers, str(width), str(capability)]
-    done = subprocess.run(
-        command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
-    )  # fmt: skip
-    made = [json.loads(line) for line in done.stdout.splitlines()]
+    made = compiled_for_gpus(tmp_path, "parts", numbers, width, capability)
     assert len(made) == 2
     for one in made:
         assert one["wide"] and not one["spilled"] and one["registers"] <= 168, "three programs of 128 threads at once"

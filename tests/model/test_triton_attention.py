@@ -191,9 +191,14 @@ def test_why_it_cannot_be_is_said(monkeypatch):
 nightly = partial(pytest.param, marks=pytest.mark.nightly)
 
 
-def without_interpreter(tmp_path) -> dict[str, str]:
+def compiled_for_gpus(tmp_path: Path, *asked: object) -> list[dict]:
+    """What tests/builders/compiled_kernels.py tells of the kernels that are asked for."""
     named = {"PYTHONPATH": os.pathsep.join(sys.path), "TRITON_CACHE_DIR": str(tmp_path), "TRITON_INTERPRET": "0"}
-    return {**os.environ, **named}
+    command = [sys.executable, "-m", "tests.builders.compiled_kernels", *map(str, asked)]
+    done = subprocess.run(
+        command, cwd=PROJECT, env={**os.environ, **named}, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
@@ -206,12 +211,7 @@ def without_interpreter(tmp_path) -> dict[str, str]:
     ],
 )
 def test_kernels_compile_for_gpus_and_fit_their_shared_memory(numbers, width, capability, tmp_path):
-    asked = "attention", numbers, str(width), str(capability)
-    command = [sys.executable, "-m", "tests.builders.compiled_kernels", *asked]
-    done = subprocess.run(
-        command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
-    )  # fmt: skip
-    made = [json.loads(line) for line in done.stdout.splitlines()]
+    made = compiled_for_gpus(tmp_path, "attention", numbers, width, capability)
     assert len(made) == 3
     for one in made:
         assert one["shared"] <= 99 << 10, "more than a program may have on a GPU of capability 8.6"

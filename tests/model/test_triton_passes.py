@@ -1,8 +1,6 @@
 """Norms, convolutions and rotations in Triton, run by its interpreter, are those of float64; where they are taken."""
 
 import copy
-import json
-import subprocess
 import sys
 from functools import partial
 
@@ -24,7 +22,7 @@ from tests.builders.models import encoder_settings
 from tests.model.test_convolution import close, made, with_gradients
 from tests.model.test_native_passes import norm_of
 from tests.model.test_native_passes import with_gradients as norm_with_gradients
-from tests.model.test_triton_attention import PROJECT, without_interpreter
+from tests.model.test_triton_attention import compiled_for_gpus
 from tests.oracles.plain_convolution import plain_convolution
 
 pytest.importorskip("triton")
@@ -291,12 +289,7 @@ nightly = partial(pytest.param, marks=pytest.mark.nightly)
     ],
 )
 def test_kernels_compile_for_gpus_and_keep_to_their_registers(numbers, width, capability, tmp_path):
-    asked = "passes", numbers, str(width), str(capability)
-    command = [sys.executable, "-m", "tests.builders.compiled_kernels", *asked]
-    done = subprocess.run(
-        command, cwd=PROJECT, env=without_interpreter(tmp_path), capture_output=True, text=True, check=True
-    )  # fmt: skip
-    made = [json.loads(line) for line in done.stdout.splitlines()]
+    made = compiled_for_gpus(tmp_path, "passes", numbers, width, capability)
     assert len(made) == 7
     for one in made:
         assert not one["spilled"] and one["shared"] <= 48 << 10
