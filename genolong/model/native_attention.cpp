@@ -22,6 +22,8 @@ namespace {
 
 constexpr int LANES = 16, VECTORS = 4, TILE = LANES * VECTORS, KEYS = 4;
 constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a tile of queries stay in a near cache
+constexpr int PART = 2048;  // queries of a problem whose gradients one thread finds, however many threads there are
+constexpr int TURN = 512;   // keys whose gradients it adds before the part behind it may
 constexpr int WIDTH = LANES * WIDE;
 constexpr int ROWS = WIDE == 1 ? 16 : WIDE == 4 ? 4 : 8;  // as many sums as registers hold beside what is read
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
@@ -267,8 +269,11 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
     }
 }
 
-// The gradients of one problem, added to (or written into) those of its rows.
-void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, Scratch scratch) {
+// The gradients that come from some queries of one problem, added to (or written into) those of its rows. The gradients
+// of keys and values are a sum over all queries: a part of them adds its own as soon as those of the part `before` are
+// there, so that the order is always the same, and tells by `done` for how many keys it has.
+void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end,
+                     const std::atomic<int64_t> *before, std::atomic<int64_t> *done, Scratch scratch) {
     const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), sums(tensors[4], sizes, problem),
         lse(tensors[5], sizes, problem), of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem),
         of_values(tensors[8], sizes, problem);
@@ -283,8 +288,8 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     float *total = scratch.take(TILE * WIDTH), *shift = scratch.take(TILE), *along = scratch.take(TILE);
     float *weights = scratch.take(BLOCK_BACKWARD * TILE), *slopes = scratch.take(BLOCK_BACKWARD * TILE);
     const float scale = 1 / std::sqrt(float(sizes.width));
-    for (int64_t first = 0; first < sizes.queries; first += TILE) {
-        const int64_t count = std::min<int64_t>(TILE, sizes.queries - first);
+    for (int64_t first = begin; first < end; first += TILE) {
+        const int64_t count = std::min<int64_t>(TILE, end - first);
         pack_tile(rows, columns, queries, first, count, sizes, LOG2E * scale);
         pack_tile(grad_rows, grad_columns, grad, first, count, sizes, 1);
         for (int q = 0; q < TILE; q++) {
@@ -323,23 +328,27 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         for (int64_t q = 0; q < count; q++)
             of_queries.write(total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
     }
-    for (int64_t k = 0; k < sizes.keys; k++) {
-        of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, LN2, sizes.overwrite);
-        of_values.write(value_total + k * WIDTH, k, sizes.width, sizes.half, 1, sizes.overwrite);
+    const bool overwrite = sizes.overwrite && !before;
+    for (int64_t key = 0; key < sizes.keys; key += TURN) {
+        while (before && before->load(std::memory_order_acquire) <= key) std::this_thread::yield();
+        const int64_t last = std::min<int64_t>(sizes.keys, key + TURN);
+        for (int64_t k = key; k < last; k++) {
+            of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, LN2, overwrite);
+            of_values.write(value_total + k * WIDTH, k, sizes.width, sizes.half, 1, overwrite);
+        }
+        done->store(last, std::memory_order_release);
     }
 }
 
-// `task(number, thread)` for every number below `count`, each on whichever thread is free.
+// `task(number, thread)` for every number below `count`, in their order, each on whichever thread is free.
 template <typename Task>
 void share_out(int64_t count, int64_t threads, Task task) {
-    std::atomic<int64_t> next{0};
-    auto work = [&](int64_t thread) {
+    std::atomic<int64_t> next{0}, team{0};
+#pragma omp parallel num_threads(std::min(threads, count))
+    {
+        const int64_t thread = team++;
         for (int64_t number; (number = next++) < count;) task(number, thread);
-    };
-    std::vector<std::thread> others;
-    for (int64_t thread = 1; thread < std::min(threads, count); thread++) others.emplace_back(work, thread);
-    work(0);
-    for (auto &other : others) other.join();
+    }
 }
 
 int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * sizes.outer[2] * sizes.outer[3]; }
@@ -364,7 +373,11 @@ extern "C" void genolong_attend(const Sizes *sizes, const Tensor *tensors, float
 
 // grad, queries, keys, values, sums of grad * out, lse, and the gradients of queries, keys and values
 extern "C" void genolong_attend_backward(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
-    share_out(problems(*sizes), sizes->threads, [&](int64_t number, int64_t thread) {
-        attend_backward(*sizes, tensors, number, Scratch{scratch + thread * room});
+    const int64_t count = problems(*sizes), parts = (sizes->queries + PART - 1) / PART;
+    std::vector<std::atomic<int64_t>> done(count * parts);
+    share_out(count * parts, sizes->threads, [&](int64_t number, int64_t thread) {
+        const int64_t begin = number / count * PART, end = std::min(sizes->queries, begin + PART);
+        attend_backward(*sizes, tensors, number % count, begin, end, begin ? &done[number - count] : nullptr,
+                        &done[number], Scratch{scratch + thread * room});
     });
 }

@@ -114,18 +114,32 @@ def rows_of(length: int, width: int = 11, factor: float = 1.0):
     return [(factor * torch.randn(1, length, 3, width)).requires_grad_() for _ in range(4)]
 
 
-@needs_it
-def test_the_number_of_threads_changes_no_bit():
-    found = []
-    for threads in (1, 2, 5):
+@pytest.fixture
+def with_threads():
+    """What PyTorch and C++ find on so many threads."""
+
+    def run(threads: int, *problem):
         torch.set_num_threads(threads)
-        try:
-            found.append(with_gradients(attend, rows_of(701), [701], [2]))
-        finally:
-            torch.set_num_threads(1)
+        return with_gradients(attend, *problem)
+
+    yield run
+    torch.set_num_threads(1)
+
+
+@needs_it
+@pytest.mark.parametrize(("length", "dilation"), [(701, 2), (4507, 1)])  # in the longer one queries fall into three parts
+def test_the_number_of_threads_changes_no_bit(length, dilation, with_threads):
+    found = [with_threads(threads, rows_of(length), [length], [dilation]) for threads in (1, 2, 5)]
     for other in found[1:]:
         for got, wanted in zip(other, found[0], strict=True):
             assert torch.equal(got, wanted)
+
+
+@needs_it
+@pytest.mark.parametrize("segments", [[4507], [331, 4507]])
+def test_the_parts_of_a_long_segment_add_up(segments, with_threads):
+    rows, geometry = rows_of(4507, width=3), (segments, [1] * len(segments))
+    close(with_threads(3, rows, *geometry), with_gradients(dilated_attention, doubled(rows), *geometry), 1e-5)
 
 
 @needs_it
