@@ -108,7 +108,7 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
-    few. Above 0, and wherever no graph is recorded, blocks run in little memory (but not with dropout, whose random
+    few, and the heads' outputs of the last one. Above 0, and wherever no graph is recorded, blocks run in little memory (but not with dropout, whose random
     numbers are not drawn a part at a time, or with a part of the weights frozen: then 1 runs attention again, too).
     `kernels`, cpp, triton or flash, do the attention where they can; with aten, PyTorch's. Norms, convolutions and
     rotations run in C++, too, and with triton and flash in Triton.
@@ -154,7 +154,7 @@ class Encoder(nn.Module):
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
         if self.checkpoint_blocks > 1 and torch.is_grad_enabled():
-            run = [partial(recomputed_alone, block) for block in run]
+            run[:-1] = [partial(recomputed_alone, block) for block in run[:-1]]  # the last one's gradient comes at once
         states = self._in_groups(run, codes)
         site.spare.clear()
         return in_chunks(self.norm, states, [self.norm.weight])

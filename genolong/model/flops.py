@@ -83,12 +83,12 @@ def _of_process(step: Step, process: int) -> Flops:
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
         # a block that is run again for its backward pass makes what is near for each group of heads, and stops behind
-        # its attention; the backward pass runs the rest, projections, and what is near for each group of heads, for
-        # the MLP, and for its own gradient
+        # its attention, with the first group's projections still there; the backward pass runs the rest, projections,
+        # and what is near for each group of heads, for the MLP, and for its own gradient
         of_heads = -(-step.encoder.heads // step.heads_at_once)
         behind = part.outward + part.mlp
-        if not step.keeps_outputs:
-            again += layers * ((of_heads - 1) * part.convolution - behind)
+        first_group = step.heads_at_once * part.inward // step.encoder.heads
+        again += step.run_alone * ((of_heads - 1) * part.convolution - behind - first_group)
         again += layers * (part.inward + behind - part.mlp_outward + (2 + of_heads) * part.convolution)
     return Flops(forward, backward, again)
 

@@ -77,8 +77,9 @@ def run_lean(
 
     Kept for the backward pass are `wide`, the heads' outputs and a number a head and position. All but the attention is
     done again there, once; of queries, keys, values and their gradients those of a few heads are held. Where the block
-    is run `again` for its backward pass alone, and nobody reads the states, there are none, but zeros. `within` a
-    chain of blocks nobody else reads the gradient that comes back, either, and its place is used.
+    is run `again` for its backward pass alone, and nobody reads the states, there are none, but zeros, and the first
+    heads' rows are kept, too. `within` a chain of blocks nobody else reads the gradient that comes back, either, and
+    its place is used.
     """
     run = _Run(left, length, parts, geometry, again, within)
     return _LeanBlock.apply(wide, run, *parts.weights.all)  # type: ignore[no-any-return]
@@ -98,13 +99,15 @@ class _LeanBlock(torch.autograd.Function):
     def forward(ctx: Any, wide: Tensor, run: _Run, *weights: Tensor):
         parts, near = run.parts, _Near(wide, run.left, run.length, run.parts)
         groups, shape = _groups(parts, run.geometry, wide), (wide.shape[0], run.length, wide.shape[2])
+        first = _Made(groups[0], run.length)
         if run.again:
             states = wide.new_zeros(()).expand(shape)
-            kept = [tensor for heads in groups for tensor in heads.attend(near, near.states)]
+            others = [tensor for heads in groups[1:] for tensor in heads.attend(near, near.states)]
+            kept = [*first.attend(near, near.states), *others]
         else:
             states = wide.new_empty(shape)
             kept = _write_states(near, groups, states)
-        ctx.save_for_backward(wide, *weights, *kept)
+        ctx.save_for_backward(wide, *weights, first.kept(kept[0]), *kept)
         ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
         return states
 
@@ -114,13 +117,14 @@ class _LeanBlock(torch.autograd.Function):
         run: _Run = ctx.run
         parts = run.parts
         wide, *kept = ctx.saved_tensors
-        kept = kept[len(parts.weights.all) :]
+        rows, *kept = kept[len(parts.weights.all) :]
         near = _Near(wide, run.left, run.length, parts)
         totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
         with ctx.autocast():
             groups = _groups(parts, run.geometry, wide)
             made = [_Made(heads, run.length) for heads in groups]
+            made[0].take(rows)
             alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
             of_groups = zip(groups, alongs, joints, made, [*made[1:], None], strict=True)
             for heads, along, joint, own, following in of_groups:
@@ -181,17 +185,18 @@ def _end_backward(
 ) -> tuple[list[Tensor], list[Joint]]:  # fmt: skip
     """The gradients of each group's outputs, and the softmax that they come from; writes those of states to `total`.
 
-    The rows of the `first` group are made beside them, of the states that are there then. Where outputs are not needed
-    any more, their gradients take their place.
+    The rows of the `first` group, unless they are there, are made beside them, of the states that are there then. Where
+    outputs are not needed any more, their gradients take their place.
     """
-    parts, outs, lses = near.parts, kept[::2], kept[1::2]
+    parts, outs, lses, unmade = near.parts, kept[::2], kept[1::2], not first.there
     last, *_ = parts.weights.last
     in_place = sums_suffice(outs[0], groups[0].geometry)
     places = outs if in_place else [torch.empty_like(out) for out in outs]
     sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device) if in_place else None
     for begin, end in near.stretches():
         states = near.states(begin, end).detach().requires_grad_()
-        first.make(begin, end, parts.norm(states.detach()))
+        if unmade:
+            first.make(begin, end, parts.norm(states.detach()))
         out = _joined(outs, begin, end).requires_grad_()
         with torch.enable_grad():
             behind, inner = parts.end(states, out)
@@ -275,10 +280,7 @@ class _Heads(NamedTuple):
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
         """Their outputs, and the log-sum-exp of each."""
         made = _Made(self, near.length)
-        for begin, end in near.stretches():
-            made.make(begin, end, self.parts.norm(states(begin, end)))
-        queries, keys, values = made.rows.unbind(2)
-        attended = attend_branches(queries, keys, values, self.geometry)
+        attended = made.attend(near, states)
         made.give_back()
         return attended
 
@@ -313,6 +315,27 @@ class _Made:
     def __init__(self, heads: _Heads, length: int) -> None:
         self._heads, self._length = heads, length
         self.rows = torch.empty(0)
+
+    @property
+    def there(self) -> bool:
+        return self.rows.numel() > 0
+
+    def kept(self, out: Tensor) -> Tensor:
+        """The rows, or, where they are not there, zeros like them, all in one number; `out` is of their type."""
+        shape = out.shape[0], self._length, 3, *out.shape[2:]
+        return self.rows if self.there else out.new_zeros(()).expand(shape)
+
+    def take(self, kept: Tensor) -> None:
+        """Rows that were kept."""
+        if kept.stride(-1):
+            self.rows = kept
+
+    def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
+        """Makes all of them; the heads' outputs, and the log-sum-exp of each."""
+        for begin, end in near.stretches():
+            self.make(begin, end, self._heads.parts.norm(states(begin, end)))
+        queries, keys, values = self.rows.unbind(2)
+        return attend_branches(queries, keys, values, self._heads.geometry)
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
         """Those of a stretch, of its normed states."""

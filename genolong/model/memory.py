@@ -63,7 +63,7 @@ def _backward(step: Step) -> int:
     always = rows.tables + LOSS
     *others, last, at_end = (kept + always for kept in _kept(step, rows))
     if step.lean:  # a stretch at a time; the last block's backward pass comes first: no gradients' memory is there yet
-        at_end += 3 * rows.state
+        at_end += 2 * rows.state
         in_block = _in_lean_block(step, rows, last, idle=0.0)
         if others:
             in_block += _in_lean_block(step, rows, max(others), idle=_idle(step, rows))
@@ -80,13 +80,18 @@ def _kept(step: Step, rows: KeptRows) -> list[int]:
     """Bytes a position that the blocks before each one have kept when its backward pass comes; at the end, all of them.
 
     Of those whose groups are run again, there are the inputs of the groups before it but the first, which are codes,
-    and of all blocks of its own; of blocks whose attention is not run again, its outputs, too.
+    and of all blocks of its own; of blocks whose attention is not run again, its outputs, too, as of the last one, lean.
     """
     if step.checkpoint_blocks == 0:
         return [before * rows.block for before in range(step.encoder.layers + 1)]
-    outputs = rows.row + rows.sums if step.keeps_outputs else 0
+    outputs = rows.row + rows.sums
     inputs = [max(0, group - 1) + at for group, size in enumerate(step.groups) for at in range(size)]
-    return [count * rows.state + before * outputs for before, count in enumerate([*inputs, inputs[-1] + 1])]
+    before = [number * outputs * step.keeps_outputs for number in range(step.encoder.layers)]
+    at_end = step.encoder.layers - step.run_alone
+    return [
+        count * rows.state + with_outputs
+        for count, with_outputs in zip([*inputs, inputs[-1] + 1], [*before, at_end * outputs], strict=True)
+    ]
 
 
 def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:

@@ -40,8 +40,8 @@ def in_chunks(
 ) -> Tensor:
     """`function(states)`, a stretch of positions at a time; only `states` is kept for the backward pass.
 
-    Its output at a position must depend on nothing else. `weights` are the parameters that it reads. It must draw no
-    random numbers.
+    There their gradient takes their place, so that nobody else may read them. The output at a position must depend on
+    nothing else. `weights` are the parameters that `function` reads. It must draw no random numbers.
     """
     return _InChunks.apply(states, function, *weights)  # type: ignore[no-any-return]
 
@@ -62,7 +62,7 @@ class _InChunks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
         states, *weights = ctx.saved_tensors
-        total, totals = torch.empty_like(states), [torch.zeros_like(weight) for weight in weights]
+        total, totals = states.detach(), [torch.zeros_like(weight) for weight in weights]
         for begin, end in stretches(states):
             stretch = states[:, begin:end].detach().requires_grad_()
             with torch.enable_grad(), ctx.autocast():

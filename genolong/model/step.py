@@ -68,7 +68,10 @@ class Step:
 
     @property
     def keeps_outputs(self) -> bool:
-        """Whether of each block the heads' outputs are kept, so that its attention is not run again."""
+        """Whether of each block the heads' outputs are kept, so that its attention is not run again.
+
+        Of the last one they are kept wherever it is lean.
+        """
         return self.lean and self.checkpoint_blocks == 1
 
     @property
@@ -95,6 +98,13 @@ class Step:
         return 2 if self.encoder.mlp == "swiglu" else 1
 
     @property
+    def run_alone(self) -> int:
+        """How many blocks are run again for their own backward pass."""
+        if self.checkpoint_blocks == 0 or self.keeps_outputs:
+            return 0
+        return self.encoder.layers - self.lean
+
+    @property
     def groups(self) -> list[int]:
         """How many blocks are in each group, of which all but the last are run again from their input."""
         return [end - begin for begin, end in groups(self.encoder.layers, self.checkpoint_blocks)]
@@ -105,8 +115,7 @@ class Step:
 
         Each for itself once more where its outputs are not kept, and those of a group for the inputs of the next ones.
         """
-        again = self.encoder.layers if self.checkpoint_blocks and not self.keeps_outputs else 0
-        return self.encoder.layers + again + sum(size - 1 for size in self.groups[:-1])
+        return self.encoder.layers + self.run_alone + sum(size - 1 for size in self.groups[:-1])
 
 
 @dataclass(frozen=True)

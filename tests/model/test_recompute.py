@@ -17,11 +17,15 @@ def test_stretches_change_no_number(positions, monkeypatch):
     states = torch.randn(2, 29, 7, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(2, 29, 7, dtype=torch.float64)
     wanted = torch.autograd.grad(norm(states), [states, norm.weight], grad)
-    out = in_chunks(norm, states, [norm.weight])
-    found = torch.autograd.grad(out, [states, norm.weight], grad)
+    made = states * 1
+    out = in_chunks(norm, made, [norm.weight])
     assert torch.allclose(out, norm(states), atol=1e-12)
+    found = torch.autograd.grad(out, [made, norm.weight], grad, retain_graph=True)
     for got, right in zip(found, wanted, strict=True):
         assert torch.allclose(got, right, atol=1e-10)
+    assert found[0].data_ptr() == made.data_ptr()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(out, [made, norm.weight], grad)
 
 
 @pytest.mark.parametrize("least", [1, 3, 40])
