@@ -106,7 +106,7 @@ class LoadedModel:
         if not isinstance(sequence, str):
             return [self.logits(each) for each in sequence]
         with torch.inference_mode():
-            return self.head(self.encoder(self._codes(sequence)))[0].float().cpu().numpy()
+            return self.encoder(self._codes(sequence), head=self.head)[0].float().cpu().numpy()
 
     @overload
     def embed(self, sequence: str, layer: int | None = None, *, both_strands: bool = False) -> States: ...

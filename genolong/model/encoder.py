@@ -132,17 +132,21 @@ class Encoder(nn.Module):
         choose_kernels(self, kernels)
 
     def forward(
-        self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None
-    ) -> Float[Tensor, "batch length width"]:
-        """States of `codes`: of the whole sequence, or of the slice of it that is this process's."""
+        self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None, head: nn.Module | None = None
+    ) -> Float[Tensor, "batch length channels"]:
+        """States of `codes`: of the whole sequence, or of the slice of it that is this process's.
+
+        With a `head` what it makes of them, a position on its own; in little memory they are never all there then.
+        """
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))
         if self._runs_lean(blocks):
-            return self._lean(codes, blocks, site)
+            return self._lean(codes, blocks, site, head)
         run: list[Callable[[Tensor], Tensor]] = [partial(block, site=site) for block in blocks]
         if self.checkpoint_blocks and torch.is_grad_enabled():
             run = [partial(recomputed, block) for block in run]
-        return self.norm(self._in_groups(run, codes))
+        states = self.norm(self._in_groups(run, codes))
+        return states if head is None else head(states)
 
     def _runs_lean(self, blocks: Sequence["Block"]) -> bool:
         if any(block.drops for block in blocks):
@@ -151,13 +155,16 @@ class Encoder(nn.Module):
             return True
         return self.checkpoint_blocks > 0 and len({weight.requires_grad for weight in self.parameters()}) == 1
 
-    def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site") -> Tensor:
+    def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site", head: nn.Module | None) -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
         if self.checkpoint_blocks > 1 and torch.is_grad_enabled():
             run[:-1] = [partial(recomputed_alone, block) for block in run[:-1]]  # the last one's gradient comes at once
         states = self._in_groups(run, codes)
         site.spare.clear()
-        return in_chunks(self.norm, states, [self.norm.weight])
+        end = nn.Sequential(self.norm, *([] if head is None else [head]))
+        if head is not None and len({weight.requires_grad for weight in end.parameters()}) > 1:
+            return head(in_chunks(self.norm, states, [self.norm.weight]))  # type: ignore[no-any-return]
+        return in_chunks(end, states, list(end.parameters()))
 
     def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:
         """What blocks make of codes.

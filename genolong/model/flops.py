@@ -85,6 +85,7 @@ def _of_process(step: Step, process: int) -> Flops:
         # a block that is run again for its backward pass makes what is near for each group of heads, and stops behind
         # its attention, with the first group's projections still there; the backward pass runs the rest, projections,
         # and what is near for each group of heads, for the MLP, and for its own gradient
+        again += head
         of_heads = -(-step.encoder.heads // step.heads_at_once)
         behind = part.outward + part.mlp
         first_group = step.heads_at_once * part.inward // step.encoder.heads

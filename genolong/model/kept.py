@@ -52,7 +52,7 @@ def kept_rows(step: Step) -> KeptRows:
         # its input, the norm's output, queries, keys and values, the heads' outputs
         attention=state + norm + row + 3 * row + turned + row + sums + dropped,
         mlp=state + norm + row + layers + dropped,
-        end=state + norm + row + LOSS,
+        end=state + LOSS + (0 if step.lean else norm + row),
         mlp_backward=state + (row if step.half else 0) + above,
         norm_backward=(2 if step.fused or step.native else 4) * state,
         end_backward=(3 if step.fused or step.native else 6) * state,

@@ -63,7 +63,7 @@ def _backward(step: Step) -> int:
     always = rows.tables + LOSS
     *others, last, at_end = (kept + always for kept in _kept(step, rows))
     if step.lean:  # a stretch at a time; the last block's backward pass comes first: no gradients' memory is there yet
-        at_end += 2 * rows.state
+        at_end += rows.state  # behind the last block, where their gradient takes their place
         in_block = _in_lean_block(step, rows, last, idle=0.0)
         if others:
             in_block += _in_lean_block(step, rows, max(others), idle=_idle(step, rows))

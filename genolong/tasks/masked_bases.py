@@ -65,7 +65,7 @@ class MaskedBases(pl.LightningModule):
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
         """Logits over A C G T at every position."""
-        return self.head(self.encoder(codes, self.shard))
+        return self.encoder(codes, self.shard, self.head)
 
     def on_train_start(self) -> None:
         assert self.optimizer is not None

@@ -37,7 +37,7 @@ def take(of: Step, trained: nn.Sequential) -> Tensor:
     codes = torch.randint(0, 6, (of.batch, shard.end - shard.start), dtype=torch.uint8)
     encoder, head = trained
     with torch.autocast("cpu", torch.bfloat16, enabled=of.half):
-        logits = head(encoder(codes, shard)).flatten(0, 1)
+        logits = encoder(codes, shard, head).flatten(0, 1)
         loss = functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64), reduction="none").sum()
     loss.backward()
     return loss.detach()

@@ -106,8 +106,46 @@ def test_the_kernel_of_0_leaves_the_convolution_out():
     assert not any("convolution" in name for name, _ in made(kernel=0).named_parameters())
 
 
+def head_of(width: int = 12) -> MaskedBaseHead:
+    torch.manual_seed(5)
+    return MaskedBaseHead(width).double()
+
+
 def test_the_head_gives_four_logits_a_base():
-    assert MaskedBaseHead(12).double()(made()(codes_of(13))).shape == (2, 13, 4)
+    assert head_of()(made()(codes_of(13))).shape == (2, 13, 4)
+
+
+@pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
+@pytest.mark.parametrize("trained", ["all", "head", "encoder"])
+def test_a_head_within_gives_the_numbers_of_one_behind(checkpoint_blocks, trained, monkeypatch):
+    monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 5 * 4 * 2 * 12)
+    found = []
+    for within in (False, True):
+        encoder, head = made(checkpoint_blocks, layers=3), head_of()
+        weights = [*encoder.parameters(), *head.parameters()]
+        for weight in weights:
+            weight.requires_grad = trained == "all" or any(weight is own for own in vars()[trained].parameters())
+        logits = encoder(codes_of(29), head=head) if within else head(encoder(codes_of(29)))
+        logits.square().sum().backward()
+        found.append([logits, *(weight.grad for weight in weights if weight.requires_grad)])
+    assert len(found[0]) == len(found[1]) > 1
+    for got, wanted in zip(*found, strict=True):
+        assert torch.allclose(got, wanted, atol=1e-9)
+
+
+def test_in_little_memory_a_head_within_keeps_the_states_alone():
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.ndim > 2 and tensor.shape[1] == 41:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    encoder = made(1, layers=1, kernel=0)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        encoder(codes_of(41), head=head_of())
+    block = 2 * 12 + encoder.settings.heads  # its input, the heads' outputs and a number a head
+    assert sum(kept.values()) == 8 * (2 * 41 * (block + 12) + 1)
 
 
 def test_branches_follow_the_lists_when_they_are_given():
