@@ -108,8 +108,9 @@ class Encoder(nn.Module):
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
     the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
-    few, and the heads' outputs of the last one. Above 0, and wherever no graph is recorded, blocks run in little memory (but not with dropout, whose random
-    numbers are not drawn a part at a time, or with a part of the weights frozen: then 1 runs attention again, too).
+    few, and the heads' outputs of the last one. Above 0, and wherever no graph is recorded, blocks run in little memory
+    (but not with dropout, whose random numbers are not drawn a part at a time, or with a part of the weights frozen:
+    then 1 runs attention again, too).
     `kernels`, cpp, triton or flash, do the attention where they can; with aten, PyTorch's. Norms, convolutions and
     rotations run in C++, too, and with triton and flash in Triton.
     """

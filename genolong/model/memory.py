@@ -80,7 +80,8 @@ def _kept(step: Step, rows: KeptRows) -> list[int]:
     """Bytes a position that the blocks before each one have kept when its backward pass comes; at the end, all of them.
 
     Of those whose groups are run again, there are the inputs of the groups before it but the first, which are codes,
-    and of all blocks of its own; of blocks whose attention is not run again, its outputs, too, as of the last one, lean.
+    and of all blocks of its own; of blocks whose attention is not run again, as the last one's where it is lean, its
+    outputs, too.
     """
     if step.checkpoint_blocks == 0:
         return [before * rows.block for before in range(step.encoder.layers + 1)]
