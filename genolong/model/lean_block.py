@@ -125,6 +125,7 @@ class _LeanBlock(torch.autograd.Function):
             groups = _groups(parts, run.geometry, wide)
             made = [_Made(heads, run.length) for heads in groups]
             made[0].take(rows)
+            del rows
             alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
             of_groups = zip(groups, alongs, joints, made, [*made[1:], None], strict=True)
             for heads, along, joint, own, following in of_groups:
