@@ -16,12 +16,15 @@ import torch
 from genolong.errors import InputError
 from genolong.genome.cache_folder import CacheFolder
 
-FLAGS = ("-std=c++17", "-O3", "-march=x86-64-v4", "-fno-math-errno", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-march=x86-64-v4", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
 
 
 @cache
 def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
-    """The library of a file, from the cache if it is there; or why there is none. It may count on AVX-512."""
+    """The library of a file, from the cache if it is there; or why there is none. It may count on AVX-512.
+
+    Its OpenMP threads are those that PyTorch runs on.
+    """
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
         return "this processor has no AVX-512"
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")

@@ -162,9 +162,7 @@ class Encoder(nn.Module):
             run[:-1] = [partial(recomputed_alone, block) for block in run[:-1]]  # the last one's gradient comes at once
         states = self._in_groups(run, codes)
         site.spare.clear()
-        end = nn.Sequential(self.norm, *([] if head is None else [head]))
-        if head is not None and len({weight.requires_grad for weight in end.parameters()}) > 1:
-            return head(in_chunks(self.norm, states, [self.norm.weight]))  # type: ignore[no-any-return]
+        end = self.norm if head is None else nn.Sequential(self.norm, head)
         return in_chunks(end, states, list(end.parameters()))
 
     def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:

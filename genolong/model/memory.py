@@ -87,11 +87,9 @@ def _kept(step: Step, rows: KeptRows) -> list[int]:
         return [before * rows.block for before in range(step.encoder.layers + 1)]
     outputs = rows.row + rows.sums
     inputs = [max(0, group - 1) + at for group, size in enumerate(step.groups) for at in range(size)]
-    before = [number * outputs * step.keeps_outputs for number in range(step.encoder.layers)]
-    at_end = step.encoder.layers - step.run_alone
     return [
-        count * rows.state + with_outputs
-        for count, with_outputs in zip([*inputs, inputs[-1] + 1], [*before, at_end * outputs], strict=True)
+        count * rows.state + max(0, before - step.run_alone) * outputs
+        for before, count in enumerate([*inputs, inputs[-1] + 1])
     ]
 
 

@@ -76,7 +76,7 @@ def why_not(width: int) -> str:
 
 def _built(wide: int) -> NativeAttention | str:
     """The library for heads of so many vectors of channels, or why there is none."""
-    library = compiled(SOURCE, "-fopenmp", f"-DWIDE={wide}")
+    library = compiled(SOURCE, f"-DWIDE={wide}")
     return library if isinstance(library, str) else _typed(library)
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from genolong.model.compiled import compiled
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-FLAGS = ("-fopenmp",)  # PyTorch's own threads
 
 
 class NativePasses(NamedTuple):
@@ -88,7 +87,7 @@ def native_passes(x: Tensor) -> NativePasses | None:
     """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return None
-    library = compiled(SOURCE, *FLAGS)
+    library = compiled(SOURCE)
     return None if isinstance(library, str) else _typed(library)
 
 

@@ -62,14 +62,16 @@ class _InChunks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
         states, *weights = ctx.saved_tensors
-        total, totals = states.detach(), [torch.zeros_like(weight) for weight in weights]
+        trained = [weight for weight in weights if weight.requires_grad]
+        total, totals = states.detach(), [torch.zeros_like(weight) for weight in trained]
         for begin, end in stretches(states):
             stretch = states[:, begin:end].detach().requires_grad_()
             with torch.enable_grad(), ctx.autocast():
                 out = ctx.function(stretch)
-            total[:, begin:end], *parts = torch.autograd.grad(out, [stretch, *weights], grad[:, begin:end])
+            total[:, begin:end], *parts = torch.autograd.grad(out, [stretch, *trained], grad[:, begin:end])
             add_to(totals, parts)
-        return total, None, *totals
+        of_trained = iter(totals)
+        return total, None, *(next(of_trained) if weight.requires_grad else None for weight in weights)
 
 
 def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> list[tuple[int, int]]:

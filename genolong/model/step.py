@@ -67,14 +67,6 @@ class Step:
         return self.checkpoint_blocks > 0 and not self.encoder.dropout
 
     @property
-    def keeps_outputs(self) -> bool:
-        """Whether of each block the heads' outputs are kept, so that its attention is not run again.
-
-        Of the last one they are kept wherever it is lean.
-        """
-        return self.lean and self.checkpoint_blocks == 1
-
-    @property
     def heads_at_once(self) -> int:
         """Heads that are attended together."""
         heads, width = self.encoder.heads, self.encoder.width
@@ -99,8 +91,11 @@ class Step:
 
     @property
     def run_alone(self) -> int:
-        """How many blocks are run again for their own backward pass."""
-        if self.checkpoint_blocks == 0 or self.keeps_outputs:
+        """How many blocks, the first ones, are run again for their own backward pass: those whose outputs are not kept.
+
+        In little memory the heads' outputs of the last one are kept, and with `checkpoint_blocks` 1 those of all.
+        """
+        if self.checkpoint_blocks == 0 or (self.lean and self.checkpoint_blocks == 1):
             return 0
         return self.encoder.layers - self.lean
 

@@ -127,9 +127,7 @@ def with_threads():
 
 
 @needs_it
-@pytest.mark.parametrize(
-    ("length", "dilation"), [(701, 2), (4507, 1)]
-)  # the longer one's queries fall into three parts
+@pytest.mark.parametrize(("length", "dilation"), [(701, 2), (4507, 1)])  # or queries in three parts
 def test_the_number_of_threads_changes_no_bit(length, dilation, with_threads):
     found = [with_threads(threads, rows_of(length), [length], [dilation]) for threads in (1, 2, 5)]
     for other in found[1:]:
