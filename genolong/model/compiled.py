@@ -42,6 +42,11 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
         return f"it could not be compiled and loaded ({error})"
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this machine's processor multiplies pairs of bfloat16 (AVX-512 BF16): twice as many as of float32."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
 def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: str) -> Path:
     with tempfile.TemporaryDirectory() as work:
         made = Path(work, name)

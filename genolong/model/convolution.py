@@ -41,11 +41,8 @@ class Convolution(nn.Module):
         return states + convolved.permute(0, 2, 3, 1).squeeze(1)
 
     def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
-        """What does all of it, if anything does; under a CPU's autocast PyTorch does what C++ would do."""
-        passes = self.norm.passes(states)
-        if self.taps.weight.dtype != states.dtype:
-            return None
-        return None if isinstance(passes, NativePasses) and torch.is_autocast_enabled("cpu") else passes
+        """What does all of it, if anything does."""
+        return self.norm.passes(states) if self.taps.weight.dtype == states.dtype else None
 
 
 class _OnePassConvolution(torch.autograd.Function):

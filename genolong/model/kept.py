@@ -41,7 +41,7 @@ def kept_rows(step: Step) -> KeptRows:
     dropped = (encoder.width if step.fused else row) if encoder.dropout else 0
     turned = 2 * half_head * number if step.half else 0  # tables in the precision of rows
     layers = (step.gates + (2 if step.gates == 2 else 1)) * inner  # what the first layer gives, and what is made of it
-    widened = 4 * step.hidden - row if step.half and not step.fused else 0  # a CPU's 16-bit products go through 32 bits
+    widened = 4 * step.hidden - row if step.widens else 0
     above = max(step.gates * inner, inner + widened)  # gradients within the MLP, while what they come from goes
     return KeptRows(
         state=state,

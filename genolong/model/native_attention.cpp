@@ -3,10 +3,12 @@
 // Queries lie along the lanes of vectors, so that each row's maximum and sum are lanes, too, and never cross them:
 //
 //     weights[key][query]   TILE queries (VECTORS vectors), BLOCK keys       scores, then probabilities
-//     rows[...][channel]    width rounded up to whole vectors (WIDE)         what products read and add to
+//     rows[...][channel]    width rounded up to whole vectors (WIDE)         what products add to
 //
-// Queries are scaled by log2(e) / sqrt(width) when they are packed: scores are exponents of 2. What is beyond the last
-// query is zero, what is beyond the last key is the last key once more; products over them are never written out.
+// Products read units of 32 bits: a float, or, where the processor multiplies such pairs (__AVX512BF16__), two bfloat16
+// that are next to each other on the axis that is summed over. A row lies `along` channels where products sum over
+// these, and with its neighbour `across` where they sum over rows. What is beyond the last query is zero, what is beyond
+// the last key is the last key once more along channels, and zero across; products over them are never written out.
 
 #include <algorithm>
 #include <atomic>
@@ -25,6 +27,13 @@ constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a t
 constexpr int PART = 2048;  // queries of a problem whose gradients one thread finds, however many threads there are
 constexpr int TURN = 512;   // keys whose gradients it adds before the part behind it may
 constexpr int WIDTH = LANES * WIDE;
+#ifdef __AVX512BF16__
+constexpr int PAIR = 2;  // numbers of a unit
+#else
+constexpr int PAIR = 1;
+#endif
+constexpr int QUERIES = TILE / PAIR;  // units of a tile's queries
+constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // of a row along channels: vectors, units
 constexpr int ROWS = WIDE == 1 ? 16 : WIDE == 4 ? 4 : 8;  // as many sums as registers hold beside what is read
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 
@@ -44,15 +53,63 @@ struct Sizes {
 inline Vec *vectors(float *row) { return reinterpret_cast<Vec *>(row); }
 inline const Vec *vectors(const float *row) { return reinterpret_cast<const Vec *>(row); }
 
-inline Vec exp2(Vec x) {  // the polynomial is minimax: 8e-8 of 2^part for -1/2 <= part <= 1/2
-    const Vec whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
-    const Vec part = x - whole;
-    Vec power = part * 1.3276472e-3f + 9.675541e-3f;
-    power = power * part + 5.550713e-2f;
-    power = power * part + 2.402212e-1f;
-    power = power * part + 6.9314694e-1f;
-    power = power * part + 1.0000001f;
-    return _mm512_scalef_ps(power, whole);
+int64_t units(int64_t numbers) { return (numbers + PAIR - 1) / PAIR; }
+
+#ifdef __AVX512BF16__
+
+inline Vec add_times(Vec sum, float unit, Vec units) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(unit), (__m512bh)units);
+}
+
+// Numbers of KEYS keys and a tile's queries as units of two queries, [key][query / 2], to the nearest bfloat16.
+inline void put_along(float *to, const Vec *numbers) {
+#pragma GCC unroll 16
+    for (int at = 0; at < KEYS * VECTORS; at += 2)
+        vectors(to)[at / 2] = (Vec)_mm512_cvtne2ps_pbh(numbers[at + 1], numbers[at]);
+}
+
+// The same as units of two keys, [key / 2][query].
+inline void put_across(float *to, const Vec *numbers) {
+    alignas(64) static constexpr uint16_t order[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                              8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+#pragma GCC unroll 4
+    for (int i = 0; i < KEYS; i += 2)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) {
+            const Vec one = numbers[i * VECTORS + j], other = numbers[(i + 1) * VECTORS + j];
+            const __m512i behind = (__m512i)_mm512_cvtne2ps_pbh(other, one);
+            vectors(to)[i / 2 * VECTORS + j] = (Vec)_mm512_permutexvar_epi16(_mm512_load_si512(order), behind);
+        }
+}
+
+// Rows along channels become units of two rows, in their place; those beyond `count` are zeros.
+void pair_rows(float *rows, int64_t count) {
+    for (int64_t k = 0; k < count; k += 2) {
+        uint16_t one[2 * ALONG], other[2 * ALONG] = {};
+        std::memcpy(one, rows + k * ALONG, sizeof one);
+        if (k + 1 < count) std::memcpy(other, rows + (k + 1) * ALONG, sizeof other);
+        uint32_t *to = reinterpret_cast<uint32_t *>(rows + k / 2 * WIDTH);
+        for (int d = 0; d < WIDTH; d++) to[d] = uint32_t(other[d]) << 16 | one[d];
+    }
+}
+
+#else
+
+inline Vec add_times(Vec sum, float unit, Vec units) { return sum + unit * units; }
+inline void put_along(float *, const Vec *) {}  // numbers lie where units are to be, both ways
+inline void put_across(float *, const Vec *) {}
+void pair_rows(float *, int64_t) {}
+
+#endif
+
+inline Vec exp2(Vec x) {  // the polynomial is minimax: 8e-8 of 2^part for 0 <= part < 1
+    const Vec part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
+    Vec power = part * 1.87758e-3f + 8.98934e-3f;
+    power = power * part + 5.582632e-2f;
+    power = power * part + 2.4015362e-1f;
+    power = power * part + 6.9315307e-1f;
+    power = power * part + 9.9999993e-1f;
+    return _mm512_scalef_ps(power, x);  // by 2^floor(x)
 }
 
 // Rows and columns of 16 by 16 change places: halves first, then quarters within them, ...
@@ -71,27 +128,27 @@ inline void transpose(Vec (&rows)[LANES]) {
     }
 }
 
-// dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j]
+// dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j], both along channels; d < units
 inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const float *rows, const float *columns,
-                                               int64_t width) {
+                                               int64_t units) {
 #pragma GCC unroll 4
     for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) dots[i][j] = Vec{};
-    for (int64_t d = 0; d < width; d++)
+    for (int64_t d = 0; d < units; d++)
 #pragma GCC unroll 4
         for (int i = 0; i < KEYS; i++) {
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++)
-                dots[i][j] += rows[i * WIDTH + d] * vectors(columns)[d * VECTORS + j];
+                dots[i][j] = add_times(dots[i][j], rows[i * ALONG + d], vectors(columns)[d * VECTORS + j]);
         }
 }
 
-// total[i] = total[i] * shrink[i] + sum over k < count of weights[i * row_step + k * step] * rows[k]
+// total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows
 template <bool SHRINK>
 inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
                                                        int64_t row_step, int64_t step, const float *rows,
-                                                       int64_t count) {
+                                                       int64_t units) {
     Vec sums[ROWS][WIDE];
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
@@ -100,12 +157,13 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
             sums[i][w] = vectors(total)[i * WIDE + w];
             if (SHRINK) sums[i][w] *= shrink[i];
         }
-    for (int64_t k = 0; k < count; k++) {
+    for (int64_t k = 0; k < units; k++) {
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++) {
             const float weight = weights[i * row_step + k * step];
 #pragma GCC unroll 4
-            for (int w = 0; w < WIDE; w++) sums[i][w] += weight * vectors(rows)[k * WIDE + w];
+            for (int w = 0; w < WIDE; w++)
+                sums[i][w] = add_times(sums[i][w], weight, vectors(rows)[k * WIDE + w]);
         }
     }
 #pragma GCC unroll 16
@@ -126,21 +184,18 @@ struct Place {  // one problem's rows of a tensor
     }
     float &number(int64_t position) const { return *reinterpret_cast<float *>(at + position * step); }
 
-    void read(float *to, int64_t position, int64_t width, bool half, float factor = 1) const {
+    void read(float *to, int64_t position, int64_t width, bool half) const {  // along channels
         const char *from = at + position * step;
         __builtin_prefetch(from + 16 * step);
         __builtin_prefetch(from + 16 * step + 64);
-        if (half) {
+        if (half && PAIR == 1) {
             const uint16_t *row = reinterpret_cast<const uint16_t *>(from);
             for (int64_t d = 0; d < width; d++) {
                 const uint32_t bits = uint32_t(row[d]) << 16;
-                float value;
-                std::memcpy(&value, &bits, 4);
-                to[d] = value * factor;
+                std::memcpy(to + d, &bits, 4);
             }
         } else {
-            const float *row = reinterpret_cast<const float *>(from);
-            for (int64_t d = 0; d < width; d++) to[d] = row[d] * factor;
+            std::memcpy(to, from, width * (4 / PAIR));
         }
     }
 
@@ -176,26 +231,25 @@ struct Scratch {  // hands out parts of a thread's work space
     }
 };
 
-// All keys (or values), one behind the other; the last once more to fill up the last group.
+// All keys (or values) along channels; the last once more to fill up the last group.
 float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
     const int64_t whole = (sizes.keys + KEYS - 1) / KEYS * KEYS;
-    float *rows = scratch.take(whole * WIDTH);
-    std::memset(rows, 0, whole * WIDTH * sizeof(float));
+    float *rows = scratch.take(whole * ALONG);
+    std::memset(rows, 0, whole * ALONG * sizeof(float));
     for (int64_t k = 0; k < whole; k++)
-        from.read(rows + k * WIDTH, std::min(k, sizes.keys - 1), sizes.width, sizes.half);
+        from.read(rows + k * ALONG, std::min(k, sizes.keys - 1), sizes.width, sizes.half);
     return rows;
 }
 
-// A tile of rows, and the same with queries along lanes.
-void pack_tile(float *rows, float *columns, const Place &from, int64_t first, int64_t count, const Sizes &sizes,
-               float factor) {
-    std::memset(rows, 0, TILE * WIDTH * sizeof(float));
-    for (int64_t q = 0; q < count; q++) from.read(rows + q * WIDTH, first + q, sizes.width, sizes.half, factor);
-    for (int w = 0; w < WIDE; w++)
+// A tile of rows along channels, and the same with queries along lanes.
+void pack_tile(float *rows, float *columns, const Place &from, int64_t first, int64_t count, const Sizes &sizes) {
+    std::memset(rows, 0, TILE * ALONG * sizeof(float));
+    for (int64_t q = 0; q < count; q++) from.read(rows + q * ALONG, first + q, sizes.width, sizes.half);
+    for (int w = 0; w < UNITS; w++)
         for (int j = 0; j < VECTORS; j++) {
             Vec block[LANES];
 #pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) block[i] = vectors(rows)[(j * LANES + i) * WIDE + w];
+            for (int i = 0; i < LANES; i++) block[i] = vectors(rows)[(j * LANES + i) * UNITS + w];
             transpose(block);
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) vectors(columns)[(w * LANES + i) * VECTORS + j] = block[i];
@@ -206,13 +260,14 @@ void pack_tile(float *rows, float *columns, const Place &from, int64_t first, in
 void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end, Scratch scratch) {
     const Place queries(tensors[0], sizes, problem), out(tensors[3], sizes, problem), lse(tensors[4], sizes, problem);
     const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), sizes);
-    const float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    pair_rows(values, sizes.keys);
     float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
     float *weights = scratch.take(BLOCK * TILE), *shrink = scratch.take(TILE), *grow = scratch.take(TILE);
     const float factor = LOG2E / std::sqrt(float(sizes.width));
     for (int64_t first = begin; first < end; first += TILE) {
         const int64_t count = std::min<int64_t>(TILE, end - first);
-        pack_tile(rows, columns, queries, first, count, sizes, factor);
+        pack_tile(rows, columns, queries, first, count, sizes);
         float *total = rows;  // the queries stand in columns now
         std::memset(total, 0, TILE * WIDTH * sizeof(float));
         Vec most[VECTORS], sum[VECTORS];
@@ -223,7 +278,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
             for (int j = 0; j < VECTORS; j++) more[j] = most[j];
             for (int64_t k = 0; k < here; k += KEYS) {
                 Vec dots[KEYS][VECTORS];
-                dot(dots, keys + (key + k) * WIDTH, columns, sizes.width);
+                dot(dots, keys + (key + k) * ALONG, columns, units(sizes.width));
 #pragma GCC unroll 4
                 for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
@@ -232,28 +287,37 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                         vectors(weights)[(k + i) * VECTORS + j] = dots[i][j];
                     }
             }
+            Vec top[VECTORS];
             for (int j = 0; j < VECTORS; j++) {
-                const Vec less = exp2(most[j] - more[j]);
+                const Vec less = exp2((most[j] - more[j]) * factor);
                 vectors(shrink)[j] = less;
                 sum[j] *= less;
                 most[j] = more[j];
+                top[j] = more[j] * factor;
             }
-            for (int64_t k = 0; k < here; k++)
+            for (int64_t k = 0; k < here; k += KEYS) {
+                const Vec *scores = vectors(weights) + k * VECTORS;
+                Vec room[KEYS * VECTORS], *found = PAIR == 1 ? vectors(weights) + k * VECTORS : room;
 #pragma GCC unroll 4
-                for (int j = 0; j < VECTORS; j++) {
-                    Vec &weight = vectors(weights)[k * VECTORS + j];
-                    weight = exp2(weight - more[j]);
-                    sum[j] += weight;
+                for (int i = 0; i < KEYS; i++) {
+#pragma GCC unroll 4
+                    for (int j = 0; j < VECTORS; j++)
+                        found[i * VECTORS + j] = exp2(scores[i * VECTORS + j] * factor - top[j]);
+                    if (k + i < here)
+#pragma GCC unroll 4
+                        for (int j = 0; j < VECTORS; j++) sum[j] += found[i * VECTORS + j];
                 }
+                put_across(weights + units(k) * TILE, found);
+            }
             for (int q = 0; q < TILE; q += ROWS)
-                add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + key * WIDTH,
-                                           here);
+                add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + units(key) * WIDTH,
+                                  units(here));
         }
         float *before = columns;  // the queries are done
         for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
         for (int j = 0; j < VECTORS; j++) {
-            const Vec old = vectors(before)[j], top = old > most[j] ? old : most[j];
-            const Vec kept = exp2(old - top), added = exp2(most[j] - top), both = kept + added * sum[j];
+            const Vec old = vectors(before)[j], own = most[j] * factor, top = old > own ? old : own;
+            const Vec kept = exp2(old - top), added = exp2(own - top), both = kept + added * sum[j];
             vectors(shrink)[j] = kept / both;
             vectors(grow)[j] = added / both;
             for (int i = 0; i < LANES; i++) before[j * LANES + i] = LN2 * (top[i] + std::log2(both[i]));
@@ -277,8 +341,10 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), sums(tensors[4], sizes, problem),
         lse(tensors[5], sizes, problem), of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem),
         of_values(tensors[8], sizes, problem);
-    const float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
     const float *values = pack_keys(scratch, Place(tensors[3], sizes, problem), sizes);
+    float *keys_across = PAIR == 1 ? keys : pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    pair_rows(keys_across, sizes.keys);
     const int64_t whole = (sizes.keys + ROWS - 1) / ROWS * ROWS;
     float *key_total = scratch.take(whole * WIDTH), *value_total = scratch.take(whole * WIDTH);
     std::memset(key_total, 0, whole * WIDTH * sizeof(float));
@@ -287,11 +353,14 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     float *grad_rows = scratch.take(TILE * WIDTH), *grad_columns = scratch.take(TILE * WIDTH);
     float *total = scratch.take(TILE * WIDTH), *shift = scratch.take(TILE), *along = scratch.take(TILE);
     float *weights = scratch.take(BLOCK_BACKWARD * TILE), *slopes = scratch.take(BLOCK_BACKWARD * TILE);
-    const float scale = 1 / std::sqrt(float(sizes.width));
+    float *slopes_across = PAIR == 1 ? slopes : slopes + BLOCK_BACKWARD * TILE / 2;
+    const float scale = 1 / std::sqrt(float(sizes.width)), factor = LOG2E * scale;
     for (int64_t first = begin; first < end; first += TILE) {
         const int64_t count = std::min<int64_t>(TILE, end - first);
-        pack_tile(rows, columns, queries, first, count, sizes, LOG2E * scale);
-        pack_tile(grad_rows, grad_columns, grad, first, count, sizes, 1);
+        pack_tile(rows, columns, queries, first, count, sizes);
+        pack_tile(grad_rows, grad_columns, grad, first, count, sizes);
+        pair_rows(rows, TILE);
+        pair_rows(grad_rows, TILE);
         for (int q = 0; q < TILE; q++) {
             shift[q] = q < count ? lse.number(first + q) * LOG2E : 0;
             along[q] = q < count ? sums.number(first + q) : 0;
@@ -300,30 +369,34 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         for (int64_t key = 0; key < sizes.keys; key += BLOCK_BACKWARD) {
             const int64_t here = std::min<int64_t>(BLOCK_BACKWARD, sizes.keys - key);
             for (int64_t k = 0; k < here; k += KEYS) {
+                Vec room[KEYS * VECTORS], *found = PAIR == 1 ? vectors(weights) + k * VECTORS : room;
+                Vec *sloped = PAIR == 1 ? vectors(slopes) + k * VECTORS : room;
                 Vec dots[KEYS][VECTORS];
-                dot(dots, keys + (key + k) * WIDTH, columns, sizes.width);
+                dot(dots, keys + (key + k) * ALONG, columns, units(sizes.width));
 #pragma GCC unroll 4
                 for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
                     for (int j = 0; j < VECTORS; j++)
-                        vectors(weights)[(k + i) * VECTORS + j] = exp2(dots[i][j] - vectors(shift)[j]);
-                dot(dots, values + (key + k) * WIDTH, grad_columns, sizes.width);
+                        found[i * VECTORS + j] = exp2(dots[i][j] * factor - vectors(shift)[j]);
+                put_along(weights + k * QUERIES, found);
+                dot(dots, values + (key + k) * ALONG, grad_columns, units(sizes.width));
 #pragma GCC unroll 4
                 for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                    for (int j = 0; j < VECTORS; j++) {
-                        const int64_t at = (k + i) * VECTORS + j;
-                        vectors(slopes)[at] = vectors(weights)[at] * (dots[i][j] - vectors(along)[j]);
-                    }
+                    for (int j = 0; j < VECTORS; j++)
+                        sloped[i * VECTORS + j] = found[i * VECTORS + j] * (dots[i][j] - vectors(along)[j]);
+                put_along(slopes + k * QUERIES, sloped);
+                put_across(slopes_across + units(k) * TILE, sloped);
             }
             for (int64_t k = 0; k < here; k += ROWS) {
-                add_product<false>(value_total + (key + k) * WIDTH, nullptr, weights + k * TILE, TILE, 1,
-                                            grad_rows, count);
-                add_product<false>(key_total + (key + k) * WIDTH, nullptr, slopes + k * TILE, TILE, 1, rows,
-                                            count);
+                add_product<false>(value_total + (key + k) * WIDTH, nullptr, weights + k * QUERIES, QUERIES, 1, grad_rows,
+                                   units(count));
+                add_product<false>(key_total + (key + k) * WIDTH, nullptr, slopes + k * QUERIES, QUERIES, 1, rows,
+                                   units(count));
             }
             for (int q = 0; q < TILE; q += ROWS)
-                add_product<false>(total + q * WIDTH, nullptr, slopes + q, 1, TILE, keys + key * WIDTH, here);
+                add_product<false>(total + q * WIDTH, nullptr, slopes_across + q, 1, TILE, keys_across + units(key) * WIDTH,
+                                   units(here));
         }
         for (int64_t q = 0; q < count; q++)
             of_queries.write(total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
@@ -333,7 +406,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         while (before && before->load(std::memory_order_acquire) <= key) std::this_thread::yield();
         const int64_t last = std::min<int64_t>(sizes.keys, key + TURN);
         for (int64_t k = key; k < last; k++) {
-            of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, LN2, overwrite);
+            of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, scale, overwrite);
             of_values.write(value_total + k * WIDTH, k, sizes.width, sizes.half, 1, overwrite);
         }
         done->store(last, std::memory_order_release);
@@ -357,7 +430,8 @@ int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * 
 
 // Numbers of work space for each thread.
 extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
-    return (backward ? 4 : 2) * (sizes->keys + ROWS) * WIDTH + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
+    const int64_t row = backward ? (1 + PAIR) * ALONG + 2 * WIDTH : 2 * ALONG;
+    return row * (sizes->keys + ROWS) + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
 }
 
 // queries, keys, values, out, lse; `room` numbers of scratch are each thread's

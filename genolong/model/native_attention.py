@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled
+from genolong.model.compiled import compiled, multiplies_bfloat16
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 LANES = 16
@@ -62,7 +62,7 @@ def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
         return None
     if any(tensor.dtype != first.dtype for tensor in rows):
         return None
-    built = _built(-(-first.shape[-1] // LANES))
+    built = _built(first.shape[-1], pairs=first.dtype == torch.bfloat16 and multiplies_bfloat16())
     return built if isinstance(built, NativeAttention) else None
 
 
@@ -70,13 +70,13 @@ def why_not(width: int) -> str:
     """Why heads of so many channels are not attended in C++ on this machine's CPU; empty if they are."""
     if width > WIDEST:
         return f"heads of {width} channels are wider than {WIDEST}"
-    built = _built(-(-width // LANES))
+    built = _built(width)
     return "" if isinstance(built, NativeAttention) else built
 
 
-def _built(wide: int) -> NativeAttention | str:
-    """The library for heads of so many vectors of channels, or why there is none."""
-    library = compiled(SOURCE, f"-DWIDE={wide}")
+def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
+    """The library for heads of so many channels, or why there is none; with `pairs` bfloat16 is multiplied as it is."""
+    library = compiled(SOURCE, f"-DWIDE={-(-width // LANES)}", *(["-mavx512bf16"] if pairs else []))
     return library if isinstance(library, str) else _typed(library)
 
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace {
@@ -15,6 +16,22 @@ constexpr int64_t LANES = 16;
 constexpr int64_t TILE = 16;   // positions that a convolution takes at a time; they and what is near stay in a near cache
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+struct Half {  // a bfloat16, to the nearest, ties to even
+    uint16_t bits;
+
+    operator float() const {
+        const uint32_t wide = uint32_t(bits) << 16;
+        float value;
+        std::memcpy(&value, &wide, 4);
+        return value;
+    }
+    void operator=(float value) {
+        uint32_t wide;
+        std::memcpy(&wide, &value, 4);
+        bits = uint16_t(value == value ? (wide + 0x7fff + (wide >> 16 & 1)) >> 16 : 0x7fc0);
+    }
+};
 
 inline Vec *vectors(float *row) { return reinterpret_cast<Vec *>(row); }
 inline const Vec *vectors(const float *row) { return reinterpret_cast<const Vec *>(row); }
@@ -35,7 +52,8 @@ inline float shrink_of(const float *row, int64_t width, float tiny) {
     return 1 / std::sqrt(squares / float(width) + tiny);
 }
 
-inline void norm_row(const float *row, const float *weight, float shrink, float *to, int64_t width) {
+template <typename Number>
+inline void norm_row(const float *row, const float *weight, float shrink, Number *to, int64_t width) {
 #pragma omp simd
     for (int64_t d = 0; d < width; d++) to[d] = row[d] * shrink * weight[d];
 }
@@ -65,7 +83,8 @@ inline void add_products(float *to, const float *one, int64_t one_step, const fl
 }
 
 // A norm's gradient, `also` added to it if there is one; adds the share of the weight's gradient to `total`.
-inline void norm_row_backward(const float *above, const float *row, const float *weight, float shrink, const float *also,
+template <typename Number>
+inline void norm_row_backward(const Number *above, const float *row, const float *weight, float shrink, const float *also,
                               float *to, float *total, int64_t width) {
     float along = 0;
 #pragma omp simd reduction(+ : along)
@@ -104,11 +123,9 @@ void tiles(int64_t begin, int64_t end, int64_t length, Task task) {
     }
 }
 
-}  // namespace
-
-// out = x * shrink * weight, where shrink = 1 / sqrt(mean(x * x) + tiny) is a number a position.
-extern "C" void genolong_norm(const float *x, const float *weight, float *out, float *shrink, int64_t positions,
-                              int64_t width, float tiny, int64_t threads) {
+template <typename Number>
+void norm(const float *x, const float *weight, Number *out, float *shrink, int64_t positions, int64_t width, float tiny,
+          int64_t threads) {
     share_out(positions, threads, [=](int64_t, int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++) {
             const float *row = x + at * width;
@@ -118,15 +135,67 @@ extern "C" void genolong_norm(const float *x, const float *weight, float *out, f
     });
 }
 
-// The gradient of x, and each part's share of that of the weight: of_weight has `threads` rows, of zeros.
-extern "C" void genolong_norm_backward(const float *grad, const float *x, const float *weight, const float *shrink,
-                                       float *of_x, float *of_weight, int64_t positions, int64_t width,
-                                       int64_t threads) {
+template <typename Number>
+void norm_backward(const Number *grad, const float *x, const float *weight, const float *shrink, float *of_x,
+                   float *of_weight, int64_t positions, int64_t width, int64_t threads) {
     share_out(positions, threads, [=](int64_t part, int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
             norm_row_backward(grad + at * width, x + at * width, weight, shrink[at], nullptr, of_x + at * width,
                               of_weight + part * width, width);
     });
+}
+
+struct Rows {  // (batch, positions, parts, heads, width), of which the last three adjoin
+    char *at;
+    int64_t batch, position;  // steps, in bytes
+};
+
+struct Sizes {
+    int64_t batch, positions, parts, heads, width, threads;
+};
+
+template <typename Number>
+void turn(const Rows &source, const Rows &target, const float *cosine, const float *sine, const Sizes &s) {
+    const int64_t half = s.width / 2;
+    share_out(s.batch * s.positions, s.threads, [=](int64_t, int64_t begin, int64_t end) {
+        for (int64_t number = begin; number < end; number++) {
+            const int64_t batch = number / s.positions, position = number % s.positions;
+            const Number *row = reinterpret_cast<const Number *>(source.at + batch * source.batch + position * source.position);
+            Number *out = reinterpret_cast<Number *>(target.at + batch * target.batch + position * target.position);
+            const float *cos = cosine + position * half, *sin = sine + position * half;
+            for (int64_t head = 0; head < 2 * s.heads; head++, row += s.width, out += s.width)
+#pragma omp simd
+                for (int64_t d = 0; d < half; d++) {
+                    const float left = row[d], right = row[half + d], up = sin[d];
+                    out[d] = left * cos[d] - right * up;
+                    out[half + d] = left * up + right * cos[d];
+                }
+            std::copy(row, row + (s.parts - 2) * s.heads * s.width, out);
+        }
+    });
+}
+
+}  // namespace
+
+// out = x * shrink * weight, where shrink = 1 / sqrt(mean(x * x) + tiny) is a number a position; out is of 16 bits if
+// `half` says so.
+extern "C" void genolong_norm(const float *x, const float *weight, void *out, float *shrink, int64_t positions,
+                              int64_t width, float tiny, int64_t half, int64_t threads) {
+    if (half)
+        norm(x, weight, static_cast<Half *>(out), shrink, positions, width, tiny, threads);
+    else
+        norm(x, weight, static_cast<float *>(out), shrink, positions, width, tiny, threads);
+}
+
+// The gradient of x, and each part's share of that of the weight: of_weight has `threads` rows, of zeros. The gradient
+// that they come from is of 16 bits if `half` says so.
+extern "C" void genolong_norm_backward(const void *grad, const float *x, const float *weight, const float *shrink,
+                                       float *of_x, float *of_weight, int64_t positions, int64_t width, int64_t half,
+                                       int64_t threads) {
+    if (half)
+        norm_backward(static_cast<const Half *>(grad), x, weight, shrink, of_x, of_weight, positions, width, threads);
+    else
+        norm_backward(static_cast<const float *>(grad), x, weight, shrink, of_x, of_weight, positions, width, threads);
 }
 
 struct Convolution {
@@ -189,36 +258,12 @@ extern "C" void genolong_convolve_backward(const Convolution *sizes, const float
     });
 }
 
-struct Rows {  // (batch, positions, parts, heads, width), of which the last three adjoin
-    char *at;
-    int64_t batch, position;  // steps, in bytes
-};
-
-struct Sizes {
-    int64_t batch, positions, parts, heads, width, threads;
-};
-
-// Turns the first two parts, queries and keys, by each position's angles, and takes the others as they are. A
-// table has width / 2 numbers a position.
+// Turns the first two parts, queries and keys, by each position's angles, and takes the others as they are; all of 16
+// bits if `half` says so. A table has width / 2 numbers a position.
 extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cosine, const float *sine,
-                              const Sizes *sizes) {
-    const Sizes s = *sizes;
-    const Rows source = *from, target = *to;
-    const int64_t half = s.width / 2;
-    share_out(s.batch * s.positions, s.threads, [=](int64_t, int64_t begin, int64_t end) {
-        for (int64_t number = begin; number < end; number++) {
-            const int64_t batch = number / s.positions, position = number % s.positions;
-            const float *row = reinterpret_cast<const float *>(source.at + batch * source.batch + position * source.position);
-            float *out = reinterpret_cast<float *>(target.at + batch * target.batch + position * target.position);
-            const float *cos = cosine + position * half, *sin = sine + position * half;
-            for (int64_t head = 0; head < 2 * s.heads; head++, row += s.width, out += s.width)
-#pragma omp simd
-                for (int64_t d = 0; d < half; d++) {
-                    const float left = row[d], right = row[half + d], up = sin[d];
-                    out[d] = left * cos[d] - right * up;
-                    out[half + d] = left * up + right * cos[d];
-                }
-            std::copy(row, row + (s.parts - 2) * s.heads * s.width, out);
-        }
-    });
+                              const Sizes *sizes, int64_t half) {
+    if (half)
+        turn<Half>(*from, *to, cosine, sine, *sizes);
+    else
+        turn<float>(*from, *to, cosine, sine, *sizes);
 }

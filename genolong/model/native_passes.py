@@ -14,17 +14,20 @@ SOURCE = Path(__file__).with_suffix(".cpp")
 
 
 class NativePasses(NamedTuple):
-    """The compiled library; all tensors are float32 and of a CPU."""
+    """The compiled library, for tensors of a CPU.
+
+    States and what is made for weights are float32, gradients and rows that are turned float32 or bfloat16.
+    """
 
     library: ctypes.CDLL
 
-    def norm(self, x: Tensor, weight: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
-        """x * shrink * weight, (*positions, width), and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
+    def norm(self, x: Tensor, weight: Tensor, tiny: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """x * shrink * weight, (*positions, width), in `dtype`, and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
         x, weight = x.contiguous(), weight.contiguous()
-        out, shrink = torch.empty_like(x), x.new_empty(x.shape[:-1])
+        out, shrink = torch.empty_like(x, dtype=dtype), x.new_empty(x.shape[:-1])
         self.library.genolong_norm(
             *(tensor.data_ptr() for tensor in (x, weight, out, shrink)), shrink.numel(), x.shape[-1], tiny,
-            torch.get_num_threads(),
+            out.dtype == torch.bfloat16, torch.get_num_threads(),
         )  # fmt: skip
         return out, shrink
 
@@ -35,7 +38,7 @@ class NativePasses(NamedTuple):
         of_x, of_weight = torch.empty_like(x), x.new_zeros((threads, x.shape[-1]))
         self.library.genolong_norm_backward(
             *(tensor.data_ptr() for tensor in (grad, x, weight, shrink, of_x, of_weight)), shrink.numel(),
-            x.shape[-1], threads,
+            x.shape[-1], grad.dtype == torch.bfloat16, threads,
         )  # fmt: skip
         return of_x, of_weight.sum(0)
 
@@ -68,15 +71,16 @@ class NativePasses(NamedTuple):
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
         """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
 
-        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position.
+        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position, in float32.
         """
         batch, positions, parts, heads, width = rows.shape
         sizes = (ctypes.c_int64 * 6)(batch, positions, parts, heads, width, torch.get_num_threads())
         places = [
-            (ctypes.c_int64 * 3)(tensor.data_ptr(), *(4 * step for step in tensor.stride()[:2]))
+            (ctypes.c_int64 * 3)(tensor.data_ptr(), *(tensor.element_size() * step for step in tensor.stride()[:2]))
             for tensor in (rows, out)
         ]
-        self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sizes)
+        half = rows.dtype == torch.bfloat16
+        self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sizes, half)
 
 
 def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
@@ -85,7 +89,7 @@ def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
 
 def native_passes(x: Tensor) -> NativePasses | None:
     """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
-    if x.device.type != "cpu" or x.dtype != torch.float32:
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return None
     library = compiled(SOURCE)
     return None if isinstance(library, str) else _typed(library)
@@ -94,9 +98,9 @@ def native_passes(x: Tensor) -> NativePasses | None:
 @cache
 def _typed(library: ctypes.CDLL) -> NativePasses:
     at, count = ctypes.c_void_p, ctypes.c_int64
-    library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count]
-    library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 3
+    library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count, count]
+    library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 4
     library.genolong_convolve.argtypes = [at] * 7 + [ctypes.c_float]
     library.genolong_convolve_backward.argtypes = [at] * 8
-    library.genolong_turn.argtypes = [at] * 5
+    library.genolong_turn.argtypes = [at] * 5 + [count]
     return NativePasses(library)

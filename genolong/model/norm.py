@@ -26,12 +26,12 @@ class Norm(nn.RMSNorm):
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
 
     def rounded(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
-        """The same for a product: written at once as autocast would round it, where Triton writes it."""
+        """The same for a product: written at once as autocast would round it, where C++ or Triton write it."""
         passes, device = self.passes(x), x.device.type
-        if isinstance(passes, TritonPasses) and torch.is_autocast_enabled(device):
-            dtype = torch.get_autocast_dtype(device)
-            return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
-        return self(x)
+        if passes is None or not torch.is_autocast_enabled(device):
+            return self(x)
+        dtype = torch.get_autocast_dtype(device)
+        return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
 
     def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:
         """What norms such states in one pass, if anything does."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from genolong.model.compiled import multiplies_bfloat16
 from genolong.model.encoder import EncoderSettings
 from genolong.model.geometry import Branch
 from genolong.model.lean_block import heads_at_once
@@ -58,8 +59,13 @@ class Step:
 
     @property
     def native_convolution(self) -> bool:
-        """Whether convolutions run in C++, as they do but on 16-bit numbers, or in Triton."""
-        return self.kernels in ("triton", "flash") or (self.kernels == "cpp" and not self.half)
+        """Whether convolutions run in C++ or in Triton."""
+        return self.kernels in ("cpp", "triton", "flash")
+
+    @property
+    def widens(self) -> bool:
+        """Whether 16-bit products go through 32 bits, as on CPUs that have no instructions for them."""
+        return self.half and self.device == "cpu" and not multiplies_bfloat16()
 
     @property
     def lean(self) -> bool:

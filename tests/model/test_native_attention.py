@@ -98,14 +98,34 @@ def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(pro
     close(with_gradients(attend, rows, *geometry), wanted, 1e-5)
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["pairs", "widened"])
+def of_16_bits(request):
+    """With products of pairs of bfloat16, where the processor has them, and with such numbers made float32 before."""
+    if request.param and not compiled.multiplies_bfloat16():
+        pytest.skip("this processor does not multiply bfloat16")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "multiplies_bfloat16", lambda: request.param)
+        yield
+
+
 @needs_it
 @pytest.mark.parametrize("width", [5, 16, 24, 32, 48, 64])
-def test_16_bit_rows_stay_within_their_rounding(width):
+def test_16_bit_rows_stay_within_their_rounding(width, of_16_bits):
     torch.manual_seed(7)
     rows = [torch.randn(1, 331, 3, width).bfloat16().requires_grad_() for _ in range(4)]
     geometry = [37, 128, 331], [1, 2, 5]
     found = with_gradients(attend, rows, *geometry)
     assert all(tensor.dtype == torch.bfloat16 for tensor in found)
+    close(found, with_gradients(dilated_attention, doubled(rows), *geometry), 3e-2)
+
+
+@needs_it
+@given(problem=problems(longest=41, widest=native.WIDEST, most_heads=3))
+@settings(max_examples=25)
+def test_16_bit_rows_of_any_number_and_width_do(problem, of_16_bits):
+    rows, *geometry = problem
+    rows = [tensor.detach().bfloat16().requires_grad_() for tensor in rows]
+    found = with_gradients(attend, rows, *geometry)
     close(found, with_gradients(dilated_attention, doubled(rows), *geometry), 3e-2)
 
 
@@ -127,9 +147,11 @@ def with_threads():
 
 
 @needs_it
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("length", "dilation"), [(701, 2), (4507, 1)])  # or queries in three parts
-def test_the_number_of_threads_changes_no_bit(length, dilation, with_threads):
-    found = [with_threads(threads, rows_of(length), [length], [dilation]) for threads in (1, 2, 5)]
+def test_the_number_of_threads_changes_no_bit(length, dilation, dtype, with_threads):
+    rows = [tensor.detach().to(dtype).requires_grad_() for tensor in rows_of(length)]
+    found = [with_threads(threads, rows, [length], [dilation]) for threads in (1, 2, 5)]
     for other in found[1:]:
         for got, wanted in zip(other, found[0], strict=True):
             assert torch.equal(got, wanted)
@@ -152,6 +174,15 @@ def test_large_scores_neither_overflow_nor_lose_the_weights():
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
     a_number_that_is_none_is_not_hidden(attend, rows_of(67), of)
+
+
+@needs_it
+@pytest.mark.parametrize("of", ["queries", "keys", "values"])
+def test_nor_is_one_of_16_bits(of, of_16_bits):
+    rows = [tensor.detach().float() for tensor in rows_of(67)]
+    rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
+    out = output(attend, [tensor.bfloat16() for tensor in rows[:3]], [67], [1])
+    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
 
 
 @needs_it

@@ -65,6 +65,33 @@ def test_threads_share_positions_and_change_no_state(threads):
 
 
 @needs_it
+@given(st.integers(1, 9), st.integers(1, 67), st.integers(1, 3), st.integers(0, 2**31))
+def test_what_a_product_reads_is_rounded_at_once(positions, width, threads, seed):
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    norm, x = norm_of(torch.randn(width)), (100 * torch.randn(2, positions, width)).requires_grad_()
+    grad = torch.randn(2, positions, width).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = norm.rounded(x)
+        assert norm(x).dtype == torch.float32, "what no product reads is not"
+    found = torch.autograd.grad(out, [x, norm.weight], grad)
+    plain, *wanted = with_gradients(norm, x, grad.float())
+    assert torch.equal(out, plain.bfloat16())
+    for got, right in zip(found, wanted, strict=True):
+        assert torch.allclose(got, right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
+
+
+@needs_it
+def test_numbers_that_are_none_and_infinite_ones_stay_what_they_are_in_16_bits():
+    rows = torch.tensor([float("nan"), float("inf"), -float("inf"), 3.4e38, 1e-40, -0.0] * 2).view(1, 1, 1, 1, 12)
+    rows = rows.expand(1, 1, 3, 1, 12)
+    out = torch.empty(rows.shape, dtype=torch.bfloat16)
+    turn(rows.bfloat16(), rotation(0, 1, 12, 1e4, rows, "cpp"), out)
+    assert torch.equal(out[:, :, 2].isnan(), rows[:, :, 2].isnan())
+    assert torch.equal(out[:, :, 2].nan_to_num(), rows[:, :, 2].bfloat16().nan_to_num())
+
+
+@needs_it
 @pytest.mark.parametrize("scale", [0.0, 1e-12, 1e15])
 def test_norms_hold_at_any_scale(scale):
     torch.manual_seed(1)
@@ -107,6 +134,17 @@ def test_rows_are_turned_as_pytorch_turns_them(batch, length, heads, half, threa
     assert torch.allclose(
         torch.autograd.grad(found, rows, grad)[0], torch.autograd.grad(wanted, rows, grad)[0], atol=1e-6
     )
+
+
+@needs_it
+@given(st.integers(1, 90), st.integers(1, 5), st.integers(1, 19), st.integers(1, 3))
+def test_16_bit_rows_are_turned_in_32_bits_and_rounded(length, heads, half, threads):
+    torch.manual_seed(length)
+    torch.set_num_threads(threads)
+    rows = torch.randn(2, length, 3, heads, 2 * half).bfloat16().requires_grad_()
+    by = rotation(5, length, 2 * half, 1e4, rows.float(), "cpp")
+    assert torch.equal(rotate(rows, by), rotate(rows.float(), by).bfloat16())
+    assert torch.equal(torch.autograd.grad(rotate(rows, by), rows, rows)[0], rotate(rows.float(), by.back()).bfloat16())
 
 
 @needs_it
