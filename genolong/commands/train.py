@@ -19,7 +19,15 @@ from genolong.commands.progress import TrainingProgress
 from genolong.commands.resuming import Wanted
 from genolong.commands.run_folder import RunFolder
 from genolong.commands.trained_before import BEFORE
-from genolong.commands.trainer import accelerator, across, check_machine, fit, make_loggers, make_trainer
+from genolong.commands.trainer import (
+    accelerator,
+    across,
+    check_machine,
+    fit,
+    make_loggers,
+    make_trainer,
+    precision_notes,
+)
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.genome.hashed import sha256_of
@@ -102,7 +110,7 @@ def _train_in(
         model.load_state_dict(begun.weights)
     cuda = accelerator(settings.trainer, place.local_size) == "cuda"
     notes = choose_attention(model, settings.trainer.attention, cuda=cuda)
-    for note in notes if place.rank == 0 else ():
+    for note in (*notes, *precision_notes(settings.trainer, place.local_size)) if place.rank == 0 else ():
         logger.info(note)
     inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
     beds = {path: sha256_of(path) for path in settings.data.beds}

@@ -15,6 +15,7 @@ from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.fit_loop import FitLoop
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
+from genolong.model.compiled import multiplies_bfloat16
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
@@ -109,10 +110,17 @@ def accelerator(chosen: TrainerSettings, devices: int) -> str:
 
 
 def precision(chosen: TrainerSettings, devices: int) -> Any:
-    """bf16-mixed where a GPU has it; float32 on a CPU, where PyTorch's kernels are faster in float32."""
+    """bf16-mixed where a GPU has it; float32 on a CPU, so that the same training is not another one on the next."""
     if chosen.precision != "auto":
         return chosen.precision
     return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
+    """What is to be told of a precision that was not asked for, where there is a faster one."""
+    if chosen.precision != "auto" or accelerator(chosen, devices) != "cpu" or not multiplies_bfloat16():
+        return ()
+    return ("in float32; this processor multiplies bfloat16, too, and trainer.precision=bf16-mixed trains faster",)
 
 
 def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:

@@ -21,7 +21,7 @@ from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare
 from genolong.parallel.slices import longest
 
-HELD_BYTES = {"cpu": 1 << 30, "cuda": 1 << 32}  # of queries, keys and values attended together, as 32-bit numbers
+HELD_BYTES = {"cpu": 1 << 30, "cuda": 1 << 31}  # of queries, keys and values attended together
 
 Weights = tuple[Tensor, ...]
 
@@ -248,18 +248,20 @@ def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
     return torch.cat([first, *others], dim=-1) if others else first.detach()
 
 
-def heads_at_once(heads: int, width: int, batch: int, length: int, device: str) -> int:
+def heads_at_once(heads: int, width: int, batch: int, length: int, number: int, device: str) -> int:
     """How many heads of so many channels are attended together: two at least, and as many in one group as in another.
 
-    `length` are the positions of the longest slice that a device has: all of them take the same heads at a time.
+    `length` are the positions of the longest slice that a device has: all of them take the same heads at a time. A
+    `number` of their rows has so many bytes.
     """
-    most = max(2, HELD_BYTES.get(device, HELD_BYTES["cuda"]) // (3 * 4 * width * batch * length))
+    most = max(2, HELD_BYTES.get(device, HELD_BYTES["cuda"]) // (3 * number * width * batch * length))
     return -(-heads // -(-heads // most))
 
 
 def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
-    heads, (batch, _, width) = parts.heads, states.shape
-    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), states.device.type)
+    heads, (batch, _, width), device = parts.heads, states.shape, states.device.type
+    row = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), row.itemsize, device)
     return [
         _Heads(first, min(at_once, heads - first), parts, geometry._replace(first_head=first))
         for first in range(0, heads, at_once)

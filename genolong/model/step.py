@@ -78,7 +78,7 @@ class Step:
         heads, width = self.encoder.heads, self.encoder.width
         if not self.lean:
             return heads
-        return heads_at_once(heads, width // heads, self.batch, self.longest_slice, self.device)
+        return heads_at_once(heads, width // heads, self.batch, self.longest_slice, 2 if self.half else 4, self.device)
 
     @property
     def share_at_once(self) -> float:

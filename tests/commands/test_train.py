@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,8 +15,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from genolong.commands import trainer
 from genolong.commands.train import train
-from genolong.commands.trainer import accelerator, precision
+from genolong.commands.trainer import accelerator, precision, precision_notes
 from genolong.errors import InputError, NumericalError, OutputError, SettingsError
 from genolong.loading.datasets import MaskedBatch
 from genolong.parallel.stopped import Stopped
@@ -216,6 +218,15 @@ def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: P
         train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert accelerator(settings.trainer, 1) == "cpu" and precision(settings.trainer, 1) == "32-true"
+
+
+@pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])
+@pytest.mark.parametrize("able", [True, False])
+def test_a_processor_that_multiplies_bfloat16_is_told_of_where_nothing_was_asked(settings, monkeypatch, asked, able):
+    monkeypatch.setattr(trainer, "multiplies_bfloat16", lambda: able)
+    notes = precision_notes(replace(settings.trainer, precision=asked), 1)
+    assert len(notes) == (able and asked == "auto")
+    assert not notes or re.search(r"in float32; .* trainer.precision=bf16-mixed trains faster", notes[0])
 
 
 def test_attention_in_triton_learns_the_same_and_is_told(tmp_path: Path):
