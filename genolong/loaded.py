@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genolong.commands.attention_choice import choose_attention
 from genolong.commands.opened_scorer import open_genome
+from genolong.commands.precision_choice import check_precision, choose_precision
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.composing import TRAINED, defaults_of
@@ -59,15 +60,18 @@ class LoadedModel:
         self._scorers: dict[tuple[str, ...], tuple[VariantScorer, AlleleChecks]] = {}
 
     @classmethod
-    def opened(cls, path: str | os.PathLike[str], device: str = "auto") -> "LoadedModel":
+    def opened(cls, path: str | os.PathLike[str], device: str = "auto", precision: str = "32-true") -> "LoadedModel":
         """As genolong.load has it."""
+        check_precision(precision)
         attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
         try:
             chosen = DeviceSettings(devices=1, accelerator=device, attention=attention).torch_device(0)
         except SettingsError as error:
             raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
         run = open_run(os.fspath(path))
-        for note in choose_attention(run.model, attention, cuda=chosen.type == "cuda"):
+        cuda = chosen.type == "cuda"
+        notes = choose_attention(run.model, attention, cuda=cuda) + choose_precision(run.model, precision, cuda=cuda)
+        for note in notes:
             logger.info(note)
         loaded = cls(run, chosen)
         for note in run.moved_on(chosen):

@@ -162,6 +162,13 @@ def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
         genolong.load(home / "nothing")
     with pytest.raises(SettingsError, match=r"^device=tpu: wanted auto, cpu or cuda"):
         genolong.load(home / "base", "tpu")
+    with pytest.raises(SettingsError, match=r"^precision=half: wanted 32-true or bf16-mixed"):
+        genolong.load(home / "base", precision="half")
+
+
+def test_a_model_may_be_read_in_16_bits(model: LoadedModel, home: Path):
+    half, sequence = genolong.load(home / "base", precision="bf16-mixed"), "ACGT" * 20
+    assert 0 < np.abs(half.embed(sequence) - model.embed(sequence)).max() < 0.05
 
 
 def test_a_device_that_moves_the_answers_is_told(home: Path, monkeypatch, caplog):

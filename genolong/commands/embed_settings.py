@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genolong.commands.precision_choice import check_precision
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, MismatchSettings, same_file
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
@@ -27,6 +28,7 @@ class EmbedSettings(MismatchSettings):
     window_bp: int | None
     longest_allele: int
     batch: int | None
+    precision: str
     synonyms: str | None
     resume: str
     regions_at_once: int
@@ -36,6 +38,7 @@ class EmbedSettings(MismatchSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_precision(self.precision)
         self.parallel.check_devices(self.trainer.devices)
         if (self.regions is None) == (self.vcf is None):
             raise SettingsError("regions: wanted a BED file (regions=) or a VCF (vcf=), one of them")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from genolong.commands.attention_choice import check_attention
+from genolong.commands.precision_choice import check_precision
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
@@ -43,6 +44,7 @@ class HeldOutBasesSettings:
     contexts: bool
     longest_context: int
     device: str
+    precision: str
     attention: str
 
     def __post_init__(self) -> None:
@@ -57,6 +59,7 @@ class HeldOutBasesSettings:
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
         check_attention(self.attention, "attention")
+        check_precision(self.precision)
         if self.device == "cuda" and not torch.cuda.is_available():
             raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
 

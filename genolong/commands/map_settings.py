@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genolong.commands.precision_choice import check_precision
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, check_prefix, same_file
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
@@ -33,6 +34,7 @@ class MapSettings:
     probability: bool
     flank: int
     batch: int | None
+    precision: str
     bigwig: str
     parquet: str
     pictures: int
@@ -46,6 +48,7 @@ class MapSettings:
         _ = self.scoring  # checked there
         self.parallel.check_devices(self.trainer.devices)
         check_prefix(self.prefix)
+        check_precision(self.precision)
         check_resume(self.resume)
         if (self.region is None) == (self.regions is None):
             raise SettingsError("region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 
 from genolong.commands.attention_choice import check_attention
+from genolong.commands.precision_choice import check_precision
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -92,6 +93,7 @@ class PredictSettings(ScoringSettings, MismatchSettings):
     vcf: str
     output: str
     data: GenomeSettings
+    precision: str
     synonyms: str | None
     prefix: str
     overwrite_fields: bool
@@ -107,6 +109,7 @@ class PredictSettings(ScoringSettings, MismatchSettings):
         MismatchSettings.__post_init__(self)
         self.parallel.check_devices(self.trainer.devices)
         check_prefix(self.prefix)
+        check_precision(self.precision)
         check_resume(self.resume)
         if self.records_at_once < 1:
             raise SettingsError(f"records_at_once={self.records_at_once}: wanted 1 or more")

@@ -72,8 +72,9 @@ class TrainedRun:
         by = moved(self.known, self.model.encoder, self.model.head, device)
         if by <= TOLERATED:
             return ()
+        what = "bfloat16 on this device" if self.model.encoder.mixed else "this device"
         return (
-            f"this device ({device}) moves what the model says, of {self.known.codes.numel():,} known bases by up to "
+            f"{what} ({device}) moves what the model says, of {self.known.codes.numel():,} known bases by up to "
             f"{by:.2g} nats (rounding alone by less than {TOLERATED:g}); its scores will differ from those of others",
         )
 

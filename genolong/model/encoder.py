@@ -1,6 +1,7 @@
 """The LongNet encoder: codes in, one state a position out, at any length."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -112,7 +113,8 @@ class Encoder(nn.Module):
     (but not with dropout, whose random numbers are not drawn a part at a time, or with a part of the weights frozen:
     then 1 runs attention again, too).
     `kernels`, cpp, triton or flash, do the attention where they can; with aten, PyTorch's. Norms, convolutions and
-    rotations run in C++, too, and with triton and flash in Triton.
+    rotations run in C++, too, and with triton and flash in Triton. With `mixed` the products of blocks read and write
+    bfloat16, as under autocast; states, norms and a head stay what they are.
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -122,7 +124,7 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.norm = Norm(settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0)
-        self.kernels = "aten"
+        self.kernels, self.mixed = "aten", False
 
     @property
     def kernels(self) -> str:
@@ -172,7 +174,7 @@ class Encoder(nn.Module):
         """
         first, *others = (run[begin:end] for begin, end in groups(len(run), self.checkpoint_blocks))
         *again, last = [self._embed, *first], *others
-        return _chain([*(partial(recomputed, partial(_chain, group)) for group in again), *last], codes)
+        return self._run([*(partial(recomputed, partial(_chain, group)) for group in again), *last], codes)
 
     def after(
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
@@ -181,7 +183,11 @@ class Encoder(nn.Module):
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))[:layer]
         lean = self._runs_lean(blocks)
-        return _chain([partial(block.lean if lean else block, site=site) for block in blocks], self._embed(codes))
+        return self._run([partial(block.lean if lean else block, site=site) for block in blocks], self._embed(codes))
+
+    def _run(self, functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tensor:
+        with torch.autocast(states.device.type, torch.bfloat16) if self.mixed else nullcontext():
+            return _chain(functions, states)
 
     def _site(self, codes: Tensor, shard: SequenceShard | None) -> "Site":
         shard = shard or SequenceShard.whole(codes.shape[1])

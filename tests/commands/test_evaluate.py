@@ -25,8 +25,8 @@ LETTERS = {"one": random_letters(4_001, 1), "two": random_letters(1_009, 2).lowe
 RUNS_OWN = HeldOutSettings(fasta=None, validation=None, regions=None, cache=None)
 SETTINGS = EvaluationSettings(
     model="runs/x/latest", data=RUNS_OWN, windows=None, share=None, contexts=True, longest_context=0, device="cpu",
-    attention="auto", output=None, debug=False, vcf=None, label=None, positive=None, negative=None, baselines=[],
-    strata=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
+    precision="32-true", attention="auto", output=None, debug=False, vcf=None, label=None, positive=None, negative=None,
+    baselines=[], strata=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
 )  # fmt: skip
 
 

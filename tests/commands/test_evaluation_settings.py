@@ -12,7 +12,7 @@ VCF = {"vcf": "x.vcf", "label": "CLNSIG"}
 def settings(**changes) -> EvaluationSettings:
     values = {
         "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "share": None,
-        "contexts": True, "longest_context": 0, "device": "cpu", "attention": "auto",
+        "contexts": True, "longest_context": 0, "device": "cpu", "precision": "32-true", "attention": "auto",
         "vcf": None, "label": None, "positive": None,
         "negative": None, "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1,
         "output": None, "debug": False,
@@ -28,6 +28,7 @@ def settings(**changes) -> EvaluationSettings:
         ({"model": "x", "longest_context": 127}, "longest_context=127: wanted 128 bases or more"),
         ({"model": "x", "device": "tpu"}, "device=tpu: wanted auto, cpu or cuda"),
         ({"model": "x", "attention": "mkl"}, "attention=mkl: wanted auto, aten, cpp, flash or triton"),
+        ({"model": "x", "precision": "16"}, "precision=16: wanted 32-true or bf16-mixed"),
         ({}, "model: wanted a run's folder, .* or a VCF with scores"),
         ({"model": "x", "label": "A"}, "label=A: is about a VCF; name it too"),
         ({"model": "x", "baselines": ["A"]}, r"baselines=\['A'\]: is about a VCF"),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pysam
 import pytest
 from hydra import compose, initialize_config_dir
@@ -295,7 +296,7 @@ def unfinished(go, monkeypatch, *options: str, **paths: Any) -> None:
 
 @pytest.mark.parametrize(("option", "named"), [
     ("mode=unmasked", "mode"), ("prefix=OTHER", "prefix"), ("records_at_once=5", "records_at_once"),
-    ("skipped_to=null", "skipped_to"),
+    ("skipped_to=null", "skipped_to"), ("precision=bf16-mixed", "precision"),
 ])  # fmt: skip
 def test_another_command_over_an_unfinished_result_is_refused(go, tmp_path, monkeypatch, option: str, named: str):
     skipped = f"skipped_to={tmp_path / 'skipped.tsv'}"
@@ -496,6 +497,7 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
      "parallel.sequence=2 does not divide trainer.devices=1; take a number that is a multiple of it"),
     ("parallel.patience_s=4", "parallel.patience_s=4: wanted 5 seconds or more"),
     ("trainer.accelerator=tpu", "trainer.accelerator=tpu: wanted auto, cpu or cuda"),
+    ("precision=16-mixed", "precision=16-mixed: wanted 32-true or bf16-mixed"),
     ("trainer.attention=mkl", "trainer.attention=mkl: wanted auto, aten, cpp, flash or triton"),
     ("data.fasta=7", "data.fasta=7: wanted the path of a FASTA file, or a list of such paths"),
     ("data.fasta=[]", "data.fasta=[]: wanted the path of a FASTA file, or a list of such paths"),
@@ -557,6 +559,18 @@ def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path, monkeyp
     assert record["inputs_sha256"] == {str(path): sha256_of(path) for path in (fasta, home / "in.vcf")}
     assert record["settings"]["model"] == str(home / "run" / "checkpoints" / "last.ckpt")
     assert record["alleles"] == done.tally.as_json()
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path, devices: int):
+    llrs = []
+    for precision in ("32-true", "bf16-mixed"):
+        go(f"precision={precision}", f"trainer.devices={devices}", output=f"{precision}.vcf")
+        found = re.findall(rb"GENOLONG_LLR=([^;\t\n]+)", text_of(tmp_path / f"{precision}.vcf"))
+        llrs.append([float(each) for field in found for each in field.split(b",") if each != b"."])
+    exact, half = map(np.array, llrs)
+    assert len(exact) > 9 and exact.std() > 0.01
+    assert 0 < np.abs(half - exact).max() < 0.1 * exact.std()
 
 
 def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monkeypatch, caplog):

@@ -9,6 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
+from genolong.commands.precision_choice import choose_precision
 from genolong.commands.trained_run import open_run
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
@@ -183,6 +184,14 @@ def test_a_device_or_precision_that_moves_the_answers_is_told(settings, model, t
     (note,) = run.moved_on(torch.device("cpu"))
     assert note.startswith("this device (cpu) moves what the model says, of 1,021 known bases by up to 0.")
     assert note.endswith("nats (rounding alone by less than 0.001); its scores will differ from those of others")
+
+
+def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight, std=10)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    choose_precision(run.model, "bf16-mixed", cuda=False)
+    (note,) = run.moved_on(torch.device("cpu"))
+    assert note.startswith("bfloat16 on this device (cpu) moves what the model says")
 
 
 def test_a_run_without_answers_is_not_asked(folder):

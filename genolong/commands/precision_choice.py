@@ -1,0 +1,25 @@
+"""In which precision a trained model is read: float32, or bfloat16 in the products of its blocks."""
+
+from torch import nn
+
+from genolong.errors import SettingsError
+from genolong.model.compiled import multiplies_bfloat16
+from genolong.model.encoder import Encoder
+
+MIXED = "bf16-mixed"
+
+
+def check_precision(asked: str) -> None:
+    """Raises SettingsError for what is no choice at all."""
+    if asked not in ("32-true", MIXED):
+        raise SettingsError(f"precision={asked}: wanted 32-true or {MIXED}")
+
+
+def choose_precision(model: nn.Module, asked: str, *, cuda: bool) -> tuple[str, ...]:
+    """Tells the model's encoder, and returns what is to be told."""
+    for encoder in model.modules():
+        if isinstance(encoder, Encoder):
+            encoder.mixed = asked == MIXED
+    if asked == MIXED and not cuda and not multiplies_bfloat16():
+        return (f"precision={MIXED} is no faster here: this processor does not multiply bfloat16",)
+    return ()
