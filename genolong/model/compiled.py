@@ -44,7 +44,8 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
 
 def multiplies_bfloat16() -> bool:
     """Whether this machine's processor multiplies pairs of bfloat16 (AVX-512 BF16): twice as many as of float32."""
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.10 does not tell
+    return bool(known.get("avx512_bf16"))
 
 
 def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: str) -> Path:

@@ -245,3 +245,13 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     (other / library.name).write_bytes(b"no library")
     monkeypatch.setenv("XDG_CACHE_HOME", str(other.parent))
     assert "could not be compiled and loaded" in native.why_not(11)
+
+
+@pytest.mark.parametrize(
+    ("told", "able"), [({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False), ({}, False)]
+)
+def test_what_the_processor_multiplies_is_pytorchs_to_tell(told, able, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert compiled.multiplies_bfloat16() == able
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not compiled.multiplies_bfloat16(), "torch 2.10 says nothing"
