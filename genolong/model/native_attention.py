@@ -75,8 +75,13 @@ def why_not(width: int) -> str:
 
 
 def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
-    """The library for heads of so many channels, or why there is none; with `pairs` bfloat16 is multiplied as it is."""
-    library = compiled(SOURCE, f"-DWIDE={-(-width // LANES)}", *(["-mavx512bf16"] if pairs else []))
+    """The library for heads of so many channels, or why there is none.
+
+    With `pairs` bfloat16 is multiplied as it is, if the compiler knows how to.
+    """
+    wide = f"-DWIDE={-(-width // LANES)}"
+    library = compiled(SOURCE, wide, "-mavx512bf16") if pairs else ""
+    library = compiled(SOURCE, wide) if isinstance(library, str) else library
     return library if isinstance(library, str) else _typed(library)
 
 

@@ -247,11 +247,21 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     assert "could not be compiled and loaded" in native.why_not(11)
 
 
-@pytest.mark.parametrize(
-    ("told", "able"), [({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False), ({}, False)]
-)
-def test_what_the_processor_multiplies_is_pytorchs_to_tell(told, able, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+@needs_it
+def test_a_compiler_that_does_not_know_such_products_makes_numbers_float32_before(monkeypatch):
+    rows = [tensor.detach().bfloat16() for tensor in rows_of(23)[:3]]
+    with monkeypatch.context() as patch:
+        patch.setattr(native, "multiplies_bfloat16", lambda: False)
+        wanted = output(attend, rows, [23], [1])
+    monkeypatch.setattr(native, "multiplies_bfloat16", lambda: True)
+    made = native.compiled
+    monkeypatch.setattr(native, "compiled", lambda *how: "unknown flag" if "-mavx512bf16" in how else made(*how))
+    assert torch.equal(output(attend, rows, [23], [1]), wanted)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_what_the_processor_multiplies_is_pytorchs_to_tell(able, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able}, raising=False)
     assert compiled.multiplies_bfloat16() == able
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert not compiled.multiplies_bfloat16(), "torch 2.10 says nothing"
