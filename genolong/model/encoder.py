@@ -15,7 +15,7 @@ from genolong.errors import SettingsError
 from genolong.model.convolution import Convolution
 from genolong.model.dilated_attention import Geometry, dilated_attention
 from genolong.model.geometry import Branch, growing_branches, keep_needed
-from genolong.model.lean_block import Parts, PartWeights, run_lean
+from genolong.model.lean_block import Parts, PartWeights, run_few, run_lean
 from genolong.model.norm import Norm, choose_kernels
 from genolong.model.recompute import groups, in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
@@ -185,6 +185,19 @@ class Encoder(nn.Module):
         lean = self._runs_lean(blocks)
         return self._run([partial(block.lean if lean else block, site=site) for block in blocks], self._embed(codes))
 
+    @torch.no_grad()
+    def at(
+        self, codes: Integer[Tensor, "batch length"], columns: Sequence[int]
+    ) -> Float[Tensor, "batch columns width"]:
+        """What `forward` gives at a few positions of whole sequences, to rounding.
+
+        The last block is run for these alone, in little memory.
+        """
+        site = self._site(codes, None)
+        *blocks, last = cast(Iterable[Block], self.blocks)
+        before = [partial(block.lean, site=site) for block in blocks]
+        return self.norm(self._run([*before, partial(last.few, columns=columns, site=site)], self._embed(codes)))
+
     def _run(self, functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tensor:
         with torch.autocast(states.device.type, torch.bfloat16) if self.mixed else nullcontext():
             return _chain(functions, states)
@@ -247,6 +260,14 @@ class Block(nn.Module):
 
         `how` it is run is told to run_lean.
         """
+        return run_lean(*self._in_parts(states, site), **how)
+
+    def few(self, states: Tensor, columns: Sequence[int], site: Site) -> Tensor:
+        """The same at a few positions: see run_few."""
+        return run_few(*self._in_parts(states, site), columns)
+
+    def _in_parts(self, states: Tensor, site: Site) -> tuple[Tensor, int, int, Parts, Geometry]:
+        """What is near, where its own positions begin and how many they are, what it is made of, and its geometry."""
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
@@ -255,7 +276,7 @@ class Block(nn.Module):
             self._part_weights(), site.spare,
         )  # fmt: skip
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
-        return run_lean(wide, left, states.shape[1], parts, geometry, **how)
+        return wide, left, states.shape[1], parts, geometry
 
     def _near(self, states: Tensor) -> Tensor:
         return states if self.convolution is None else self.convolution(states)

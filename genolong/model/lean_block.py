@@ -15,6 +15,7 @@ from genolong.model.dilated_attention import (
     attend_branches_backward,
     sums_suffice,
 )
+from genolong.model.few_queries import attend_few
 from genolong.model.joint import Joint, sums_along
 from genolong.model.recompute import add_to, autocast_now, stretches
 from genolong.model.rotary import Rotation, rotate, turn
@@ -83,6 +84,18 @@ def run_lean(
     """
     run = _Run(left, length, parts, geometry, again, within)
     return _LeanBlock.apply(wide, run, *parts.weights.all)  # type: ignore[no-any-return]
+
+
+def run_few(
+    wide: Float[Tensor, "batch wide width"], left: int, length: int, parts: Parts, geometry: Geometry,
+    columns: Sequence[int],
+) -> Float[Tensor, "batch columns width"]:  # fmt: skip
+    """The same at a few of the positions, without a graph: of all others nothing but keys and values are made."""
+    near = _Near(wide, left, length, parts)
+    outs = [heads.attend_few(near, columns) for heads in _groups(parts, geometry, wide)]
+    states = torch.cat([near.states(column, column + 1) for column in columns], dim=1)
+    behind, inner = parts.end(states, torch.cat(outs, dim=2).flatten(2))
+    return behind + functional.linear(inner, *parts.weights.last)
 
 
 class _Run(NamedTuple):
@@ -287,6 +300,15 @@ class _Heads(NamedTuple):
         made.give_back()
         return attended
 
+    def attend_few(self, near: _Near, columns: Sequence[int]) -> Tensor:
+        """Their outputs at a few positions: (batch, columns, count, width)."""
+        made = _Made(self, near.length)
+        made.make_all(near, near.states)
+        queries, keys, values = made.rows.unbind(2)
+        out = attend_few(queries[:, columns], keys, values, columns, self.geometry)
+        made.give_back()
+        return out
+
     def backward(
         self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
         totals: PartWeights,
@@ -335,10 +357,14 @@ class _Made:
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
         """Makes all of them; the heads' outputs, and the log-sum-exp of each."""
-        for begin, end in near.stretches():
-            self.make(begin, end, self._heads.parts.norm(states(begin, end)))
+        self.make_all(near, states)
         queries, keys, values = self.rows.unbind(2)
         return attend_branches(queries, keys, values, self._heads.geometry)
+
+    def make_all(self, near: _Near, states: Callable[[int, int], Tensor]) -> None:
+        """Those of all stretches."""
+        for begin, end in near.stretches():
+            self.make(begin, end, self._heads.parts.norm(states(begin, end)))
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
         """Those of a stretch, of its normed states."""

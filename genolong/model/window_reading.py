@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
+from genolong.model.asked_states import asked_states
+from genolong.model.encoder import Encoder
 from genolong.parallel.shard import SequenceShard
 
 COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
@@ -20,7 +22,7 @@ class WindowReading(NamedTuple):
 
 
 def read_windows(
-    encoder: nn.Module, head: nn.Module, codes: UInt8[Tensor, "batch length"],
+    encoder: Encoder, head: nn.Module, codes: UInt8[Tensor, "batch length"],
     stretches: Int64[Tensor, "batch stretches 2"], shard: SequenceShard | None = None,
 ) -> WindowReading:  # fmt: skip
     """Both strands of each window; `stretches` are (first, end) positions in it.
@@ -38,7 +40,9 @@ def read_windows(
     for flip in (False, True):
         strand, asked = (complement[codes.long()].flip(1), inside.flip(-1)) if flip else (codes, inside)
         strand, asked = strand[:, shard.start : shard.end], asked[..., shard.start : shard.end]
-        read = encoder(strand, shard)
+        columns = asked.flatten(0, 1).any(0).nonzero()[:, 0]
+        read = asked_states(encoder, strand, columns, shard)
+        strand, asked = strand[:, columns], asked[..., columns]
         logits = head(read).double().log_softmax(-1)
         of_own = logits.gather(-1, strand.long().clamp(max=N - 1).unsqueeze(-1)).squeeze(-1)
         nats.append(shard.sum((of_own * (asked[:, 0] & (strand < N))).sum(-1)))

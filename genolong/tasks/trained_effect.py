@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
 
 from genolong.loading.chance import Stream, bits
 from genolong.loading.variant_batches import FeatureBatch, PairBatch
+from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
@@ -34,7 +35,7 @@ class FrozenEffect(pl.LightningModule):
     """
 
     def __init__(
-        self, encoder: nn.Module, head: nn.Module, variant_head: VariantHead, optimizer: OptimizerSettings, *,
+        self, encoder: Encoder, head: nn.Module, variant_head: VariantHead, optimizer: OptimizerSettings, *,
         positive_weight: float, max_steps: int, seed: int,
     ) -> None:  # fmt: skip
         super().__init__()

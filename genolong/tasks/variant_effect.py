@@ -19,6 +19,8 @@ from genolong.genome.edit import Variant, place, written
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.wholeness import wholeness
 from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unmasked_passes
+from genolong.model.asked_states import asked_states
+from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
@@ -86,7 +88,7 @@ class VariantScorer:
     """
 
     def __init__(
-        self, encoder: nn.Module, head: nn.Module, tiles: GenomeTiles, settings: ScoringSettings, window_bp: int,
+        self, encoder: Encoder, head: nn.Module, tiles: GenomeTiles, settings: ScoringSettings, window_bp: int,
         device: torch.device, variant_head: VariantHead | None = None, shard: SequenceShard | None = None,
     ) -> None:  # fmt: skip
         self.encoder, self.head = encoder.to(device).eval(), head.to(device).eval()
@@ -265,8 +267,9 @@ class VariantScorer:
                 at = codes.shape[1] - 1 - columns if flip else columns
                 here = (at >= own.start) & (at < own.stop)
                 part = torch.from_numpy(np.ascontiguousarray(strand[:, own])).to(self.device)
-                places = (torch.from_numpy(each[here]).to(self.device) for each in (rows, at - own.start))
-                states = self.encoder(part, self.shard)[*places]
+                asked, number = np.unique(at[here] - own.start, return_inverse=True)
+                row, number, asked = (torch.from_numpy(each).to(self.device) for each in (rows[here], number, asked))
+                states = asked_states(self.encoder, part, asked, self.shard)[row, number]
                 logits = torch.zeros(len(rows), 4, dtype=torch.float64, device=self.device)
                 logits[torch.from_numpy(here).to(self.device)] = self.head(states[None])[0].double().log_softmax(-1)
                 logits = self.shard.sum(logits)

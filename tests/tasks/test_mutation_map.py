@@ -12,6 +12,7 @@ from genolong.genome.alleles import Status
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant
 from genolong.genome.tiles import GenomeTiles
+from genolong.model.encoder import Encoder
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 from genolong.tasks.variant_effect import VariantScorer
 from tests.builders.memory_genome import MemoryGenome
@@ -21,7 +22,7 @@ from tests.tasks.test_variant_effect import CONTIGS, MODES, Counted, model, scor
 WINDOW = 31
 
 
-def mapper(window: int = WINDOW, encoder: torch.nn.Module | None = None, head: bool = False, **changes):
+def mapper(window: int = WINDOW, encoder: Encoder | None = None, head: bool = False, **changes):
     tiles = GenomeTiles(MemoryGenome(CONTIGS), tile_bp=16)
     asked = scoring(**({"distance": False, "longest_allele": 1} | changes))
     scorer = VariantScorer(encoder or model()[0], model()[1], tiles, asked, window, torch.device("cpu"))

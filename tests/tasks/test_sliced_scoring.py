@@ -22,7 +22,7 @@ LETTERS = random_letters(211, 3, unknown=0.05)
 HEAD = VariantHeadSettings(around=[0, 3, 11], flank=2, hidden=5, dropout=0.0)
 
 
-def models() -> tuple[nn.Module, nn.Module, VariantHead]:
+def models() -> tuple[Encoder, nn.Module, VariantHead]:
     torch.manual_seed(11)
     encoder, head = Encoder(encoder_settings(kernel=5)).double().eval(), MaskedBaseHead(12).double()
     nn.init.normal_(head.logits.weight)
@@ -45,7 +45,7 @@ def variants() -> list[Variant]:
     return made
 
 
-def scorer(mode: str, parts: tuple[nn.Module, nn.Module, VariantHead], shard: SequenceShard | None) -> VariantScorer:
+def scorer(mode: str, parts: tuple[Encoder, nn.Module, VariantHead], shard: SequenceShard | None) -> VariantScorer:
     asked = ScoringSettings(
         mode=mode, window_bp=None, spacing=7, flank=2, distance=True, longest_allele=11, batch=3
     )  # fmt: skip
@@ -76,12 +76,12 @@ def test_gradients_through_what_slices_sum_are_those_of_whole_windows():
     codes = torch.randint(0, 5, (4, WINDOW), dtype=torch.uint8)
     stretches = torch.tensor([[[20, 31], [25, 26], [22, 29], [10, 40]]]).expand(4, -1, -1)
 
-    def loss(encoder: nn.Module, head: nn.Module, variant_head: VariantHead, shard: SequenceShard | None):
+    def loss(encoder: Encoder, head: nn.Module, variant_head: VariantHead, shard: SequenceShard | None):
         read = read_windows(encoder, head, codes, stretches, shard)
         pairs = [WindowReading(*(part[at::2] for part in read)) for at in (0, 1)]
         return variant_head(variant_features(*pairs)).square().sum()
 
-    def grads(parts: tuple[nn.Module, nn.Module, VariantHead], shard: SequenceShard | None) -> list[torch.Tensor]:
+    def grads(parts: tuple[Encoder, nn.Module, VariantHead], shard: SequenceShard | None) -> list[torch.Tensor]:
         weights = [weight for part in parts for weight in part.parameters()]
         return [
             torch.zeros_like(weight) if grad is None else grad

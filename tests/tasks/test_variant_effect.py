@@ -1,6 +1,8 @@
 """An allele's effect is what its definition says, whatever else is scored and however it is batched."""
 
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,6 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.parallel.shard import SequenceShard
 from genolong.tasks.variant_effect import BATCH_BP, Effect, ScoringSettings, VariantScorer
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
@@ -38,27 +39,35 @@ def scoring(**changes) -> ScoringSettings:
 
 
 @cache
-def model() -> tuple[nn.Module, nn.Module]:
+def model() -> tuple[Encoder, nn.Module]:
     torch.manual_seed(11)
     encoder, head = Encoder(encoder_settings()).double().eval(), MaskedBaseHead(12).double()
     nn.init.normal_(head.logits.weight)  # so that its answers differ a lot
     return encoder, head
 
 
-class Counted(nn.Module):
+class Counted(Encoder):
     """The encoder, and the number of windows it has read, two strands each."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.encoder, self.read, self.batches = model()[0], 0, 0
+        super().__init__(encoder_settings())
+        self.double().eval().load_state_dict(model()[0].state_dict())
+        self.read = self.batches = 0
 
-    def forward(self, codes: torch.Tensor, shard: SequenceShard) -> torch.Tensor:
+    def forward(self, codes: torch.Tensor, *others: Any) -> torch.Tensor:
+        self._count(codes)
+        return super().forward(codes, *others)
+
+    def at(self, codes: torch.Tensor, columns: Sequence[int]) -> torch.Tensor:
+        self._count(codes)
+        return super().at(codes, columns)
+
+    def _count(self, codes: torch.Tensor) -> None:
         self.read += len(codes)
         self.batches += 1
-        return self.encoder(codes, shard)
 
 
-def scorer(window: int = 31, contigs: dict[str, str] = CONTIGS, encoder: nn.Module | None = None, **changes):
+def scorer(window: int = 31, contigs: dict[str, str] = CONTIGS, encoder: Encoder | None = None, **changes):
     tiles = GenomeTiles(MemoryGenome(contigs), tile_bp=16)
     return VariantScorer(
         encoder or model()[0], model()[1], tiles, scoring(**changes), window, torch.device("cpu")

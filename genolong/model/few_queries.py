@@ -1,0 +1,46 @@
+"""Attention of a few positions alone to keys that are all there."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genolong.model.dilated_attention import Geometry
+from genolong.model.joint import HeadRows
+
+Keys = tuple[range, ...]
+
+
+def attend_few(
+    queries: Float[Tensor, "batch columns heads width"], keys: HeadRows, values: HeadRows, columns: Sequence[int],
+    geometry: Geometry,
+) -> Float[Tensor, "batch columns heads width"]:  # fmt: skip
+    """What dilated_attention gives at `columns` of a sequence that is all here; `queries` are theirs alone.
+
+    The keys that a query's branches give it are gathered, each as often as they do: one softmax over this multiset.
+    Queries of the same keys are taken together.
+    """
+    out, wide = torch.zeros_like(queries), torch.promote_types(queries.dtype, torch.float32)
+    for head in range(queries.shape[2]):
+        alike: dict[Keys, list[int]] = {}
+        for number, column in enumerate(columns):
+            alike.setdefault(_keys_of(column, geometry.first_head + head, geometry, keys.shape[1]), []).append(number)
+        for ranges, numbers in alike.items():
+            if ranges:
+                at = torch.cat([torch.arange(r.start, r.stop, r.step, device=keys.device) for r in ranges])
+                seen, given = (rows[:, :, head].index_select(1, at).to(wide) for rows in (keys, values))
+                scores = queries[:, numbers, head].to(wide) @ seen.mT * queries.shape[3] ** -0.5
+                out[:, numbers, head] = (scores.softmax(-1) @ given).to(out.dtype)
+    return out
+
+
+def _keys_of(column: int, head: int, geometry: Geometry, length: int) -> Keys:
+    """The positions of a query's keys in each of the branches that it takes part in."""
+    found = []
+    for segment, dilation in geometry.branches:
+        begin = column - column % segment
+        keys = range(begin + head * dilation // geometry.all_heads, min(begin + segment, length), dilation)
+        if column in keys:
+            found.append(keys)
+    return tuple(found)
