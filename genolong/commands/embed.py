@@ -138,7 +138,8 @@ def _origin(settings: EmbedSettings, opened: _Opened) -> dict[str, Any]:
     return {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
         "fasta_sha256": {Path(path).name: sha256 for path, sha256 in genome.sha256.items()},
-        "window_bp": embedder.window_bp, "layer": settings.layer, "per": settings.per, "strands": "mean of both",
+        "window_bp": embedder.window_bp, "precision": settings.precision, "layer": settings.layer, "per": settings.per,
+        "strands": "mean of both",
     }  # fmt: skip
 
 

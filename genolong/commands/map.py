@@ -90,7 +90,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
-        "mode": settings.mode, "window_bp": str(mapper.scorer.window_bp),
+        "mode": settings.mode, "precision": settings.precision, "window_bp": str(mapper.scorer.window_bp),
     }  # fmt: skip
     counts: Counter[str] = Counter()
     pictures = MapPictures(settings, intervals, f"{run.name}, mode={settings.mode}")

@@ -21,5 +21,5 @@ def choose_precision(model: nn.Module, asked: str, *, cuda: bool) -> tuple[str, 
         if isinstance(encoder, Encoder):
             encoder.mixed = asked == MIXED
     if asked == MIXED and not cuda and not multiplies_bfloat16():
-        return (f"precision={MIXED} is no faster here: this processor does not multiply bfloat16",)
+        return (f"precision={MIXED} is no faster here: PyTorch tells of no products of bfloat16 on this processor",)
     return ()

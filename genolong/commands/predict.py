@@ -68,7 +68,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
-        "mode": settings.mode, "window_bp": str(scorer.window_bp),
+        "mode": settings.mode, "precision": settings.precision, "window_bp": str(scorer.window_bp),
     }  # fmt: skip
     with ExitStack() as stack:
         reader = stack.enter_context(VcfReader(settings.vcf))

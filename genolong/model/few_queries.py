@@ -29,10 +29,16 @@ def attend_few(
         for ranges, numbers in alike.items():
             if ranges:
                 at = torch.cat([torch.arange(r.start, r.stop, r.step, device=keys.device) for r in ranges])
+                asking = queries[:, numbers, head].to(wide)
                 seen, given = (rows[:, :, head].index_select(1, at).to(wide) for rows in (keys, values))
-                scores = queries[:, numbers, head].to(wide) @ seen.mT * queries.shape[3] ** -0.5
-                out[:, numbers, head] = (scores.softmax(-1) @ given).to(out.dtype)
+                out[:, numbers, head] = _attended(asking, seen, given).to(out.dtype)
     return out
+
+
+def _attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """(batch, columns, width), of numbers as they are, in mixed precision, too."""
+    with torch.autocast(queries.device.type, enabled=False):
+        return (queries @ keys.mT * queries.shape[-1] ** -0.5).softmax(-1) @ values
 
 
 def _keys_of(column: int, head: int, geometry: Geometry, length: int) -> Keys:

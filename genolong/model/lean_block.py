@@ -93,9 +93,18 @@ def run_few(
     """The same at a few of the positions, without a graph: of all others nothing but keys and values are made."""
     near = _Near(wide, left, length, parts)
     outs = [heads.attend_few(near, columns) for heads in _groups(parts, geometry, wide)]
-    states = torch.cat([near.states(column, column + 1) for column in columns], dim=1)
+    states = torch.cat([near.states(begin, end) for begin, end in _runs(columns)], dim=1)
     behind, inner = parts.end(states, torch.cat(outs, dim=2).flatten(2))
     return behind + functional.linear(inner, *parts.weights.last)
+
+
+def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
+    """Where those that follow each other begin and end, in their order."""
+    runs: list[tuple[int, int]] = []
+    for column in columns:
+        begin = runs.pop()[0] if runs and runs[-1][1] == column else column
+        runs.append((begin, column + 1))
+    return runs
 
 
 class _Run(NamedTuple):

@@ -16,10 +16,11 @@ SOURCE = Path(__file__).with_suffix(".cpp")
 class NativePasses(NamedTuple):
     """The compiled library, for tensors of a CPU.
 
-    States and what is made for weights are float32, gradients and rows that are turned float32 or bfloat16.
+    States and what is made for weights are float32, gradients and rows that are turned any of `dtypes`.
     """
 
     library: ctypes.CDLL
+    dtypes = (torch.float32, torch.bfloat16)  # of gradients, rows that are turned, and what a norm is written as
 
     def norm(self, x: Tensor, weight: Tensor, tiny: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """x * shrink * weight, (*positions, width), in `dtype`, and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
@@ -89,7 +90,7 @@ def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
 
 def native_passes(x: Tensor) -> NativePasses | None:
     """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
+    if x.device.type != "cpu" or x.dtype not in NativePasses.dtypes:
         return None
     library = compiled(SOURCE)
     return None if isinstance(library, str) else _typed(library)

@@ -28,9 +28,9 @@ class Norm(nn.RMSNorm):
     def rounded(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         """The same for a product: written at once as autocast would round it, where C++ or Triton write it."""
         passes, device = self.passes(x), x.device.type
-        if passes is None or not torch.is_autocast_enabled(device):
-            return self(x)
         dtype = torch.get_autocast_dtype(device)
+        if passes is None or dtype not in passes.dtypes or not torch.is_autocast_enabled(device):
+            return self(x)
         return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
 
     def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:

@@ -19,10 +19,11 @@ PROGRAMS = 4  # a multiprocessor, which go through all rows; as many as have roo
 class TritonPasses(NamedTuple):
     """The kernels for a device, on which so many programs go through all rows where these are added up.
 
-    States and what is made for weights are float32, gradients and rows that are turned any of DTYPES.
+    States and what is made for weights are float32, gradients and rows that are turned any of `dtypes`.
     """
 
     programs: int
+    dtypes = DTYPES
 
     def norm(self, x: Tensor, weight: Tensor, tiny: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """x * shrink * weight, (*positions, width), in `dtype`, and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""

@@ -267,14 +267,22 @@ class VariantScorer:
                 at = codes.shape[1] - 1 - columns if flip else columns
                 here = (at >= own.start) & (at < own.stop)
                 part = torch.from_numpy(np.ascontiguousarray(strand[:, own])).to(self.device)
-                asked, number = np.unique(at[here] - own.start, return_inverse=True)
-                row, number, asked = (torch.from_numpy(each).to(self.device) for each in (rows[here], number, asked))
-                states = asked_states(self.encoder, part, asked, self.shard)[row, number]
+                places = (torch.from_numpy(each[here]).to(self.device) for each in (rows, at - own.start))
+                states = self._states(part, *places)
                 logits = torch.zeros(len(rows), 4, dtype=torch.float64, device=self.device)
                 logits[torch.from_numpy(here).to(self.device)] = self.head(states[None])[0].double().log_softmax(-1)
                 logits = self.shard.sum(logits)
                 chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T read T G C A backwards
         return (chances[0] + chances[1]) / 2
+
+    def _states(
+        self, codes: UInt8[Tensor, "batch length"], rows: Int64[Tensor, " places"], columns: Int64[Tensor, " places"]
+    ) -> Float[Tensor, "places width"]:
+        """At (row, column) of the codes; that the mode decides how, and not their number, keeps batches out of it."""
+        if self.settings.mode != "exact":
+            return self.encoder(codes, self.shard)[rows, columns]
+        asked, number = columns.unique(return_inverse=True)
+        return asked_states(self.encoder, codes, asked, self.shard)[rows, number]
 
 
 def _joined(regions: Sequence[_Region]) -> WindowReading:

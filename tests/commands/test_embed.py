@@ -112,6 +112,17 @@ def test_regions_have_the_mean_of_what_a_notebook_has(go, home: Path, tmp_path: 
     )
 
 
+def test_in_16_bits_states_are_nearly_the_same(go, tmp_path: Path):
+    found = []
+    for precision in ("32-true", "bf16-mixed"):
+        go(f"precision={precision}", "resume=no")
+        found.append(np.array(table(tmp_path / "x.parquet")["embedding"]))
+    assert 0 < np.abs(found[0] - found[1]).max() < 0.05
+    assert b'"precision": "bf16-mixed"' in b"".join(
+        (parquet.read_schema(tmp_path / "x.parquet").metadata or {}).values()
+    )
+
+
 def test_per_base_there_is_a_row_for_each_base_of_the_forward_strand(go, home: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(embedding_rows, "BLOCK_BASES", 20)
     monkeypatch.setattr(arrow_file, "ROW_GROUP", 30)

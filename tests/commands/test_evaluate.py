@@ -85,6 +85,17 @@ def test_a_synthetic_genome_is_read_by_a_perfect_reader_too(tmp_path, monkeypatc
     assert evaluation.tables[1].columns[:3] == ("context", "model", "perfect reader")
 
 
+def test_the_model_is_told_its_precision_before_it_is_read(run, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        command, "choose_precision", lambda model, asked, *, cuda: told.append((model, asked, cuda)) or ("so it is",)
+    )
+    evaluation = evaluate(replace(SETTINGS, contexts=False, precision="bf16-mixed"))
+    ((model, asked, cuda),) = told
+    assert model is run.model and (asked, cuda) == ("bf16-mixed", False)
+    assert "so it is" in evaluation.notes
+
+
 def test_without_contexts_there_is_no_table_of_them(run):
     evaluation = evaluate(replace(SETTINGS, contexts=False))
     assert len(evaluation.tables) == 1

@@ -138,6 +138,15 @@ def test_predict_makes_the_same_of_the_same_alleles(go, home: Path, tmp_path: Pa
     assert "##genolong_predict=<" in its and "##genolong_map" not in its, "an older line about replaced fields is gone"
 
 
+def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path: Path):
+    found = []
+    for precision in ("32-true", "bf16-mixed"):
+        go("region=chr10:3-20", f"precision={precision}", "resume=no", *NONE)
+        found.append([value for record in records(tmp_path / "x.vcf.gz") for value in llrs(record).values()])
+    exact, half = map(np.array, found)
+    assert 0 < np.abs(half - exact).max() < 0.1 * exact.std()
+
+
 def test_all_files_say_the_same(go, tmp_path: Path):
     library: Any = pytest.importorskip("pyBigWig")
     done = go(bed(tmp_path, "chr10 120 170", "chr2 60 103"), "bigwig=yes", "pictures=0")

@@ -248,6 +248,18 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
 
 
 @needs_it
+@pytest.mark.skipif(not compiled.multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+def test_where_the_processor_multiplies_bfloat16_it_does(monkeypatch):
+    monkeypatch.setattr(native, "multiplies_bfloat16", compiled.multiplies_bfloat16)
+    made, asked = native.compiled, []
+    monkeypatch.setattr(native, "compiled", lambda *how: asked.append(how) or made(*how))
+    for dtype, taken in ((torch.bfloat16, True), (torch.float32, False)):
+        asked.clear()
+        assert native.native_attention([tensor.detach().to(dtype) for tensor in rows_of(23)[:3]]) is not None
+        assert len(asked) == 1 and ("-mavx512bf16" in asked[0]) == taken
+
+
+@needs_it
 def test_a_compiler_that_does_not_know_such_products_makes_numbers_float32_before(monkeypatch):
     rows = [tensor.detach().bfloat16() for tensor in rows_of(23)[:3]]
     with monkeypatch.context() as patch:

@@ -82,6 +82,14 @@ def test_what_a_product_reads_is_rounded_at_once(positions, width, threads, seed
 
 
 @needs_it
+def test_numbers_of_other_16_bits_are_left_to_autocast():
+    norm, x = norm_of(torch.ones(64)), torch.randn(7, 64, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.float16):
+        out = norm.rounded(x)
+    assert out.dtype == torch.float32 and torch.equal(out, norm(x))
+
+
+@needs_it
 def test_numbers_that_are_none_and_infinite_ones_stay_what_they_are_in_16_bits():
     rows = torch.tensor([float("nan"), float("inf"), -float("inf"), 3.4e38, 1e-40, -0.0] * 2).view(1, 1, 1, 1, 12)
     rows = rows.expand(1, 1, 3, 1, 12)
