@@ -8,6 +8,7 @@ import torch
 
 from genolong.commands.attention_choice import choose_attention
 from genolong.commands.opened_scorer import open_genome
+from genolong.commands.precision_choice import MIXED, choose_precision
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.trainer import accelerator
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
@@ -50,7 +51,9 @@ class VariantData(NamedTuple):
         assert isinstance(run.model, MaskedBases)
         run.model.encoder.settings.check_window(run.window_bp, place.size)
         cuda = accelerator(settings.trainer, place.local_size) == "cuda"
-        for note in choose_attention(run.model, settings.trainer.attention, cuda=cuda):
+        precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as predict reads
+        notes = choose_attention(run.model, settings.trainer.attention, cuda=cuda)
+        for note in notes + choose_precision(run.model, precision, cuda=cuda):
             logger.info(note)
         segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
         shard = SequenceShard.of_world(run.window_bp, place.size, segments)

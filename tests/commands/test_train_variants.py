@@ -14,8 +14,10 @@ from genolong.commands.predict import predict
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.train_variants import train_variants
 from genolong.commands.trained_run import open_run
+from genolong.commands.variant_data import VariantData
 from genolong.errors import InputError, SettingsError
 from genolong.long_work import watched_by
+from genolong.parallel.place import Place
 from genolong.settings import CONF, check
 from tests.builders.variant_training import make_home, settings
 
@@ -83,6 +85,25 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
     base, tuned = (open_run(str(made / name)).model.state_dict() for name in ("base", "run3"))
     moved = {name for name, weight in base.items() if not np.array_equal(weight, tuned[name])}
     assert moved and all(name.startswith("encoder.") for name in moved)
+
+
+@pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])
+def test_alleles_are_read_in_bfloat16_only_where_it_is_asked_for(made, asked):
+    read = VariantData.opened(Place.alone(), settings(made, f"trainer.precision={asked}"))
+    assert read.run.model.encoder.mixed == (asked == "bf16-mixed")
+
+
+@pytest.mark.parametrize("encoder", ["frozen", "tuned"])
+def test_a_head_learns_as_much_in_bfloat16(made, encoder):
+    few = f"encoder={encoder}", "trainer.max_steps=60", "trainer.validate_every=60"
+    full, half = (
+        train_variants(settings(made, *few, f"trainer.precision={asked}"), made / f"{encoder}{asked}").record
+        for asked in ("32-true", "bf16-mixed")
+    )
+    assert full["weights_sha256"] != half["weights_sha256"]
+    for name in ("auroc", "auprc"):
+        assert half["metrics"][f"validation/{name}"] == pytest.approx(full["metrics"][f"validation/{name}"], abs=0.02)
+        assert half["zero_shot"][name] == pytest.approx(full["zero_shot"][name], abs=0.02)
 
 
 def test_how_far_the_reading_is_that_comes_before_the_first_step_is_told(made, caplog, monkeypatch):
