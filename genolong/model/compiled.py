@@ -16,21 +16,22 @@ import torch
 from genolong.errors import InputError
 from genolong.genome.cache_folder import CacheFolder
 
-FLAGS = ("-std=c++17", "-O3", "-march=x86-64-v4", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
+LEVELS = {8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by lanes
 
 
 @cache
 def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
-    """The library of a file, from the cache if it is there; or why there is none. It may count on AVX-512.
+    """The library of a file, from the cache if it is there; or why there is none. It may count on `lanes()`.
 
     Its OpenMP threads are those that PyTorch runs on.
     """
-    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
-        return "this processor has no AVX-512"
+    if not lanes():
+        return "this processor has no AVX2"
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if not compiler:
         return "no C++ compiler was found"
-    command = [*compiler.split(), *FLAGS, *flags]
+    command = [*compiler.split(), *FLAGS, LEVELS[lanes()], *flags]
     folder = CacheFolder()
     name = f"{source.stem}-{sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
     try:
@@ -40,6 +41,12 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
         return f"{compiler} could not compile it ({(error.stderr.strip() or 'no message').splitlines()[0]})"
     except (OSError, subprocess.SubprocessError, InputError) as error:
         return f"it could not be compiled and loaded ({error})"
+
+
+def lanes() -> int:
+    """Float32 numbers of a vector: 16 with AVX-512, 8 with AVX2, 0 with neither."""
+    known = torch.backends.cpu.get_cpu_capability()
+    return 16 if known.startswith("AVX512") else 8 if known == "AVX2" else 0
 
 
 def multiplies_bfloat16() -> bool:

@@ -2,7 +2,7 @@
 //
 // Queries lie along the lanes of vectors, so that each row's maximum and sum are lanes, too, and never cross them:
 //
-//     weights[key][query]   TILE queries (VECTORS vectors), BLOCK keys       scores, then probabilities
+//     weights[key][query]   TILE queries (ALL vectors), BLOCK keys           scores, then probabilities
 //     rows[...][channel]    width rounded up to whole vectors (WIDE)         what products add to
 //
 // Products read units of 32 bits: a float, or, where the processor multiplies such pairs (__AVX512BF16__), two bfloat16
@@ -22,7 +22,13 @@
 
 namespace {
 
-constexpr int LANES = 16, VECTORS = 4, TILE = LANES * VECTORS, KEYS = 4;
+#ifdef __AVX512F__
+constexpr int LANES = 16, VECTORS = 4;
+#else
+constexpr int LANES = 8, VECTORS = 2;
+#endif
+constexpr int SUMS = 3 * LANES / 2;  // vectors, of as many registers; the others hold what is added to them
+constexpr int TILE = 64, ALL = TILE / LANES, KEYS = 4;
 constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a tile of queries stay in a near cache
 constexpr int PART = 2048;  // queries of a problem whose gradients one thread finds, however many threads there are
 constexpr int TURN = 512;   // keys whose gradients it adds before the part behind it may
@@ -34,7 +40,8 @@ constexpr int PAIR = 1;
 #endif
 constexpr int QUERIES = TILE / PAIR;  // units of a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // of a row along channels: vectors, units
-constexpr int ROWS = WIDE == 1 ? 16 : WIDE == 4 ? 4 : 8;  // as many sums as registers hold beside what is read
+constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
+constexpr int NEAR = WIDE < 4 ? WIDE : 4, ROWS = power_of_two(SUMS / NEAR);  // vectors and rows that a product adds to at a time
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
@@ -64,7 +71,7 @@ inline Vec add_times(Vec sum, float unit, Vec units) {
 // Numbers of KEYS keys and a tile's queries as units of two queries, [key][query / 2], to the nearest bfloat16.
 inline void put_along(float *to, const Vec *numbers) {
 #pragma GCC unroll 16
-    for (int at = 0; at < KEYS * VECTORS; at += 2)
+    for (int at = 0; at < KEYS * ALL; at += 2)
         vectors(to)[at / 2] = (Vec)_mm512_cvtne2ps_pbh(numbers[at + 1], numbers[at]);
 }
 
@@ -75,10 +82,10 @@ inline void put_across(float *to, const Vec *numbers) {
 #pragma GCC unroll 4
     for (int i = 0; i < KEYS; i += 2)
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) {
-            const Vec one = numbers[i * VECTORS + j], other = numbers[(i + 1) * VECTORS + j];
+        for (int j = 0; j < ALL; j++) {
+            const Vec one = numbers[i * ALL + j], other = numbers[(i + 1) * ALL + j];
             const __m512i behind = (__m512i)_mm512_cvtne2ps_pbh(other, one);
-            vectors(to)[i / 2 * VECTORS + j] = (Vec)_mm512_permutexvar_epi16(_mm512_load_si512(order), behind);
+            vectors(to)[i / 2 * ALL + j] = (Vec)_mm512_permutexvar_epi16(_mm512_load_si512(order), behind);
         }
 }
 
@@ -102,14 +109,18 @@ void pair_rows(float *, int64_t) {}
 
 #endif
 
-inline Vec exp2(Vec x) {  // the polynomial is minimax: 8e-8 of 2^part for 0 <= part < 1
-    const Vec part = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
+inline Vec exp2_of_part(Vec part) {  // minimax: 8e-8 of 2^part for 0 <= part < 1
     Vec power = part * 1.87758e-3f + 8.98934e-3f;
     power = power * part + 5.582632e-2f;
     power = power * part + 2.4015362e-1f;
     power = power * part + 6.9315307e-1f;
-    power = power * part + 9.9999993e-1f;
-    return _mm512_scalef_ps(power, x);  // by 2^floor(x)
+    return power * part + 9.9999993e-1f;
+}
+
+#ifdef __AVX512F__
+
+inline Vec exp2(Vec x) {
+    return _mm512_scalef_ps(exp2_of_part(_mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF)), x);  // by 2^floor(x)
 }
 
 // Rows and columns of 16 by 16 change places: halves first, then quarters within them, ...
@@ -128,7 +139,39 @@ inline void transpose(Vec (&rows)[LANES]) {
     }
 }
 
-// dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j], both along channels; d < units
+#else
+
+inline Vec exp2(Vec x) {  // 0 where float32 has no normal number so small; what it is given is hardly above 0
+    const Vec whole = _mm256_floor_ps(x), power = exp2_of_part(x - whole);
+    const Bits shifted = (Bits)power + ((Bits)_mm256_cvtps_epi32(whole) << 23);
+    return x < -126.0f ? Vec{} : (Vec)shifted;
+}
+
+// Rows and columns of 8 by 8 change places: those of two rows, of four, and of all.
+inline void transpose(Vec (&rows)[LANES]) {
+    Vec twos[LANES], fours[LANES];
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 2) {
+        twos[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+        twos[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 4)
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; j++) {
+            fours[i + 2 * j] = _mm256_shuffle_ps(twos[i + j], twos[i + j + 2], 0x44);
+            fours[i + 2 * j + 1] = _mm256_shuffle_ps(twos[i + j], twos[i + j + 2], 0xee);
+        }
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES / 2; i++) {
+        rows[i] = _mm256_permute2f128_ps(fours[i], fours[i + LANES / 2], 0x20);
+        rows[i + LANES / 2] = _mm256_permute2f128_ps(fours[i], fours[i + LANES / 2], 0x31);
+    }
+}
+
+#endif
+
+// dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j], both along channels; d < units, j < VECTORS
 inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const float *rows, const float *columns,
                                                int64_t units) {
 #pragma GCC unroll 4
@@ -140,21 +183,22 @@ inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const
         for (int i = 0; i < KEYS; i++) {
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++)
-                dots[i][j] = add_times(dots[i][j], rows[i * ALONG + d], vectors(columns)[d * VECTORS + j]);
+                dots[i][j] = add_times(dots[i][j], rows[i * ALONG + d], vectors(columns)[d * ALL + j]);
         }
 }
 
 // total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows
-template <bool SHRINK>
+template <bool SHRINK, int FROM = 0>
 inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
                                                        int64_t row_step, int64_t step, const float *rows,
                                                        int64_t units) {
-    Vec sums[ROWS][WIDE];
+    constexpr int HERE = WIDE - FROM < NEAR ? WIDE - FROM : NEAR;
+    Vec sums[ROWS][HERE];
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int w = 0; w < WIDE; w++) {
-            sums[i][w] = vectors(total)[i * WIDE + w];
+        for (int w = 0; w < HERE; w++) {
+            sums[i][w] = vectors(total)[i * WIDE + FROM + w];
             if (SHRINK) sums[i][w] *= shrink[i];
         }
     for (int64_t k = 0; k < units; k++) {
@@ -162,14 +206,16 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
         for (int i = 0; i < ROWS; i++) {
             const float weight = weights[i * row_step + k * step];
 #pragma GCC unroll 4
-            for (int w = 0; w < WIDE; w++)
-                sums[i][w] = add_times(sums[i][w], weight, vectors(rows)[k * WIDE + w]);
+            for (int w = 0; w < HERE; w++)
+                sums[i][w] = add_times(sums[i][w], weight, vectors(rows)[k * WIDE + FROM + w]);
         }
     }
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int w = 0; w < WIDE; w++) vectors(total)[i * WIDE + w] = sums[i][w];
+        for (int w = 0; w < HERE; w++) vectors(total)[i * WIDE + FROM + w] = sums[i][w];
+    if constexpr (FROM + NEAR < WIDE)
+        add_product<SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
 }
 
 struct Place {  // one problem's rows of a tensor
@@ -246,13 +292,13 @@ void pack_tile(float *rows, float *columns, const Place &from, int64_t first, in
     std::memset(rows, 0, TILE * ALONG * sizeof(float));
     for (int64_t q = 0; q < count; q++) from.read(rows + q * ALONG, first + q, sizes.width, sizes.half);
     for (int w = 0; w < UNITS; w++)
-        for (int j = 0; j < VECTORS; j++) {
+        for (int j = 0; j < ALL; j++) {
             Vec block[LANES];
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) block[i] = vectors(rows)[(j * LANES + i) * UNITS + w];
             transpose(block);
 #pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) vectors(columns)[(w * LANES + i) * VECTORS + j] = block[i];
+            for (int i = 0; i < LANES; i++) vectors(columns)[(w * LANES + i) * ALL + j] = block[i];
         }
 }
 
@@ -270,25 +316,26 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
         pack_tile(rows, columns, queries, first, count, sizes);
         float *total = rows;  // the queries stand in columns now
         std::memset(total, 0, TILE * WIDTH * sizeof(float));
-        Vec most[VECTORS], sum[VECTORS];
-        for (int j = 0; j < VECTORS; j++) most[j] = Vec{} - INFINITY, sum[j] = Vec{};
+        Vec most[ALL], sum[ALL];
+        for (int j = 0; j < ALL; j++) most[j] = Vec{} - INFINITY, sum[j] = Vec{};
         for (int64_t key = 0; key < sizes.keys; key += BLOCK) {
             const int64_t here = std::min<int64_t>(BLOCK, sizes.keys - key);
-            Vec more[VECTORS];
-            for (int j = 0; j < VECTORS; j++) more[j] = most[j];
-            for (int64_t k = 0; k < here; k += KEYS) {
-                Vec dots[KEYS][VECTORS];
-                dot(dots, keys + (key + k) * ALONG, columns, units(sizes.width));
+            Vec more[ALL];
+            for (int j = 0; j < ALL; j++) more[j] = most[j];
+            for (int64_t k = 0; k < here; k += KEYS)
+                for (int at = 0; at < ALL; at += VECTORS) {
+                    Vec dots[KEYS][VECTORS];
+                    dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
-                for (int i = 0; i < KEYS; i++)
+                    for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                    for (int j = 0; j < VECTORS; j++) {
-                        more[j] = dots[i][j] > more[j] ? dots[i][j] : more[j];
-                        vectors(weights)[(k + i) * VECTORS + j] = dots[i][j];
-                    }
-            }
-            Vec top[VECTORS];
-            for (int j = 0; j < VECTORS; j++) {
+                        for (int j = 0; j < VECTORS; j++) {
+                            more[at + j] = dots[i][j] > more[at + j] ? dots[i][j] : more[at + j];
+                            vectors(weights)[(k + i) * ALL + at + j] = dots[i][j];
+                        }
+                }
+            Vec top[ALL];
+            for (int j = 0; j < ALL; j++) {
                 const Vec less = exp2((most[j] - more[j]) * factor);
                 vectors(shrink)[j] = less;
                 sum[j] *= less;
@@ -296,16 +343,15 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 top[j] = more[j] * factor;
             }
             for (int64_t k = 0; k < here; k += KEYS) {
-                const Vec *scores = vectors(weights) + k * VECTORS;
-                Vec room[KEYS * VECTORS], *found = PAIR == 1 ? vectors(weights) + k * VECTORS : room;
+                const Vec *scores = vectors(weights) + k * ALL;
+                Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
 #pragma GCC unroll 4
                 for (int i = 0; i < KEYS; i++) {
-#pragma GCC unroll 4
-                    for (int j = 0; j < VECTORS; j++)
-                        found[i * VECTORS + j] = exp2(scores[i * VECTORS + j] * factor - top[j]);
+#pragma GCC unroll 8
+                    for (int j = 0; j < ALL; j++) found[i * ALL + j] = exp2(scores[i * ALL + j] * factor - top[j]);
                     if (k + i < here)
-#pragma GCC unroll 4
-                        for (int j = 0; j < VECTORS; j++) sum[j] += found[i * VECTORS + j];
+#pragma GCC unroll 8
+                        for (int j = 0; j < ALL; j++) sum[j] += found[i * ALL + j];
                 }
                 put_across(weights + units(k) * TILE, found);
             }
@@ -315,7 +361,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
         }
         float *before = columns;  // the queries are done
         for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
-        for (int j = 0; j < VECTORS; j++) {
+        for (int j = 0; j < ALL; j++) {
             const Vec old = vectors(before)[j], own = most[j] * factor, top = old > own ? old : own;
             const Vec kept = exp2(old - top), added = exp2(own - top), both = kept + added * sum[j];
             vectors(shrink)[j] = kept / both;
@@ -369,22 +415,27 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         for (int64_t key = 0; key < sizes.keys; key += BLOCK_BACKWARD) {
             const int64_t here = std::min<int64_t>(BLOCK_BACKWARD, sizes.keys - key);
             for (int64_t k = 0; k < here; k += KEYS) {
-                Vec room[KEYS * VECTORS], *found = PAIR == 1 ? vectors(weights) + k * VECTORS : room;
-                Vec *sloped = PAIR == 1 ? vectors(slopes) + k * VECTORS : room;
-                Vec dots[KEYS][VECTORS];
-                dot(dots, keys + (key + k) * ALONG, columns, units(sizes.width));
+                Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
+                Vec *sloped = PAIR == 1 ? vectors(slopes) + k * ALL : room;
+                for (int at = 0; at < ALL; at += VECTORS) {
+                    Vec dots[KEYS][VECTORS];
+                    dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
-                for (int i = 0; i < KEYS; i++)
+                    for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                    for (int j = 0; j < VECTORS; j++)
-                        found[i * VECTORS + j] = exp2(dots[i][j] * factor - vectors(shift)[j]);
+                        for (int j = at; j < at + VECTORS; j++)
+                            found[i * ALL + j] = exp2(dots[i][j - at] * factor - vectors(shift)[j]);
+                }
                 put_along(weights + k * QUERIES, found);
-                dot(dots, values + (key + k) * ALONG, grad_columns, units(sizes.width));
+                for (int at = 0; at < ALL; at += VECTORS) {
+                    Vec dots[KEYS][VECTORS];
+                    dot(dots, values + (key + k) * ALONG, grad_columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
-                for (int i = 0; i < KEYS; i++)
+                    for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                    for (int j = 0; j < VECTORS; j++)
-                        sloped[i * VECTORS + j] = found[i * VECTORS + j] * (dots[i][j] - vectors(along)[j]);
+                        for (int j = at; j < at + VECTORS; j++)
+                            sloped[i * ALL + j] = found[i * ALL + j] * (dots[i][j - at] - vectors(along)[j]);
+                }
                 put_along(slopes + k * QUERIES, sloped);
                 put_across(slopes_across + units(k) * TILE, sloped);
             }
@@ -431,7 +482,7 @@ int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * 
 // Numbers of work space for each thread.
 extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
     const int64_t row = backward ? (1 + PAIR) * ALONG + 2 * WIDTH : 2 * ALONG;
-    return row * (sizes->keys + ROWS) + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
+    return row * (sizes->keys + std::max(ROWS, KEYS)) + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
 }
 
 // queries, keys, values, out, lse; `room` numbers of scratch are each thread's

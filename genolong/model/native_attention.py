@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled, multiplies_bfloat16
+from genolong.model.compiled import compiled, lanes, multiplies_bfloat16
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-LANES = 16
 WIDEST = 64  # channels of a head, for which tests and measurements were made
 
 
@@ -62,7 +61,8 @@ def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
         return None
     if any(tensor.dtype != first.dtype for tensor in rows):
         return None
-    built = _built(first.shape[-1], pairs=first.dtype == torch.bfloat16 and multiplies_bfloat16())
+    pairs = first.dtype == torch.bfloat16 and lanes() == 16 and multiplies_bfloat16()
+    built = _built(first.shape[-1], pairs=pairs)
     return built if isinstance(built, NativeAttention) else None
 
 
@@ -79,7 +79,7 @@ def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
 
     With `pairs` bfloat16 is multiplied as it is, if the compiler knows how to.
     """
-    wide = f"-DWIDE={-(-width // LANES)}"
+    wide = f"-DWIDE={-(-width // (lanes() or 1))}"
     library = compiled(SOURCE, wide, "-mavx512bf16") if pairs else ""
     library = compiled(SOURCE, wide) if isinstance(library, str) else library
     return library if isinstance(library, str) else _typed(library)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genolong.model import compiled
@@ -27,6 +27,26 @@ def anew(monkeypatch, tmp_path):
     compiled.compiled.cache_clear()
     yield tmp_path / "genolong"
     compiled.compiled.cache_clear()
+
+
+def with_vectors_of(lanes: int, patch: pytest.MonkeyPatch) -> None:
+    """C++ is compiled for such a processor from now on."""
+    if lanes > compiled.lanes():
+        pytest.skip("this processor has shorter vectors")
+    for module in (compiled, native):
+        patch.setattr(module, "lanes", lambda: lanes)
+    compiled.compiled.cache_clear()
+
+
+@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
+def vectors(request, monkeypatch):
+    with_vectors_of(request.param, monkeypatch)
+    yield
+    compiled.compiled.cache_clear()
+
+
+any_vectors = pytest.mark.usefixtures("vectors")
+some = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -81,8 +101,9 @@ def a_number_that_is_none_is_not_hidden(attend: Callable[..., torch.Tensor], row
 
 
 @needs_it
+@any_vectors
 @given(problems(longest=41, widest=5, most_heads=7))
-@settings(max_examples=25)
+@some
 def test_it_is_one_softmax_over_the_multiset_of_keys(problem):
     rows, *geometry = problem
     wanted = with_gradients(oracle.dilated_attention, doubled(rows), *geometry)
@@ -90,22 +111,25 @@ def test_it_is_one_softmax_over_the_multiset_of_keys(problem):
 
 
 @needs_it
+@any_vectors
 @given(problems(longest=307, widest=native.WIDEST, most_heads=3))
-@settings(max_examples=25)
+@some
 def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(problem):
     rows, *geometry = problem
     wanted = with_gradients(dilated_attention, doubled(rows), *geometry)
     close(with_gradients(attend, rows, *geometry), wanted, 1e-5)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["pairs", "widened"])
-def of_16_bits(request):
+@pytest.fixture(params=[(True, 16), (False, 16), (False, 8)], ids=["pairs", "widened", "AVX2"])
+def of_16_bits(request, monkeypatch):
     """With products of pairs of bfloat16, where the processor has them, and with such numbers made float32 before."""
-    if request.param and not compiled.multiplies_bfloat16():
+    pairs, lanes = request.param
+    if pairs and not compiled.multiplies_bfloat16():
         pytest.skip("this processor does not multiply bfloat16")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "multiplies_bfloat16", lambda: request.param)
-        yield
+    monkeypatch.setattr(native, "multiplies_bfloat16", lambda: pairs)
+    with_vectors_of(lanes, monkeypatch)
+    yield
+    compiled.compiled.cache_clear()
 
 
 @needs_it
@@ -121,7 +145,7 @@ def test_16_bit_rows_stay_within_their_rounding(width, of_16_bits):
 
 @needs_it
 @given(problem=problems(longest=41, widest=native.WIDEST, most_heads=3))
-@settings(max_examples=25)
+@some
 def test_16_bit_rows_of_any_number_and_width_do(problem, of_16_bits):
     rows, *geometry = problem
     rows = [tensor.detach().bfloat16().requires_grad_() for tensor in rows]
@@ -147,6 +171,7 @@ def with_threads():
 
 
 @needs_it
+@any_vectors
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("length", "dilation"), [(701, 2), (4507, 1)])  # or queries in three parts
 def test_the_number_of_threads_changes_no_bit(length, dilation, dtype, with_threads):
@@ -158,6 +183,7 @@ def test_the_number_of_threads_changes_no_bit(length, dilation, dtype, with_thre
 
 
 @needs_it
+@any_vectors
 @pytest.mark.parametrize("segments", [[4507], [331, 4507]])
 def test_the_parts_of_a_long_segment_add_up(segments, with_threads):
     rows, geometry = rows_of(4507, width=3), (segments, [1] * len(segments))
@@ -165,12 +191,14 @@ def test_the_parts_of_a_long_segment_add_up(segments, with_threads):
 
 
 @needs_it
+@any_vectors
 def test_large_scores_neither_overflow_nor_lose_the_weights():
     rows, geometry = rows_of(139, factor=20.0), ([17, 139], [1, 2])
     close(with_gradients(attend, rows, *geometry), with_gradients(dilated_attention, doubled(rows), *geometry), 1e-3)
 
 
 @needs_it
+@any_vectors
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
     a_number_that_is_none_is_not_hidden(attend, rows_of(67), of)
@@ -186,11 +214,13 @@ def test_nor_is_one_of_16_bits(of, of_16_bits):
 
 
 @needs_it
+@any_vectors
 def test_rows_may_lie_anywhere_and_are_left_alone():
     rows_may_lie_anywhere_and_are_left_alone(attend, 83, 5, rows_of(29))
 
 
 @needs_it
+@any_vectors
 def test_a_position_no_branch_covers_gets_zeros_and_no_gradient():
     a_position_no_branch_covers_gets_zeros_and_no_gradient(attend, rows_of(11))
 
@@ -225,9 +255,18 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
     monkeypatch.setattr(compiled.shutil, "which", lambda _name: None)
     assert native.why_not(11) == "no C++ compiler was found"
     compiled.compiled.cache_clear()
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    assert native.why_not(11) == "this processor has no AVX-512"
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert native.why_not(11) == "this processor has no AVX2"
     assert native.why_not(native.WIDEST + 1) == "heads of 65 channels are wider than 64"
+
+
+@pytest.mark.parametrize(
+    ("capability", "lanes"),
+    [("AVX512", 16), ("AVX512_VNNI", 16), ("AVX2", 8), ("DEFAULT", 0), ("NO AVX", 0), ("SVE256", 0)],
+)
+def test_vectors_are_as_long_as_pytorch_tells(capability, lanes, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert compiled.lanes() == lanes
 
 
 @needs_it
@@ -248,7 +287,9 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
 
 
 @needs_it
-@pytest.mark.skipif(not compiled.multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(
+    not compiled.multiplies_bfloat16() or compiled.lanes() < 16, reason="this processor does not multiply bfloat16"
+)
 def test_where_the_processor_multiplies_bfloat16_it_does(monkeypatch):
     monkeypatch.setattr(native, "multiplies_bfloat16", compiled.multiplies_bfloat16)
     made, asked = native.compiled, []
