@@ -88,6 +88,11 @@ def test_a_window_costs_as_much_where_as_many_pairs_are_scored(train):
     assert fixed["mflop_a_base"] == dense["mflop_a_base"]
 
 
+def test_branches_may_be_listed(train):
+    listed = train("--name", "a", "--segments", "64", "256", "1024", "--dilations", "1", "4", "32")
+    assert listed["branches"] == [[64, 1], [256, 4], [1024, 32]] and listed["pairs"] == 64 + 256 / 16 + 1
+
+
 def test_arms_go_on_from_saved_weights_and_make_a_table_and_a_picture(study, train, tmp_path, capsys):
     train("--name", "first", "--save", tmp_path / "w.pt")
     found = train("--name", "second", "--start", tmp_path / "w.pt", "--seed", "2")
@@ -188,6 +193,11 @@ def test_an_arm_on_a_fasta_is_read_on_the_contig_held_out(train, study, tmp_path
             "--slot-share 0.9 0.5: wanted one share above 0 and below 1, or two, the greater one last",
         ),
         (["--evaluate-bases", "1000"], 64, "--evaluate-bases=1000: wanted a multiple of 8192"),
+        (
+            ["--segments", "64", "1024", "--dilations", "1"],
+            64,
+            "model.segments has 2 entries and model.dilations has 1; give as many of each, or null for both",
+        ),
         (["--start", "no.pt"], 66, "--start=no.pt: no such file; `train --save` writes it"),
     ],
 )
