@@ -41,7 +41,8 @@ constexpr int PAIR = 1;
 constexpr int QUERIES = TILE / PAIR;  // units of a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // of a row along channels: vectors, units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
-constexpr int NEAR = WIDE < 4 ? WIDE : 4, ROWS = power_of_two(SUMS / NEAR);  // vectors and rows that a product adds to at a time
+constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product adds to at a time
+constexpr int ROWS = power_of_two(SUMS / NEAR);  // and rows
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
