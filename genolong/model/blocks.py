@@ -50,7 +50,18 @@ class Block(NamedTuple):
 
         For a block that stands `apart`.
         """
-        return self.view(tensor).flatten(2, 3).flatten(0, 1)
+        batch, row, head, *width = tensor.stride()
+        apart = self.segment * row
+        if len(tensor) > 1 and self.segments > 1 and batch != self.segments * apart:
+            return self.view(tensor).flatten(2, 3).flatten(0, 1)
+        shape = (len(tensor) * self.segments, self.offsets * self.heads, self.positions, *tensor.shape[3:])
+        strides = (
+            batch if self.segments == 1 else apart,
+            head if self.offsets == 1 else self.offset * row + head,
+            self.dilation * row,
+            *width,
+        )
+        return tensor.as_strided(shape, strides, tensor.storage_offset() + self.start * row + self.head * head)
 
     def chunks(self, tensor: Tensor) -> "Iterator[Chunk]":
         """Slices over segments and offsets, each of at most CHUNK_BYTES if it holds more than one problem."""

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from math import gcd
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int32
 from torch import Tensor
 
 from genolong.model.blocks import Block, head_offset, segment_blocks
 from genolong.model.flash_kernels import attend, attend_backward
 from genolong.model.joint import Joint
 from genolong.model.query_classes import BranchHere
-from genolong.model.triton_attention import DTYPES, no_triton, padded
+from genolong.model.triton_attention import DTYPES, interpreted, no_triton, padded
 
-ROWS, WARPS = 32, 4  # positions of a head that one program puts together
+ROWS, READ = 32, 32  # positions of a head that one program puts together, and rows that it reads at once
+WARPS = {2: 1, 4: 4}  # of numbers of so many bytes: the best of those timed
 MOST_PROBLEMS = 1 << 15  # of one kernel's grid
 ALIGNED = 8  # numbers of 16 bits that are read at once
-SPEC, STEPS = 6, 8  # numbers of a branch and of where its part is, in the table that part_kernels.py describes
+STEPS = 8  # numbers that tell where a head's part of a branch is; part_kernels.py describes them
+NO_ROW = -(1 << 30)
 
 Parts = list[list[tuple[Block, Tensor]]]  # of every branch's blocks: (problems, heads, positions[, width])
 
@@ -39,10 +41,11 @@ class BranchParts(NamedTuple):
         out = torch.empty(queries.shape, dtype=dtype, device=queries.device)
         lse = torch.empty(queries.shape[:3], dtype=torch.float32, device=queries.device)
         parts, sums = self._parts(attend, rows, kinds=2)
-        table, first, first_sums = self._table(queries.shape[2], kinds=1), _first(parts, queries), _first(sums, lse)
-        _find(table[0, ..., SPEC : SPEC + STEPS], parts, self.branches, first)
-        _find(table[0, ..., SPEC + STEPS :], sums, self.branches, first_sums)
-        _start("join", (first, first_sums, out, lse), table, (*out.stride()[:3], *lse.stride()), out.shape)
+        first, first_sums = _first(parts, queries), _first(sums, lse)
+        steps, aligned = _aligned(_steps(parts, self.branches, queries.shape[2], first))
+        steps += _steps(sums, self.branches, queries.shape[2], first_sums)
+        tensors, strides = (first, first_sums, out, lse), (*out.stride()[:3], *lse.stride())
+        self._start("join", tensors, strides, out.shape, steps, ALIGNED=aligned)
         return out, lse
 
     def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
@@ -51,10 +54,9 @@ class BranchParts(NamedTuple):
         `rows` are the output's gradient, queries, keys and values.
         """
         kinds = self._parts(attend_backward, (*rows, joint.output, joint.lse), kinds=3)
-        table, first = self._table(rows[0].shape[2], kinds=3), _first(kinds[0], grads)
-        for of_kind, parts in zip(table, kinds, strict=True):
-            _find(of_kind[..., SPEC : SPEC + STEPS], parts, self.branches, first)
-        _start("add_up", (first, grads), table, grads.stride()[:4], rows[0].shape)
+        first, shape = _first(kinds[0], grads), rows[0].shape
+        steps, aligned = _aligned([step for parts in kinds for step in _steps(parts, self.branches, shape[2], first)])
+        self._start("add_up", (first, grads), grads.stride()[:4], shape, steps, ALIGNED=aligned, KINDS=len(kinds))
 
     def _parts(self, function: Callable[..., Sequence[Tensor]], rows: Sequence[Tensor], kinds: int) -> list[Parts]:
         """Of each of the tensors that `function` makes, what it is for every branch."""
@@ -67,22 +69,21 @@ class BranchParts(NamedTuple):
                         parts[number].append((block, part))
         return found
 
-    def _table(self, heads: int, kinds: int) -> Int64[np.ndarray, "kinds branches heads numbers"]:
-        """One of each kind."""
-        return np.stack([_specs(self.branches, heads, self.first_head, self.all_heads)] * kinds)
-
-
-@lru_cache(maxsize=64)
-def _specs(
-    branches: tuple[BranchHere, ...], heads: int, first_head: int, all_heads: int
-) -> Int64[np.ndarray, "branches heads numbers"]:
-    """The table of branches, in which where their parts are is 0."""
-    table = np.zeros((len(branches), heads, SPEC + 2 * STEPS), dtype=np.int64)
-    for of_branch, branch in zip(table, branches, strict=True):
-        for head, spec in enumerate(of_branch):
-            offset = head_offset(first_head + head, branch.dilation, all_heads)
-            spec[:SPEC] = branch.begin, _whole_end(branch), branch.end, branch.segment, offset, branch.dilation
-    return table
+    def _start(
+        self, kernel: str, tensors: Sequence[Tensor], strides: Sequence[int], shape: Sequence[int],
+        steps: Sequence[int], **fixed: int,
+    ) -> None:  # fmt: skip
+        """Runs a kernel that puts parts together to (batch, length, heads, width)."""
+        (batch, length, heads, width), device = shape, tensors[0].device
+        layout = _layout(self.branches, length, heads, self.first_head, self.all_heads, device)
+        table = torch.tensor(steps, dtype=torch.int64, pin_memory=device.type == "cuda")  # or the copy awaits the GPU
+        fixed |= {"BRANCHES": len(self.branches), "PLACES": layout.places.shape[1], "READ": READ, "ROWS": ROWS}
+        with torch.cuda.device_of(tensors[0]):
+            _kernels()[kernel][-(-length // ROWS), heads, batch](
+                *tensors, *layout, table.to(device, non_blocking=True), length, *strides, **fixed,
+                DENSE=_side_by_side(self.branches[0]), WIDTH=width, WIDE=padded(width), WIDEN=interpreted(),
+                num_warps=WARPS[tensors[0].element_size()],
+            )  # fmt: skip
 
 
 def branch_parts(
@@ -90,7 +91,8 @@ def branch_parts(
 ) -> BranchParts | None:
     """For rows such as these, (batch, length, heads, width); None where Triton is not, or not made for them."""
     first = rows[0]
-    if first.dtype not in DTYPES or not first.numel() or no_triton(cuda=first.device.type == "cuda"):
+    vectors = first.numel() // gcd(ALIGNED, first.shape[-1])  # the kernels count them in 32 bits
+    if first.dtype not in DTYPES or not 0 < vectors < 1 << 31 or no_triton(cuda=first.device.type == "cuda"):
         return None
     return BranchParts(branches, first_head, all_heads)
 
@@ -113,37 +115,68 @@ def _first(parts: Parts, otherwise: Tensor) -> Tensor:
     return next((part for branch in parts for _, part in branch), otherwise)
 
 
-def _find(
-    table: Int64[np.ndarray, "branches heads steps"], parts: Parts, branches: Sequence[BranchHere], first: Tensor
-) -> None:
-    """Writes where each head's part of a branch begins, and its steps to the next batch, segment and row."""
-    for of_branch, branch, blocks in zip(table, branches, parts, strict=True):
+def _steps(parts: Parts, branches: Sequence[BranchHere], heads: int, first: Tensor) -> list[int]:
+    """Where each head's part of every branch begins, and its steps to the next batch, segment and row."""
+    found = []
+    for branch, blocks in zip(branches, parts, strict=True):
+        of_branch = [[0] * STEPS for _ in range(heads)]
         for block, part in blocks:
             begin = (part.data_ptr() - first.data_ptr()) // part.element_size()
             problem, head, row = part.stride()[:3]
             ragged = block.start >= _whole_end(branch)
-            at = STEPS // 2 * ragged
-            steps = of_branch[block.head : block.head + part.shape[1], at : at + STEPS // 2]
-            steps[:, 0] = begin + head * np.arange(part.shape[1])
-            steps[:, 1:] = block.segments * problem, 0 if ragged else problem, row
+            at, steps = STEPS // 2 * ragged, (block.segments * problem, 0 if ragged else problem, row)
+            for number in range(part.shape[1]):
+                of_branch[block.head + number][at : at + STEPS // 2] = begin + head * number, *steps
+        found += [step for of_head in of_branch for step in of_head]
+    return found
 
 
-def _start(
-    kernel: str, tensors: Sequence[Tensor], table: Int64[np.ndarray, "kinds branches heads numbers"],
-    steps: Sequence[int], shape: Sequence[int],
-) -> None:  # fmt: skip
-    """Runs a kernel that puts parts together to (batch, length, heads, width)."""
-    batch, length, heads, width = shape
-    kinds, branches = table.shape[:2]
-    aligned = int(np.gcd.reduce(table[..., SPEC : SPEC + STEPS], axis=None, initial=ALIGNED))
-    table[..., SPEC : SPEC + STEPS] //= aligned
-    on_device = torch.from_numpy(table).to(tensors[0].device)
-    constants = {"BRANCHES": branches} | ({"KINDS": kinds} if kernel == "add_up" else {})
-    with torch.cuda.device_of(tensors[0]):
-        _kernels()[kernel][-(-length // ROWS), heads, batch * kinds](
-            *tensors, on_device, length, *steps, **constants,
-            WIDTH=width, WIDE=padded(width), ROWS=ROWS, ALIGNED=aligned, num_warps=WARPS,
-        )  # fmt: skip
+def _aligned(steps: list[int]) -> tuple[list[int], int]:
+    """Steps counted in as many numbers as divide them all, and how many those are, at most ALIGNED."""
+    size = gcd(ALIGNED, *steps)
+    return [step // size for step in steps], size
+
+
+class Layout(NamedTuple):
+    """What the kernels read of a geometry, on its device; part_kernels.py describes both."""
+
+    places: Int32[Tensor, "3 places"]
+    specs: Int32[Tensor, "branches heads 6"]
+
+
+@lru_cache(maxsize=64)
+def _layout(
+    branches: tuple[BranchHere, ...], length: int, heads: int, first_head: int, all_heads: int, device: torch.device
+) -> Layout:  # fmt: skip
+    specs = [
+        (branch.begin, _whole_end(branch), branch.end, branch.segment, offset, branch.dilation)
+        for branch in branches
+        for offset in (head_offset(first_head + head, branch.dilation, all_heads) for head in range(heads))
+    ]
+    places = [
+        (number, later, row)
+        for number, branch in enumerate(branches)
+        if number or not _side_by_side(branch)
+        for later in range(_segments_of_rows(branch))
+        for row in range(-(-min(branch.segment, ROWS) // branch.dilation))
+    ]
+    places += [(0, 0, NO_ROW)] * (-len(places) % READ)
+    of_places = torch.tensor(places, dtype=torch.int32).view(-1, 3).mT.contiguous()
+    of_branches = torch.tensor(specs, dtype=torch.int32).view(len(branches), heads, 6)
+    return Layout(of_places.to(device), of_branches.to(device))
+
+
+def _side_by_side(branch: BranchHere) -> bool:
+    """Whether all of a program's positions are in a row in one segment of a branch."""
+    return branch.dilation == 1 and _segments_of_rows(branch) == 1
+
+
+def _segments_of_rows(branch: BranchHere) -> int:
+    """Segments of a branch that reach, at most, ROWS positions that one program puts together."""
+    begin, end, segment, _ = branch
+    if not (begin % ROWS or segment % ROWS):
+        return 1
+    return min((ROWS - 2) // segment + 2, -(-(end - begin) // segment))
 
 
 @cache

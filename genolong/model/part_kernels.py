@@ -1,10 +1,15 @@
 """Kernels in Triton that put together what attention gave branch by branch: outputs and gradients, written once.
 
-A table tells, for every branch and head, 22 numbers: where the branch's first segment begins, where its whole ones end,
-and where its last one does; a segment, the head's offset, and the dilation; of the part made of whole segments how far
-its first row is from the tensor given, and how far it is to the next batch, segment and row; the same of the part made
-of the last, shorter segment; and eight more of the parts' log-sum-exps. They count in numbers, but those of parts in
-vectors of ALIGNED numbers, with which all rows begin.
+A program has ROWS positions side by side of a head, and a branch holds some of them: `places` lists which those may be,
+branch, segment and row, both counted from the first that reaches these positions. What is there is read, a row each,
+and a product brings every row to its position: with a matrix that has, for each position and place, the row's weight if
+it is this position's, and otherwise 0. So no position asks branch by branch whether it is held; of a branch with
+dilation r every r-th is.
+
+`specs` tells of every branch and head where the first segment begins, where whole ones end, and where the last one
+does; a segment, the head's offset, and the dilation. `steps` tells where parts are: of the part made of whole segments
+how far its first row is from the tensor given, and how far it is to the next batch, segment and row; the same of the
+part made of the last, shorter segment. They count in numbers, those of rows in vectors of ALIGNED numbers.
 """
 
 from typing import no_type_check
@@ -12,87 +17,124 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from genolong.model.triton_kernels import write_rows
+from genolong.model.triton_kernels import LOG2E, write_rows
 
 
 @triton.jit
 @no_type_check
 def join(
-    parts, part_sums, out, lse, table, length,
+    parts, part_sums, out, lse, places, specs, steps, length,
     out_batch, out_row, out_head, lse_batch, lse_row, lse_head,
-    BRANCHES: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, ALIGNED: tl.constexpr,
+    BRANCHES: tl.constexpr, PLACES: tl.constexpr, READ: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, ALIGNED: tl.constexpr, WIDEN: tl.constexpr, DENSE: tl.constexpr,
 ):  # fmt: skip
-    """Writes outputs, weighted by their parts' softmax denominators, and log-sum-exps: program (rows, head, batch)."""
+    """Writes outputs, weighted by their parts' softmax denominators, and log-sum-exps: program (rows, head, batch).
+
+    The steps of sums follow those of parts.
+    """
     head, heads, batch = tl.program_id(1).to(tl.int64), tl.num_programs(1), tl.program_id(2).to(tl.int64)
-    at = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    there = at < length
+    start, steps_of_sums = tl.program_id(0) * ROWS, steps + BRANCHES * heads * 8
     top = tl.full([ROWS], float("-inf"), tl.float32)
     sums = tl.zeros([ROWS], tl.float32)
     total = tl.zeros([ROWS, WIDE], tl.float32)
-    for number in range(BRANCHES):
-        takes, place, place_lse = _find(table + (number * heads + head) * 22, at, length, batch, ROWS)
-        part_lse = tl.load(part_sums + place_lse, mask=takes, other=float("-inf"))
-        part = _rows(parts, place * ALIGNED, takes, WIDTH, WIDE)
-        higher = tl.maximum(top, part_lse)
+    if DENSE:
+        at, takes, way = _side_by_side(specs, start, length, head, ROWS)
+        top = tl.load(part_sums + _place(steps_of_sums, batch, way), mask=takes, other=float("-inf")) * LOG2E
+        sums = tl.where(takes, 1.0, 0.0)
+        total = _rows(parts, _place(steps, batch, way) * ALIGNED, takes, WIDTH, WIDE).to(tl.float32)
+    for read in tl.static_range(0, PLACES, READ):
+        at, takes, way = _find(places + read, PLACES, specs, start, length, head, heads, READ)
+        level_here = tl.load(part_sums + _place(steps_of_sums, batch, way), mask=takes, other=float("-inf")) * LOG2E
+        part = _rows(parts, _place(steps, batch, way) * ALIGNED, takes, WIDTH, WIDE)
+        scores = tl.where(_meet(at, takes, ROWS), level_here[:, None], float("-inf"))
+        higher = tl.maximum(top, tl.max(scores, 0))
         level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows that no branch has held so far
-        before, share = tl.exp(top - level), tl.exp(part_lse - level)
-        total = total * before[:, None] + share[:, None] * part
-        sums = sums * before + share
+        shares, shrink = tl.exp2(scores - level[None, :]), tl.exp2(top - level)
+        total = _add(total * shrink[:, None], shares, part, WIDEN)
+        if part.dtype != tl.float32:  # what its type leaves of a weight
+            total = _add(total, shares - shares.to(part.dtype).to(tl.float32), part, WIDEN)
+        sums = sums * shrink + tl.sum(shares, 0)
         top = higher
     sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows that no branch holds: zeros, and -inf
-    write_rows(out + batch * out_batch + head * out_head, at, out_row, there, total / sums[:, None], WIDTH, WIDE)
+    at = start + tl.arange(0, ROWS)
+    there, total = at < length, total * (1.0 / sums)[:, None]
+    write_rows(out + batch * out_batch + head * out_head, at, out_row, there, total, WIDTH, WIDE)
     place = lse + batch * lse_batch + head * lse_head + at.to(tl.int64) * lse_row
-    tl.store(place, top + tl.log(sums), mask=there)
+    tl.store(place, (top + tl.log2(sums)) / LOG2E, mask=there)
 
 
 @triton.jit
 @no_type_check
 def add_up(
-    parts, out, table, length,
+    parts, out, places, specs, steps, length,
     out_batch, out_row, out_kind, out_head,
-    BRANCHES: tl.constexpr, KINDS: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr,
-    ALIGNED: tl.constexpr,
+    BRANCHES: tl.constexpr, PLACES: tl.constexpr, READ: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, ALIGNED: tl.constexpr, WIDEN: tl.constexpr, DENSE: tl.constexpr, KINDS: tl.constexpr,
 ):  # fmt: skip
-    """Writes sums over branches of KINDS tensors, each by its table: program (rows, head, batch * KINDS + kind)."""
-    head, heads = tl.program_id(1).to(tl.int64), tl.num_programs(1)
-    batch, kind = (tl.program_id(2) // KINDS).to(tl.int64), (tl.program_id(2) % KINDS).to(tl.int64)
-    at = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    there = at < length
-    total = tl.zeros([ROWS, WIDE], tl.float32)
-    for number in range(BRANCHES):
-        entry = table + ((kind * BRANCHES + number) * heads + head) * 22
-        takes, place, _ = _find(entry, at, length, batch, ROWS)
-        total += _rows(parts, place * ALIGNED, takes, WIDTH, WIDE)
-    write_rows(out + batch * out_batch + kind * out_kind + head * out_head, at, out_row, there, total, WIDTH, WIDE)
+    """Writes sums over branches of KINDS tensors, each by its steps: program (rows, head, batch)."""
+    head, heads, batch = tl.program_id(1).to(tl.int64), tl.num_programs(1), tl.program_id(2).to(tl.int64)
+    start = tl.program_id(0) * ROWS
+    rows = start + tl.arange(0, ROWS)
+    out += batch * out_batch + head * out_head
+    if PLACES == READ:  # found once for all kinds
+        at, takes, way = _find(places, PLACES, specs, start, length, head, heads, READ)
+    for kind in tl.static_range(KINDS):
+        total = tl.zeros([ROWS, WIDE], tl.float32)
+        if DENSE:
+            _, near, near_way = _side_by_side(specs, start, length, head, ROWS)
+            total = _rows(parts, _place(steps, batch, near_way) * ALIGNED, near, WIDTH, WIDE).to(tl.float32)
+        for read in tl.static_range(0, PLACES, READ):
+            if PLACES > READ:
+                at, takes, way = _find(places + read, PLACES, specs, start, length, head, heads, READ)
+            part = _rows(parts, _place(steps, batch, way) * ALIGNED, takes, WIDTH, WIDE)
+            total = _add(total, tl.where(_meet(at, takes, ROWS), 1.0, 0.0), part, WIDEN)
+        write_rows(out + kind * out_kind, rows, out_row, rows < length, total, WIDTH, WIDE)
+        steps += BRANCHES * heads * 8
 
 
 @triton.jit
 @no_type_check
-def _find(entry, at, length, batch, ROWS: tl.constexpr):
-    """Which of ROWS positions side by side a branch holds for a head, and where its part has them, and their sums."""
-    begin, whole_end, end = _load32(entry), _load32(entry + 1), _load32(entry + 2)
-    segment, offset, dilation = _load32(entry + 3), _load32(entry + 4), _load32(entry + 5)
-    first = tl.min(at, 0)
-    last = tl.minimum(first + ROWS, length) - 1
-    number = (first - begin) // segment
-    if (first >= begin) & (last < end) & ((last - begin) // segment == number):  # of one segment: little to divide
-        start = begin + number * segment + offset
-        skipped = tl.maximum(0, (first - start + dilation - 1) // dilation)
-        beyond = at - (start + skipped * dilation)
-        row = tl.floor((beyond.to(tl.float32) + 0.5) * (1.0 / dilation)).to(tl.int32)
-        takes = (beyond >= 0) & (row * dilation == beyond) & (at < length)
-        steps = entry + 6 + tl.where(first >= whole_end, 4, 0)
-        place = _place(steps, batch, number, skipped + row)
-        place_lse = _place(steps + 8, batch, number, skipped + row)
-    else:
-        numbers = (at - begin) // segment
-        within = at - begin - numbers * segment - offset
-        row = within // dilation
-        takes = (at >= begin) & (at < end) & (within >= 0) & (row * dilation == within) & (at < length)
-        ragged = at >= whole_end
-        place = tl.where(ragged, _place(entry + 10, batch, numbers, row), _place(entry + 6, batch, numbers, row))
-        place_lse = tl.where(ragged, _place(entry + 18, batch, numbers, row), _place(entry + 14, batch, numbers, row))
-    return takes, place, place_lse
+def _find(places, all_places, specs, start, length, head, heads, READ: tl.constexpr):
+    """Of some places: their positions, counted from `start`, which of them there are, and the way to their rows.
+
+    That are entries of `steps`, whether those of the last, shorter segment, segments, and rows of them.
+    """
+    index = tl.arange(0, READ)
+    branch, later = tl.load(places + index), tl.load(places + all_places + index)
+    row = tl.load(places + 2 * all_places + index)
+    entry = branch * heads + head.to(tl.int32)
+    spec = specs + entry * 6
+    begin, whole_end, end = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2)
+    segment, offset, dilation = tl.load(spec + 3), tl.load(spec + 4), tl.load(spec + 5)
+    number = tl.maximum(start - begin, 0) // segment + later
+    origin = begin + number * segment
+    row += tl.maximum(0, start - origin - offset + dilation - 1) // dilation
+    at = origin + offset + row * dilation
+    takes = (row >= 0) & (at < tl.minimum(tl.minimum(origin + segment, end), length))
+    return at - start, takes, (entry, at >= whole_end, number, row)
+
+
+@triton.jit
+@no_type_check
+def _side_by_side(specs, start, length, head, ROWS: tl.constexpr):
+    """What _find tells, of all positions and the first branch, which holds them one after the other in one segment."""
+    entry = head.to(tl.int32)
+    spec = specs + entry * 6
+    begin, whole_end, end, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2), tl.load(spec + 3)
+    number = tl.maximum(start - begin, 0) // segment
+    at = start + tl.arange(0, ROWS)
+    takes = (at >= begin) & (at < tl.minimum(end, length))
+    return at - start, takes, (entry, start >= whole_end, number, at - begin - number * segment)
+
+
+@triton.jit
+@no_type_check
+def _place(steps, batch, way):
+    """Where rows are. What is added to the first of a part is counted in 32 bits, for it is counted many times."""
+    entry, ragged, segment, row = way
+    step = steps + entry * 8 + tl.where(ragged, 4, 0)
+    of_batch, of_segment, of_row = _load32(step + 1), _load32(step + 2), _load32(step + 3)
+    return tl.load(step) + (batch.to(tl.int32) * of_batch + segment * of_segment + row * of_row)
 
 
 @triton.jit
@@ -103,16 +145,28 @@ def _load32(entry):
 
 @triton.jit
 @no_type_check
-def _place(steps, batch, segment, row):
-    """Where rows of a part are, of its first row and its steps to the next batch, segment and row."""
-    first = tl.load(steps) + batch * tl.load(steps + 1) + segment.to(tl.int64) * tl.load(steps + 2)
-    return first + row.to(tl.int64) * tl.load(steps + 3)
+def _meet(at, takes, ROWS: tl.constexpr):
+    """(places, positions): whether a place is a position's."""
+    return (at[:, None] == tl.arange(0, ROWS)[None, :]) & takes[:, None]
 
 
 @triton.jit
 @no_type_check
 def _rows(parts, place, takes, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    """Rows in float32, and zeros for those that are not held."""
+    """Rows, and zeros for those that are not there."""
     channels = tl.arange(0, WIDE)
     mask = takes[:, None] & (channels < WIDTH)[None, :]
-    return tl.load(parts + (place[:, None] + channels[None, :]), mask=mask, other=0.0).to(tl.float32)
+    return tl.load(parts + (place[:, None] + channels[None, :]), mask=mask, other=0.0)
+
+
+@triton.jit
+@no_type_check
+def _add(total, weights, part, WIDEN: tl.constexpr):
+    """Adds weights, (places, positions), times rows of places; float32 nearly to its last bit.
+
+    WIDEN multiplies float32, for Triton's interpreter knows no products of bfloat16.
+    """
+    weights = tl.trans(weights.to(part.dtype))
+    if WIDEN:
+        weights, part = weights.to(tl.float32), part.to(tl.float32)
+    return tl.dot(weights, part, total, input_precision="tf32x3")

@@ -55,7 +55,7 @@ class TritonAttention(NamedTuple):
                 _kernels()[name][blocks, batch](
                     *tensors, *strides, *self.tables, self.classes.period, self.classes.branches.shape[1], width**-0.5,
                     WIDTH=width, WIDE=padded(width), HELD=tile.held, READ=tile.read,
-                    WIDEN=_interpreted(), **HOW,
+                    WIDEN=interpreted(), **HOW,
                 )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def no_triton(*, cuda: bool) -> str:
     if not _installed():
         return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     if not cuda:
-        return "" if _interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
-    if _interpreted():
+        return "" if interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
+    if interpreted():
         return "TRITON_INTERPRET is set, and triton's interpreter cannot reach a GPU's memory"
     if torch.cuda.get_device_capability() < CAPABILITY:
         return "this GPU is older than its kernels are made for (compute capability {}.{})".format(*CAPABILITY)
@@ -129,7 +129,7 @@ def _kernels() -> Any:
     return vars(triton_kernels)
 
 
-def _interpreted() -> bool:
+def interpreted() -> bool:
     """Whether Triton's interpreter runs the kernels, on a CPU, slowly: for tests."""
     from triton import knobs
 

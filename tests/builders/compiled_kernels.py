@@ -19,7 +19,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from genolong.model import part_kernels, triton_kernels, triton_pass_kernels
-from genolong.model.branch_parts import ALIGNED, ROWS, WARPS
+from genolong.model.branch_parts import ALIGNED, READ, ROWS, WARPS
 from genolong.model.triton_attention import HOW, padded, tile_of
 from genolong.model.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
 
@@ -93,13 +93,21 @@ def passes(numbers: str, width: int, capability: int) -> Iterator[dict]:
 def parts(numbers: str, width: int, capability: int) -> Iterator[dict]:
     """What puts branches together, of heads of so many channels."""
     fixed = {"BRANCHES": BRANCHES, "WIDTH": width, "WIDE": padded(width), "ROWS": ROWS, "ALIGNED": ALIGNED}
-    kinds = {"table": "*i64", "length": "i32", "part_sums": "*fp32", "lse": "*fp32"}
+    fixed |= {"PLACES": ROWS, "READ": READ, "WIDEN": False, "DENSE": True}
+    kinds = {"places": "*i32", "specs": "*i32", "steps": "*i64", "length": "i32", "part_sums": "*fp32", "lse": "*fp32"}
 
     def type_of(argument: str) -> str:
         return "i32" if argument.endswith(STEPS) else kinds.get(argument, f"*{numbers}")
 
     for name, more in (("join", {}), ("add_up", {"KINDS": 3})):
-        yield compiled(name, vars(part_kernels)[name], capability, fixed | more, {"num_warps": WARPS}, type_of)
+        yield compiled(
+            name,
+            vars(part_kernels)[name],
+            capability,
+            fixed | more,
+            {"num_warps": WARPS[4 if numbers == "fp32" else 2]},
+            type_of,
+        )
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def test_why_it_cannot_be_is_said(monkeypatch):
     assert fused.why_not(fused.WIDEST, cuda=False) == ""
     assert fused.why_not(fused.WIDEST + 1, cuda=False) == "heads of 129 channels are wider than 128"
     assert fused.no_triton(cuda=True).startswith("TRITON_INTERPRET is set, and triton's interpreter cannot")
-    monkeypatch.setattr(fused, "_interpreted", lambda: False)
+    monkeypatch.setattr(fused, "interpreted", lambda: False)
     assert fused.why_not(64, cuda=False) == "it runs on NVIDIA GPUs, and this is a CPU"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
     wanted = r"^triton does not reach the GPU \(.+\); it needs a C compiler and Python's headers$"

@@ -262,7 +262,7 @@ def test_weights_of_another_type_than_states_are_left_to_pytorch():
 
 
 def test_where_triton_cannot_run_pytorch_does(monkeypatch):
-    monkeypatch.setattr(triton_attention, "_interpreted", lambda: False)
+    monkeypatch.setattr(triton_attention, "interpreted", lambda: False)
     assert passes_for(torch.zeros(3), "triton") is None
     x, weight = torch.randn(5, 7), torch.randn(7)
     assert torch.equal(norm_of(weight, "triton")(x), norm_of(weight, "aten")(x))
