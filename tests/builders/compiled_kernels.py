@@ -94,20 +94,14 @@ def parts(numbers: str, width: int, capability: int) -> Iterator[dict]:
     """What puts branches together, of heads of so many channels."""
     fixed = {"BRANCHES": BRANCHES, "WIDTH": width, "WIDE": padded(width), "ROWS": ROWS, "ALIGNED": ALIGNED}
     fixed |= {"PLACES": ROWS, "READ": READ, "WIDEN": False, "DENSE": True}
+    how = {"num_warps": WARPS[4 if numbers == "fp32" else 2]}
     kinds = {"places": "*i32", "specs": "*i32", "steps": "*i64", "length": "i32", "part_sums": "*fp32", "lse": "*fp32"}
 
     def type_of(argument: str) -> str:
         return "i32" if argument.endswith(STEPS) else kinds.get(argument, f"*{numbers}")
 
     for name, more in (("join", {}), ("add_up", {"KINDS": 3})):
-        yield compiled(
-            name,
-            vars(part_kernels)[name],
-            capability,
-            fixed | more,
-            {"num_warps": WARPS[4 if numbers == "fp32" else 2]},
-            type_of,
-        )
+        yield compiled(name, vars(part_kernels)[name], capability, fixed | more, how, type_of)
 
 
 if __name__ == "__main__":

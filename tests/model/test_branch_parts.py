@@ -163,11 +163,16 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
 @pytest.mark.parametrize(
-    ("numbers", "width", "capability"),
-    [("bf16", 64, 90), *(nightly(*rest) for rest in (("bf16", 128, 80), ("fp16", 128, 100), ("fp32", 64, 86)))],
+    ("numbers", "width", "capability", "spilled"),
+    [
+        ("bf16", 64, 90, 0),
+        *(nightly(*rest) for rest in (("bf16", 128, 80, 256), ("fp16", 128, 100, 256), ("fp32", 64, 86, 0))),
+    ],
 )
-def test_what_puts_branches_together_compiles_for_gpus_and_reads_16_bytes_at_once(numbers, width, capability, tmp_path):
+def test_what_puts_branches_together_compiles_for_gpus_and_reads_16_bytes_at_once(
+    numbers, width, capability, spilled, tmp_path
+):
     made = compiled_for_gpus(tmp_path, "parts", numbers, width, capability)
     assert len(made) == 2
     for one in made:
-        assert one["wide"] and one["spilled"] <= 256, "of 255 registers a thread, a few have no room"
+        assert one["wide"] and one["spilled"] <= spilled, "one warp has room for rows of 128 bytes, and nearly for 256"
