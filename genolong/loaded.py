@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from genolong.commands.attention_choice import choose_attention
 from genolong.commands.opened_scorer import open_genome
-from genolong.commands.precision_choice import check_precision, choose_precision
+from genolong.commands.precision_choice import check_precision
 from genolong.commands.predict_settings import DeviceSettings, GenomeSettings
+from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.composing import TRAINED, defaults_of
 from genolong.errors import InputError, SettingsError
@@ -69,9 +69,7 @@ class LoadedModel:
         except SettingsError as error:
             raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
         run = open_run(os.fspath(path))
-        cuda = chosen.type == "cuda"
-        notes = choose_attention(run.model, attention, cuda=cuda) + choose_precision(run.model, precision, cuda=cuda)
-        for note in notes:
+        for note in choose_reading(run.model, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
         loaded = cls(run, chosen)
         for note in run.moved_on(chosen):

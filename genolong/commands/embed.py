@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from genolong.commands.arrow_file import arrow
-from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.attention_choice import attention_of
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.kept_embeddings import embedded_blocks
 from genolong.commands.opened_scorer import open_genome
-from genolong.commands.precision_choice import choose_precision
+from genolong.commands.reading_choice import choose_reading
 from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -85,9 +85,7 @@ def _open(settings: EmbedSettings, place: Place) -> _Opened:
         window_bp, sequence, [branch.segment for branch in encoder.settings.branches(window_bp)]
     )
     device = settings.trainer.torch_device(place.local_rank)
-    cuda = device.type == "cuda"
-    notes = choose_attention(run.model, settings.trainer.attention, cuda=cuda)
-    notes += choose_precision(run.model, settings.precision, cuda=cuda)
+    notes = choose_reading(run.model, settings.trainer.attention, settings.precision, cuda=device.type == "cuda")
     run.model.to(device)
     embedder = Embedder(
         encoder, GenomeTiles(genome), settings.layer, window_bp, device, per_base=settings.per == "base",

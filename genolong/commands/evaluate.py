@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.attention_choice import attention_of
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
-from genolong.commands.precision_choice import choose_precision
+from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
@@ -42,8 +42,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     genome, parts, beds, notes = _data(run, settings.data)
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
-    chosen = choose_attention(run.model, settings.attention, cuda=cuda, name="attention")
-    chosen += choose_precision(run.model, settings.precision, cuda=cuda)
+    chosen = choose_reading(run.model, settings.attention, settings.precision, cuda=cuda, name="attention")
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked

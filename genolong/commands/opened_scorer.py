@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from genolong.commands.attention_choice import choose_attention
 from genolong.commands.map_settings import MapSettings
-from genolong.commands.precision_choice import choose_precision
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
+from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.fasta import Genome
@@ -37,9 +36,7 @@ def open_scorer(settings: PredictSettings | MapSettings, place: Place) -> Opened
     assert isinstance(model, MaskedBases)
     scoring = settings.scoring
     window_bp, device = _window(scoring, run), settings.trainer.torch_device(place.local_rank)
-    cuda = device.type == "cuda"
-    notes = choose_attention(model, settings.trainer.attention, cuda=cuda)
-    notes += choose_precision(model, settings.precision, cuda=cuda)
+    notes = choose_reading(model, settings.trainer.attention, settings.precision, cuda=device.type == "cuda")
     sequence = settings.parallel.sequence
     segments = [branch.segment for branch in model.encoder.settings.branches(window_bp)]
     if sequence > 1:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import torch
 
-from genolong.commands.attention_choice import choose_attention
 from genolong.commands.opened_scorer import open_genome
-from genolong.commands.precision_choice import MIXED, choose_precision
+from genolong.commands.precision_choice import MIXED
+from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.trainer import accelerator
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
@@ -52,8 +52,7 @@ class VariantData(NamedTuple):
         run.model.encoder.settings.check_window(run.window_bp, place.size)
         cuda = accelerator(settings.trainer, place.local_size) == "cuda"
         precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as predict reads
-        notes = choose_attention(run.model, settings.trainer.attention, cuda=cuda)
-        for note in notes + choose_precision(run.model, precision, cuda=cuda):
+        for note in choose_reading(run.model, settings.trainer.attention, precision, cuda=cuda):
             logger.info(note)
         segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
         shard = SequenceShard.of_world(run.window_bp, place.size, segments)

@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.commands import evaluate as command
+from genolong.commands import reading_choice
 from genolong.commands.evaluate import data_to_read, evaluate, thinned
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.trained_run import TrainedRun
@@ -88,7 +89,9 @@ def test_a_synthetic_genome_is_read_by_a_perfect_reader_too(tmp_path, monkeypatc
 def test_the_model_is_told_its_precision_before_it_is_read(run, monkeypatch):
     told = []
     monkeypatch.setattr(
-        command, "choose_precision", lambda model, asked, *, cuda: told.append((model, asked, cuda)) or ("so it is",)
+        reading_choice,
+        "choose_precision",
+        lambda model, asked, *, cuda: told.append((model, asked, cuda)) or ("so it is",),
     )
     evaluation = evaluate(replace(SETTINGS, contexts=False, precision="bf16-mixed"))
     ((model, asked, cuda),) = told
