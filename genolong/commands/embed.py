@@ -14,6 +14,7 @@ from genolong.commands.attention_choice import attention_of
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
+from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.kept_embeddings import embedded_blocks
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.reading_choice import choose_reading
@@ -100,6 +101,7 @@ def _serve(team: Team, settings: EmbedSettings) -> None:
 
 def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opened) -> Embedding:
     begun, run, embedder = now(), opened.run, opened.embedder
+    refuse_to_write_over({"output": [settings.output]}, (*opened.genome.sha256, *files_of(run)))
     for note in run.moved_on(embedder.device):
         logger.warning(note)
     again = is_file(settings.source)  # a pipe cannot be read a second time

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from genolong.commands.attention_choice import attention_of
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
+from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -40,6 +41,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
     refuse_unwritable(output.parent)
     genome, parts, beds, notes = _data(run, settings.data)
+    refuse_to_write_over({"output": [settings.output]}, (*genome.sha256, *beds, *files_of(run)))
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
     chosen = choose_reading(run.model, settings.attention, settings.precision, cuda=cuda, name="attention")

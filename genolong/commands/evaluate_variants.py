@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.inputs_kept import refuse_to_write_over
 from genolong.commands.measuring import Follow
 from genolong.commands.scored_vcf import ScoredVcf, read_scored
 from genolong.report.discrimination import ALLELES, Group, curves, discriminate
@@ -33,15 +34,18 @@ def evaluate_variants(
     """
     begun = now()
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
+    assert settings.vcf is not None
+    refuse_to_write_over({"output": [output, output.with_suffix(".png")]}, [settings.vcf])
     refuse_unwritable(output.parent)
     scored = read_scored(settings, follow)
+    kmers = scored.kmers
+    refuse_to_write_over({"output": [output]}, kmers.sha256 if kmers else ())
     everything = np.ones(len(scored.classes.positive), bool)
     whole = measured("", scored, everything, 1, settings)
     common, apart = _common(scored, settings)
     strata, few = _strata(scored, settings)
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
     files = (write_figures(output, figures), _draw(output.with_suffix(".png"), scored, whole))
-    kmers = scored.kmers
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
     record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, begun)
     notes = (*scored.notes, *apart, *few)

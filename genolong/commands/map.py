@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from genolong.commands.attention_choice import attention_of
+from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.kept_maps import mapped_blocks
 from genolong.commands.map_files import MapFiles
 from genolong.commands.map_pictures import MapPictures
@@ -77,6 +78,7 @@ def _serve(team: Team, settings: MapSettings) -> None:
 def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedScorer) -> MutationMap:
     begun, mapper = now(), MutationMapper(opened.scorer)
     run, genome = opened.run, opened.genome
+    refuse_to_write_over({"output": [settings.file(end) for end in ENDS]}, (*genome.sha256, *files_of(run)))
     for note in run.moved_on(mapper.scorer.device):
         logger.warning(note)
     if mapper.with_probability:

@@ -170,6 +170,8 @@ def _window(settings: PlanSettings) -> int:
 
 
 def _write(file: Path, made: Plan) -> None:
+    if file.exists() and not file.is_file():
+        raise OutputError(f"json={file}: is there, and is no file; name another")
     partial = file.with_name(f"{file.name}.partial")
     try:
         partial.write_text(json.dumps(figures(made), indent=1) + "\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from genolong.commands.attention_choice import attention_of
 from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
+from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.opened_scorer import OpenedScorer, open_scorer, serve_scorer
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
@@ -62,6 +63,8 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
     begun = now()
     run, genome, scorer, notes = opened
+    read = (*genome.sha256, *files_of(run))
+    refuse_to_write_over({"output": [settings.output], "skipped_to": [settings.skipped_to]}, read)
     for note in run.moved_on(scorer.device):
         logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)

@@ -142,7 +142,7 @@ def check_prefix(prefix: str) -> None:
         raise SettingsError(f"prefix={prefix}: wanted letters, digits and _, the first no digit")
 
 
-def same_file(one: str, other: str) -> bool:
+def same_file(one: str | Path, other: str | Path) -> bool:
     """Whether two paths mean one file."""
     one, other = os.path.realpath(os.path.expanduser(one)), os.path.realpath(os.path.expanduser(other))
     try:

@@ -328,6 +328,15 @@ def test_an_input_is_never_written_over_and_a_folder_must_be_there(go, home: Pat
         go(f"output={tmp_path / 'nowhere' / 'x.parquet'}")
 
 
+def test_what_the_run_names_is_never_written_over(go, home: Path, tmp_path: Path):
+    link = tmp_path / "x.parquet"
+    link.symlink_to(home / "run" / "checkpoints" / "last.ckpt")
+    before = link.read_bytes()
+    with pytest.raises(SettingsError, match=r"^output=.*x\.parquet: .*\.ckpt is read, and would be written over"):
+        go(f"output={link}")
+    assert link.read_bytes() == before
+
+
 def test_without_pyarrow_it_is_told_how_to_get_it(go, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SettingsError, match=r"pyarrow, which is not installed; run `pip install genolong\[parquet\]`"):

@@ -12,7 +12,7 @@ from genolong.commands import reading_choice
 from genolong.commands.evaluate import data_to_read, evaluate, thinned
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.trained_run import TrainedRun
-from genolong.errors import OutputError
+from genolong.errors import OutputError, SettingsError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.synthetic_files import write_synthetic_genome
@@ -108,6 +108,14 @@ def test_without_contexts_there_is_no_table_of_them(run):
 def test_the_same_again_gives_the_same_file(run):
     first = evaluate(SETTINGS).files[0].read_bytes()
     assert evaluate(SETTINGS).files[0].read_bytes() == first
+
+
+def test_the_genome_of_the_run_is_never_written_over(run):
+    (fasta,) = [run.data.fasta] if isinstance(run.data.fasta, str) else run.data.fasta
+    before = Path(fasta).read_bytes()
+    with pytest.raises(SettingsError, match=r"^output=.*: .* is read, and would be written over; name another file$"):
+        evaluate(replace(SETTINGS, contexts=False, output=fasta))
+    assert Path(fasta).read_bytes() == before
 
 
 def test_output_names_the_file_and_its_folder_is_made(run, tmp_path):

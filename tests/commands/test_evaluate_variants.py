@@ -9,7 +9,7 @@ import pytest
 
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
-from genolong.errors import InputError, MissingInputError, OutputError
+from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
 from tests.builders.vcfs import record_line, vcf_text
 from tests.oracles.discrimination import auroc
 
@@ -58,6 +58,14 @@ def test_a_low_log_likelihood_ratio_and_a_high_score_of_any_other_kind_are_posit
     assert whole.title == "x.vcf: CLASS disrupting against neutral (95 % of 40 draws within either class)"
     assert [row[0].split(" (")[0] for row in whole.rows] == ["-GENOLONG_LLR", "GENOLONG_DIST", "CADD", "chance"]
     assert all(row[-1] == "0" for row in common.rows)
+
+
+def test_the_vcf_is_never_written_over(tmp_path):
+    settings = write(tmp_path, PLAIN)
+    before = (tmp_path / "x.vcf").read_bytes()
+    with pytest.raises(SettingsError, match=r"^output=.*x\.vcf: .*x\.vcf is read, and would be written over"):
+        evaluate_variants(replace(settings, output=settings.vcf))
+    assert (tmp_path / "x.vcf").read_bytes() == before
 
 
 def test_figures_and_picture_lie_beside_the_vcf_or_where_output_says(tmp_path):

@@ -288,6 +288,15 @@ def test_files_of_an_earlier_map_that_are_not_written_again_are_told(go, tmp_pat
     )
 
 
+def test_what_the_run_names_is_never_written_over(go, home: Path, tmp_path: Path):
+    link = tmp_path / "x.tsv"
+    link.symlink_to(home / "genome.fa")
+    before = link.read_bytes()
+    with pytest.raises(SettingsError, match=r"^output=.*x\.tsv: .*genome\.fa is read, and would be written over"):
+        go("region=chr2:7-19", *NONE)
+    assert link.read_bytes() == before
+
+
 def test_regions_of_a_pipe_give_the_same_map_without_a_record(go, tmp_path: Path):
     regions = bed(tmp_path, "chr10 20 60", "chr2 60 103")
     go(regions, *NONE)

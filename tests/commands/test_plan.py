@@ -1,6 +1,7 @@
 """`plan` counts what a training would cost, says what does not fit, and trains nothing."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def test_figures_are_those_of_the_plan(tmp_path):
 def test_figures_that_cannot_be_written_are_told(tmp_path):
     with pytest.raises(OutputError, match=r"json=.*nowhere/x.json: cannot be written \(No such file"):
         plan(settings(f"json={tmp_path / 'nowhere' / 'x.json'}"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match=r"^json=.*pipe: is there, and is no file; name another$"):
+        plan(settings(f"json={tmp_path / 'pipe'}"))
 
 
 @pytest.mark.parametrize(

@@ -522,6 +522,17 @@ def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     assert go("window_bp=28", vcf=write(tmp_path, line)).tally.counts == {"ok": 1}
 
 
+@pytest.mark.parametrize("name", ["genome.fa", "run/checkpoints/last.ckpt"])
+@pytest.mark.parametrize("setting", ["output", "skipped_to"])
+def test_what_the_run_names_is_never_written_over(go, home, setting, name):
+    before = (home / name).read_bytes()
+    with pytest.raises(
+        SettingsError, match=rf"{setting}=.*{name}: .* is read, and would be written over; name another"
+    ):
+        go(f"{setting}={home / name}")
+    assert (home / name).read_bytes() == before
+
+
 def test_what_is_read_is_never_written_over(go, home, tmp_path):
     vcf = write(tmp_path, snv("chr1", 60))
     os.link(vcf, tmp_path / "same.vcf")
