@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genolong.commands.precision_choice import check_precision
-from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, MismatchSettings, same_file
+from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, MismatchSettings, among
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -53,9 +53,8 @@ class EmbedSettings(MismatchSettings):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(f"{name}={value}: wanted 1 or more")
-        for path in (self.regions, self.vcf, self.synonyms, *self.data.paths):
-            if path not in (None, "-") and same_file(path, self.output):
-                raise SettingsError(f"output={self.output}: is the input itself; name another file")
+        if among(self.output, (self.regions, self.vcf, self.synonyms, *self.data.paths)) is not None:
+            raise SettingsError(f"output={self.output}: is the input itself; name another file")
 
     @property
     def source(self) -> str:

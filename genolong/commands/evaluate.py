@@ -41,7 +41,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
     refuse_unwritable(output.parent)
     genome, parts, beds, notes = _data(run, settings.data)
-    refuse_to_write_over({"output": [settings.output]}, (*genome.sha256, *beds, *files_of(run)))
+    refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
     chosen = choose_reading(run.model, settings.attention, settings.precision, cuda=cuda, name="attention")

@@ -33,19 +33,20 @@ def evaluate_variants(
     how much was done.
     """
     begun = now()
-    output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
     assert settings.vcf is not None
-    refuse_to_write_over({"output": [output, output.with_suffix(".png")]}, [settings.vcf])
+    output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
+    picture = output.with_suffix(".png")
+    refuse_to_write_over("output", [output, picture], [settings.vcf])
     refuse_unwritable(output.parent)
     scored = read_scored(settings, follow)
     kmers = scored.kmers
-    refuse_to_write_over({"output": [output]}, kmers.sha256 if kmers else ())
+    refuse_to_write_over("output", [output, picture], kmers.sha256 if kmers else ())
     everything = np.ones(len(scored.classes.positive), bool)
     whole = measured("", scored, everything, 1, settings)
     common, apart = _common(scored, settings)
     strata, few = _strata(scored, settings)
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
-    files = (write_figures(output, figures), _draw(output.with_suffix(".png"), scored, whole))
+    files = (write_figures(output, figures), _draw(picture, scored, whole))
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
     record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, begun)
     notes = (*scored.notes, *apart, *few)

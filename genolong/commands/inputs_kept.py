@@ -1,14 +1,15 @@
 """What a command reads is not written over: genome, model and record, also those that a run names and nobody typed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from genolong.commands.predict_settings import same_file
+from genolong.commands.predict_settings import among
 from genolong.commands.trained_run import TrainedRun
 from genolong.errors import SettingsError
 from genolong.runs.exported import ANSWERS, CONFIG, WEIGHTS
+from genolong.runs.record import NAME as RECORD
 
-OWN = ("config.yaml", "metrics.csv", "record.json", CONFIG, WEIGHTS, ANSWERS)
+OWN = ("config.yaml", "metrics.csv", RECORD, CONFIG, WEIGHTS, ANSWERS)
 
 
 def files_of(run: TrainedRun) -> list[Path]:
@@ -17,11 +18,9 @@ def files_of(run: TrainedRun) -> list[Path]:
     return [path for path in (*named, *(run.folder / "checkpoints").glob("*.ckpt")) if path.is_file()]
 
 
-def refuse_to_write_over(written: Mapping[str, Iterable[str | Path | None]], read: Iterable[str | Path]) -> None:
+def refuse_to_write_over(setting: str, written: Iterable[str | Path | None], read: Collection[str | Path]) -> None:
     """Raises SettingsError where one of the files that a setting has written is one that is read."""
-    read = list(read)
-    for setting, paths in written.items():
-        for path in paths:
-            found = None if path in (None, "-") else next((each for each in read if same_file(path, each)), None)
-            if found is not None:
-                raise SettingsError(f"{setting}={path}: {found} is read, and would be written over; name another file")
+    for path in written:
+        found = among(path, read)
+        if found is not None:
+            raise SettingsError(f"{setting}={path}: {found} is read, and would be written over; name another file")

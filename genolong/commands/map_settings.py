@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genolong.commands.precision_choice import check_precision
-from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, check_prefix, same_file
+from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, among, check_prefix
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -89,7 +89,7 @@ class MapSettings:
             raise SettingsError(
                 f"output={self.output}: wanted what names of files begin with; take {self.output.removesuffix(end)}"
             )
-        for path in (self.regions, *self.data.paths):
-            for end in ENDS:
-                if path is not None and same_file(path, self.output + end):
-                    raise SettingsError(f"output={self.output}: {path} would be written over; name another place")
+        for end in ENDS:
+            path = among(self.output + end, (self.regions, *self.data.paths))
+            if path is not None:
+                raise SettingsError(f"output={self.output}: {path} would be written over; name another place")

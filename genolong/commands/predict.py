@@ -64,7 +64,8 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
     begun = now()
     run, genome, scorer, notes = opened
     read = (*genome.sha256, *files_of(run))
-    refuse_to_write_over({"output": [settings.output], "skipped_to": [settings.skipped_to]}, read)
+    refuse_to_write_over("output", [settings.output], read)
+    refuse_to_write_over("skipped_to", [settings.skipped_to], read)
     for note in run.moved_on(scorer.device):
         logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)

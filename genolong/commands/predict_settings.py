@@ -1,6 +1,7 @@
 """The settings of `predict`."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,9 +129,9 @@ class PredictSettings(ScoringSettings, MismatchSettings):
         return replace(self, model=str(model.resolve()), data=self.data.found_from_anywhere(), **named)
 
     def _refuse_to_overwrite(self) -> None:
-        read = [path for path in (self.vcf, self.synonyms, *self.data.paths) if path not in (None, "-")]
+        read = (self.vcf, self.synonyms, *self.data.paths)
         for name, path in (("output", self.output), ("skipped_to", self.skipped_to)):
-            if path not in (None, "-") and any(same_file(other, path) for other in read):
+            if among(path, read) is not None:
                 raise SettingsError(f"{name}={path}: is the input itself; name another file")
         if self.skipped_to is not None and same_file(self.skipped_to, self.output):
             raise SettingsError(f"skipped_to={self.skipped_to}: is the output, too; name another file")
@@ -140,6 +141,13 @@ def check_prefix(prefix: str) -> None:
     """Raises SettingsError for what cannot begin the name of an INFO field."""
     if not prefix.isascii() or not prefix.isidentifier():
         raise SettingsError(f"prefix={prefix}: wanted letters, digits and _, the first no digit")
+
+
+def among(path: str | Path | None, read: Iterable[str | Path | None]) -> str | Path | None:
+    """The one of the files `read` that a path means; no path means none of them, and neither does standard output."""
+    if path in (None, "-"):
+        return None
+    return next((each for each in read if each not in (None, "-") and same_file(each, path)), None)
 
 
 def same_file(one: str | Path, other: str | Path) -> bool:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genolong.commands import scored_vcf
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
+from genolong.commands.kmer_effects import KmerEffects
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
 from tests.builders.vcfs import record_line, vcf_text
 from tests.oracles.discrimination import auroc
@@ -66,6 +68,16 @@ def test_the_vcf_is_never_written_over(tmp_path):
     with pytest.raises(SettingsError, match=r"^output=.*x\.vcf: .*x\.vcf is read, and would be written over"):
         evaluate_variants(replace(settings, output=settings.vcf))
     assert (tmp_path / "x.vcf").read_bytes() == before
+
+
+def test_the_genome_that_k_mers_read_is_never_written_over(tmp_path, monkeypatch):
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">one\nACGT\n")
+    kmers = KmerEffects("k-mer 1+1 (best)", -np.array(LLR), (), {str(genome): "x"}, "y")
+    monkeypatch.setattr(scored_vcf, "kmer_effects", lambda *_: kmers)
+    with pytest.raises(SettingsError, match=r"^output=.*genome\.fa: .*genome\.fa is read, and would be written over"):
+        evaluate_variants(replace(write(tmp_path, PLAIN), model="run", output=str(genome)))
+    assert genome.read_text() == ">one\nACGT\n"
 
 
 def test_figures_and_picture_lie_beside_the_vcf_or_where_output_says(tmp_path):

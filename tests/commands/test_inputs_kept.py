@@ -27,8 +27,8 @@ def test_links_are_followed_and_what_is_no_file_is_let_be(tmp_path: Path):
     read, other = tmp_path / "read", tmp_path / "other"
     read.write_text("kept")
     other.symlink_to(read)
-    refuse_to_write_over({"output": [None, "-", tmp_path / "new"]}, [read])
+    refuse_to_write_over("output", [None, "-", tmp_path / "new"], [read])
     with pytest.raises(
         SettingsError, match=r"^output=.*/other: .*/read is read, and would be written over; name another"
     ):
-        refuse_to_write_over({"skipped_to": [None], "output": ["-", other]}, [read])
+        refuse_to_write_over("output", ["-", other], [read])
