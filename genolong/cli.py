@@ -101,6 +101,7 @@ def evaluate(config: DictConfig) -> None:
     from genolong.commands.evaluate import evaluate as read_bases
     from genolong.commands.evaluate_variants import evaluate_variants
     from genolong.commands.evaluation_settings import EvaluationSettings
+    from genolong.commands.own_figures import NAME
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
@@ -113,7 +114,7 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe is gone
-        of_run = figures.name == "evaluation.json" and figures.with_name("record.json").is_file()
+        of_run = figures.name == NAME and figures.with_name("record.json").is_file()
         _leave_report(figures.parent if of_run else figures)
 
 

@@ -11,6 +11,7 @@ from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_un
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.measuring import Follow, HeldOut, Measured, measure
+from genolong.commands.own_figures import place_of_figures
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.genome.coordinates import Interval
@@ -30,7 +31,7 @@ ENOUGH_BASES = 500_000  # read where the number of windows is left open
 
 
 def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
-    """Measure a trained model and write evaluation.json and pictures into its run's folder, or beside `output`.
+    """Measure a trained model and write figures and pictures into its run's folder, or where `output` says.
 
     `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
     called with the number of bases done.
@@ -38,9 +39,9 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
-    output = Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json"
-    refuse_unwritable(output.parent)
+    refuse_unwritable(Path(settings.output).expanduser().parent if settings.output else run.folder)
     genome, parts, beds, notes = _data(run, settings.data)
+    output = _output(run, settings, genome)
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
@@ -54,9 +55,9 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
     about = {"model_sha256": run.weights_sha256, "attention": attention_of(run.model)}
-    record_evaluation(settings, output, genome.sha256, beds, about, begun)
     moved = run.moved_on(settings.torch_device)
     notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
+    record_evaluation(settings, output, genome.sha256, beds, about, notes, begun)
     for note in notes:
         logger.info(note)
     return Evaluation(measured.figures, _tables(run, measured, contexts, names), notes, files)
@@ -109,6 +110,12 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     return _Data(genome, parts, data.beds, tuple(notes))
 
 
+def _output(run: TrainedRun, settings: EvaluationSettings, genome: Genome) -> Path:
+    if settings.output:
+        return Path(settings.output).expanduser()
+    return place_of_figures(run.folder, settings.data, genome.sha256, vars(run.data), run.sha256)
+
+
 def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:
     bases = measured.figures[0].n
     title = f"{run.name} on {genome}: loss on {bases:,} hidden bases of {measured.figures[0].value:,.0f} windows"
@@ -124,9 +131,9 @@ def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence
     if contexts:
         panels = panels_of(measured.figures, contexts)
         title = f"Loss against context: {run.name} on {genome}"
-        files.append(draw_context_use(output.with_name("context_use.png"), title, contexts, panels))
+        files.append(draw_context_use(output.with_suffix(".context_use.png"), title, contexts, panels))
     metrics = run.folder / "metrics.csv"
     if metrics.is_file():
         title = f"Training of {run.name}"
-        files.append(draw_curves(metrics, output.with_name("curves.png"), title, run.bases_per_step))
+        files.append(draw_curves(metrics, output.with_suffix(".curves.png"), title, run.bases_per_step))
     return tuple(files)

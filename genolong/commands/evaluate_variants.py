@@ -48,8 +48,8 @@ def evaluate_variants(
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
     files = (write_figures(output, figures), _draw(picture, scored, whole))
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
-    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, begun)
     notes = (*scored.notes, *apart, *few)
+    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, notes, begun)
     for note in notes:
         logger.info(note)
     return Evaluation(figures, _tables(scored, whole, common, strata, settings), notes, files)

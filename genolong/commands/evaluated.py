@@ -73,11 +73,11 @@ def read_figures(path: Path) -> list[Figure]:
 
 def record_evaluation(
     settings: EvaluationSettings, output: Path, fasta: Mapping[str, str], regions: Sequence[str],
-    model: Mapping[str, str], begun: str,
+    model: Mapping[str, str], notes: Sequence[str], begun: str,
 ) -> None:  # fmt: skip
     """What made the figures, beside them, for `reproduce`; nothing where the VCF came through a pipe.
 
-    `model` is what is to be kept of the model, `begun` when the evaluation began.
+    `model` is what is to be kept of the model, `notes` what people were told, `begun` when the evaluation began.
     """
     if settings.vcf == "-":
         return
@@ -86,5 +86,5 @@ def record_evaluation(
     if settings.vcf is not None:
         inputs[settings.vcf] = sha256_of(settings.vcf)
     beds = {absolute(path): sha256_of(path) for path in regions}
-    record = {**started("evaluate", asdict(settings), inputs, beds, begun), **model}
+    record = {**started("evaluate", asdict(settings), inputs, beds, begun), **model, "notes": list(notes)}
     write_json(beside(output), finished(record, {"output_sha256": sha256_of(output)}))

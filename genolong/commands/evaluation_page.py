@@ -1,6 +1,6 @@
 """The page of an evaluation: of the scores of a VCF beside its labels, or of a model on held-out bases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> st
         )
     figures = read_figures(path)
     opening, sections = (
-        _bases(figures) if record["settings"].get("vcf") is None else _alleles(figures, asked, record, follow)
+        _bases(figures, record) if record["settings"].get("vcf") is None else _alleles(figures, asked, record, follow)
     )
     shown = figures[:MOST_FIGURES]
     count = f"{len(figures):,}" if len(shown) == len(figures) else f"the first {len(shown):,} of {len(figures):,}"
@@ -79,13 +79,18 @@ def _figures_of(asked: ReportSettings) -> Path:
     return place
 
 
-def _bases(figures: list[Figure]) -> tuple[list[tuple[str, str, str]], list[Section]]:
+def _bases(figures: list[Figure], record: Record) -> tuple[list[tuple[str, str, str]], list[Section]]:
     model, kmer = best_bits(figures)
     named = (("bits a base", model), ("best k-mer counter", kmer))
     first = [(name, f"{figure.value:.3f}", figure.unit) for name, figure in named if figure is not None]
     if model is not None:
         first.append(("hidden bases", f"{model.n:,}", ""))
-    return first, [Section("held-out", "Held-out bases", held_out(figures))]
+    shown = joined((held_out(figures), _noted(told.notes(record))))
+    return first, [Section("held-out", "Held-out bases", shown)]
+
+
+def _noted(lines: Iterable[str]) -> Markup:
+    return joined(note(line) for line in lines)
 
 
 def _alleles(
@@ -119,7 +124,7 @@ def _alleles(
     if chance is not None and is_probability(chance.values):
         drawn = pictures(calibration_picture(0, scored.classes.positive, chance))
         sections.insert(1, Section("calibration", "Whether probabilities mean what they say", drawn))
-    sections.append(Section("figures", "Figures and notes", joined(note(line) for line in scored.notes)))
+    sections.append(Section("figures", "Figures and notes", _noted(told.notes(record) or scored.notes)))
     return list(_first(whole, titles)), sections
 
 

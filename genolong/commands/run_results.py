@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from genolong.commands.evaluated import read_figures
+from genolong.commands.own_figures import NAME as FIGURES
+from genolong.commands.own_figures import OF_OTHERS, says_own_bases
 from genolong.commands.trained_run import TrainedRun
 from genolong.report.figures import Figure
 from genolong.runs.record import NAME, beside, read_record
 
-FIGURES = "evaluation.json"
-
 
 @dataclass(frozen=True)
 class RunResults:
-    """The record of the training and the figures of its evaluation, both of just these weights, or None."""
+    """The record of the training and the figures of its held-out bases, both of just these weights, or None."""
 
     record: Mapping[str, Any] | None
     figures: Mapping[str, Figure] | None
@@ -34,8 +34,10 @@ def run_results(run: TrainedRun) -> RunResults:
     path = run.folder / FIGURES
     if path.is_file():
         made = read_record(beside(path)) if beside(path).is_file() else {}
-        if made.get("model_sha256") == wanted:
+        if made.get("model_sha256") == wanted and says_own_bases(made, vars(run.data), run.sha256):
             figures = {figure.name: figure for figure in read_figures(path)}
+        elif made.get("model_sha256") == wanted:
+            notes.append(f"{path}: {OF_OTHERS}, so the model card leaves it out; run evaluate again")
         else:
             notes.append(
                 f"{path}: does not say that it is of these weights, so the model card leaves it out; run evaluate again"

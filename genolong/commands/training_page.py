@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluated import read_figures
+from genolong.commands.own_figures import NAME as FIGURES
+from genolong.commands.own_figures import OF_OTHERS, says_own_bases
 from genolong.errors import InputError
 from genolong.genome.hashed import sha256_of
 from genolong.report import record_sections as told
@@ -17,7 +19,6 @@ from genolong.report.training_pictures import DRAWN, LOSS, course_pictures
 from genolong.runs.record import beside, maker, read_record
 
 Record = Mapping[str, Any]
-FIGURES = "evaluation.json"
 SIDES = {"train": "training", "validation": "validation"}
 
 
@@ -132,4 +133,8 @@ def _evaluation(folder: Path, record: Record) -> tuple[list[Figure], list[str]]:
         warnings.append(f"{FIGURES} is not as evaluate wrote it: its sha256 is another than in its record.")
     elif record.get("status") != "finished" or about.get("model_sha256") != record.get("weights_sha256"):
         warnings.append(f"{FIGURES} was measured with other weights than those that this training ended with.")
+    if about and not says_own_bases(
+        about, dict(record["settings"].get("data") or {}), dict(record.get("inputs_sha256") or {}).values()
+    ):
+        return [], [f"{FIGURES} {OF_OTHERS}, and is left out; evaluate again."]
     return figures, warnings

@@ -43,6 +43,12 @@ def files_read(record: Record) -> Markup:
     return pairs(rows, long_names=True)
 
 
+def notes(record: Record) -> list[str]:
+    """What people were told when it was made."""
+    told = record.get("notes")
+    return [str(line) for line in told] if isinstance(told, list) else []
+
+
 def composition(record: Record) -> Markup:
     """Which bases of which contigs trained and validated."""
     known = _mapping(record, "split")

@@ -55,7 +55,9 @@ def trained(folder: Path, fasta: Path, monkeypatch) -> TrainedRun:
 
 def test_figures_are_written_flat_with_pictures_beside_them(run):
     evaluation = evaluate(SETTINGS)
-    assert [path.name for path in evaluation.files] == ["evaluation.json", "context_use.png", "curves.png"]
+    assert [path.name for path in evaluation.files] == [
+        "evaluation.json", "evaluation.context_use.png", "evaluation.curves.png",
+    ]  # fmt: skip
     assert all(path.parent == run.folder for path in evaluation.files)
     figures = json.loads(evaluation.files[0].read_text())
     assert all(set(figure) == {"name", "value", "unit", "n", "standard_error"} for figure in figures)
@@ -102,7 +104,7 @@ def test_the_model_is_told_its_precision_before_it_is_read(run, monkeypatch):
 def test_without_contexts_there_is_no_table_of_them(run):
     evaluation = evaluate(replace(SETTINGS, contexts=False))
     assert len(evaluation.tables) == 1
-    assert [path.name for path in evaluation.files] == ["evaluation.json", "curves.png"]
+    assert [path.name for path in evaluation.files] == ["evaluation.json", "evaluation.curves.png"]
 
 
 def test_the_same_again_gives_the_same_file(run):
@@ -123,8 +125,8 @@ def test_output_names_the_file_and_its_folder_is_made(run, tmp_path):
     evaluation = evaluate(replace(SETTINGS, output=str(output)))
     assert evaluation.files[0] == output
     assert sorted(path.name for path in output.parent.iterdir()) == [
-        "context_use.png",
-        "curves.png",
+        "figures.context_use.png",
+        "figures.curves.png",
         "figures.json",
         "figures.record.json",
     ]
@@ -159,9 +161,29 @@ def test_another_genome_is_split_for_itself(run, tmp_path):
     assert not any("trained on" in note for note in evaluation.notes)
 
 
+def test_figures_of_other_bases_never_take_the_place_of_the_runs_own(run, tmp_path):
+    own = evaluate(replace(SETTINGS, contexts=False)).files[0].read_bytes()
+    other = write_fasta(tmp_path, {"three": random_letters(2_003, 3)}, name="other.v2.fa")
+    for asked, name in (
+        (replace(RUNS_OWN, fasta=str(other)), "evaluation_of_other.json"),
+        (replace(RUNS_OWN, validation=["one"]), "evaluation_of_genome.json"),
+    ):
+        evaluation = evaluate(replace(SETTINGS, contexts=False, data=asked))
+        assert evaluation.files[0] == run.folder / name and evaluation.files[0].read_bytes() != own
+    assert (run.folder / "evaluation.json").read_bytes() == own
+
+
+def test_the_runs_own_bases_are_its_own_wherever_its_genome_lies_now(run, tmp_path):
+    copy = write_fasta(tmp_path, LETTERS, name="copy.fa")
+    evaluation = evaluate(replace(SETTINGS, contexts=False, data=replace(RUNS_OWN, fasta=str(copy))))
+    assert evaluation.files[0] == run.folder / "evaluation.json"
+
+
 def test_held_out_bases_that_were_trained_on_are_told(run):
     evaluation = evaluate(replace(SETTINGS, data=replace(RUNS_OWN, validation=["one"])))
     assert "the model was trained on bases of 22 of 26 windows" in evaluation.notes
+    record = json.loads((run.folder / "evaluation_of_genome.record.json").read_text())
+    assert record["notes"] == list(evaluation.notes)
 
 
 def test_the_runs_own_genome_under_another_name_is_known(run, tmp_path):
@@ -172,7 +194,9 @@ def test_the_runs_own_genome_under_another_name_is_known(run, tmp_path):
 
 def test_a_genome_that_changed_since_training_is_told(run):
     write_fasta(Path(run.data.fasta).parent, {"one": random_letters(4_001, 5)})
-    assert any("its sha256 has changed since" in note for note in evaluate(SETTINGS).notes)
+    evaluation = evaluate(SETTINGS)
+    assert any("its sha256 has changed since" in note for note in evaluation.notes)
+    assert evaluation.files[0].name == "evaluation_of_genome.json"
 
 
 def test_regions_and_validation_of_the_run_are_not_those_of_another_genome(run):

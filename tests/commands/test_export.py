@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -334,6 +335,20 @@ def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path:
     )
     card = (tmp_path / "model" / "README.md").read_text()
     assert "Not measured beside baselines" in card and "Not known: these are not the weights" in card
+
+
+def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run, symlinks=True)
+    record = json.loads((run / "evaluation.record.json").read_text())
+    record["settings"]["data"]["validation"] = ["one"]
+    (run / "evaluation.record.json").write_text(json.dumps(record))
+    done = exported(run, tmp_path / "model")
+    assert done.notes[0] == (
+        f"{run / 'evaluation.json'}: is of other bases than those that this training held out, so the model card "
+        "leaves it out; run evaluate again"
+    )
+    assert "Not measured beside baselines" in (tmp_path / "model" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

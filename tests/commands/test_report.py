@@ -85,6 +85,19 @@ def test_a_training_is_told_from_its_files(run: Path):
     ]
 
 
+@pytest.mark.parametrize("asked", [{"fasta": "other.fa"}, {"validation": ["one"]}, {"regions": "other.bed"}])
+def test_figures_of_other_bases_are_not_shown_as_those_of_the_training(run: Path, asked: dict[str, Any]):
+    evaluated = json.loads((run / "evaluation.record.json").read_text())
+    shown = "Bits a base of every reader"
+    assert shown in [(each.attributes["aria-label"] or "").split(":")[0] for each in page_of(run).all("svg")]
+    settings = {**evaluated["settings"], "data": {**evaluated["settings"]["data"], **asked}}
+    read = {"other.fa": "0" * 64} if "fasta" in asked else evaluated["inputs_sha256"]
+    changed(run / "evaluation.record.json", settings=settings, inputs_sha256=read)
+    page = page_of(run)
+    assert shown not in [(each.attributes["aria-label"] or "").split(":")[0] for each in page.all("svg")]
+    assert "bits a base" not in page.text.lower()
+
+
 def test_settings_are_folded_until_they_are_asked_for(run: Path):
     page = page_of(run)
     assert all("open" not in each.attributes for each in page.all("details")) and len(page.all("details")) > 10
@@ -111,6 +124,10 @@ def test_a_training_that_was_not_evaluated_says_how_it_is(run: Path):
     ("change", "line"),
     [
         (lambda run: changed(run / "evaluation.record.json", model_sha256="0"), "with other weights than those"),
+        (
+            lambda run: changed(run / "evaluation.record.json", inputs_sha256={"other.fa": "0"}),
+            "evaluation.json is of other bases than those that this training held out, and is left out",
+        ),
         (lambda run: changed(run / "evaluation.record.json", output_sha256="0"), "is not as evaluate wrote it"),
         (lambda run: (run / "evaluation.record.json").unlink(), "what it was measured on is not known"),
         (lambda run: (run / "evaluation.json").write_text("[{]"), "holds no figures"),

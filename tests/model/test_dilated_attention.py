@@ -77,7 +77,9 @@ def test_some_heads_alone_give_what_they_give_among_all(problem, data):
         first_head=first,
         all_heads=heads,
     )
-    assert largest_difference([found], [dilated_attention(queries, keys, values, segments, dilations)[:, :, some]]) == 0
+    among_all = dilated_attention(queries, keys, values, segments, dilations)[:, :, some]
+    # not the same bits: a product of one head may be rounded otherwise than one of several
+    assert largest_difference([found], [among_all]) <= 1e-12
 
 
 @given(problems())
