@@ -11,7 +11,7 @@ from genolong.commands.effect_fields import EffectFields
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.skipped import SkippedTable
-from genolong.errors import InputError, RefusedRecordError
+from genolong.errors import BusyError, InputError, RefusedRecordError
 from genolong.genome.alleles import SCORED, Status
 from genolong.genome.partial_file import SUFFIX
 from genolong.genome.vcf import Record, VcfReader
@@ -55,6 +55,8 @@ class PredictionWork:
                 if settings.skipped_to:
                     self._skipped = SkippedTable(skipped_to, state["skipped_offset"] if state else None)
                     undone.callback(self._skipped.close if state else self._skipped.discard)
+            except BusyError:
+                raise
             except InputError as error:
                 raise type(error)(f"{error} (resume=no)") if state else error from None
             self._noted = time.monotonic()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genolong.errors import InputError, OutputError
+from genolong.errors import BusyError, InputError, OutputError
+from genolong.genome.file_lock import NoLocksError, take
 
 SUFFIX = ".partial"
 FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other name or place on it would help
@@ -66,7 +67,8 @@ class Stream:
 class PartialFile(Stream):
     """`path`.partial, which becomes `path` when it is complete; `resume_at` keeps so many bytes of the one there is.
 
-    Raises OutputError where it cannot be made, and InputError where there is nothing to resume.
+    One process at a time writes it. Raises OutputError where it cannot be made, InputError where there is nothing to
+    resume, and BusyError where another process is writing it, which loses nothing by that.
     """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
@@ -88,8 +90,8 @@ class PartialFile(Stream):
     def complete(self) -> None:
         """Sync the bytes, give the file its name, and sync the folder: there is the old file or the whole new one."""
         self.sync()
+        os.replace(self._partial, self._final)  # before the lock is let go
         self.close()
-        os.replace(self._partial, self._final)
         folder = os.open(self._final.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -98,12 +100,15 @@ class PartialFile(Stream):
 
     def discard(self) -> None:
         """Remove what was written; what had the name before keeps it."""
+        if self._descriptor is not None:  # or it may be another's by now
+            self._partial.unlink(missing_ok=True)
         self.close()
-        self._partial.unlink(missing_ok=True)
 
     def _create(self) -> int:
         try:
-            return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            descriptor = self._open_alone(os.O_CREAT)
+            os.ftruncate(descriptor, 0)
+            return descriptor
         except FileNotFoundError as error:
             raise OutputError(
                 f"{self._final}: there is no folder {self._final.parent}; wanted one to write to; make it first"
@@ -116,9 +121,32 @@ class PartialFile(Stream):
                 "name another place"
             ) from error
 
+    def _open_alone(self, flags: int) -> int:
+        """Open the partial file, and have its lock."""
+        while True:
+            descriptor = os.open(self._partial, os.O_RDWR | flags, 0o666)
+            try:
+                alone = take(descriptor)
+            except NoLocksError:
+                return descriptor
+            if not alone:
+                os.close(descriptor)
+                raise BusyError(
+                    f"{self._partial}: another process is writing this file; wait for its end, or name another file"
+                )
+            if self._is_there_still(descriptor):
+                return descriptor
+            os.close(descriptor)  # the other process has just given it its name, or removed it
+
+    def _is_there_still(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._partial), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
+
     def _reopen(self, size: int) -> int:
         try:
-            descriptor = os.open(self._partial, os.O_RDWR)
+            descriptor = self._open_alone(0)
         except FileNotFoundError as error:
             raise InputError(f"{self._partial} does not exist; wanted one to resume; start again") from error
         except OSError as error:

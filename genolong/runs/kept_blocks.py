@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from genolong.errors import InputError
+from genolong.errors import BusyError, InputError
 from genolong.genome.partial_file import SUFFIX, PartialFile
 from genolong.long_work import Follow
 from genolong.runs.journal import Journal, can_be_gone_on_with
@@ -27,7 +27,7 @@ class KeptBlocks:
 
     Leaving the `with` block removes both, unless an error leaves something that can be gone on with, or comes before
     any of it was asked for. Work that takes less than a second makes neither. `resumed` is how many blocks were kept
-    before. Raises what Journal.state raises.
+    before. Raises what Journal.state raises, and BusyError where another process does this work.
     """
 
     def __init__(self, output: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
@@ -72,6 +72,8 @@ class KeptBlocks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, BusyError):
+            return  # what is kept is another process's
         if self._file is not None:
             self._file.close()
         of_no_use = self._used and not can_be_gone_on_with(error)
@@ -90,9 +92,9 @@ class KeptBlocks:
 
     def _note(self) -> None:
         if self._file is None:
-            if self._whole is None:
-                self._journal.remove()  # of other work, whose blocks go now
             self._file = PartialFile(self._path, self._whole)
+            if self._whole is None:
+                self._journal.remove()  # of other work, whose blocks are gone
         self._file.write(b"".join(self._held))
         self._held = []
         self._file.sync()

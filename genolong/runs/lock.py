@@ -1,7 +1,5 @@
 """One run at a time in a folder: a lock that vanishes with the process that holds it."""
 
-import errno
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -9,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolong.errors import BusyError, OutputError
+from genolong.genome.file_lock import NoLocksError, take
 
-UNKNOWN_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 logger = logging.getLogger(__name__)
 
 
@@ -28,17 +26,13 @@ def held(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
         ) from error
     try:
-        # lockf, not flock, whose lock processes that read windows would keep for some seconds after a kill -9
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:
-        os.close(handle)
-        raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another") from error
-    except OSError as error:
-        if error.errno not in UNKNOWN_HERE:
-            os.close(handle)
-            raise
-        logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
-    try:
+        try:
+            alone = take(handle)
+        except NoLocksError:
+            logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
+            alone = True
+        if not alone:
+            raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another")
         yield
     finally:
         os.close(handle)

@@ -24,13 +24,14 @@ from genolong.commands.predict import Prediction, predict
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.trained_run import TrainedRun, open_run
-from genolong.errors import InputError, MissingInputError, OutputError, RefusedRecordError, SettingsError
+from genolong.errors import BusyError, InputError, MissingInputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.alleles import SCORED
 from genolong.genome.hashed import sha256_of
 from genolong.report.tally import Tally
 from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import bgzip, random_letters, write_fasta
+from tests.builders.held_file import held_by_another
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import HEADER, record_line, vcf_text
 from tests.builders.watchers import Stop
@@ -307,6 +308,18 @@ def test_another_command_over_an_unfinished_result_is_refused(go, tmp_path, monk
     assert names(tmp_path) == before
     go("records_at_once=4", skipped, option, "resume=no")
     assert "out.vcf" in names(tmp_path) and "out.vcf.journal" not in names(tmp_path)
+
+
+@pytest.mark.parametrize("resume", ["auto", "no"])
+@pytest.mark.parametrize("held", ["out.vcf.partial", "skipped.tsv.partial"])
+def test_what_another_process_is_writing_is_left_to_it(go, tmp_path, monkeypatch, resume: str, held: str):
+    skipped = f"skipped_to={tmp_path / 'skipped.tsv'}"
+    unfinished(go, monkeypatch, skipped)
+    kept = (tmp_path / held, tmp_path / "out.vcf.journal")
+    before = [path.read_bytes() for path in kept]
+    with held_by_another(tmp_path / held), pytest.raises(BusyError, match=rf"{held}: another process is writing this"):
+        go("records_at_once=4", skipped, f"resume={resume}")
+    assert [path.read_bytes() for path in kept] == before
 
 
 def test_a_changed_input_is_another_command(go, tmp_path, monkeypatch):

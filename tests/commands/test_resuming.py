@@ -188,7 +188,7 @@ def test_a_folder_in_which_a_run_works_is_refused(home: Path, stopped: Path, mon
     def busy(*_: object) -> None:
         raise BlockingIOError
 
-    monkeypatch.setattr("genolong.runs.lock.fcntl.lockf", busy)
+    monkeypatch.setattr("genolong.genome.file_lock.fcntl.lockf", busy)
     with pytest.raises(BusyError, match=r"another process works in this folder") as caught:
         run(home, stopped)
     assert caught.value.exit_code == 75

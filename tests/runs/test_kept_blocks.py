@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from genolong.errors import InputError, LostProcessError, OutputError, RefusedRecordError, SettingsError
+from genolong.errors import BusyError, InputError, LostProcessError, OutputError, RefusedRecordError, SettingsError
 from genolong.runs import kept_blocks
 from genolong.runs.kept_blocks import KeptBlocks
+from tests.builders.held_file import held_by_another
 
 IDENTITY = {"vcf_sha256": "abc", "window": 7}
 BLOCKS = [{"a": np.arange(3 + at, dtype=np.float64), "b": np.full((2, at, 5), at, np.uint8)} for at in range(7)]
@@ -135,3 +136,18 @@ def test_what_is_refused_before_any_block_leaves_what_was_kept(tmp_path: Path):
     with pytest.raises(SettingsError), KeptBlocks(tmp_path / "x", IDENTITY, resume=True):
         raise SettingsError("bigwig=yes: not installed")
     assert same(work(tmp_path, []), BLOCKS)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_another_process_keeps_is_left_to_it(tmp_path: Path, resume: bool):
+    with pytest.raises(Stop):
+        work(tmp_path, BLOCKS[:3], Stop())
+    kept = [tmp_path / name for name in names(tmp_path)]
+    before = [path.read_bytes() for path in kept]
+    with (
+        held_by_another(tmp_path / "x.kept.partial"),
+        pytest.raises(BusyError, match=r"x.kept.partial: another process is writing this file"),
+    ):
+        work(tmp_path, BLOCKS[3:], resume=resume)
+    assert [path.read_bytes() for path in kept] == before
+    assert same(work(tmp_path, BLOCKS[3:]), BLOCKS[:3])
