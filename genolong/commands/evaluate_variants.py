@@ -1,8 +1,10 @@
 """`evaluate vcf=FILE label=FIELD`: how well the scores in a VCF tell its labelled variants apart."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -12,11 +14,12 @@ from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.inputs_kept import refuse_to_write_over
 from genolong.commands.measuring import Follow
 from genolong.commands.scored_vcf import ScoredVcf, read_scored
+from genolong.errors import InputError
 from genolong.report.discrimination import ALLELES, Group, curves, discriminate
 from genolong.report.discrimination_tables import scores_table, strata_table
 from genolong.report.figures import SHARE, Figure, Table
 from genolong.report.roc import Drawn, draw_roc
-from genolong.runs.record import now
+from genolong.runs.record import beside, now, read_record
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +51,30 @@ def evaluate_variants(
     figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
     files = (write_figures(output, figures), _draw(picture, scored, whole))
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
-    notes = (*scored.notes, *apart, *few)
+    notes = (*scored.notes, *_learned(scored, settings), *apart, *few)
     record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, notes, begun)
     for note in notes:
         logger.info(note)
     return Evaluation(figures, _tables(scored, whole, common, strata, settings), notes, files)
+
+
+def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
+    """What is to be known of probabilities that a head learned from labels, perhaps from these."""
+    field = f"{settings.prefix}_PROB"
+    if all(score.name != field for score in scored.scores):
+        return
+    record: Mapping[str, Any] = {}
+    if settings.vcf not in (None, "-"):
+        with suppress(InputError):  # a VCF needs none
+            record = read_record(beside(Path(settings.vcf).expanduser()))
+    inputs = record.get("inputs_sha256")
+    if isinstance(inputs, Mapping) and record.get("head_vcf_sha256") in inputs.values():
+        yield (
+            f"{field} is of a head that was trained on labels of this very VCF: its figures are better here than on "
+            "alleles that it did not see, which are in the record of its training"
+        )
+    else:
+        yield f"{field} is of a trained head: its figures mean nothing where it learned from these alleles"
 
 
 def measured(

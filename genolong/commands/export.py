@@ -17,7 +17,7 @@ from genolong.tasks.known_answers import known_answers
 
 CARD = "README.md"
 OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings beside those of BuiltFrom
-OF_HEAD = ("variant_head", "head_is")
+OF_HEAD = ("variant_head", "head_is", "head_vcf_sha256")
 OF_DATA = ("regions_sha256", "init_from_sha256", BEFORE)
 
 

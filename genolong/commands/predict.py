@@ -80,6 +80,11 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         lines = [line for line in reader.header if not fields.is_own(line)]
         header = with_lines(lines, fields.header(origin, settings.flank), fields.keys)
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
+        if run.head_vcf_sha256 and run.head_vcf_sha256 == work.hashes.get("vcf"):
+            logger.warning(
+                f"{reader.name} is what the head of this run was trained on: {settings.prefix}_PROB is better here "
+                "than elsewhere; figures of held-out alleles are in the record of its training"
+            )
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
         stack.callback(watch.end)
@@ -102,6 +107,8 @@ def _record(settings: PredictSettings, opened: OpenedScorer, work: PredictionWor
         **started("predict", asdict(settings), inputs, begun=begun), "model_sha256": opened.run.weights_sha256,
         "attention": attention_of(opened.run.model),
     }  # fmt: skip
+    if opened.run.head_vcf_sha256:
+        record["head_vcf_sha256"] = opened.run.head_vcf_sha256
     output = Path(settings.output)
     results = {"output_sha256": sha256_of(output), "alleles": work.tally.as_json()}
     write_json(beside(output), finished(record, results))

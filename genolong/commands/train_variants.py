@@ -28,6 +28,7 @@ from genolong.genome.edit import Variant
 from genolong.loading.labelled_variants import LabelledVariants
 from genolong.loading.variant_batches import FeatureRows, VariantDataModule, WindowPairs
 from genolong.loading.variant_split import VariantSplit
+from genolong.loading.windows import absolute
 from genolong.long_work import follow
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
@@ -92,6 +93,7 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
     stored = stored_model(str(base.checkpoint)).about
     about = {
         **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
+        "head_vcf_sha256": read.inputs[absolute(settings.data.vcf)],
         TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip
     files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))

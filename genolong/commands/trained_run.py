@@ -45,8 +45,9 @@ class TrainedRun:
     """The model is called with codes (batch, length) and gives logits (batch, length, 4).
 
     `checkpoint` is the file that it was read from, or the exported folder. `sha256` are the hashes of the FASTA files
-    it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of. `known` is
-    what the model made of a few bases when it was trained, `before` are the trainings that its weights began with.
+    it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of, and
+    `head_vcf_sha256` is the hash of the VCF that it learned from (empty where that is not known). `known` is what
+    the model made of a few bases when it was trained, `before` are the trainings that its weights began with.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TrainedRun:
     sha256: frozenset[str]
     variant_head: VariantHead | None = None
     head_is: str = ""
+    head_vcf_sha256: str = ""
     known: KnownAnswers | None = None
     before: tuple[Earlier, ...] = ()
 
@@ -117,7 +119,8 @@ def run_of(model: StoredModel) -> TrainedRun:
     return TrainedRun(
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
         of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
-        str(stored.get("head_is", "")), _known(model.answers, checkpoint), trained_before(stored, checkpoint),
+        str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")), _known(model.answers, checkpoint),
+        trained_before(stored, checkpoint),
     )  # fmt: skip
 
 

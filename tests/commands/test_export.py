@@ -76,7 +76,7 @@ def test_predict_writes_the_same_bytes(home: Path, tmp_path: Path, run: str):
 def test_it_is_the_same_model(home: Path, run: str):
     one, other = open_run(str(home / run)), open_run(str(home / f"{run}_out"))
     assert one.weights_sha256 == other.weights_sha256 and one.sha256 == other.sha256
-    for name in ("name", "masking", "seed", "window_bp", "bases_per_step", "head_is"):
+    for name in ("name", "masking", "seed", "window_bp", "bases_per_step", "head_is", "head_vcf_sha256"):
         assert getattr(one, name) == getattr(other, name)
     device = torch.device("cpu")
     assert other.known is not None and other.moved_on(device) == ()
@@ -266,6 +266,7 @@ def test_no_machine_stands_in_the_settings(home: Path):
     config = json.loads((home / "head_out" / "config.json").read_text())
     assert set(config) == {
         "kind", "format", "version", "sha256", "settings", "inputs_sha256", "variant_head", "head_is",
+        "head_vcf_sha256",
     }  # fmt: skip
     assert config["settings"]["data"]["cache"] is None and config["settings"]["run"] == {"name": "x"}
     assert config["sha256"] == {name: sha256_of(home / "head_out" / name) for name in FILES if name.endswith("tensors")}

@@ -10,6 +10,7 @@ import pysam
 import pytest
 from hydra import compose, initialize_config_dir
 
+from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.predict import predict
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.train_variants import train_variants
@@ -20,6 +21,7 @@ from genolong.long_work import watched_by
 from genolong.parallel.place import Place
 from genolong.settings import CONF, check
 from genolong.tasks.masked_bases import MaskedBases
+from tests.builders.evaluations import evaluation_settings
 from tests.builders.variant_training import make_home, settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:Experiment logs directory", "ignore:GPU available")
@@ -73,6 +75,26 @@ def test_a_head_learns_and_predict_writes_its_probabilities(made, caplog):
     described = next(line for line in (made / "headed.vcf").read_text().splitlines() if "ID=GENOLONG_PROB" in line)
     assert "KIND bad against good, calibrated on" in described
     assert "ID=GENOLONG_PROB" not in (made / "plain.vcf").read_text()
+
+
+def test_a_head_that_is_measured_on_what_it_learned_from_is_told(made, tmp_path, caplog):
+    done = train_variants(settings(made, "trainer.max_steps=2"), tmp_path / "run")
+    with caplog.at_level(logging.WARNING, "genolong"):
+        scored(made, done.folder, "seen.vcf", "mode=unmasked")
+    assert "labelled.vcf is what the head of this run was trained on: GENOLONG_PROB is better here than" in caplog.text
+    asked = f"vcf={made / 'seen.vcf'}", "label=KIND", "positive=bad", "negative=good", "bootstrap=0"
+    seen = "GENOLONG_PROB is of a head that was trained on labels of this very VCF"
+    assert any(line.startswith(seen) for line in evaluate_variants(evaluation_settings(*asked)).notes)
+    report = json.loads((made / "seen.vcf.evaluation.record.json").read_text())
+    assert any(line.startswith(seen) for line in report["notes"])
+    (made / "seen.vcf.record.json").unlink()
+    notes = evaluate_variants(evaluation_settings(*asked)).notes
+    assert "GENOLONG_PROB is of a trained head: its figures mean nothing where it learned from these alleles" in notes
+    others = made / "others.vcf"
+    others.write_bytes(b"".join((made / "labelled.vcf").read_bytes().splitlines(keepends=True)[:-1]))
+    caplog.clear()
+    scored(made, done.folder, "unseen.vcf", "mode=unmasked", f"vcf={others}")
+    assert "was trained on" not in caplog.text
 
 
 def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
