@@ -8,7 +8,6 @@ import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
@@ -20,7 +19,7 @@ from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings, make_optimizer, set_rate
+from genolong.tasks.optimizer import OptimizerSettings, clipped, make_optimizer, set_rate
 
 SHOWN = 8  # windows, in a message
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
@@ -95,14 +94,7 @@ class MaskedBases(pl.LightningModule):
             if parameter.grad is not None:
                 parameter.grad.mul_(self._batch_bases * batches / max(weight, 1e-9))
         assert self.optimizer is not None
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer.clip)
-        norm = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
-        if not (isfinite(loss) and isfinite(norm)):
-            raise NumericalError(
-                f"step {self.trainer.global_step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite "
-                f"numbers; nothing was updated. {self._read_now()}"
-                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
-            )
+        norm = clipped(self.parameters(), self.optimizer.clip, loss, self.trainer.global_step, self._read_now)
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])

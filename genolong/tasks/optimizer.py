@@ -1,15 +1,17 @@
 """AdamW, alone or with Muon for the encoder's matrices: which weights decay, and the learning rate at every step."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import cos, inf, pi
+from math import cos, inf, isfinite, pi
 from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim import AdamW, Muon, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from genolong.errors import SettingsError
+from genolong.errors import NumericalError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,24 @@ def make_optimizer(
     ]
     optimizer = MuonAndAdamW(hidden, others, settings) if hidden else _adamw(others, settings)
     return optimizer, LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
+
+
+def clipped(
+    parameters: Iterable[nn.Parameter], clip: float, loss: float, step: int, read: Callable[[], str] = str
+) -> float:
+    """Shortens the gradient to `clip`; the norm that it had, of all processes' shares of it together.
+
+    Raises NumericalError where that or the step's loss is no finite number; `read` says what the step, counted from 0,
+    had read.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+    norm = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    if not (isfinite(loss) and isfinite(norm)):
+        raise NumericalError(
+            f"step {step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite numbers; nothing was "
+            f"updated. {read()}Lower optimizer.learning_rate, or take trainer.precision=32-true"
+        )
+    return norm
 
 
 def set_rate(optimizer: Optimizer, settings: OptimizerSettings, step: int, max_steps: int) -> None:

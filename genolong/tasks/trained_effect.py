@@ -15,13 +15,14 @@ from torchmetrics.functional.classification import (
     binary_calibration_error,
 )
 
+from genolong.errors import NumericalError
 from genolong.loading.chance import Stream, bits
 from genolong.loading.variant_batches import FeatureBatch, PairBatch
 from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings, set_rate
+from genolong.tasks.optimizer import OptimizerSettings, clipped, set_rate
 
 BINS = 15  # of the calibration error, as in arXiv 1706.04599
 
@@ -46,6 +47,7 @@ class FrozenEffect(pl.LightningModule):
         self.encoder.requires_grad_(False)
         self.head.requires_grad_(False)
         self.read: list[tuple[Tensor, Tensor]] = []
+        self.step_loss = 0.0  # nats/allele
 
     def features(self, batch: Any) -> Float[Tensor, "alleles features"]:
         """What the head sees of a batch."""
@@ -62,8 +64,15 @@ class FrozenEffect(pl.LightningModule):
         logits = self.variant_head(self.features(batch))
         weight = logits.new_tensor(self.positive_weight)
         loss = functional.binary_cross_entropy_with_logits(logits, batch.positive.float(), pos_weight=weight)
-        self.log("train/loss", loss, prog_bar=True)
+        self.step_loss = float(loss.detach())
         return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuses what is not finite, and clips."""
+        norm = clipped(self.parameters(), self.optimizer.clip, self.step_loss, self.trainer.global_step)
+        self.log("train/loss", self.step_loss, prog_bar=True)
+        self.log("train/gradient_norm", norm)
+        self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.read.append((self.variant_head(self.features(batch)), batch.positive))
@@ -72,6 +81,11 @@ class FrozenEffect(pl.LightningModule):
         """Logs the figures of all held-out alleles, and calibrates the head on them."""
         logits, positive = (torch.cat(parts) for parts in zip(*self.read, strict=True))
         self.read.clear()
+        if not logits.isfinite().all():
+            raise NumericalError(
+                f"step {self.trainer.global_step}: the head gives held-out alleles what is no finite number. "
+                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
+            )
         for name, value in held_out_figures(logits, positive).items():
             self.log(f"validation/{name}", value)
         self.variant_head.calibrate(logits, positive)

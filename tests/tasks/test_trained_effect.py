@@ -1,12 +1,15 @@
 """Training of the head: held-out figures are honest, and a tuned encoder sees what a frozen one does."""
 
 import copy
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional
 from torchmetrics.functional.classification import binary_auroc
 
+from genolong.errors import NumericalError
 from genolong.genome.edit import Variant
 from genolong.loading.variant_batches import AllelesOfSteps, FeatureBatch, FeatureRows, PairBatch, WindowPairs
 from genolong.model.encoder import Encoder
@@ -70,6 +73,45 @@ def test_positives_weigh_as_much_as_negatives():
         frozen.variant_head(features), positive.float(), reduction="none"
     )  # fmt: skip
     assert torch.allclose(found, (each * torch.where(positive, 3.0, 1.0)).mean())
+
+
+def stepped(clip: float, features: torch.Tensor) -> tuple[FrozenEffect, torch.optim.Optimizer, dict[str, float]]:
+    """A module after the gradient of its fifth step, and what it logged."""
+    encoder, head, variant_head, optimizer = copy.deepcopy(parts())
+    frozen = FrozenEffect(encoder, head, variant_head, replace(optimizer, clip=clip), **ABOUT)
+    logged: dict[str, float] = {}
+    frozen.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign]
+    frozen._trainer = SimpleNamespace(global_step=4)  # type: ignore[assignment]
+    adam = frozen.configure_optimizers()["optimizer"]
+    frozen.training_step(FeatureBatch(features, torch.arange(8) < 2), 0).backward()
+    frozen.on_before_optimizer_step(adam)
+    return frozen, adam, logged
+
+
+def test_gradients_are_clipped_and_their_norm_is_logged():
+    features = torch.randn(8, 37)
+    free, _, whole = stepped(1e9, features)
+    cut, _, logged = stepped(whole["train/gradient_norm"] / 3, features)
+    assert set(logged) == {"train/loss", "train/gradient_norm", "train/learning_rate"} and logged == whole
+    for one, other in zip(free.variant_head.parameters(), cut.variant_head.parameters(), strict=True):
+        assert one.grad is not None and other.grad is not None
+        assert torch.allclose(one.grad / 3, other.grad, atol=1e-7)
+    norm = torch.cat([weight.grad.flatten() for weight in free.variant_head.parameters()]).norm()
+    assert logged["train/gradient_norm"] == pytest.approx(float(norm))
+
+
+def test_what_is_no_number_ends_the_training():
+    features = torch.randn(8, 37)
+    features[3, 5] = torch.nan
+    with pytest.raises(
+        NumericalError, match=r"^step 5: the loss is nan and its gradient's norm nan, not finite"
+    ) as one:
+        stepped(1.0, features)
+    assert one.value.exit_code == 70
+    frozen, _, _ = stepped(1.0, torch.randn(8, 37))
+    frozen.validation_step(FeatureBatch(features, torch.arange(8) < 2), 0)
+    with pytest.raises(NumericalError, match=r"^step 4: the head gives held-out alleles what is no finite number"):
+        frozen.on_validation_epoch_end()
 
 
 def test_held_out_figures_do_not_see_the_alleles_they_are_of():
