@@ -197,19 +197,19 @@ class LoadedModel:
             genome = open_genome(self.run, GenomeSettings(fasta=fasta, cache=None))
             for note in genome.notes:
                 logger.info(note)
-            settings, tiles = self._scoring("predict"), GenomeTiles(genome)
+            tiles = GenomeTiles(genome)
             scorer = VariantScorer(
-                self.encoder, self.head, tiles, settings, self.window_bp, self.device, self.run.variant_head
-            )
+                self.encoder, self.head, tiles, self._scoring("predict"), self.window_bp, self.device,
+                self.run.variant_head,
+            )  # fmt: skip
             names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
-            self._scorers[key] = scorer, AlleleChecks(names, tiles.letters, settings.longest_allele)
+            self._scorers[key] = scorer, AlleleChecks(names, tiles.letters, scorer.longest_allele)
         return self._scorers[key]
 
     def _scoring(self, command: str, **fixed: Any) -> ScoringSettings:
-        """Those of a command by default; alleles that would not fit into this model's window are too long for it."""
+        """Those of a command by default."""
         plain = defaults_of(TRAINED, command) | fixed
         plain = {field.name: plain[field.name] for field in fields(ScoringSettings)}
         if self.run.variant_head is not None:
             plain["flank"] = self.run.variant_head.settings.flank
-        longest = max(1, min(plain["longest_allele"], self.window_bp - 2 * plain["flank"]))
-        return ScoringSettings(**{**plain, "longest_allele": longest})
+        return ScoringSettings(**plain)

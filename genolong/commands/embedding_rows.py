@@ -1,12 +1,13 @@
 """What embed reads and names: regions of a BED file, or the alleles of a VCF, in blocks."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from genolong.commands.checked_records import RecordChecks, example_of
 from genolong.commands.embed_settings import EmbedSettings
-from genolong.errors import InputError, SettingsError
+from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.coordinates import Interval
 from genolong.genome.regions import read_named_bed
@@ -14,6 +15,8 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import Record, VcfReader
 from genolong.report.tally import Tally
 from genolong.tasks.embedding import Target, span_of
+
+logger = logging.getLogger(__name__)
 
 BLOCK_BASES = 1 << 16  # of regions held at once
 
@@ -43,15 +46,13 @@ def rows_of(settings: EmbedSettings, tiles: GenomeTiles, window_bp: int) -> Iter
         rows = _regions(settings.regions, tiles, window_bp)
         yield Rows(_blocks(((row, number) for number, row in enumerate(rows, 1)), settings), len(rows), None)
         return
-    if settings.longest_allele > window_bp:
-        raise SettingsError(
-            f"longest_allele={settings.longest_allele} does not fit into the window of {window_bp:,}; lower it, or "
-            "take a longer window_bp"
-        )
+    longest = min(settings.longest_allele, window_bp)
+    if longest < settings.longest_allele:
+        logger.info(f"alleles of more than {longest:,} bases do not fit into the window and are left out: too_long")
     assert settings.vcf is not None
     with VcfReader(settings.vcf) as reader:
         tally = Tally()
-        checks = RecordChecks(reader.name, _checks(settings, tiles), tally, settings)
+        checks = RecordChecks(reader.name, _checks(settings, tiles, longest), tally, settings)
         alleles = _alleles(reader, checks, tally, settings.regions_at_once)
         yield Rows(_blocks(alleles, settings), reader.bytes_total, tally)
 
@@ -67,10 +68,10 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
     return [Row(region.interval, region.name, region.strand, "", "") for region in regions]
 
 
-def _checks(settings: EmbedSettings, tiles: GenomeTiles) -> AlleleChecks:
+def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
     names = {name: contig.length for name, contig in tiles.genome.contigs.items()}
     synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
-    return AlleleChecks(ContigNames(names, synonyms), tiles.letters, settings.longest_allele)
+    return AlleleChecks(ContigNames(names, synonyms), tiles.letters, longest)
 
 
 def _alleles(reader: VcfReader, checks: RecordChecks, tally: Tally, size: int) -> Iterator[tuple[Row, int]]:

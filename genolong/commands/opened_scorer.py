@@ -46,7 +46,7 @@ def open_scorer(settings: PredictSettings | MapSettings, place: Place) -> Opened
         model.encoder, model.head, GenomeTiles(genome), scoring, window_bp,
         device, run.variant_head, shard,
     )  # fmt: skip
-    return OpenedScorer(run, genome, scorer, (*genome.notes, *notes))
+    return OpenedScorer(run, genome, scorer, (*genome.notes, *_too_long(scorer), *notes))
 
 
 def serve_scorer(team: Team, settings: PredictSettings) -> None:
@@ -81,11 +81,13 @@ def _window(asked: ScoringSettings, run: TrainedRun) -> int:
                 raise SettingsError(
                     f"{name}={value}: the variant head of this run was trained with {trained}; take that"
                 )
-    if asked.longest_allele + 2 * asked.flank > window_bp:
-        what = f"longest_allele={asked.longest_allele} with flank={asked.flank} bases on either side"
-        if asked.longest_allele == 1:
-            what = f"flank={asked.flank}: a base with as many on either side"
-        raise SettingsError(
-            f"{what} does not fit into the window of {window_bp:,}; lower it, or take a longer window_bp"
-        )
     return window_bp
+
+
+def _too_long(scorer: VariantScorer) -> tuple[str, ...]:
+    if scorer.longest_allele == scorer.settings.longest_allele:
+        return ()
+    return (
+        f"alleles of more than {scorer.longest_allele:,} bases, with flank={scorer.settings.flank} on either side, do "
+        f"not fit into the window of {scorer.window_bp:,}: they get the status too_long",
+    )

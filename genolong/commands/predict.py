@@ -22,7 +22,6 @@ from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.edit import Variant
 from genolong.genome.hashed import sha256_of
-from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.loading.windows import absolute
@@ -85,7 +84,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
                 f"{reader.name} is what the head of this run was trained on: {settings.prefix}_PROB is better here "
                 "than elsewhere; figures of held-out alleles are in the record of its training"
             )
-        checks = RecordChecks(reader.name, _allele_checks(settings, scorer.tiles), work.tally, settings)
+        checks = RecordChecks(reader.name, _allele_checks(settings, scorer), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
         stack.callback(watch.end)
         blocks = _Blocks(checks.blocks(work.rest_of(reader), settings.records_at_once), reader, scorer, watch)
@@ -136,10 +135,11 @@ class _Blocks:
         return self._handed.popleft()
 
 
-def _allele_checks(settings: PredictSettings, tiles: GenomeTiles) -> AlleleChecks:
+def _allele_checks(settings: PredictSettings, scorer: VariantScorer) -> AlleleChecks:
+    tiles = scorer.tiles
     lengths = {name: contig.length for name, contig in tiles.genome.contigs.items()}
     synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
-    return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, settings.longest_allele)
+    return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, scorer.longest_allele)
 
 
 def _refuse_held_fields(reader: VcfReader, fields: EffectFields, settings: PredictSettings) -> None:

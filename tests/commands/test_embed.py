@@ -1,6 +1,7 @@
 """embed: a row a place, with the states that the model gives there; names go along, and nothing is left out untold."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -278,8 +279,6 @@ def test_it_is_reproduced_to_the_byte(go, home: Path, tmp_path: Path, source: st
         (("regions_at_once=0",), "regions", "regions_at_once=0: wanted 1 or more"),
         (("layer=-1",), "regions", "layer=-1: wanted 0 (the bases as they enter) to 1 (after the last block), or "
          "null/None for the last one's normed states"),
-        (("longest_allele=62",), "vcf", "longest_allele=62 does not fit into the window of 61; lower it, or take a "
-         "longer window_bp"),
         (("on_ref_mismatch=x",), "vcf", "on_ref_mismatch=x: wanted skip, warn or error"),
         (("parallel.sequence=2",), "vcf", "parallel.sequence=2 does not divide trainer.devices=1; take a number that "
          "is a multiple of it"),
@@ -299,6 +298,13 @@ def test_a_region_that_is_longer_than_the_window_is_refused(go, home: Path, tmp_
         f"{home / 'in.bed'}: whole has 61 bases, more than the window of 59; cut it, or take a longer window_bp"
     )
     assert go("window_bp=67").rows == 5
+
+
+def test_alleles_longer_than_the_window_are_left_out_and_told(go, caplog):
+    with caplog.at_level(logging.INFO, "genolong"):
+        done = go("longest_allele=1000", source="vcf")
+    assert done.rows == go("longest_allele=61", source="vcf").rows
+    assert "alleles of more than 61 bases do not fit into the window and are left out: too_long" in caplog.text
 
 
 def test_a_vcf_without_any_allele_is_refused_and_leaves_nothing(go, tmp_path: Path):

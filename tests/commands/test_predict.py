@@ -496,8 +496,8 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
 
 
 @pytest.mark.parametrize(("option", "words"), [
-    ("window_bp=27", "longest_allele=20 with flank=4 bases on either side does not fit into "
-     "the window of 27; lower it, or take a longer window_bp"),
+    ("window_bp=8", "flank=4: a base with as many on either side does not fit into the window of 8; lower it, or take "
+     "a longer window_bp"),
     ("on_ref_mismatch=stop", "on_ref_mismatch=stop: wanted skip, warn or error"),
     ("most_mismatches=1.5", "most_mismatches=1.5: wanted a share from 0 to 1"),
     ("prefix=7A", "prefix=7A: wanted letters, digits and _, the first no digit"),
@@ -532,7 +532,18 @@ def test_a_gpu_that_is_not_there_is_refused(go, monkeypatch):
 def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     length = 20
     line = record_line("chr1", 30, base("chr1", 30, length), base("chr1", 30))
-    assert go("window_bp=28", vcf=write(tmp_path, line)).tally.counts == {"ok": 1}
+    enough = go("window_bp=28", vcf=write(tmp_path, line))
+    assert enough.tally.counts == {"ok": 1} and not any("do not fit" in note for note in enough.notes)
+    short = go("window_bp=27", vcf=write(tmp_path, line, snv("chr1", 60)))
+    assert short.tally.counts == {"too_long": 1, "ok": 1}
+    assert (
+        "alleles of more than 19 bases, with flank=4 on either side, do not fit into the window of 27: they get the "
+        "status too_long"
+    ) in short.notes
+
+
+def test_the_default_settings_take_a_model_of_any_window(go, tmp_path):
+    assert go("longest_allele=1000", "flank=8").tally.counts == go("longest_allele=45", "flank=8").tally.counts
 
 
 @pytest.mark.parametrize("name", ["genome.fa", "run/checkpoints/last.ckpt"])

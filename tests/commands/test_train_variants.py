@@ -22,7 +22,8 @@ from genolong.parallel.place import Place
 from genolong.settings import CONF, check
 from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.evaluations import evaluation_settings
-from tests.builders.variant_training import make_home, settings
+from tests.builders.variant_training import GENOME, make_home, settings
+from tests.builders.vcfs import record_line
 
 pytestmark = pytest.mark.filterwarnings("ignore:Experiment logs directory", "ignore:GPU available")
 
@@ -95,6 +96,21 @@ def test_a_head_that_is_measured_on_what_it_learned_from_is_told(made, tmp_path,
     caplog.clear()
     scored(made, done.folder, "unseen.vcf", "mode=unmasked", f"vcf={others}")
     assert "was trained on" not in caplog.text
+
+
+def test_alleles_that_do_not_fit_into_the_window_are_left_out_and_counted(made, tmp_path, caplog):
+    header, _, records = (made / "labelled.vcf").read_bytes().partition(b"#CHROM")
+    long = record_line("chr2", 41, GENOME["chr2"][40:65], GENOME["chr2"][40], "KIND=bad")  # 32 bases less twice 4: 24
+    columns, _, rest = records.partition(b"\n")
+    (tmp_path / "long.vcf").write_bytes(header + b"#CHROM" + columns + b"\n" + long + b"\n" + rest)
+    asked = f"data.vcf={tmp_path / 'long.vcf'}", "longest_allele=1000", "trainer.max_steps=2"
+    with caplog.at_level(logging.INFO, "genolong"):
+        train_variants(settings(made, *asked), tmp_path / "run")
+    assert "left out 1 labelled alleles: too_long" in caplog.text
+    with pytest.raises(
+        SettingsError, match=r"^flank=16: a base with as many on either side does not fit into the wind"
+    ):
+        train_variants(settings(made, *asked, "head.flank=16"), tmp_path / "other")
 
 
 def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
