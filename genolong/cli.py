@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
+from genolong.typed_words import understood
 
 if TYPE_CHECKING:  # matplotlib and the like load when a command runs
     from genolong.report.figures import Table as Figures
@@ -312,15 +312,6 @@ def _of_task(command: str, arguments: Sequence[str]) -> str:
     return "train_variants" if command == "train" and of_variants else command
 
 
-def _as_text(word: str) -> str:
-    """The commas of region=chr1:1,001-1,500 as they are typed, which Hydra would take for several values."""
-    name, _, value = word.partition("=")
-    if name != "region" or value[:1] in ("'", '"'):
-        return word
-    quoted = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
-    return f"region='{quoted}'"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -328,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return _complete(arguments)
     command, *rest = arguments or [""]
     command = _of_task(command, rest)
-    rest = [_as_text(word) for word in rest] if command == "map" else rest
+    rest = understood(rest, texts=["region"] if command == "map" else [])
     if command not in COMMANDS:
         asked = command in ("-h", "--help")
         if command and not asked:

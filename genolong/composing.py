@@ -129,7 +129,11 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         near = nearest(choice, error.options)
         return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(error.options)}{near}{hint}")
     if isinstance(error, OverrideParseException):
-        return SettingsError(f"{error.override}: not understood as name=value ({error.message.splitlines()[0]})")
+        why = error.message.splitlines()[0]
+        return SettingsError(
+            f"{error.override}: not understood as name=value ({why}); a text within a list is put in quotes: "
+            "'data.fasta=[\"a (1).fa\",b.fa]'"
+        )
     if isinstance(error, ConfigCompositionException) and found and "already at" not in str(error):
         key = found[1].split("@")[0].lstrip("+~")
         return SettingsError(f"{key}: no such setting{nearest_setting(key, settings_of(folder, command))}")

@@ -12,12 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
 from genolong.cli import explain
-from genolong.composing import TRAINED
 from genolong.errors import InputError, NumericalError, OutputError
 from genolong.parallel.place import Place
 from tests.builders.genomes import random_letters
@@ -231,25 +229,6 @@ def test_the_settings_that_hydra_kept_of_a_run_make_another(typed, fasta, tmp_pa
 def test_what_hydra_prints_is_about_our_settings(arguments, word):
     command = [sys.executable, "-m", "genolong", "train", *arguments]  # apart: Hydra leaves loggers behind
     assert word in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-@pytest.mark.parametrize(
-    ("word", "text"),
-    [
-        ("region=chr1:1,001-1,500", "chr1:1,001-1,500"),
-        ("region=17", "17"),
-        ("region=12:30-40", "12:30-40"),
-        ("region=HLA-A*01:01:7-9", "HLA-A*01:01:7-9"),
-        ("region=gi|7|it's:1-9", "gi|7|it's:1-9"),
-        (r"region=a\b:1-9\\", r"a\b:1-9\\"),
-        (r"region=a\'b", r"a\'b"),
-        ("region='chr1:1,001-1,500'", "chr1:1,001-1,500"),
-        ("region=a=b:1-9", "a=b:1-9"),
-    ],
-)
-def test_a_region_is_taken_as_it_is_typed(word: str, text: str):
-    with initialize_config_dir(str(TRAINED), version_base="1.3"):
-        assert str(compose("map", [cli._as_text(word)]).region) == text
 
 
 def completed(line: str) -> list[str]:

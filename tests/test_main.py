@@ -233,7 +233,7 @@ def test_nothing_to_score_is_done(trained, monkeypatch, capfd):
     (["vcf=in.vcf", "output=in.vcf"], 64, "output=in.vcf: is the input itself"),
     (["vcf=in.vcf"], 64, "output"),
     (["vcf=in.vcf", "output=out.vcf", "mdoe=exact"], 64, "mode"),
-    (["vcf=in.vcf", "output=out.vcf", "window_bp=17"], 64, "does not fit into the window of 17"),
+    (["vcf=in.vcf", "output=out.vcf", "window_bp=15"], 64, "does not fit into the window of 15"),
     (["vcf=in.vcf", "output=out.vcf", "model=none"], 66, "model=none: no such run"),
 ])  # fmt: skip
 def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, arguments, code, words):
