@@ -385,7 +385,10 @@ class Lines(logging.Handler):
     """Messages as plain lines on what is stderr when they come."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        try:
+            print(self.format(record), file=sys.stderr)
+        except Exception:
+            self.handleError(record)
 
 
 def _set_up_messages() -> None:

@@ -29,7 +29,7 @@ def obey_the_mother_alone(_: int = 0) -> None:
 
     It may end this one by SIGTERM; from any other process that signal has no effect, where the system tells the sender.
     """
-    passing = {signal.SIGINT, signal.SIGUSR1}
+    passing = {signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
     for number in passing:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, passing)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1, noticed also while the main thread waits in a library for what may never come."""
+"""Signals that end a work, noticed also while the main thread waits in a library for what may never come."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ class Interruption:
         self._look()
         if signal.SIGINT in self._at:
             return KeyboardInterrupt()
-        asked = [number for number in (signal.SIGTERM, signal.SIGUSR1) if number in self._at]
+        asked = [number for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1) if number in self._at]
         return Stopped(asked[0], None) if asked else None
 
     def _look(self) -> None:

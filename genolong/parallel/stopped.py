@@ -2,7 +2,9 @@
 
 import signal
 
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 75}  # 75: try again, as a scheduler may
+EXIT_CODES = {  # SIGHUP: the terminal was closed; 75: try again, as a scheduler may
+    signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: 75,
+}  # fmt: skip
 
 
 class Stopped(SystemExit):

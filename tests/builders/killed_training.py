@@ -1,6 +1,8 @@
 """A training as a process of its own, killed or signalled at will, and started again with the same command."""
 
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -24,6 +26,22 @@ def start_with(folder: Path, *settings: str, by: Sequence[str] = ()) -> subproce
         [sys.executable, *by, "-m", "genolong", "train", f"hydra.run.dir={folder}", *settings],
         stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+
+
+def in_a_terminal_closed(home: Path, folder: Path, when: Callable[[], bool], *more: str) -> int:
+    """The exit code of a pretraining that shows its bar in a terminal, which is closed once `when` says so."""
+    words = [sys.executable, "-m", "genolong", "train", f"hydra.run.dir={folder}", *overrides(home, *more)]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, words, {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm"})
+    until, shown = time.monotonic() + LIMIT_S, b""
+    while not when():
+        assert time.monotonic() < until, shown
+        if select.select([terminal], [], [], 0.01)[0]:
+            shown += os.read(terminal, 4096)
+    assert b"training" in shown
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def by_torchrun(processes: int, restarts: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tests.builders.killed_training import (
     LIMIT_S,
     by_torchrun,
     finish,
+    in_a_terminal_closed,
     process_of,
     signalled,
     start,
@@ -96,6 +97,15 @@ def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, n
     assert "Traceback" not in said
     again = finish(home, folder, *more)
     assert f"goes on after step {record['steps']} (" in again, again
+    assert state_sha256(folder) == state_sha256(whole)
+    assert rows_of(folder) == rows_of(whole)
+
+
+def test_a_closed_terminal_leaves_a_checkpoint(home, whole, tmp_path):
+    folder, more = tmp_path / "run", (*LONG, "data.workers=2", "checkpoint.every_n_steps=100000")
+    assert in_a_terminal_closed(home, folder, when_row(folder, 25), *more) == 129
+    assert record_of(folder)["status"] == "stopped: SIGHUP"
+    finish(home, folder, *more)
     assert state_sha256(folder) == state_sha256(whole)
     assert rows_of(folder) == rows_of(whole)
 

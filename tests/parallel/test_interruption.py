@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 are noticed in any thread, and nobody else's way to notice it is taken."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 are noticed in any thread, and nobody else's way to notice it is taken."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from genolong.parallel.interruption import Interruption, held_back
 
 @pytest.fixture(autouse=True)
 def a_handler_that_raises_nothing() -> Iterator[None]:
-    all_of_them = signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
+    all_of_them = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2
     before = {sent: signal.signal(sent, lambda *_: None) for sent in all_of_them}
     yield
     for sent, handler in before.items():
@@ -32,7 +32,7 @@ def test_it_is_noticed_within_and_not_outside():
     with interruption.noticed():
         os.kill(os.getpid(), signal.SIGUSR2)
         assert interruption.came_s() == 0 and interruption.ending() is None
-        for number, code in ((signal.SIGUSR1, 75), (signal.SIGTERM, 143)):  # which counts most
+        for number, code in ((signal.SIGUSR1, 75), (signal.SIGHUP, 129), (signal.SIGTERM, 143)):  # which counts most
             os.kill(os.getpid(), number)
             ending = interruption.ending()
             assert interruption.came_s() == 0 and isinstance(ending, SystemExit) and ending.code == code

@@ -1,6 +1,9 @@
 """A signal is noted, not acted on, until the work asks; only a second Ctrl-C does not wait."""
 
+import os
+import pty
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +20,9 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 75)]
+)
 def test_a_signal_waits_until_the_work_asks_for_it(number: int, code: int):
     request = StopRequest()
     before = {each: signal.getsignal(each) for each in EXIT_CODES}
@@ -58,7 +63,9 @@ def test_what_was_ignored_stays_ignored():
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 75)]
+)
 def test_before_a_work_listens_a_signal_ends_it_and_says_its_name(number: int, code: int):
     before = {each: signal.getsignal(each) for each in EXIT_CODES}
     with obeyed():
@@ -79,3 +86,24 @@ def test_who_listens_already_is_not_disturbed():
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert heard == [signal.SIGUSR1]
+
+
+def test_a_terminal_that_was_closed_is_not_written_to(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from genolong.parallel.stop_request import StopRequest\n"
+        "with StopRequest().listening() as _:\n"
+        "    print('ready', flush=True)\n"
+        "    signal.pause()\n"
+        "    print('more', flush=True)\n"
+        "    print('more', file=sys.stderr, flush=True)\n"
+        f"    open({str(tmp_path / 'end')!r}, 'w').write('reached')\n"
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    while b"ready" not in os.read(terminal, 4096):
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (tmp_path / "end").read_text() == "reached"
