@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from io import BufferedIOBase
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from genolong.errors import InputError
 from genolong.genome.cache_folder import CacheFolder
@@ -35,12 +37,18 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
     folder = CacheFolder()
     name = f"{source.stem}-{sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
     try:
-        path = folder.path(name) if folder.path(name).exists() else _compile(command, source, folder, name)
-        return ctypes.CDLL(str(path))
+        with suppress(OSError):  # not there, or damaged: made anew
+            return ctypes.CDLL(str(folder.path(name)))
+        return ctypes.CDLL(str(_compile(command, source, folder, name)))
     except subprocess.CalledProcessError as error:
         return f"{compiler} could not compile it ({(error.stderr.strip() or 'no message').splitlines()[0]})"
     except (OSError, subprocess.SubprocessError, InputError) as error:
         return f"it could not be compiled and loaded ({error})"
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Whether C++ can read its numbers: a CPU has them, there are some, and it is none of PyTorch's stand-ins."""
+    return tensor.device.type == "cpu" and tensor.numel() > 0 and type(tensor) in (Tensor, nn.Parameter)
 
 
 def lanes() -> int:

@@ -42,7 +42,9 @@ class Convolution(nn.Module):
 
     def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
         """What does all of it, if anything does."""
-        return self.norm.passes(states) if self.taps.weight.dtype == states.dtype else None
+        weight = self.taps.weight
+        fits = states.ndim == 3 and weight.dtype == states.dtype and weight.device == states.device
+        return self.norm.passes(states) if fits else None
 
 
 class _OnePassConvolution(torch.autograd.Function):

@@ -38,6 +38,8 @@ constexpr int PAIR = 2;  // numbers of a unit
 #else
 constexpr int PAIR = 1;
 #endif
+// what the caller counts on; a compiler that was told of another processor makes neither
+static_assert(LANES == WANTED_LANES && PAIR == WANTED_PAIR, "the compiler was given other vectors than are asked for");
 constexpr int QUERIES = TILE / PAIR;  // units of a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // of a row along channels: vectors, units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }

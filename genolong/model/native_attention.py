@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled, lanes, multiplies_bfloat16
+from genolong.model.compiled import compiled, has_memory, lanes, multiplies_bfloat16
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 WIDEST = 64  # channels of a head, for which tests and measurements were made
@@ -57,9 +57,9 @@ class NativeAttention(NamedTuple):
 def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
     """For queries, keys and values such as these; None where it cannot be compiled here, or is not made for them."""
     first = rows[0]
-    if first.device.type != "cpu" or first.dtype not in (torch.float32, torch.bfloat16) or first.shape[-1] > WIDEST:
+    if first.dtype not in (torch.float32, torch.bfloat16) or first.shape[-1] > WIDEST:
         return None
-    if any(tensor.dtype != first.dtype for tensor in rows):
+    if any(tensor.dtype != first.dtype or not has_memory(tensor) for tensor in rows):
         return None
     pairs = first.dtype == torch.bfloat16 and lanes() == 16 and multiplies_bfloat16()
     built = _built(first.shape[-1], pairs=pairs)
@@ -79,9 +79,9 @@ def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
 
     With `pairs` bfloat16 is multiplied as it is, if the compiler knows how to.
     """
-    wide = f"-DWIDE={-(-width // (lanes() or 1))}"
-    library = compiled(SOURCE, wide, "-mavx512bf16") if pairs else ""
-    library = compiled(SOURCE, wide) if isinstance(library, str) else library
+    wanted = f"-DWIDE={-(-width // (lanes() or 1))}", f"-DWANTED_LANES={lanes()}"
+    library = compiled(SOURCE, *wanted, "-DWANTED_PAIR=2", "-mavx512bf16") if pairs else ""
+    library = compiled(SOURCE, *wanted, "-DWANTED_PAIR=1") if isinstance(library, str) else library
     return library if isinstance(library, str) else _typed(library)
 
 

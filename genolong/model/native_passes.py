@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled
+from genolong.model.compiled import compiled, has_memory
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 
@@ -90,7 +90,7 @@ def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
 
 def native_passes(x: Tensor) -> NativePasses | None:
     """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
-    if x.device.type != "cpu" or x.dtype not in NativePasses.dtypes:
+    if not has_memory(x) or x.dtype not in NativePasses.dtypes:
         return None
     library = compiled(SOURCE)
     return None if isinstance(library, str) else _typed(library)

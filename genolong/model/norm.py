@@ -35,7 +35,9 @@ class Norm(nn.RMSNorm):
 
     def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:
         """What norms such states in one pass, if anything does."""
-        return passes_for(x, self.kernels) if x.dtype == self.weight.dtype == torch.float32 else None
+        weight = self.weight
+        fits = x.dtype == weight.dtype == torch.float32 and x.shape[-1:] == weight.shape and x.device == weight.device
+        return passes_for(x, self.kernels) if fits else None
 
 
 def choose_kernels(module: nn.Module, kernels: str) -> None:

@@ -54,7 +54,7 @@ def rotate(
 
 def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
     """Writes what `rotate` returns to `out`, which shares no memory with `rows`, without a graph."""
-    passes = passes_for(rows, by.kernels)
+    passes = passes_for(rows, by.kernels) if _fit(rows, by, out) else None
     if passes is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
         passes.turn(rows, by.cosine.float(), by.sine.float(), out)
         return
@@ -64,6 +64,16 @@ def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
     torch.mul(left, by.cosine, out=to_left).addcmul_(right, by.sine, value=-1)
     torch.mul(left, by.sine, out=to_right).addcmul_(right, by.cosine)
     out[:, :, 2] = rows[:, :, 2]
+
+
+def _fit(rows: Tensor, by: Rotation, out: Tensor) -> bool:
+    """Whether it is what kernels that ask no questions are made for; PyTorch's refuse it where it is not."""
+    _, positions, parts, _, width = rows.shape
+    same = out.shape == rows.shape and (out.dtype, out.device) == (rows.dtype, rows.device) == (
+        out.dtype,
+        by.cosine.device,
+    )
+    return same and parts == 3 and by.cosine.shape == by.sine.shape == (positions, 1, 1, width // 2) and width % 2 == 0
 
 
 class _Rotate(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """Attention in C++ is that of one softmax over the multiset of keys, and nobody needs a compiler."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genolong.model import compiled
 from genolong.model import native_attention as native
@@ -283,7 +285,35 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     other.mkdir(parents=True)
     (other / library.name).write_bytes(b"no library")
     monkeypatch.setenv("XDG_CACHE_HOME", str(other.parent))
-    assert "could not be compiled and loaded" in native.why_not(11)
+    assert not native.why_not(11) and len(runs) == 2  # what cannot be loaded is made anew
+
+
+@pytest.mark.parametrize("level", ["x86-64-v4", "haswell", "x86-64-v4 -mavx512bf16"])
+@needs_it
+def test_a_compiler_that_makes_it_for_another_processor_is_noticed(level, monkeypatch, anew, tmp_path):
+    """It gave wrong numbers: rows are as wide as the vectors that the caller counts on."""
+    monkeypatch.setenv("CXX", str(tmp_path / "c++"))
+    (tmp_path / "c++").write_text(f'#!/bin/sh\nexec {shutil.which("c++") or "g++"} "$@" -march={level}\n')
+    (tmp_path / "c++").chmod(0o755)
+    same = level == {16: "x86-64-v4", 8: "haswell"}[compiled.lanes()]
+    found = native.why_not(11)
+    assert not found if same else re.search(r"could not compile it \(.*", found)
+    rows = [tensor.detach() for tensor in rows_of(23)[:3]]
+    found_out, wanted = (output(each, rows, [23], [1]) for each in (attend, dilated_attention))
+    assert torch.allclose(found_out, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", ["none", "elsewhere", "stand-ins"])
+@needs_it
+def test_rows_without_numbers_are_never_read(rows):
+    made = [tensor.detach() for tensor in rows_of(23)[:3]]
+    if rows == "none":
+        made = [tensor[:0] for tensor in made]
+    elif rows == "elsewhere":
+        made[1] = made[1].to("meta")
+    else:
+        made = [FakeTensorMode().from_tensor(tensor) for tensor in made]
+    assert native.native_attention(made) is None
 
 
 @needs_it

@@ -5,8 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genolong.model import compiled, native_passes
+from genolong.model.convolution import Convolution
 from genolong.model.norm import Norm
 from genolong.model.rotary import rotate, rotation, turn
 
@@ -165,6 +167,46 @@ def test_rows_may_lie_anywhere_and_nothing_beside_them_is_written(across):
     turn(rows[:, 3:14], by, place[:, 9:20])
     assert torch.allclose(place[:, 9:20], rotate(rows[:, 3:14], by._replace(kernels="aten")), atol=1e-6)
     assert (place[:, :9] == 7).all() and (place[:, 20:] == 7).all()
+
+
+def convolved(kernels: str, x: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(3)
+    convolution = Convolution(8, 3)
+    convolution.norm.kernels = kernels
+    return convolution(x)
+
+
+def turned(kernels: str, rows: torch.Tensor, positions: int, out: torch.Tensor) -> torch.Tensor:
+    turn(rows, rotation(0, positions, rows.shape[-1], 1e4, torch.zeros(1), kernels), out)
+    return out
+
+
+ROWS = torch.arange(5 * 3 * 2 * 4.0).view(1, 5, 3, 2, 4).sin()
+UNFIT = {
+    "states wider than the weight": lambda kernels: norm_of(torch.ones(8), kernels)(torch.ones(5, 16)),
+    "states narrower than the weight": lambda kernels: norm_of(torch.ones(16), kernels)(torch.ones(5, 8)),
+    "no states": lambda kernels: norm_of(torch.ones(8), kernels)(torch.ones(0, 8)),
+    "states without a batch": lambda kernels: convolved(kernels, torch.ones(5, 8)),
+    "states wider than the taps": lambda kernels: convolved(kernels, torch.ones(2, 5, 16)),
+    "fewer angles than positions": lambda kernels: turned(kernels, ROWS, 3, torch.empty_like(ROWS)),
+    "rows of another type": lambda kernels: turned(kernels, ROWS, 5, ROWS.bfloat16()),
+    "fewer rows than there are": lambda kernels: turned(kernels, ROWS, 5, torch.empty(1, 2, 3, 2, 4)),
+    "an odd width": lambda kernels: turned(kernels, ROWS[..., :3], 5, torch.empty(1, 5, 3, 2, 3)),
+    "stand-ins": lambda kernels: norm_of(torch.ones(8), kernels)(FakeTensorMode().from_tensor(torch.ones(5, 8))),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_what_would_be_read_or_written_out_of_its_bounds_is_left_to_pytorch(what: str):
+    """C++ asks no questions: it read and wrote memory of others."""
+    ends = []
+    for kernels in ("aten", "cpp"):
+        try:
+            found = UNFIT[what](kernels)
+            ends.append((tuple(found.shape), found.dtype, "" if what == "stand-ins" else repr(found.tolist())))
+        except Exception as error:
+            ends.append(type(error))
+    assert ends[0] == ends[1]
 
 
 def test_what_they_are_not_made_for_and_machines_without_a_compiler_are_left_to_pytorch(monkeypatch, tmp_path):
