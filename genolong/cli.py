@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -54,6 +55,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong COMMAND --help all  every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
+  genolong --version
   genolong train experiment=yeast    a recipe: one of those in conf/experiment (docs/recipes.md)
 """
 tell = logging.getLogger("genolong")
@@ -260,8 +262,7 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             with bars(err):
                 command(config)
         except Stopped as stopped:
-            folder = HydraConfig.get().runtime.output_dir
-            tell.info(f"genolong: {_told(stopped, folder)}")
+            tell.info(f"genolong: {_told(stopped, HydraConfig.get().runtime.output_dir, command.__name__)}")
             raise
         except Exception as error:
             if config.get("debug"):
@@ -276,8 +277,11 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
     return run
 
 
-def _told(stopped: Stopped, folder: str) -> str:
-    """What a person is told of a training that a signal stopped."""
+def _told(stopped: Stopped, folder: str, command: str) -> str:
+    """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
+    if command not in ("train", "train_variants"):
+        again = "the same command begins anew" if command == "reproduce" else "the same command goes on"
+        return f"stopped by {stopped.name}; {again}"
     again = f"the same command with hydra.run.dir={folder}"
     if stopped.step is None:
         return f"stopped by {stopped.name} outside of its steps; {again} goes on"
@@ -320,6 +324,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command, *rest = arguments or [""]
     command = _of_task(command, rest)
     rest = understood(rest, texts=["region"] if command == "map" else [])
+    if command in ("-V", "--version"):
+        print(f"genolong {version('genolong')}")
+        raise SystemExit(0)
     if command not in COMMANDS:
         asked = command in ("-h", "--help")
         if command and not asked:
@@ -348,7 +355,7 @@ def _run(command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a trace
     _set_up_messages()
     guard()
-    options, unknown = get_args_parser().parse_known_args(arguments)
+    options, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
         raise SettingsError(f"{unknown[0]}: no such option; settings are given as name=value")
     if options.experimental_rerun:
@@ -359,7 +366,9 @@ def _run(command: str, arguments: list[str]) -> None:
             print(help_text(FOLDERS[command], command, options.overrides), end="")
         else:
             where = ["--config-path", os.path.abspath(options.config_path)] if options.config_path else []
-            sys.argv = [sys.argv[0], *arguments, *where, *more]  # Hydra means a folder beside its caller's source file
+            switches = [word for word in arguments if word not in options.overrides]  # Hydra wants them together
+            # the folder that Hydra means lies beside its caller's source file
+            sys.argv = [sys.argv[0], *options.overrides, *switches, *where, *more]
             COMMANDS[command]()
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from genolong import cli
 from genolong.cli import explain
 from genolong.errors import InputError, NumericalError, OutputError
 from genolong.parallel.place import Place
+from genolong.parallel.stopped import Stopped
 from tests.builders.genomes import random_letters
 
 TINY = [
@@ -104,6 +106,45 @@ def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, cod
     assert len(kept) == ("-m" in arguments), "of a sweep, what came before the mistake"
     if "-m" not in arguments:
         assert not list(tmp_path.rglob(".hydra"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "--help", "all", "model=base"], ["train", "model=base", "--help", "all"]]
+)
+def test_every_setting_is_shown_wherever_it_is_asked_for(typed, arguments):
+    code, out, err = typed(*arguments)
+    assert (code, err) == (0, "") and "model.mlp_ratio=" in out and "model=base" in out
+
+
+def test_settings_may_stand_on_both_sides_of_an_option(typed):
+    code, out, err = typed("train", "model=tiny", "--cfg", "job", "seed=7")
+    assert (code, err) == (0, "") and "seed: 7\n" in out and "width: 64" in out
+
+
+def test_the_version_is_told(typed):
+    assert typed("--version") == (0, f"genolong {version('genolong')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "step", "line"),
+    [
+        ("train", 7, "stopped by SIGTERM after step 7; the same command with hydra.run.dir=runs/x goes on"),
+        (
+            "train",
+            0,
+            "stopped by SIGTERM before its first step; the same command with hydra.run.dir=runs/x begins anew",
+        ),
+        (
+            "train_variants",
+            None,
+            "stopped by SIGTERM outside of its steps; the same command with hydra.run.dir=runs/x g",
+        ),
+        ("reproduce", 7, "stopped by SIGTERM; the same command begins anew"),
+        ("predict", None, "stopped by SIGTERM; the same command goes on"),
+    ],
+)
+def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
+    assert cli._told(Stopped(signal.SIGTERM, step), "runs/x", command).startswith(line)
 
 
 def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):

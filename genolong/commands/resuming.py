@@ -21,6 +21,7 @@ FREE = {
     "debug", "resume", "init_from", "data.fasta", "data.vcf", "data.synonyms", "data.cache", "data.workers",
     "context.batch", "context.accumulation", "context.checkpoint_blocks", "trainer.max_steps", "trainer.max_time",
     "trainer.devices", "trainer.accelerator", "trainer.validate_every", "trainer.attention",
+    "trainer.check_memory",
 }  # fmt: skip
 FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 
