@@ -126,8 +126,9 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         if group == "experiment" and (TRAINED / group / f"{choice}.yaml").is_file():
             return SettingsError(f"{group}={choice}: is a recipe of task=variant_effect; take it with train, and alone")
         hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
-        near = nearest(choice, error.options)
-        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(error.options)}{near}{hint}")
+        options = [*error.options, *(["variant_effect"] if group == "task" else [])]  # that has settings of its own
+        near = nearest(choice, options)
+        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(options)}{near}{hint}")
     if isinstance(error, OverrideParseException):
         why = error.message.splitlines()[0]
         return SettingsError(

@@ -27,10 +27,20 @@ def near_names(name: str, known: Iterable[str], *, most: int = SHOWN, close: flo
 
 
 def nearest_setting(key: str, known: Collection[str]) -> str:
-    """The same for the full name of a setting; where one of the same group is nearest, that one alone."""
+    """The same for the full name of a setting: those of other groups, of the same group, or whatever is near."""
+    if key in known:
+        return ""
+    own = key.rpartition(".")[2]
+    if elsewhere := [each for each in known if each.rpartition(".")[2] == own][:SHOWN]:
+        return f"; did you mean {' or '.join(elsewhere)}?"
     near = near_names(key, known, most=2, close=0.7)
     near = near[:1] if near and near[0].rpartition(".")[0] == key.rpartition(".")[0] else near
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def nearest_run(folder: Path) -> str:
+    """The same for a folder of runs, where one of them is wanted."""
+    return f"; did you mean {folder / 'latest'}?" if (folder / "latest").is_dir() else ""
 
 
 def nearest_path(path: str | Path) -> str:

@@ -65,6 +65,13 @@ def fasta(tmp_path: Path) -> str:
             64,
             "model=smal: no such choice; there are base, large, mini, small, tiny; did you mean s",
         ),
+        (
+            ["train", "task=variant_efect"],
+            64,
+            "task=variant_efect: no such choice; there are masked_bases, variant_effect; did you mean variant_effect?",
+        ),
+        (["train", "fasta=x.fa"], 64, "fasta: no such setting; did you mean data.fasta?"),
+        (["train", "run.name=2024"], 64, "run.name=2024: is read as a number; put it in quotes: 'run.name=\"2024\"'"),
         (["train", "experiment=yest"], 64, "experiment=yest: no such choice; there are celegans_1m, "),
         (["train", "+experiment=yeast"], 64, "experiment: is chosen as experiment=NAME, without a +"),
         (

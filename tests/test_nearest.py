@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genolong.commands.stored_model import stored_model
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import read_synonyms
 from genolong.genome.pinned_file import PinnedFile
 from genolong.genome.regions import read_bed
 from genolong.genome.vcf import VcfReader
-from genolong.nearest import near_names, nearest, nearest_path, nearest_setting
+from genolong.nearest import near_names, nearest, nearest_path, nearest_run, nearest_setting
 from genolong.runs.checkpoint import load_weights
 from genolong.runs.record import read_record
 
@@ -42,6 +43,8 @@ def test_a_setting_of_the_same_group_is_offered_alone_and_nothing_where_nothing_
     known = ["model.width", "model.heads", "context.window_bp", "trainer.max_steps"]
     assert nearest_setting("model.with", known) == "; did you mean model.width?"
     assert nearest_setting("trainer.max_step", known) == "; did you mean trainer.max_steps?"
+    assert nearest_setting("max_steps", known) == "; did you mean trainer.max_steps?"
+    assert nearest_setting("data.heads", [*known, "task.heads"]) == "; did you mean model.heads or task.heads?"
     assert nearest_setting("zzz", known) == ""
     assert nearest_setting("model.width", known) == ""
 
@@ -53,6 +56,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text("")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_of_a_folder_of_runs_the_newest_is_offered(home: Path):
+    runs = Path("runs/quickstart")
+    assert nearest_run(runs) == "; did you mean runs/quickstart/latest?" and nearest_run(Path("runs")) == ""
+    with pytest.raises(InputError, match=r"model=runs/quickstart: .*; did you mean runs/quickstart/latest\?$"):
+        stored_model("runs/quickstart")
+    with pytest.raises(MissingInputError, match=r"no such record; .*; did you mean runs/quickstart/latest\?$"):
+        read_record(runs / "record.json")
 
 
 @pytest.mark.parametrize(

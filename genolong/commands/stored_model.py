@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from genolong.errors import InputError, MissingInputError, SettingsError
-from genolong.nearest import nearest_path
+from genolong.nearest import nearest_path, nearest_run
 from genolong.runs.checkpoint import load_model
 from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
 
@@ -47,5 +47,7 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
     if place.is_dir() and not checkpoint.is_file() and is_exported(place):
         return StoredModel(place, *read_exported(place))
     if not checkpoint.is_file():
-        raise InputError(f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder")
+        raise InputError(
+            f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"
+        )
     return StoredModel(checkpoint, *load_model(checkpoint))

@@ -10,6 +10,8 @@ HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, wri
 
 def check_name(name: object) -> None:
     """Raises SettingsError for a name that could lead out of the folder of runs."""
+    if isinstance(name, int | float):
+        raise SettingsError(f"run.name={name}: is read as a number; put it in quotes: 'run.name=\"{name}\"'")
     if not isinstance(name, str) or not name or name[0] in ".-" or not set("/\\\0\n").isdisjoint(name):
         raise SettingsError(f"run.name={name!r}: wanted the name of a folder, without / and not starting with . or -")
 

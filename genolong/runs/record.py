@@ -18,7 +18,7 @@ import torch
 
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.partial_file import PartialFile
-from genolong.nearest import nearest_path
+from genolong.nearest import nearest_path, nearest_run
 
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
@@ -127,8 +127,9 @@ def read_record(path: Path) -> dict[str, Any]:
             text = file.read(LARGEST + 1)
         record = json.loads(text) if len(text) <= LARGEST else None
     except FileNotFoundError as error:
+        near = nearest_run(path.parent) or nearest_path(path)
         raise MissingInputError(
-            f"{path}: no such record; name a run's folder, or a file that has one beside it{nearest_path(path)}"
+            f"{path}: no such record; name a run's folder, or a file that has one beside it{near}"
         ) from error
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
