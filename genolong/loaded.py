@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, cast, overload
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 Logits = Float32[np.ndarray, "length 4"]
 States = Float32[np.ndarray, "length width"]
+Fasta = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # of who typed the variant
 
 
@@ -57,7 +59,7 @@ class LoadedModel:
         self.run, self.device = run, device
         self.encoder = cast(Encoder, run.model.encoder.to(device).eval())
         self.head = run.model.head.to(device).eval()
-        self._scorers: dict[tuple[str, ...], tuple[VariantScorer, AlleleChecks]] = {}
+        self._scorers: dict[tuple[str, ...] | None, tuple[VariantScorer, AlleleChecks]] = {}
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str], device: str = "auto", precision: str = "32-true") -> "LoadedModel":
@@ -128,10 +130,10 @@ class LoadedModel:
             return read(self.encoder, self._codes(sequence), layer)[0].float().cpu().numpy()
 
     @overload
-    def score(self, variant: str, fasta: str | list[str] | None = None) -> Score: ...
+    def score(self, variant: str, fasta: Fasta = None) -> Score: ...
     @overload
-    def score(self, variant: list[str], fasta: str | list[str] | None = None) -> list[Score]: ...
-    def score(self, variant: str | list[str], fasta: str | list[str] | None = None) -> Any:
+    def score(self, variant: list[str], fasta: Fasta = None) -> list[Score]: ...
+    def score(self, variant: str | list[str], fasta: Fasta = None) -> Any:
         """What `predict` makes of a variant (mode=exact): "chr17:43045712 T>G", counted from 1 as in a VCF.
 
         Of a list, one score each, read together. `fasta` is a FASTA file or a list of them; None: the training's own,
@@ -150,7 +152,7 @@ class LoadedModel:
             scores.append(Score(effect.llr, effect.distance, effect.chance, str(effect.status)))
         return scores[0] if isinstance(variant, str) else scores
 
-    def map(self, region: str, fasta: str | list[str] | None = None) -> MappedBases:
+    def map(self, region: str, fasta: Fasta = None) -> MappedBases:
         """What `map` makes of a region (mode=shared), like "chr17:43,044,295-43,045,800", both ends counted from 1.
 
         Its `llr`, numpy (bases, 4), has a column for A C G T; `importance` and `uncertainty` have one value a base. NaN
@@ -191,10 +193,11 @@ class LoadedModel:
             "variant called on another build?"
         )
 
-    def _scorer(self, fasta: str | list[str] | None) -> tuple[VariantScorer, AlleleChecks]:
-        key = () if fasta is None else (fasta,) if isinstance(fasta, str) else tuple(fasta)
+    def _scorer(self, fasta: Fasta) -> tuple[VariantScorer, AlleleChecks]:
+        listed = [fasta] if isinstance(fasta, str | os.PathLike) else fasta
+        key = None if listed is None else tuple(os.fspath(each) for each in listed)
         if key not in self._scorers:
-            genome = open_genome(self.run, GenomeSettings(fasta=fasta, cache=None))
+            genome = open_genome(self.run, GenomeSettings(fasta=None if key is None else [*key], cache=None))
             for note in genome.notes:
                 logger.info(note)
             tiles = GenomeTiles(genome)

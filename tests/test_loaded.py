@@ -122,6 +122,11 @@ def test_a_score_is_what_predict_writes(home: Path, tmp_path: Path, run: str):
                 assert found is not None and abs(found - value) <= near * max(1, abs(value)) * 1.01
     assert [score.status for score in scores[:5]] == ["ok", "edge", "ok", "ok", "symbolic"]
     assert scores[7].status == "too_long"
+    typed = [f"chr1:{pos} {ref}>{alt}" for pos, ref, alt in VARIANTS]
+    fasta = next(iter(model.run.data.fasta if isinstance(model.run.data.fasta, list) else [model.run.data.fasta]))
+    assert model.score(typed, Path(fasta)) == model.score(typed, [Path(fasta)]) == model.score(typed, fasta) == scores
+    with pytest.raises(SettingsError, match=r"^data.fasta=\[\]: wanted the path"):
+        model.score(typed, [])
     alone = model.score(f"1:{VARIANTS[0][0]} {VARIANTS[0][1]}>{VARIANTS[0][2]}")
     assert alone.llr == pytest.approx(scores[0].llr, abs=1e-6)
 
