@@ -69,10 +69,8 @@ def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
 def _fit(rows: Tensor, by: Rotation, out: Tensor) -> bool:
     """Whether it is what kernels that ask no questions are made for; PyTorch's refuse it where it is not."""
     _, positions, parts, _, width = rows.shape
-    same = out.shape == rows.shape and (out.dtype, out.device) == (rows.dtype, rows.device) == (
-        out.dtype,
-        by.cosine.device,
-    )
+    same = (out.shape, out.dtype, out.device) == (rows.shape, rows.dtype, rows.device)
+    same = same and by.cosine.device == rows.device
     return same and parts == 3 and by.cosine.shape == by.sine.shape == (positions, 1, 1, width // 2) and width % 2 == 0
 
 
