@@ -15,6 +15,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -272,6 +273,8 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
                 remove_unbegun(Path(job.runtime.output_dir))
             if elsewhere:
                 raise
+            if job.mode is RunMode.MULTIRUN:
+                tell.info(f"run {job.job.num + 1} of this sweep failed; those behind it do not start")
             _fail(error, command.__name__)
 
     return run

@@ -109,6 +109,7 @@ def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, cod
     *before, last = err.splitlines()
     assert last.startswith(f"genolong: error: {line}")
     assert not before or "-m" in arguments
+    assert ("run 2 of this sweep failed; those behind it do not start" in before) == ("-m" in arguments)
     kept = list(tmp_path.rglob("record.json"))
     assert len(kept) == ("-m" in arguments), "of a sweep, what came before the mistake"
     if "-m" not in arguments:
