@@ -1,7 +1,7 @@
 """A genome of one or several FASTA files: any interval as codes, N beyond the ends of a contig."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Genome:
         self._readers = tuple(FastaReader(file) for file in files)
         self._places = _places_by_name(files)
         self.contigs = {name: self._contig(name) for name in self._places}
-        self.notes = (*(note for file in files for note in file.notes), *notes)
+        self.notes = (*(note for file in files for note in file.notes), *_twins(files), *notes)
         self.sha256 = {str(file.source.path): file.source.sha256 for file in files}
 
     @classmethod
@@ -132,6 +132,19 @@ def _stem(path: Path) -> str:
     while name.lower().endswith(_ENDINGS) and Path(name).stem:
         name = Path(name).stem
     return name
+
+
+def _twins(files: Sequence[CheckedFasta]) -> Iterator[str]:
+    """Files that may be one genome twice, as with and without gzip: what is held out of one would be trained on."""
+    first: dict[tuple[object, ...], Path] = {}
+    for file in files:
+        shape = (*file.index.names, *map(int, file.index.lengths))
+        if shape in first:
+            yield (
+                f"{first[shape]} and {file.source.path} have the same contigs, each as long: if they are one genome, "
+                "name it once, or what is held out of one is read in the other"
+            )
+        first.setdefault(shape, file.source.path)
 
 
 def _refuse_same_content(files: Sequence[CheckedFasta]) -> None:

@@ -177,6 +177,18 @@ def test_files_of_the_same_name_are_told_apart_by_folders(tmp_path, cache):
     assert text_of(genome, "mouse/v1/genome:c") == "AAA"
 
 
+def test_one_genome_twice_is_told(tmp_path, cache):
+    letters = {"one": random_letters(37, 1), "two": random_letters(23, 2)}
+    plain = write_fasta(tmp_path, letters)
+    packed = write_fasta(tmp_path, letters, "packed.fa.gz")
+    assert Genome.open([plain, packed], cache).notes == (
+        f"{plain} and {packed} have the same contigs, each as long: if they are one genome, name it once, or what is "
+        "held out of one is read in the other",
+    )
+    other = write_fasta(tmp_path, {**letters, "two": "ACGT"}, name="other.fa")
+    assert Genome.open([plain, other], cache).notes == ()
+
+
 def test_a_qualified_name_that_is_taken(tmp_path, cache):
     one = write_fasta(tmp_path, {"c": "A"}, "one.fa")
     two = write_fasta(tmp_path, {"c": "C", "one:c": "G"}, "two.fa")
