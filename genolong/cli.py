@@ -263,7 +263,9 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             with bars(err):
                 command(config)
         except Stopped as stopped:
-            tell.info(f"genolong: {_told(stopped, HydraConfig.get().runtime.output_dir, command.__name__)}")
+            job = HydraConfig.get()
+            swept = job.mode is RunMode.MULTIRUN
+            tell.info(f"genolong: {_told(stopped, job.runtime.output_dir, command.__name__, swept=swept)}")
             raise
         except Exception as error:
             if config.get("debug"):
@@ -280,12 +282,14 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
     return run
 
 
-def _told(stopped: Stopped, folder: str, command: str) -> str:
+def _told(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
     """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
     if command not in ("train", "train_variants"):
         again = "the same command begins anew" if command == "reproduce" else "the same command goes on"
         return f"stopped by {stopped.name}; {again}"
     again = f"the same command with hydra.run.dir={folder}"
+    if swept:
+        again = f"the same command without -m, with this run's values and hydra.run.dir={folder},"
     if stopped.step is None:
         return f"stopped by {stopped.name} outside of its steps; {again} goes on"
     if stopped.step == 0:

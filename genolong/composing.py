@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from yaml import YAMLError
 from genolong.errors import InputError, SettingsError, UnsafeInputError
 from genolong.harmless import entries, refuse_code, refuse_large_file
 from genolong.nearest import nearest, nearest_setting
-from genolong.runs.folder import check_name
+from genolong.runs.folder import check_name, is_begun
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
@@ -69,7 +69,7 @@ def guard() -> None:
             raise SettingsError(f"these settings cannot be composed ({str(error)[:200]})") from error
         if isinstance(config.get("run"), DictConfig):
             check_name(config.run.name)
-            _keep_house(config)
+            _keep_house(config, _keys(typed))
         return config
 
     load_configuration.guarded = True  # type: ignore[attr-defined]
@@ -77,14 +77,20 @@ def guard() -> None:
     _guard_sources()
 
 
-def _keep_house(config: DictConfig) -> None:
-    """A file that says nothing of Hydra's folders and logs, like .hydra/config.yaml of a run, gets those of train."""
+def _keep_house(config: DictConfig, typed: Collection[str]) -> None:
+    """A file that says nothing of Hydra's folders and logs, like .hydra/config.yaml of a run, gets those of train.
+
+    What Hydra would write into a run's folder before the command looks at it is left out where a run is there already:
+    the command may refuse to go on with it.
+    """
     with read_write(config), open_dict(config):
         written: Any = OmegaConf.to_container(config.hydra)
         for place, (hydras, ours) in PLACES.items():
             group, name = place.split(".")
-            if written[group][name] == hydras:
+            if written[group][name] == hydras and f"hydra.{place}" not in typed:
                 config.hydra[group][name] = ours
+        if "${" not in written["run"]["dir"] and is_begun(Path(written["run"]["dir"])):
+            config.hydra.output_subdir = None
         for group in ("job_logging", "hydra_logging"):
             if config.hydra.runtime.choices.get(f"hydra/{group}") == "default":
                 config.hydra[group] = dict(SILENT)

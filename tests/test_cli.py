@@ -129,6 +129,23 @@ def test_settings_may_stand_on_both_sides_of_an_option(typed):
     assert (code, err) == (0, "") and "seed: 7\n" in out and "width: 64" in out
 
 
+def test_a_refused_command_leaves_the_settings_of_the_run_that_is_there(typed, fasta, tmp_path):
+    into = f"hydra.run.dir={tmp_path / 'here'}"
+    assert typed("train", fasta, into, *TINY)[0] == 0
+    kept = {path: path.read_bytes() for path in (tmp_path / "here" / ".hydra").iterdir()}
+    assert len(kept) == 3
+    code, _, err = typed("train", fasta, into, "seed=77", *TINY)
+    assert code == 64 and "seed=77" in err
+    assert {path: path.read_bytes() for path in (tmp_path / "here" / ".hydra").iterdir()} == kept
+
+
+def test_folders_of_a_sweep_are_those_that_were_typed(typed, fasta, tmp_path):
+    places = f"hydra.sweep.dir={tmp_path / 'sweep'}", "hydra.sweep.subdir=${hydra.job.num}"
+    assert typed("train", "-m", "seed=1,2", fasta, *places, *TINY)[0] == 0
+    assert {"0", "1"} <= {path.name for path in (tmp_path / "sweep").iterdir()}
+    assert (tmp_path / "sweep" / "1" / "record.json").is_file()
+
+
 def test_the_version_is_told(typed):
     assert typed("--version") == (0, f"genolong {version('genolong')}\n", "")
 
@@ -153,6 +170,9 @@ def test_the_version_is_told(typed):
 )
 def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
     assert cli._told(Stopped(signal.SIGTERM, step), "runs/x", command).startswith(line)
+    if command == "train" and step:
+        swept = cli._told(Stopped(signal.SIGTERM, step), "runs/x", command, swept=True)
+        assert swept.endswith("the same command without -m, with this run's values and hydra.run.dir=runs/x, goes on")
 
 
 def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):

@@ -36,6 +36,13 @@ class LastStep(Callback):
 class TimeLimit(Timer):
     """trainer.max_time counts from when this process began to train, whatever went before it was resumed."""
 
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, *more: Any
+    ) -> None:  # fmt: skip
+        """At the end of a step, and not between the batches that it accumulates."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx, *more)
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 

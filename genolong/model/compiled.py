@@ -34,9 +34,9 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
     if not compiler:
         return "no C++ compiler was found"
     command = [*compiler.split(), *FLAGS, LEVELS[lanes()], *flags]
-    folder = CacheFolder()
     name = f"{source.stem}-{sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
     try:
+        folder = CacheFolder()
         with suppress(OSError):  # not there, or damaged: made anew
             return ctypes.CDLL(str(folder.path(name)))
         return ctypes.CDLL(str(_compile(command, source, folder, name)))
@@ -67,7 +67,8 @@ def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: st
     with tempfile.TemporaryDirectory() as work:
         made = Path(work, name)
         subprocess.run(
-            [*command, source, "-o", made], check=True, capture_output=True, text=True, timeout=120, cwd=work
+            [*command, source, "-o", made], check=True, capture_output=True, text=True, errors="replace", timeout=120,
+            cwd=work,
         )  # fmt: skip
         content = made.read_bytes()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 import torch
@@ -21,6 +22,7 @@ from genolong.model.recompute import groups, in_chunks, recomputed, recomputed_a
 from genolong.model.rotary import Rotation, rotate, rotation
 from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
+from genolong.parallel.slices import slice_bounds
 
 TOKENS = 6  # A C G T N and the hidden base
 
@@ -101,6 +103,12 @@ class EncoderSettings:
             raise SettingsError(
                 f"parallel.sequence={slices}: slices of a window of {window_bp:,} bases would be shorter than the "
                 f"first segment ({first} bases); take at most {window_bp // first}, or a longer context.window_bp"
+            )
+        reach, shortest = self.kernel // 2, min(end - start for start, end in pairwise(slice_bounds(window_bp, slices)))
+        if slices > 1 and reach > shortest:
+            raise SettingsError(
+                f"model.kernel={self.kernel}: reaches {reach} bases, further than the shortest of {slices} slices "
+                f"({shortest} bases); take a shorter one, fewer devices a window (parallel.sequence), or a longer one"
             )
 
 

@@ -34,6 +34,11 @@ def make_folder(folder: Path, runs: Path) -> None:
         ) from error
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a run has been in it, which may go on there."""
+    return (folder / "checkpoints").is_dir()
+
+
 def remove_unbegun(folder: Path) -> None:
     """Removes the folder of a run that was refused before it began: one that holds Hydra's own three files only."""
     hydras = folder / ".hydra"

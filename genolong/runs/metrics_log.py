@@ -88,7 +88,7 @@ class MetricsLog(Logger):
 def rows_of(path: Path) -> list[dict[str, str]]:
     """All whole rows of a metrics.csv; none where there is no such file."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
             return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
     except FileNotFoundError:
         return []

@@ -127,7 +127,7 @@ class MaskedBases(pl.LightningModule):
         if not isfinite(means["loss"]):
             raise NumericalError(
                 f"step {self.trainer.global_step}: the validation loss is {means['loss']}, no finite number. "
-                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
+                "Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
             )
         for name, mean in means.items():
             self.log(f"validation/{name}", mean)

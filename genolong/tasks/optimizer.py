@@ -117,7 +117,7 @@ def clipped(
     if not (isfinite(loss) and isfinite(norm)):
         raise NumericalError(
             f"step {step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite numbers; nothing was "
-            f"updated. {read()}Lower optimizer.learning_rate, or take trainer.precision=32-true"
+            f"updated. {read()}Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
         )
     return norm
 

@@ -84,7 +84,7 @@ class FrozenEffect(pl.LightningModule):
         if not logits.isfinite().all():
             raise NumericalError(
                 f"step {self.trainer.global_step}: the head gives held-out alleles what is no finite number. "
-                "Lower optimizer.learning_rate, or take trainer.precision=32-true"
+                "Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
             )
         for name, value in held_out_figures(logits, positive).items():
             self.log(f"validation/{name}", value)

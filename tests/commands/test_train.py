@@ -137,9 +137,12 @@ def test_a_running_mean_of_the_weights_is_the_result(settings: TrainSettings, tm
 
 def test_time_that_is_up_ends_a_run_as_steps_do(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "genolong")
-    limits = ("trainer.max_time=00:00:00:01", "trainer.max_steps=100000", "context.accumulation=2")
+    limits = ("trainer.max_time=00:00:00:01", "trainer.max_steps=100000", "context.accumulation=3")
     done = train(made(tmp_path, *limits), tmp_path / "run")
     assert 0 < done.record["steps"] < 100_000
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        validated = [int(row["step"]) for row in csv.DictReader(file) if row["validation/loss"]]
+    assert validated[-1] == done.record["steps"] - 1, "it ended with a step, not between two batches of one"
     assert done.record["status"] == "finished" and done.record["metrics"]["validation/loss"] > 0
     assert f"stopped by trainer.max_time after {done.record['steps']} of 100000 steps" in caplog.text
 

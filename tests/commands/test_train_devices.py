@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,15 @@ def test_a_head_is_not_trained_on_other_windows_by_other_devices(home, alone):
 def test_slices_shorter_than_the_first_segment_are_refused(home):
     with pytest.raises(SettingsError, match=r"parallel.sequence=9: slices .* \(7 bases\); take at most 8"):
         settings(home).model.check_window(61, 9)
+
+
+def test_a_convolution_that_reaches_beyond_the_next_slice_is_refused(home):
+    model = replace(settings(home).model, kernel=31)
+    model.check_window(61, 4)
+    with pytest.raises(
+        SettingsError, match=r"model.kernel=31: reaches 15 bases, further than the shortest of 5 slices"
+    ):
+        model.check_window(61, 5)
 
 
 @pytest.mark.parametrize(("knob", "value"), [("optimizer", "muon"), ("trainer.ema_decay", "0.9")])

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from genolong.errors import OutputError
 from genolong.model import compiled
 from genolong.model import native_attention as native
 from genolong.model.dilated_attention import dilated_attention
@@ -301,6 +302,22 @@ def test_a_compiler_that_makes_it_for_another_processor_is_noticed(level, monkey
     rows = [tensor.detach() for tensor in rows_of(23)[:3]]
     found_out, wanted = (output(each, rows, [23], [1]) for each in (attend, dilated_attention))
     assert torch.allclose(found_out, wanted, atol=1e-5)
+
+
+@needs_it
+def test_messages_of_a_compiler_may_be_in_any_letters_and_no_home_may_be_known(monkeypatch, anew, tmp_path):
+    (tmp_path / "c++").write_bytes(b'#!/bin/sh\necho "\xff\xfe warning" >&2\nexec ' + b'"${0%/*}/real" "$@"\n')
+    (tmp_path / "c++").chmod(0o755)
+    (tmp_path / "real").symlink_to(shutil.which("c++") or shutil.which("g++") or "g++")
+    monkeypatch.setenv("CXX", str(tmp_path / "c++"))
+    assert not native.why_not(11)
+
+    def homeless() -> None:
+        raise OutputError("no home folder is known")
+
+    compiled.compiled.cache_clear()
+    monkeypatch.setattr(compiled, "CacheFolder", homeless)
+    assert "no home folder is known" in native.why_not(11)
 
 
 @pytest.mark.parametrize("rows", ["none", "elsewhere", "stand-ins"])

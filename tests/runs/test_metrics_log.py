@@ -49,3 +49,8 @@ def test_the_rows_before_a_validation_that_was_left_are_without_it(tmp_path: Pat
 
 def test_where_nothing_was_logged_there_are_no_rows(tmp_path: Path):
     assert rows_of(tmp_path / "none.csv") == rows_before(tmp_path / "none.csv", 7, validated=True) == []
+
+
+def test_what_is_no_text_has_no_rows(tmp_path):
+    (tmp_path / "metrics.csv").write_bytes(b"\xff\xfe\x00\x9d,\n\xc3\x28\n")
+    assert rows_before(tmp_path / "metrics.csv", 7, validated=True) == []
