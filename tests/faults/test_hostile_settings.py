@@ -92,16 +92,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refused(folder: Path, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """The exit code and the line of a command that shall be refused, and leave nothing."""
+    """The exit code and the line of a command that shall be refused, and leave nothing but an empty folder of runs."""
     before = {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
     with pytest.raises(SystemExit) as left, hang_is_a_failure(20):
         cli.main(["train", "trainer.max_steps=1", "data.fasta=none.fa", *arguments])
     _, err = capfd.readouterr()
     lines = err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("genolong: error: "), err[:2000]
-    assert "a mistake in genolong" not in err
+    assert "a mistake in genolong" not in err and "no such option" not in err
     assert "a-secret" not in err
-    assert {path for path in folder.rglob("*") if "__pycache__" not in path.parts} == before
+    after = {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+    assert all(path.name == "runs" and not [*path.iterdir()] for path in after - before) and before <= after
     assert isinstance(left.value.code, int)
     return left.value.code, lines[0]
 
