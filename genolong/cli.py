@@ -375,7 +375,7 @@ def _run(command: str, arguments: list[str]) -> None:
             where = ["--config-path", os.path.abspath(options.config_path)] if options.config_path else []
             switches = [word for word in arguments if word not in options.overrides]  # Hydra wants them together
             # the folder that Hydra means lies beside its caller's source file
-            sys.argv = [sys.argv[0], *options.overrides, *switches, *where, *more]
+            sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
             COMMANDS[command]()
 
 

@@ -90,11 +90,13 @@ def test_who_listens_already_is_not_disturbed():
 
 def test_a_terminal_that_was_closed_is_not_written_to(tmp_path):
     code = (
-        "import os, signal, sys\n"
+        "import sys, time\n"
         "from genolong.parallel.stop_request import StopRequest\n"
-        "with StopRequest().listening() as _:\n"
+        "request = StopRequest()\n"
+        "with request.listening():\n"
         "    print('ready', flush=True)\n"
-        "    signal.pause()\n"
+        "    while request.agreed() is None:\n"
+        "        time.sleep(0.01)\n"
         "    print('more', flush=True)\n"
         "    print('more', file=sys.stderr, flush=True)\n"
         f"    open({str(tmp_path / 'end')!r}, 'w').write('reached')\n"
