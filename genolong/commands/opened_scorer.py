@@ -81,6 +81,7 @@ def _window(asked: ScoringSettings, run: TrainedRun) -> int:
                 raise SettingsError(
                     f"{name}={value}: the variant head of this run was trained with {trained}; take that"
                 )
+    asked.check_window(window_bp)
     return window_bp
 
 

@@ -80,6 +80,7 @@ def _scorer(
         mode="unmasked", window_bp=None, spacing=1, flank=settings.head.flank, distance=False,
         longest_allele=settings.longest_allele, batch=None,
     )  # fmt: skip
+    scoring.check_window(run.window_bp)
     assert isinstance(run.model, MaskedBases)
     kind = accelerator(settings.trainer, place.local_size)
     device = torch.device(kind, place.local_rank) if kind == "cuda" else torch.device(kind)

@@ -49,18 +49,13 @@ class ScoringSettings:
             if value is not None and value < least:
                 raise SettingsError(f"{name}={value}: wanted {least} or more")
 
-    def longest_in(self, window_bp: int) -> int:
-        """Bases of the longest allele that is scored: that is asked for, and fits into a window with both flanks.
-
-        Raises SettingsError where not one base has its place.
-        """
-        fits = window_bp - 2 * self.flank
-        if fits < 1:
+    def check_window(self, window_bp: int) -> None:
+        """Raises SettingsError for a window in which not one base has its place between both flanks."""
+        if window_bp <= 2 * self.flank:
             raise SettingsError(
                 f"flank={self.flank}: a base with as many on either side does not fit into the window of "
                 f"{window_bp:,}; lower it, or take a longer window_bp"
             )
-        return min(self.longest_allele, fits)
 
 
 class Effect(NamedTuple):
@@ -110,7 +105,8 @@ class VariantScorer:
         self.shard = shard or SequenceShard.whole(window_bp)
         self.with_distance = settings.mode == "exact" if settings.distance is None else settings.distance
         self.batch = settings.batch or max(1, BATCH_BP // window_bp)
-        self.longest_allele = settings.longest_in(window_bp)  # bases; of a longer one no score is asked
+        # bases; of a longer one, which would not fit into a window with both flanks, no score is asked
+        self.longest_allele = max(1, min(settings.longest_allele, window_bp - 2 * settings.flank))
 
     def score(self, variants: Sequence[Variant], advance: Callable[[int], None] = lambda _read: None) -> list[Effect]:
         """The effect of every variant; `advance` is told how many windows were read.
