@@ -56,8 +56,8 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong COMMAND --help all  every setting, its unit and what it is now
   genolong COMMAND --cfg job   the settings as they would be used
   genolong train -m seed=1,2   one run for each value
-  genolong --version
   genolong train experiment=yeast    a recipe: one of those in conf/experiment (docs/recipes.md)
+  genolong --version
 """
 tell = logging.getLogger("genolong")
 err = Console(stderr=True, highlight=False)

@@ -19,24 +19,25 @@ def understood(words: Sequence[str], *, texts: Sequence[str] = ()) -> list[str]:
     region=chr1:1,001-1,500, whose comma Hydra would take for several values; elsewhere it is left to mean that.
     """
     sweep = "-m" in words or "--multirun" in words
-    return [_understood(word, texts, sweep=sweep) for word in words]
+    parser = OverridesParser.create()
+    return [_understood(word, texts, parser, sweep=sweep) for word in words]
 
 
-def _understood(word: str, texts: Sequence[str], *, sweep: bool) -> str:
+def _understood(word: str, texts: Sequence[str], parser: OverridesParser, *, sweep: bool) -> str:
     found = _SETTING.fullmatch(word)
     if found is None or found[2].startswith(_GROUPED):
         return word
     name, value = found[1], found[2]
     if value.startswith("~/"):
         value = os.path.expanduser(value)
-    if name not in texts and ((sweep and "," in value) or _parses(f"{name}={value}")):
+    if name not in texts and ((sweep and "," in value) or _parses(parser, f"{name}={value}")):
         return f"{name}={value}"
     return f"{name}={QuotedString(value, Quote.single).with_quotes()}"
 
 
-def _parses(word: str) -> bool:
+def _parses(parser: OverridesParser, word: str) -> bool:
     try:
-        OverridesParser.create().parse_override(word)
+        parser.parse_override(word)
     except HydraException:
         return False
     return True
