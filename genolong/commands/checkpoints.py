@@ -2,6 +2,7 @@
 
 from math import inf
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,7 +10,7 @@ from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 
 from genolong.commands.fit_loop import FitLoop
 from genolong.parallel.stop_request import StopRequest
-from genolong.parallel.stopped import Stopped
+from genolong.parallel.stopped import Left, Stopped
 from genolong.runs.checkpoint import VALIDATED
 from genolong.runs.metrics_log import MetricsLog
 from genolong.runs.saved import BEST, LAST, of_step, point, tidy
@@ -24,10 +25,15 @@ class Checkpoints(Checkpoint):
     That is just before the first batch of the next one, and at the end before a running mean takes the weights' place.
     A validation is left when a signal comes: the checkpoint says so, and who goes on with it validates first.
     `has_best`: the folder keeps the best of those that a resumed training wrote before; all processes know the same.
+    After the step `left_after` a training is left as if a signal had come.
     """
 
-    def __init__(self, folder: Path, chosen: CheckpointSettings, metrics: MetricsLog, *, has_best: bool) -> None:
+    def __init__(
+        self, folder: Path, chosen: CheckpointSettings, metrics: MetricsLog, *, has_best: bool,
+        left_after: int | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.chosen, self.metrics, self.has_best = folder, chosen, metrics, has_best
+        self.left_after = left_after
         self.request = StopRequest()
         self.best = inf
         self._best_is_new = False
@@ -56,10 +62,13 @@ class Checkpoints(Checkpoint):
             return
         signal, step = self.request.agreed(), trainer.global_step
         due = step % self.chosen.every_n_steps == 0 or self._best_is_new
-        if step > self._begun and (due or signal is not None):
+        left = step == self.left_after
+        if step > self._begun and (due or left or signal is not None):
             self._write(trainer)
         if signal is not None:
             raise Stopped(signal, step)
+        if left:
+            raise Left(SIGTERM, step)
 
     def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         signal = self.request.agreed()

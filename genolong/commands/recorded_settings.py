@@ -66,6 +66,8 @@ def _place(plain: dict[str, Any], asked: ReproduceSettings, folder: Path) -> Non
     plain["debug"] = asked.debug
     if "resume" in plain:
         plain["resume"] = "no"
+    if "max_time" in plain.get("trainer", {}):
+        plain["trainer"]["max_time"] = None  # as many steps, however long they take here
     if "run" in plain:
         plain["run"] = {"name": "reproduced", "folder": "runs"}
     if "logger" in plain:

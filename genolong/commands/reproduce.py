@@ -1,8 +1,9 @@
 """`reproduce`: what a training, a prediction or an evaluation made, made again from its record, and compared."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.evaluate import evaluate
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.legs import Leg, causes, legs, other_attention
 from genolong.commands.map import map_regions
 from genolong.commands.map_settings import MapSettings
 from genolong.commands.predict import predict
@@ -26,6 +28,7 @@ from genolong.commands.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError
 from genolong.long_work import follow
 from genolong.parallel.place import Place
+from genolong.parallel.stopped import Left
 from genolong.runs.differences import differences
 from genolong.runs.record import NAME, beside, maker, read_record, surroundings, write_json
 from genolong.settings import TrainSettings
@@ -40,7 +43,7 @@ MODELS = {  # settings
     "train": "init_from", "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
     "map": "model",
 }  # fmt: skip
-TRAININGS = ("train", "train_variants")
+TRAININGS: dict[str, Callable[..., object]] = {"train": train, "train_variants": train_variants}
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,21 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     record = read_record(path)
     made_by = _made_by(record, path)
     asked, notes = recorded_settings(record, made_by, SCHEMAS[made_by], settings, folder)
+    way = legs(record, path) if made_by in TRAININGS else []
+    went = [recorded_settings(leg.of(record), made_by, SCHEMAS[made_by], settings, folder)[0] for leg in way]
     check_inputs(record, settings)
     check_model(record, getattr(asked, MODELS[made_by]))
     other = tuple(differences(record, surroundings()))
     place = Place.joined()
     first = place is None or place.rank == 0
-    for line in (*notes, *(f"another here: {line}" for line in other)) if first else ():
+    parts = map(str, way) if len(way) > 1 else ()
+    for line in (*notes, *parts, *(f"another here: {line}" for line in other)) if first else ():
         logger.info(line)
     folder.mkdir(parents=True, exist_ok=True)
-    _MAKERS[made_by](asked, folder, watch)
+    if way:
+        _trained(TRAININGS[made_by], way, went, folder)
+    else:
+        _MAKERS[made_by](asked, folder, watch)
     if not first:
         return None
     if made_by in TRAININGS:
@@ -85,7 +94,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
         output = asked.vcf if made_by == "map" else Path(asked.output)
         now = read_record(beside(output))
         result = compare_files(path.parent, record, output)
-    other = (*_other_attention(record, now), *other)
+    other = (*causes(record), *other_attention(record, now), *other)
     done = _judged(result, other)
     content = {"of": str(path), "same": done.same, "verdict": done.verdict, "differences": list(other)}
     write_json(folder / "reproduction.json", content)
@@ -110,19 +119,18 @@ def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
     return Reproduction(False, f"not the same: {result.line}; {cause}", other)
 
 
-def _other_attention(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Whether PyTorch's kernels took the place of C++, or C++ theirs."""
-    pair = then.get("attention"), now.get("attention")
-    return () if None in pair or pair[0] == pair[1] else (f"attention: {str(pair[0])[:9]} then, {pair[1]} now",)
+def _trained(train: Callable[..., object], way: Sequence[Leg], went: Sequence[Any], folder: Path) -> None:
+    """A training in the legs that it went in, each gone on with where the one before ended."""
+    for at, (leg, asked) in enumerate(zip(way, went, strict=True)):
+        with suppress(Left):
+            train(replace(asked, resume="auto") if at else asked, folder, leg.end)
 
 
 def _evaluate(asked: EvaluationSettings) -> object:
     return evaluate(asked, follow) if asked.vcf is None else evaluate_variants(asked, follow)
 
 
-_MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {
-    "train": lambda asked, folder, _: train(asked, folder),
-    "train_variants": lambda asked, folder, _: train_variants(asked, folder),
+_MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {  # of files
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
     "embed": lambda asked, _, __: embed(asked, follow),

@@ -46,8 +46,8 @@ class Wanted:
 class Beginning:
     """A checkpoint (None: there is none, and step 0 is the first), the rows logged up to it, and what to tell.
 
-    `has_best` says whether the folder keeps the best checkpoint so far.
-    `resumed` is what the record keeps of all times that the run was resumed; empty for a new run.
+    `has_best` says whether the folder keeps the best checkpoint so far. `before` is the record of what is gone on
+    with, or what its checkpoint says where it has none; None for a new run.
     """
 
     checkpoint: Path | None
@@ -55,7 +55,7 @@ class Beginning:
     rows: list[dict[str, str]]
     has_best: bool
     notes: tuple[str, ...]
-    resumed: list[dict[str, Any]]
+    before: dict[str, Any] | None
 
 
 def beginning(wanted: Wanted, folder: Path) -> Beginning:
@@ -67,7 +67,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     asked, last_step = wanted.settings["resume"], wanted.settings["trainer"]["max_steps"]
     source = _source(asked, folder)
     if source is None:
-        return Beginning(None, 0, [], False, (), [])
+        return Beginning(None, 0, [], False, (), None)
     found = newest(source, lambda path: _read(path, wanted))
     home = source if source.is_dir() else source.resolve().parent.parent
     record = _record(home)
@@ -86,7 +86,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     return Beginning(
         None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
         (folder / "checkpoints" / BEST).exists(),
-        _notes(found, source, step), [*record.get("resumed", []), {"step": step, "from": str(found and found.path)}],
+        _notes(found, source, step), record or said,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
+from genolong.commands.legs import went_on
 from genolong.commands.machine import peak_memory
 from genolong.commands.placed import told_by_the_first
 from genolong.commands.resuming import Beginning, Wanted, beginning
@@ -37,8 +38,9 @@ class RunFolder:
     def opened(cls, place: Place, wanted: Wanted, folder: Path, record: dict[str, Any]) -> "RunFolder":
         """A folder that nobody else works in, begun or gone on with; raises what beginning does."""
         start = told_by_the_first(place, beginning, wanted, folder)
-        if start.resumed:
-            record = {**record, "resumed": start.resumed}
+        if start.before is not None:
+            leg = went_on(start.before, record, start.step, start.checkpoint)
+            record = {**record, "resumed": [*start.before.get("resumed", []), leg]}
         log = MetricsLog(folder / "metrics.csv", start.rows)
         if place.rank == 0:
             make_folder(folder, Path(wanted.settings["run"]["folder"], wanted.settings["run"]["name"]))

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from genolong.commands.attention_choice import attention_of, choose_attention
 from genolong.commands.begun_from import Begun, begun_from
 from genolong.commands.checkpoints import Checkpoints
+from genolong.commands.legs import End, left_after
 from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
@@ -62,17 +63,18 @@ class Training:
     record: dict[str, Any]
 
 
-def train(settings: TrainSettings, folder: Path) -> Training:
+def train(settings: TrainSettings, folder: Path, end: End | None = None) -> Training:
     """Train, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
     With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
-    Raises InputError (and its kinds) for whatever a person can mend.
+    `end`: where it ends, if not after trainer.max_steps. Raises InputError (and its kinds) for whatever a person can
+    mend, and Left where `end` says that it is left.
     """
-    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder, interrupts=2) as place:
-        return _train(place, settings, folder)
+    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder, end, interrupts=2) as place:
+        return _train(place, settings, folder, end)
 
 
-def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
+def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None) -> Training:
     fasta = settings.data.fasta
     genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
     settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
@@ -92,12 +94,12 @@ def _train(place: Place, settings: TrainSettings, folder: Path) -> Training:
     for note in told if place.rank == 0 else ():
         logger.info(note)
     with held(folder) if place.rank == 0 else nullcontext():
-        return _train_in(place, settings, folder, genome, parts, order, told, begun)
+        return _train_in(place, settings, folder, genome, parts, order, told, begun, end)
 
 
 def _train_in(
     place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder,
-    told: Sequence[str], begun: Begun | None,
+    told: Sequence[str], begun: Begun | None, end: End | None,
 ) -> Training:  # fmt: skip
     """The training in a folder that is this process's own."""
     plain = asdict(settings)
@@ -127,19 +129,21 @@ def _train_in(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
         accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
     )  # fmt: skip
-    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
+    checkpoints = Checkpoints(
+        folder, settings.checkpoint, log, has_best=start.has_best, left_after=left_after(end)
+    )  # fmt: skip
     about = {name: record[name] for name in ABOUT if name in record}
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step),
         RunCheckpointIO(about, partial(known_answers, settings.model)), checkpoints,
-        TrainingProgress(bases_per_step(settings)), settings.context.accumulation, across(place, settings),
+        TrainingProgress(bases_per_step(settings)), settings.context.accumulation, across(place, settings), end,
     )  # fmt: skip
     _tell_plan(settings, model)
     with run.recorded(trainer):
         fit(trainer, checkpoints, model, start.checkpoint, datamodule=datamodule)
     if start.checkpoint and start.step == trainer.max_steps and settings.trainer.ema_decay:
         model.load_state_dict(load_weights(start.checkpoint)[1])  # the mean, which takes its place at a last step only
-    if trainer.global_step < trainer.max_steps:
+    if trainer.global_step < trainer.max_steps and end is None:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
     results = {
         "bases": trainer.global_step * bases_per_step(settings),

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genolong.commands.attention_choice import attention_of
 from genolong.commands.checkpoints import Checkpoints
+from genolong.commands.legs import End, left_after
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
 from genolong.commands.resuming import Wanted
@@ -59,25 +60,31 @@ class VariantTraining:
     record: dict[str, Any]
 
 
-def train_variants(settings: VariantTrainSettings, folder: Path) -> VariantTraining:
+def train_variants(settings: VariantTrainSettings, folder: Path, end: End | None = None) -> VariantTraining:
     """Train a head, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
     `predict` takes the folder as any other run, and writes probabilities too. With several devices, this process is the
-    first of as many, or one of those that torchrun or SLURM started. Raises InputError (and its kinds) for whatever a
-    person can mend.
+    first of as many, or one of those that torchrun or SLURM started. `end`: where it ends, if not after
+    trainer.max_steps. Raises InputError (and its kinds) for whatever a person can mend, and Left where `end` says that
+    it is left.
     """
-    with placed(settings.trainer.devices, settings.parallel, _train_variants, settings, folder, interrupts=2) as place:
-        return _train_variants(place, settings, folder)
+    work = settings.trainer.devices, settings.parallel, _train_variants, settings, folder, end
+    with placed(*work, interrupts=2) as place:
+        return _train_variants(place, settings, folder, end)
 
 
-def _train_variants(place: Place, settings: VariantTrainSettings, folder: Path) -> VariantTraining:
+def _train_variants(
+    place: Place, settings: VariantTrainSettings, folder: Path, end: End | None
+) -> VariantTraining:  # fmt: skip
     check_machine(settings.trainer, settings.logger, place.local_size)
     read = VariantData.opened(place, settings)
     with held(folder) if place.rank == 0 else nullcontext():
-        return _train_in(place, settings, folder, read)
+        return _train_in(place, settings, folder, read, end)
 
 
-def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: VariantData) -> VariantTraining:
+def _train_in(
+    place: Place, settings: VariantTrainSettings, folder: Path, read: VariantData, end: End | None
+) -> VariantTraining:  # fmt: skip
     """The training in a folder that is this process's own."""
     base, parts = read.run, read.parts
     assert isinstance(base.model, MaskedBases)
@@ -97,11 +104,13 @@ def _train_in(place: Place, settings: VariantTrainSettings, folder: Path, read: 
         TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip
     files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
-    checkpoints = Checkpoints(folder, settings.checkpoint, log, has_best=start.has_best)
+    checkpoints = Checkpoints(
+        folder, settings.checkpoint, log, has_best=start.has_best, left_after=left_after(end)
+    )  # fmt: skip
     strategy = SequenceParallelStrategy(place, read.scorer.shard) if place.size > 1 else None
     trainer = make_trainer(
         settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step), files, checkpoints,
-        TrainingProgress(settings.batch, "alleles"), 1, Devices(place, strategy),
+        TrainingProgress(settings.batch, "alleles"), 1, Devices(place, strategy), end,
     )  # fmt: skip
     with run.recorded(trainer):
         logger.info("reading the windows of all these alleles once, before the first step")

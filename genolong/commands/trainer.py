@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.fit_loop import FitLoop
+from genolong.commands.legs import End
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.model.compiled import multiplies_bfloat16
@@ -27,10 +28,17 @@ from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
 
 
 class LastStep(Callback):
-    """The last step is followed by a validation, whether or not trainer.validate_every divides the steps."""
+    """The last step is followed by a validation, whether or not trainer.validate_every divides the steps.
+
+    `step`: another than that of trainer.max_steps.
+    """
+
+    def __init__(self, step: int | None) -> None:
+        self.step = step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        trainer.should_stop = trainer.should_stop or trainer.global_step >= trainer.max_steps
+        last = trainer.max_steps if self.step is None else self.step
+        trainer.should_stop = trainer.should_stop or trainer.global_step >= last
 
 
 class TimeLimit(Timer):
@@ -70,11 +78,11 @@ def across(place: Place, settings: TrainSettings) -> Devices:
 
 def make_trainer(
     chosen: TrainerSettings, loggers: list[Logger], files: RunCheckpointIO, checkpoints: Checkpoints,
-    progress: TrainingProgress, accumulation: int, devices: Devices,
+    progress: TrainingProgress, accumulation: int, devices: Devices, end: End | None,
 ) -> pl.Trainer:  # fmt: skip
-    """Lightning's trainer: one epoch is the whole run, steps are optimizer steps."""
+    """Lightning's trainer: one epoch is the whole run, steps are optimizer steps; `end`: not all of them."""
     place = devices.place
-    callbacks: list[Callback] = [LastStep(), checkpoints]
+    callbacks: list[Callback] = [LastStep(end.step if end and end.validated else None), checkpoints]
     if place.rank == 0:
         callbacks.insert(0, progress)
     if chosen.ema_decay:

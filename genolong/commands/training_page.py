@@ -68,7 +68,12 @@ def _first(record: Record, figures: list[Figure]) -> Iterator[tuple[str, str, st
         yield "bits a base", f"{model.value:.3f}", "" if kmer is None else f"best k-mer counter {kmer.value:.3f}"
     seconds = told.seconds_of(record)
     if seconds is not None:
-        yield "time", told.duration(seconds), ""
+        since = told.steps_since(record)
+        yield (
+            "time",
+            told.duration(seconds),
+            "" if since in (None, record.get("steps")) else f"for the last {since:,} steps",
+        )
 
 
 def _course(folder: Path, settings: Record, *, is_variant_head: bool) -> Markup:

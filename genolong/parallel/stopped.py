@@ -16,3 +16,7 @@ class Stopped(SystemExit):
     def __init__(self, number: int, step: int | None) -> None:
         super().__init__(EXIT_CODES[signal.Signals(number)])
         self.name, self.step = signal.Signals(number).name, step
+
+
+class Left(Stopped):
+    """A work that was to stop there: no signal came."""

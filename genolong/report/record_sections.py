@@ -78,8 +78,9 @@ def composition(record: Record) -> Markup:
 def cost(record: Record) -> Markup:
     """Time, and speed and memory where they are known."""
     seconds, steps = seconds_of(record), record.get("steps")
-    rows: list[tuple[object, object]] = [("time", None if seconds is None else duration(seconds))]
-    since = _steps_since(record)
+    since = steps_since(record)
+    last = "" if since in (None, steps) else f" of the last {_whole(since)} steps"
+    rows: list[tuple[object, object]] = [(f"time{last}", None if seconds is None else duration(seconds))]
     if seconds and since and steps:
         rows.append(("steps a second", f"{since / seconds:,.3g}"))
         if record.get("bases"):
@@ -100,7 +101,7 @@ def provenance(record: Record) -> Markup:
     """When, with what, on what; everything that the record says but for settings and files."""
     machine, versions, source = (_mapping(record, name) for name in ("machine", "versions", "code"))
     resumed = [
-        f"after step {_whole(each.get('step'))} of {each.get('from')}"
+        "; ".join((f"after step {_whole(each.get('step'))} of {each.get('from')}", *_another(each)))
         for each in record.get("resumed", ())
         if isinstance(each, Mapping)
     ]
@@ -168,6 +169,13 @@ def seconds_of(record: Record) -> float | None:
         return None
 
 
+def steps_since(record: Record) -> int | None:
+    """Steps that the last command took."""
+    steps, resumed = record.get("steps"), record.get("resumed") or [{"step": 0}]
+    before = resumed[-1].get("step") if isinstance(resumed[-1], Mapping) else None
+    return steps - before if isinstance(steps, int) and isinstance(before, int) else None
+
+
 def duration(seconds: float) -> str:
     """59 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
     whole = round(seconds)
@@ -192,11 +200,11 @@ def _quoted(value: str) -> str:
     return "'" + re.sub(r"(\\*)(')", r"\1\1\\\2", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
-def _steps_since(record: Record) -> int | None:
-    """Steps that the last command took."""
-    steps, resumed = record.get("steps"), record.get("resumed") or [{"step": 0}]
-    before = resumed[-1].get("step") if isinstance(resumed[-1], Mapping) else None
-    return steps - before if isinstance(steps, int) and isinstance(before, int) else None
+def _another(entry: Record) -> list[str]:
+    """What was another until a training went on."""
+    another = entry.get("another")
+    settings = [f"{key}={typed(value)} until then" for key, value in _mapping(entry, "then").items()]
+    return [*settings, *(map(str, another) if isinstance(another, list) else ())]
 
 
 def _command_of(record: Record) -> Markup | None:

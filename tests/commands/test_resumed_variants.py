@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reproduce import reproduce
+from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.train_variants import train_variants
 from genolong.errors import BusyError, InputError, NumericalError, OutputError, SettingsError
 from genolong.tasks.trained_effect import FrozenEffect
@@ -83,6 +86,16 @@ def test_a_head_is_given_more_steps(home, tmp_path):
     run(home, tmp_path / "run", *flat)
     run(home, tmp_path / "whole", *flat)
     assert state_sha256(tmp_path / "run") == state_sha256(tmp_path / "whole")
+
+
+def test_a_head_that_was_given_more_steps_is_the_same_again(home, tmp_path):
+    run(home, tmp_path / "run", "encoder=tuned", "trainer.max_steps=5")
+    run(home, tmp_path / "run", "encoder=tuned")
+    data = GenomeSettings(fasta=None, cache=str(home / "cache"))
+    asked = ReproduceSettings(run=str(tmp_path / "run"), data=data, debug=False, model=None, vcf=None)
+    done = reproduce(asked, tmp_path / "again")
+    assert done is not None and done.same, done
+    assert_same(tmp_path / "again", tmp_path / "run")
 
 
 @pytest.mark.parametrize(

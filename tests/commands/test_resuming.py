@@ -166,7 +166,8 @@ def test_a_checkpoint_or_another_run_may_be_gone_on_with_in_a_new_folder(home: P
     run(home, tmp_path / "run", f"resume={whole}/checkpoints/step-00000011.ckpt")
     assert_same(tmp_path / "run", whole)
     (resumed,) = record_of(tmp_path / "run")["resumed"]
-    assert resumed == {"step": 11, "from": f"{whole}/checkpoints/step-00000011.ckpt"}
+    assert (resumed["step"], resumed["from"]) == (11, f"{whole}/checkpoints/step-00000011.ckpt")
+    assert (resumed["finished"], resumed["then"], resumed["another"]) == (False, {}, [])
     stopped = at_step(whole, tmp_path / "stopped", 10)
     run(home, tmp_path / "other", f"resume={stopped}")
     assert_same(tmp_path / "other", whole)

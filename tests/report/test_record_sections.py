@@ -55,8 +55,16 @@ def test_sizes_are_told_as_people_do():
 def test_the_speed_is_that_of_the_last_command():
     assert "3 bases a second 6,000" in Page(told.cost(RECORD)).text
     resumed = {**RECORD, "resumed": [{"step": 100, "from": "x"}, {"step": 200, "from": "x"}]}
-    assert "steps a second 1 bases a second 2,000" in Page(told.cost(resumed)).text
+    assert (
+        "time of the last 100 steps 1 min 40 s steps a second 1 bases a second 2,000" in Page(told.cost(resumed)).text
+    )
     assert "bases a second" not in Page(told.cost({**RECORD, "resumed": [{"step": None}]})).text
+
+
+def test_what_was_another_until_a_run_went_on_is_told():
+    went = {"step": 7, "from": "a.ckpt", "then": {"trainer.max_steps": 7}, "another": ["torch: 2 then, 3 now"]}
+    text = Page(told.provenance({**RECORD, "resumed": [went]})).text
+    assert "after step 7 of a.ckpt; trainer.max_steps=7 until then; torch: 2 then, 3 now" in text
 
 
 def test_nothing_is_made_up_where_the_record_is_silent():
@@ -100,7 +108,8 @@ def test_nonsense_is_no_markup(part):
     record = {
         "settings": {nasty: {nasty: nasty}, "x": nasty}, "inputs_sha256": {nasty: nasty}, "status": nasty,
         "split": {"contigs": [{"contig": nasty}, 3], "others": [], "notes": [nasty]}, "versions": {"genolong": nasty},
-        "machine": nasty, "command": [nasty], "resumed": [{"step": nasty, "from": nasty}], "code": {"commit": nasty},
+        "resumed": [{"step": nasty, "from": nasty, "then": {nasty: nasty}, "another": [nasty]}],
+        "machine": nasty, "command": [nasty], "code": {"commit": nasty},
         "weights_sha256": nasty, "started": nasty, "steps": nasty, "peak_memory_bytes": {"host": nasty},
     }  # fmt: skip
     assert "<script" not in part(record)
