@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from genolong.commands.stored_model import stored_model
-from genolong.commands.trained_before import Earlier
+from genolong.commands.trained_before import BEFORE, Earlier
 from genolong.commands.trained_run import TrainedRun, run_of
 from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
@@ -20,13 +21,30 @@ SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights mea
 
 
 class Begun(NamedTuple):
-    """Where a training begins: `model` is the file or folder of its weights, whose hash is `sha256`."""
+    """Where a training begins: `model` is the file or folder of its weights, whose hash is `sha256`.
+
+    `weights` are None for a run that is gone on with, and has its own.
+    """
 
     model: str
     sha256: str
-    weights: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor] | None
     before: list[dict[str, Any]]
     notes: tuple[str, ...]
+
+
+def begun_before(settings: TrainSettings, record: Mapping[str, Any]) -> Begun | None:
+    """What the run of `record`, which is gone on with, began with, where init_from= names that again; else None.
+
+    That is not opened: it may have been trained on since, or be gone.
+    """
+    model, sha256 = record.get("settings", {}).get("init_from"), record.get("init_from_sha256")
+    if settings.init_from is None or model is None or sha256 is None:
+        return None
+    place, named = Path(model), Path(settings.init_from).expanduser().resolve()
+    if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
+        return None
+    return Begun(model, sha256, None, record.get(BEFORE, []), ())
 
 
 def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:

@@ -90,6 +90,13 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     )  # fmt: skip
 
 
+def gone_on_with(asked: str, folder: Path) -> dict[str, Any]:
+    """The record of the run whose checkpoints a training in `folder` goes on with; empty where there are none."""
+    source = _source(asked, folder)
+    there = source is not None and source.is_dir() and any((source / "checkpoints").glob("*.ckpt"))
+    return _record(source) if source is not None and there else {}
+
+
 def _source(asked: str, folder: Path) -> Path | None:
     """Whose checkpoints are gone on with; None for a new run. Raises OutputError for a folder that is to be left alone.
 
@@ -154,7 +161,9 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
     if list(beds.values()) != list(wanted.regions.values()):
         return InputError(f"data.regions, data.validation: not the BED files that the run in {source} reads")
     if said.get("init_from_sha256") != wanted.model:
-        return InputError(f"init_from: not the model that the run in {source} began with (their sha256 differ)")
+        began = before.get("init_from")
+        remedy = f"; take init_from={began}, or a new folder" if isinstance(began, str) else "; take a new folder"
+        return InputError(f"init_from: not the model that the run in {source} began with (their sha256 differ){remedy}")
     return None
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytorch_lightning as pl
 
 from genolong.commands.attention_choice import attention_of, choose_attention
-from genolong.commands.begun_from import Begun, begun_from
+from genolong.commands.begun_from import Begun, begun_before, begun_from
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.legs import End, left_after
 from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.resuming import Wanted
+from genolong.commands.resuming import Wanted, gone_on_with
 from genolong.commands.run_folder import RunFolder
 from genolong.commands.trained_before import BEFORE
 from genolong.commands.trainer import (
@@ -87,7 +87,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    begun = begun_from(settings, genome)
+    begun = begun_before(settings, gone_on_with(settings.resume, folder)) or begun_from(settings, genome)
     if begun is not None:
         settings = replace(settings, init_from=begun.model)
     told = (*genome.notes, *parts.notes, *order.notes, *(begun.notes if begun else ()))
@@ -108,7 +108,7 @@ def _train_in(
         settings.model, settings.task, settings.optimizer, max_steps=settings.trainer.max_steps, seed=settings.seed,
         checkpoint_blocks=settings.context.checkpoint_blocks,
     )  # fmt: skip
-    if begun is not None:
+    if begun is not None and begun.weights is not None:
         model.load_state_dict(begun.weights)
     cuda = accelerator(settings.trainer, place.local_size) == "cuda"
     notes = choose_attention(model, settings.trainer.attention, cuda=cuda)

@@ -1,6 +1,7 @@
 """init_from: a training begins with the weights of another, of the same model, which never saw what is held out now."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def evaluation(home: Path, run: Path, *more: str) -> EvaluationSettings:
 def test_the_weights_are_those_of_the_other_run_and_nothing_else_is(home: Path):
     short = load_weights(home / "short" / "checkpoints" / "last.ckpt")[1]
     begun = begun_from(longer(home), genome_of(home))
-    assert begun is not None and begun.weights.keys() == short.keys()
+    assert begun is not None and begun.weights is not None and begun.weights.keys() == short.keys()
     assert all(torch.equal(begun.weights[name], short[name]) for name in short)
     long = load_weights(home / "long" / "checkpoints" / "last.ckpt")[1]
     moved = max(float((long[name] - short[name]).abs().max()) for name in short)
@@ -108,6 +109,39 @@ def test_a_stopped_training_goes_on_with_the_same_beginning_only(home: Path, tmp
     other = train(settings_of(home, *FEW, "seed=2"), tmp_path / "other").folder
     with pytest.raises(InputError, match=r"init_from: not the model that the run in .* began with"):
         train(settings_of(home, *FEW, *LONGER, f"init_from={other}", "trainer.max_steps=4"), folder)
+
+
+@pytest.mark.parametrize("begun", ["trained on", "gone", "another at its place"])
+def test_a_stopped_training_goes_on_whatever_became_of_its_beginning(home: Path, tmp_path: Path, begun: str):
+    short, folder = shutil.copytree(home / "short", tmp_path / "short", symlinks=True), tmp_path / "run"
+    named = f"init_from={short}"
+    train(longer(home, named), folder)
+    if begun == "trained on":
+        train(settings_of(home, *FEW, "trainer.max_steps=3"), short)
+    else:
+        shutil.rmtree(short)
+    if begun == "another at its place":
+        train(settings_of(home, *FEW, "seed=2"), short)
+    done = train(longer(home, named, "trainer.max_steps=3"), folder)
+    assert done.trainer.global_step == 3
+    before = json.loads((home / "long" / "record.json").read_text())
+    assert done.record["init_from_sha256"] == before["init_from_sha256"]
+    assert [each["window_bp"] for each in done.record["trained_before"]] == [29]
+    assert open_run(str(folder)).before and done.record["settings"]["init_from"].startswith(str(short))
+    began = done.record["settings"]["init_from"]
+    elsewhere = train(settings_of(home, *FEW, "seed=3"), tmp_path / "other").folder
+    with pytest.raises(InputError, match=rf"\(their sha256 differ\); take init_from={began}, or a new folder"):
+        train(longer(home, f"init_from={elsewhere}", "trainer.max_steps=4"), folder)
+    assert train(longer(home, f"init_from={began}", "trainer.max_steps=4"), folder).trainer.global_step == 4
+
+
+def test_a_run_without_a_checkpoint_still_needs_its_beginning(home: Path, tmp_path: Path):
+    short, folder = shutil.copytree(home / "short", tmp_path / "short", symlinks=True), tmp_path / "run"
+    train(longer(home, f"init_from={short}"), folder)
+    shutil.rmtree(folder / "checkpoints")
+    shutil.rmtree(short)
+    with pytest.raises(MissingInputError, match=r"init_from=.*short: no such run"):
+        train(longer(home, f"init_from={short}", "trainer.max_steps=3"), folder)
 
 
 @pytest.mark.parametrize(
