@@ -391,6 +391,8 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
         error = as_settings_error(error, FOLDERS[command], command)
     if isinstance(error, InputError):
         return str(error), error.exit_code
+    if isinstance(error, ConnectionError) and error.filename is None:
+        return f"another process is gone ({error.strerror or error}); give the same command again", 75
     if isinstance(error, OSError):
         cannot_create = isinstance(error, (PermissionError, FileExistsError, NotADirectoryError))
         return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74

@@ -189,6 +189,11 @@ def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):
         (OutputError("x"), 73, "x"),
         (PermissionError(13, "Permission denied", "/x"), 73, "/x: Permission denied"),
         (OSError(28, "No space left on device"), 74, "the disk: No space left on device"),
+        (
+            ConnectionResetError(104, "Connection reset by peer"),
+            75,
+            "another process is gone (Connection reset by peer); give the same command again",
+        ),
         (OSError(5, "Input/output error", "/x"), 74, "/x: Input/output error"),
         (
             ZeroDivisionError("by zero"),

@@ -16,6 +16,7 @@ from genolong.commands.fit_loop import FitLoop
 from genolong.commands.legs import End
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
+from genolong.loading.lost_workers import naming_lost_workers
 from genolong.model.compiled import multiplies_bfloat16
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
@@ -156,7 +157,7 @@ def fit(
     Raises Stopped where a signal asked it to stop, and all that is needed to go on is saved.
     """
     try:
-        with checkpoints.request.listening():
+        with naming_lost_workers(), checkpoints.request.listening():
             trainer.fit(model, ckpt_path=resume, weights_only=True, **data)
     except Stopped:
         raise

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from genolong.loading.lost_workers import naming_broken_ways
 from genolong.loading.worker_signals import learning_to_obey, obey_the_mother_alone
 
 
@@ -33,7 +35,8 @@ class StepLoader(DataLoader[Any]):
         batches = super().__iter__()
         while True:
             asked = time.perf_counter()
-            batch = next(batches, None)
+            with naming_broken_ways() if self.num_workers else nullcontext():
+                batch = next(batches, None)
             self.waited_s += time.perf_counter() - asked
             if batch is None:
                 return

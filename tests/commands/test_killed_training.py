@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole
     assert rows_of(folder) == rows_of(whole)
     assert record_of(folder)["weights_sha256"] == record_of(whole)["weights_sha256"]
     assert len(record_of(folder)["resumed"]) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_a_training_whose_reading_process_is_killed_says_so_and_goes_on(home, whole, tmp_path):
+    folder, more = tmp_path / "run", (*LONG, "data.workers=2")
+    with start(home, folder, *more) as process:
+        wait_until(process, when_row(folder, 57))
+        (_, reader) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(reader), signal.SIGKILL)
+        said = process.communicate(timeout=LIMIT_S)[1]
+    last = said.splitlines()[-1]
+    assert last.startswith(
+        "genolong: error: data.workers: a process that reads windows is killed by signal: Killed ("
+    ), said
+    assert (process.returncode, record_of(folder)["status"]) == (75, "stopped: LostProcessError")
+    finish(home, folder, *more)
+    assert_same(folder, whole)
 
 
 @pytest.mark.nightly
