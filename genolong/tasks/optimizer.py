@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from genolong.errors import NumericalError, SettingsError
+from genolong.tasks.muon import Muon
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ EVERY = (
     "model.dropout=0.0", "model.layers=2", "model.width=12", "context.window_bp=61", "data.validation_windows=4",
     "trainer.accelerator=cpu",
 )  # fmt: skip
+MUON = ("optimizer=muon", "optimizer.warmup_steps=5")
 ONE = ("context.batch=4",)
 SLICES = ("context.batch=4", "trainer.devices=2", "parallel.sequence=2")
 WINDOWS = ("context.batch=2", "trainer.devices=2")
@@ -49,12 +50,13 @@ def differences(folder: Path, whole: Path) -> Iterator[float]:
     ("before", "after"),
     [
         (ONE, SLICES),
+        pytest.param((*ONE, *MUON), (*WINDOWS, *MUON)),
         pytest.param(SLICES, ONE, marks=pytest.mark.nightly),
         pytest.param(ONE, WINDOWS, marks=pytest.mark.nightly),
         pytest.param(WINDOWS, ONE, marks=pytest.mark.nightly),
         pytest.param(SLICES, WINDOWS, marks=pytest.mark.nightly),
     ],
-    ids=["1 -> 2 slices", "2 slices -> 1", "1 -> 2", "2 -> 1", "2 slices -> 2"],
+    ids=["1 -> 2 slices", "1 -> 2, Muon", "2 slices -> 1", "1 -> 2", "2 -> 1", "2 slices -> 2"],
 )
 def test_a_run_goes_on_with_another_number_of_devices(home, tmp_path, before, after):
     whole = run(home, tmp_path / "whole", *before)
