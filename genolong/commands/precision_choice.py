@@ -20,6 +20,14 @@ def choose_precision(model: nn.Module, asked: str, *, cuda: bool) -> tuple[str, 
     for encoder in model.modules():
         if isinstance(encoder, Encoder):
             encoder.mixed = asked == MIXED
-    if asked == MIXED and not cuda and not multiplies_bfloat16():
-        return (f"precision={MIXED} is no faster here: PyTorch tells of no products of bfloat16 on this processor",)
-    return ()
+    return slow_notes("precision") if asked == MIXED and not cuda else ()
+
+
+def slow_notes(setting: str) -> tuple[str, ...]:
+    """What is to be told of bfloat16 on a processor that was asked for it, and has no products of it."""
+    if multiplies_bfloat16():
+        return ()
+    return (
+        f"{setting}={MIXED} is no faster here, and may be four times slower: PyTorch tells of no products of bfloat16 "
+        f"on this processor; take {setting}=32-true",
+    )

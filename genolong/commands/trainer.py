@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.fit_loop import FitLoop
 from genolong.commands.legs import End
+from genolong.commands.precision_choice import MIXED, slow_notes
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.loading.lost_workers import naming_lost_workers
@@ -133,8 +134,12 @@ def precision(chosen: TrainerSettings, devices: int) -> Any:
 
 
 def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
-    """What is to be told of a precision that was not asked for, where there is a faster one."""
-    if chosen.precision != "auto" or accelerator(chosen, devices) != "cpu" or not multiplies_bfloat16():
+    """What is to be told of a precision on a CPU where there is a faster one."""
+    if accelerator(chosen, devices) != "cpu":
+        return ()
+    if chosen.precision == MIXED:
+        return slow_notes("trainer.precision")
+    if chosen.precision != "auto" or not multiplies_bfloat16():
         return ()
     return ("in float32; this processor multiplies bfloat16, too, and trainer.precision=bf16-mixed trains faster",)
 
