@@ -122,6 +122,8 @@ inline Vec exp2_of_part(Vec part) {  // minimax: 8e-8 of 2^part for 0 <= part < 
 
 #ifdef __AVX512F__
 
+inline Vec at_most_zero(Vec x) { return _mm512_min_ps(Vec{}, x); }  // the second where one is no number
+
 inline Vec exp2(Vec x) {
     return _mm512_scalef_ps(exp2_of_part(_mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF)), x);  // by 2^floor(x)
 }
@@ -143,6 +145,8 @@ inline void transpose(Vec (&rows)[LANES]) {
 }
 
 #else
+
+inline Vec at_most_zero(Vec x) { return _mm256_min_ps(Vec{}, x); }
 
 inline Vec exp2(Vec x) {  // 0 where float32 has no normal number so small; what it is given is hardly above 0
     const Vec whole = _mm256_floor_ps(x), power = exp2_of_part(x - whole);
@@ -337,21 +341,20 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                             vectors(weights)[(k + i) * ALL + at + j] = dots[i][j];
                         }
                 }
-            Vec top[ALL];
             for (int j = 0; j < ALL; j++) {
                 const Vec less = exp2((most[j] - more[j]) * factor);
                 vectors(shrink)[j] = less;
                 sum[j] *= less;
                 most[j] = more[j];
-                top[j] = more[j] * factor;
             }
             for (int64_t k = 0; k < here; k += KEYS) {
+                // differences first: a product of large numbers less its own rounding is more than exponentials can take
                 const Vec *scores = vectors(weights) + k * ALL;
                 Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
 #pragma GCC unroll 4
                 for (int i = 0; i < KEYS; i++) {
 #pragma GCC unroll 8
-                    for (int j = 0; j < ALL; j++) found[i * ALL + j] = exp2(scores[i * ALL + j] * factor - top[j]);
+                    for (int j = 0; j < ALL; j++) found[i * ALL + j] = exp2((scores[i * ALL + j] - most[j]) * factor);
                     if (k + i < here)
 #pragma GCC unroll 8
                         for (int j = 0; j < ALL; j++) sum[j] += found[i * ALL + j];
@@ -426,8 +429,8 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
 #pragma GCC unroll 4
                     for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                        for (int j = at; j < at + VECTORS; j++)
-                            found[i * ALL + j] = exp2(dots[i][j - at] * factor - vectors(shift)[j]);
+                        for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but nothing weighs more than all
+                            found[i * ALL + j] = exp2(at_most_zero(dots[i][j - at] * factor - vectors(shift)[j]));
                 }
                 put_along(weights + k * QUERIES, found);
                 for (int at = 0; at < ALL; at += VECTORS) {

@@ -202,6 +202,18 @@ def test_large_scores_neither_overflow_nor_lose_the_weights():
 
 @needs_it
 @any_vectors
+@pytest.mark.parametrize("power", [17, 34, 59])
+def test_scores_as_large_as_numbers_go_give_numbers(power):
+    """Beyond 3.9e9 they gave none: a product less its own rounding was too much for an exponential."""
+    rows, geometry = rows_of(139), ([17, 139], [1, 2])
+    rows = [*((tensor.detach() * 2**power).requires_grad_() for tensor in rows[:2]), *rows[2:]]
+    found, *grads = with_gradients(attend, rows, *geometry)
+    close([found], [output(oracle.dilated_attention, doubled(rows[:3]), *geometry)], 1e-5)
+    assert all(grad.isfinite().all() for grad in grads)
+
+
+@needs_it
+@any_vectors
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
     a_number_that_is_none_is_not_hidden(attend, rows_of(67), of)
