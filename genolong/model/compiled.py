@@ -37,8 +37,10 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
     name = f"{source.stem}-{sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:32]}.so"
     try:
         folder = CacheFolder()
-        with suppress(OSError):  # not there, or damaged: made anew
-            return ctypes.CDLL(str(folder.path(name)))
+        kept = folder.path(name)
+        with suppress(OSError):  # not there, or of another system: made anew
+            if _is_whole(kept):
+                return ctypes.CDLL(str(kept))
         return ctypes.CDLL(str(_compile(command, source, folder, name)))
     except subprocess.CalledProcessError as error:
         return f"{compiler} could not compile it ({(error.stderr.strip() or 'no message').splitlines()[0]})"
@@ -63,6 +65,17 @@ def multiplies_bfloat16() -> bool:
     return bool(known.get("avx512_bf16"))
 
 
+def _is_whole(kept: Path) -> bool:
+    """Whether it ends with the seal of what is before: the system kills a process that loads a part of a library."""
+    content = kept.read_bytes()
+    return content[-sha256().digest_size :] == _seal(content[: -sha256().digest_size])
+
+
+def _seal(content: bytes) -> bytes:
+    """What stands behind a library; those who load one do not look there."""
+    return sha256(content).digest()
+
+
 def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: str) -> Path:
     with tempfile.TemporaryDirectory() as work:
         made = Path(work, name)
@@ -73,6 +86,6 @@ def _compile(command: Sequence[str], source: Path, folder: CacheFolder, name: st
         content = made.read_bytes()
 
     def write(file: BufferedIOBase) -> None:
-        file.write(content)
+        file.write(content + _seal(content))
 
     return folder.write(name, write)

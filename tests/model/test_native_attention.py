@@ -301,6 +301,34 @@ def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     assert not native.why_not(11) and len(runs) == 2  # what cannot be loaded is made anew
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: kept[:100],
+        lambda kept: kept[:4096],
+        lambda kept: kept[:-1],
+        lambda kept: kept[:9000] + bytes([kept[9000] ^ 1]) + kept[9001:],
+    ],
+    ids=["a header", "a page", "all but a byte", "another bit"],
+)
+@needs_it
+def test_a_library_that_was_damaged_is_made_anew(damage, monkeypatch, anew, tmp_path):
+    """The system killed the process that loaded one of which the end was lost."""
+    source = tmp_path / "answer.cpp"
+    source.write_text('extern "C" { int numbers[3000] = {7}; int answer() { return numbers[0]; } }')
+    compiled.compiled(source)
+    (kept,) = anew.iterdir()
+    other = tmp_path / "other" / "genolong" / kept.name  # for this process has the first one open
+    other.parent.mkdir(parents=True)
+    damaged = damage(kept.read_bytes())
+    other.write_bytes(damaged)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    compiled.compiled.cache_clear()
+    library = compiled.compiled(source)
+    assert not isinstance(library, str) and library.answer() == 7
+    assert other.read_bytes() != damaged
+
+
 @pytest.mark.parametrize("level", ["x86-64-v4", "haswell", "x86-64-v4 -mavx512bf16"])
 @needs_it
 def test_a_compiler_that_makes_it_for_another_processor_is_noticed(level, monkeypatch, anew, tmp_path):
