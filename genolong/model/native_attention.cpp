@@ -194,7 +194,8 @@ inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const
         }
 }
 
-// total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows
+// total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows. The sum
+// starts from zero: in one that all keys are added to, one by one, roundings grow with their number.
 template <bool SHRINK, int FROM = 0>
 inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
                                                        int64_t row_step, int64_t step, const float *rows,
@@ -204,10 +205,7 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int w = 0; w < HERE; w++) {
-            sums[i][w] = vectors(total)[i * WIDE + FROM + w];
-            if (SHRINK) sums[i][w] *= shrink[i];
-        }
+        for (int w = 0; w < HERE; w++) sums[i][w] = Vec{};
     for (int64_t k = 0; k < units; k++) {
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++) {
@@ -220,7 +218,10 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int w = 0; w < HERE; w++) vectors(total)[i * WIDE + FROM + w] = sums[i][w];
+        for (int w = 0; w < HERE; w++) {
+            Vec &all = vectors(total)[i * WIDE + FROM + w];
+            all = (SHRINK ? all * shrink[i] : all) + sums[i][w];
+        }
     if constexpr (FROM + NEAR < WIDE)
         add_product<SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
 }
@@ -341,11 +342,11 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                             vectors(weights)[(k + i) * ALL + at + j] = dots[i][j];
                         }
                 }
+            Vec part[ALL];
             for (int j = 0; j < ALL; j++) {
-                const Vec less = exp2((most[j] - more[j]) * factor);
-                vectors(shrink)[j] = less;
-                sum[j] *= less;
+                vectors(shrink)[j] = exp2((most[j] - more[j]) * factor);
                 most[j] = more[j];
+                part[j] = Vec{};
             }
             for (int64_t k = 0; k < here; k += KEYS) {
                 // differences first: a product of large numbers less its own rounding is more than exponentials can take
@@ -357,10 +358,11 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                     for (int j = 0; j < ALL; j++) found[i * ALL + j] = exp2((scores[i * ALL + j] - most[j]) * factor);
                     if (k + i < here)
 #pragma GCC unroll 8
-                        for (int j = 0; j < ALL; j++) sum[j] += found[i * ALL + j];
+                        for (int j = 0; j < ALL; j++) part[j] += found[i * ALL + j];
                 }
                 put_across(weights + units(k) * TILE, found);
             }
+            for (int j = 0; j < ALL; j++) sum[j] = sum[j] * vectors(shrink)[j] + part[j];
             for (int q = 0; q < TILE; q += ROWS)
                 add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + units(key) * WIDTH,
                                   units(here));
