@@ -46,6 +46,7 @@ constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(mo
 constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product adds to at a time
 constexpr int ROWS = power_of_two(SUMS / NEAR);  // and rows
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
+constexpr float LEAST = -3.40282347e38f;  // of finite numbers: what is -inf is -inf less it, and weighs nothing
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
 typedef int32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
@@ -325,7 +326,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
         float *total = rows;  // the queries stand in columns now
         std::memset(total, 0, TILE * WIDTH * sizeof(float));
         Vec most[ALL], sum[ALL];
-        for (int j = 0; j < ALL; j++) most[j] = Vec{} - INFINITY, sum[j] = Vec{};
+        for (int j = 0; j < ALL; j++) most[j] = Vec{} + LEAST, sum[j] = Vec{};
         for (int64_t key = 0; key < sizes.keys; key += BLOCK) {
             const int64_t here = std::min<int64_t>(BLOCK, sizes.keys - key);
             Vec more[ALL];
@@ -370,10 +371,13 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
         float *before = columns;  // the queries are done
         for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
         for (int j = 0; j < ALL; j++) {
-            const Vec old = vectors(before)[j], own = most[j] * factor, top = old > own ? old : own;
+            const Vec old = vectors(before)[j], own = sum[j] == 0.0f ? Vec{} - INFINITY : most[j] * factor;
+            Vec top = old > own ? old : own;
+            top = top < LEAST ? Vec{} + LEAST : top;  // all keys' scores are -inf: zeros, which weigh nothing
             const Vec kept = exp2(old - top), added = exp2(own - top), both = kept + added * sum[j];
-            vectors(shrink)[j] = kept / both;
-            vectors(grow)[j] = added / both;
+            const Vec whole = both == 0.0f ? Vec{} + 1.0f : both;
+            vectors(shrink)[j] = kept / whole;
+            vectors(grow)[j] = added / whole;
             for (int i = 0; i < LANES; i++) before[j * LANES + i] = LN2 * (top[i] + std::log2(both[i]));
         }
         for (int64_t q = 0; q < count; q++) {
@@ -416,7 +420,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
         pair_rows(rows, TILE);
         pair_rows(grad_rows, TILE);
         for (int q = 0; q < TILE; q++) {
-            shift[q] = q < count ? lse.number(first + q) * LOG2E : 0;
+            shift[q] = q < count ? std::max(lse.number(first + q) * LOG2E, LEAST) : 0;
             along[q] = q < count ? sums.number(first + q) : 0;
         }
         std::memset(total, 0, TILE * WIDTH * sizeof(float));

@@ -225,6 +225,38 @@ def test_scores_as_large_as_numbers_go_give_numbers(power):
 
 @needs_it
 @any_vectors
+@pytest.mark.parametrize("some", [slice(256), slice(289, 601)], ids=["the first", "the last"])
+@pytest.mark.parametrize("geometry", [([601], [1]), ([127, 601], [1, 1])])
+def test_keys_whose_scores_float32_cannot_hold_weigh_nothing(some, geometry):
+    """A tile, or a branch, all of whose scores were -inf gave numbers that are none."""
+    queries, keys, values, grad = (tensor.detach()[:, :, :1] for tensor in rows_of(601))
+    queries, keys = (1 + queries.abs()) * 2.0**66, keys * 2.0**-66
+    keys[:, some] = -(2.0**70)
+    rows = [*(tensor.requires_grad_() for tensor in (queries, keys, values)), grad]
+    found, wanted = (
+        with_gradients(*of, *geometry) for of in ((attend, rows), (oracle.dilated_attention, doubled(rows)))
+    )
+    for got, right in zip(found, wanted, strict=True):
+        assert largest_difference([got], [right]) <= 1e-5 * float(right.detach().abs().max())
+
+
+@needs_it
+@any_vectors
+@pytest.mark.parametrize("geometry", [([307], [1]), ([31, 307], [1, 1])])
+def test_a_row_without_a_key_that_weighs_anything_gets_zeros(geometry):
+    queries, keys, values, grad = (tensor.detach() for tensor in rows_of(307))
+    rows = [
+        queries.abs().requires_grad_(),
+        *(x.requires_grad_() for x in (torch.full_like(keys, -torch.inf), values)),
+        grad,
+    ]
+    found, wanted = (with_gradients(each, rows, *geometry) for each in (attend, dilated_attention))
+    for got, right in zip(found, wanted, strict=True):
+        assert torch.equal(got.isnan(), right.isnan()) and not got.nan_to_num().any() and not right.nan_to_num().any()
+
+
+@needs_it
+@any_vectors
 @pytest.mark.parametrize("of", ["queries", "keys", "values"])
 def test_a_number_that_is_none_is_not_hidden(of):
     a_number_that_is_none_is_not_hidden(attend, rows_of(67), of)
