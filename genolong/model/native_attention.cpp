@@ -49,7 +49,7 @@ constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 constexpr float LEAST = -3.40282347e38f;  // of finite numbers: what is -inf is -inf less it, and weighs nothing
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
-typedef int32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));  // sums of which wrap
 
 struct Tensor {  // (batch, segments, offsets, heads, positions, width); channels adjoin
     char *at;
