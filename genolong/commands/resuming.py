@@ -13,6 +13,7 @@ from genolong.report.typed_settings import leaves, typed
 from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
 from genolong.runs.metrics_log import rows_before
 from genolong.runs.saved import BEST, Newest, newest
+from genolong.runs.training_state import check_goes_on
 from genolong.settings import refuse_active
 
 # what may differ: where things are, how long, how often one looks, and on what; what is read is compared by its hash,
@@ -30,6 +31,7 @@ FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 class Wanted:
     """A training as it is asked for: all settings, the sha256 of all files that it reads, a new model's weights.
 
+    `trained_by` is what a new module's configure_optimizers returns, in which its weights count by their shape only.
     `regions` are those of BED files. `model` is the sha256 of a model that it begins with. `said_at` is where its
     checkpoints say how it was made, as record.json does; None: at their top.
     """
@@ -37,6 +39,7 @@ class Wanted:
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
     weights: Mapping[str, Tensor]
+    trained_by: Mapping[str, Any]
     regions: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     said_at: str | None = None
@@ -121,6 +124,7 @@ def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
     said = about if wanted.said_at is None else about.get(wanted.said_at)
     if _difference(wanted, said, path) is None:
         check_fits(path, checkpoint["state_dict"], wanted.weights)
+        check_goes_on(path, checkpoint, wanted.trained_by["optimizer"], wanted.trained_by["lr_scheduler"]["scheduler"])
     return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True))
 
 

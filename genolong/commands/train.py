@@ -122,7 +122,7 @@ def _train_in(
         **({} if begun is None else {"init_from_sha256": begun.sha256, BEFORE: begun.before}),
     }  # fmt: skip
     model_sha256 = None if begun is None else begun.sha256
-    wanted = Wanted(plain, inputs, model.state_dict(), beds, model_sha256)
+    wanted = Wanted(plain, inputs, model.state_dict(), model.configure_optimizers(), beds, model_sha256)
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     datamodule = GenomeDataModule(

@@ -21,7 +21,7 @@ from genolong.commands.progress import TrainingProgress
 from genolong.commands.resuming import Wanted
 from genolong.commands.run_folder import RunFolder
 from genolong.commands.stored_model import stored_model
-from genolong.commands.trained_run import HEAD, TrainedRun
+from genolong.commands.trained_run import TrainedRun
 from genolong.commands.trainer import Devices, check_machine, fit, make_loggers, make_trainer
 from genolong.commands.variant_data import VariantData
 from genolong.commands.variant_training_settings import VariantTrainSettings
@@ -89,7 +89,11 @@ def _train_in(
     base, parts = read.run, read.parts
     assert isinstance(base.model, MaskedBases)
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
-    wanted = Wanted(plain, read.inputs, _weights(settings, base), model=base.weights_sha256, said_at=TRAINING)
+    shape = _in_shape(settings, base)
+    wanted = Wanted(
+        plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256,
+        said_at=TRAINING,
+    )  # fmt: skip
     record = {
         **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
         "attention": attention_of(base.model),
@@ -125,12 +129,24 @@ def _train_in(
     return VariantTraining(folder, module, trainer, read.labelled, parts, run.finish(trainer, results))
 
 
-def _weights(settings: VariantTrainSettings, run: TrainedRun) -> dict[str, Tensor]:
-    """Weights as those of the module to be trained, of which the head's are there in shape only."""
+def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
+    """As the module to be trained, of which the head is there in shape only."""
     assert isinstance(run.model, MaskedBases)
     with torch.device("meta"):
         head = VariantHead(settings.head, run.model.encoder.settings.width)
-    return {**run.model.state_dict(), **head.state_dict(prefix=HEAD)}
+    return _module(settings, run.model, head, positive_weight=1.0)
+
+
+def _module(
+    settings: VariantTrainSettings, model: MaskedBases, head: VariantHead, *, positive_weight: float
+) -> FrozenEffect:  # fmt: skip
+    parts = model.encoder, model.head, head, settings.optimizer
+    about: dict[str, Any] = {
+        "positive_weight": positive_weight, "max_steps": settings.trainer.max_steps, "seed": settings.seed
+    }  # fmt: skip
+    if settings.encoder == "frozen":
+        return FrozenEffect(*parts, **about)
+    return TunedEffect(*parts, encoder_rate=settings.encoder_rate, **about)
 
 
 def _zero_shot(read: VariantData) -> dict[str, float]:
@@ -156,16 +172,10 @@ def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffe
     )
     features = _features(scorer, train, around)
     head.standardise(features)
-    about: dict[str, Any] = {
-        "positive_weight": float((~of_train).sum() / of_train.sum()), "max_steps": settings.trainer.max_steps,
-        "seed": settings.seed,
-    }  # fmt: skip
-    parts_of_module = model.encoder, model.head, head, settings.optimizer
+    module = _module(settings, model, head, positive_weight=float((~of_train).sum() / of_train.sum()))
     if settings.encoder == "frozen":
-        module = FrozenEffect(*parts_of_module, **about)
         sets = FeatureRows(features, of_train), FeatureRows(_features(scorer, validation, around), of_validation)
     else:
-        module = TunedEffect(*parts_of_module, encoder_rate=settings.encoder_rate, **about)
 
         def pair(variant: Variant) -> Any:
             return scorer.windows_of(variant, around)

@@ -75,7 +75,7 @@ def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings, and all that a resumed training needs; raises as load_weights does."""
     parts = read_zip(path, (SETTINGS, WEIGHTS, TRAINING))
     training = _unpacked(parts[TRAINING], path)
-    if not isinstance(training, dict) or not isinstance(training.get("global_step"), int):
+    if not isinstance(training, dict) or type(step := training.get("global_step")) is not int or step < 0:
         raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
     for name, kind in OF_TRAINING.items():
         if not isinstance(training.get(name), kind):

@@ -8,6 +8,7 @@ import pytest
 
 from genolong.commands.train import train
 from genolong.errors import BusyError, InputError, OutputError, SettingsError
+from genolong.runs.checkpoint import RunCheckpointIO, load_all
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, settings_of, state_sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
@@ -105,6 +106,17 @@ def test_broken_checkpoints_are_passed_over_and_told(home: Path, whole: Path, st
     assert len(told) == 2 and str(newest) in told[0] and str(newer) in told[1]
     assert f"goes on after step 4 ({stopped}/checkpoints/step-00000004.ckpt)" in caplog.messages
     assert not list((stopped / "checkpoints").glob(".*"))
+
+
+def test_a_checkpoint_with_a_seal_but_without_the_optimizers_state_is_passed_over(home, whole, stopped, caplog):
+    caplog.set_level(logging.INFO, "genolong")
+    path = stopped / "checkpoints" / "step-00000006.ckpt"
+    about, training = load_all(path)
+    RunCheckpointIO(about).save_checkpoint({**training, "optimizer_states": []}, path)
+    run(home, stopped)
+    assert_same(stopped, whole)
+    assert f"passed over {path}: training.pt, optimizer_states: found 0 of them, wanted the state of 1" in caplog.text
+    assert f"goes on after step 5 ({stopped}/checkpoints/step-00000005.ckpt)" in caplog.messages
 
 
 def test_a_run_without_any_whole_checkpoint_is_refused(home: Path, stopped: Path):

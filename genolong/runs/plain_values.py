@@ -1,0 +1,49 @@
+"""Whether plain values from a file are of the kinds that they should be, and the first place where they are not."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+
+def unlike(found: Any, example: Any, where: str) -> str | None:
+    """The first place where `found` lacks what `example` has, or holds another kind of value; None: nowhere.
+
+    Tables may hold more. Rows are as long as the example's; a number is finite, and whole and not below 0 where the
+    example's is whole.
+    """
+    if isinstance(example, Mapping):
+        if not isinstance(found, dict):
+            return said(where, found, "a table")
+        if missing := [name for name in example if name not in found]:
+            return f"{where}: found no {missing[0]}, wanted {_kind(example[missing[0]])}"
+        places = ((name, found[name], value) for name, value in example.items())
+    elif isinstance(example, list | tuple):
+        if not isinstance(found, list | tuple) or len(found) != len(example):
+            return said(where, found, f"{len(example)} in a row")
+        places = ((at, found[at], value) for at, value in enumerate(example))
+    else:
+        return None if _alike(found, example) else said(where, found, _kind(example))
+    return next((line for name, value, one in places if (line := unlike(value, one, f"{where}.{name}"))), None)
+
+
+def said(where: str, found: Any, wanted: Any) -> str:
+    """What stands where, and what was wanted there, as people may be told it."""
+    shown = "null" if found is None else found if isinstance(found, str) else repr(found)
+    shown = "".join(letter if letter.isprintable() else " " for letter in shown)
+    return f"{where}: found {' '.join(shown.split())[:80]}, wanted {wanted}"
+
+
+def _alike(found: Any, example: Any) -> bool:
+    if type(example) is int:
+        return type(found) is int and found >= 0
+    if type(example) is float:
+        return type(found) in (int, float) and isfinite(found)
+    return type(found) is type(example)
+
+
+def _kind(example: Any) -> str:
+    names = {
+        int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "a table", list: "a row",
+        tuple: "a row",
+    }  # fmt: skip
+    return names.get(type(example), "null")
