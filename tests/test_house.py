@@ -36,7 +36,7 @@ TOP = {
     "mkdocs.yml",
 }  # fmt: skip
 FLOORS = (
-    {"errors", "long_work", "nearest"},
+    {"counted", "errors", "long_work", "nearest"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},

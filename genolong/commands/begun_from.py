@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from genolong.commands.stored_model import stored_model
-from genolong.commands.trained_before import BEFORE, Earlier
+from genolong.commands.trained_before import Earlier, trained_before
 from genolong.commands.trained_run import TrainedRun, run_of
 from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
@@ -39,12 +39,12 @@ def begun_before(settings: TrainSettings, record: Mapping[str, Any]) -> Begun | 
     That is not opened: it may have been trained on since, or be gone.
     """
     model, sha256 = record.get("settings", {}).get("init_from"), record.get("init_from_sha256")
-    if settings.init_from is None or model is None or sha256 is None:
+    if settings.init_from is None or not isinstance(model, str) or not isinstance(sha256, str):
         return None
     place, named = Path(model), Path(settings.init_from).expanduser().resolve()
     if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
         return None
-    return Begun(model, sha256, None, record.get(BEFORE, []), ())
+    return Begun(model, sha256, None, [asdict(each) for each in trained_before(record, Path(settings.init_from))], ())
 
 
 def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from genolong.errors import InputError, OutputError, SettingsError, UnsafeInputError
 from genolong.report.typed_settings import leaves, typed
+from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
-from genolong.runs.metrics_log import rows_before
+from genolong.runs.folder import is_begun
+from genolong.runs.metrics_log import lost_rows, rows_before
 from genolong.runs.saved import BEST, Newest, newest
 from genolong.runs.training_state import check_goes_on
 from genolong.settings import refuse_active
@@ -73,7 +75,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
         return Beginning(None, 0, [], False, (), None)
     found = newest(source, lambda path: _read(path, wanted))
     home = source if source.is_dir() else source.resolve().parent.parent
-    record = _record(home)
+    record = begun_record(home)
     said = record if found is None else found.content[0]
     if found is None and source.resolve() != folder.resolve():
         raise InputError(f"resume={asked}: no checkpoint was written there; name another run or checkpoint")
@@ -86,10 +88,10 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
             f"{folder}: holds a run already, finished at step {step}; go on with more trainer.max_steps=, or take a "
             "new folder"
         )
+    notes = (*_notes(found, source, step), *lost_rows(home / "metrics.csv", step))
     return Beginning(
         None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
-        (folder / "checkpoints" / BEST).exists(),
-        _notes(found, source, step), record or said,
+        (folder / "checkpoints" / BEST).exists(), notes, record or said,
     )  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def gone_on_with(asked: str, folder: Path) -> dict[str, Any]:
     """The record of the run whose checkpoints a training in `folder` goes on with; empty where there are none."""
     source = _source(asked, folder)
     there = source is not None and source.is_dir() and any((source / "checkpoints").glob("*.ckpt"))
-    return _record(source) if source is not None and there else {}
+    return begun_record(source) if source is not None and there else {}
 
 
 def _source(asked: str, folder: Path) -> Path | None:
@@ -106,9 +108,15 @@ def _source(asked: str, folder: Path) -> Path | None:
     A command that named another run, given again, goes on with what it has made of it.
     """
     named = None if asked in ("auto", "no") else Path(asked).expanduser()
-    if not (folder / "record.json").exists():
+    if not is_begun(folder):
         return named
-    again = named is not None and _record(folder).get("settings", {}).get("resume") == asked
+    record = begun_record(folder)
+    if not record:
+        raise OutputError(
+            f"{folder}: holds checkpoints, but no record.json that says of which run; put it back, go on from them in "
+            f"a new folder (resume={folder}), or take a new folder"
+        )
+    again = named is not None and record["settings"].get("resume") == asked
     if asked == "no" or not (named is None or again or named.resolve() == folder.resolve()):
         raise OutputError(f"{folder}: holds a run already; wanted a new folder, or resume=auto to go on with it")
     return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
@@ -128,21 +136,13 @@ def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
     return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True))
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((folder / "record.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/record.json: cannot be read ({error}); take a new folder") from error
-
-
 def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
     """Why a run is not the one that is wanted; only what both know is compared: it may be of another version."""
     plain = json.loads(json.dumps(wanted.settings))  # lists for tuples, as what is read has them
     try:
         before = dict(said["settings"])
         read = list(said["inputs_sha256"].values())
+        beds = list(said.get("regions_sha256", wanted.regions).values())
         examples = _examples_a_step(before)
         known = dict(leaves(before))
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
@@ -161,8 +161,7 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         other = next((name for name, sha256 in wanted.inputs.items() if sha256 not in read), None)
         key = next((key for key, value in leaves(plain) if value == other and key in FREE), "data.fasta")
         return InputError(f"{key}: not the files that the run in {source} reads (their sha256 differ)")
-    beds = said.get("regions_sha256", wanted.regions)
-    if list(beds.values()) != list(wanted.regions.values()):
+    if beds != list(wanted.regions.values()):
         return InputError(f"data.regions, data.validation: not the BED files that the run in {source} reads")
     if said.get("init_from_sha256") != wanted.model:
         began = before.get("init_from")

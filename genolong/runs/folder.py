@@ -5,6 +5,7 @@ from pathlib import Path
 
 from genolong.errors import OutputError, SettingsError
 
+RECORD = "record.json"
 HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before a command is called
 
 
@@ -35,8 +36,8 @@ def make_folder(folder: Path, runs: Path) -> None:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a run has been in it, which may go on there."""
-    return (folder / "checkpoints").is_dir()
+    """Whether a run has been in it, which may go on there: one that left its record, or checkpoints."""
+    return (folder / RECORD).exists() or any((folder / "checkpoints").glob("*.ckpt"))
 
 
 def remove_unbegun(folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from genolong.counted import counted
 
 Row = Mapping[str, Any]
 NOT_METRICS = ("epoch", "step")
@@ -86,12 +89,8 @@ class MetricsLog(Logger):
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """All whole rows of a metrics.csv; none where there is no such file."""
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
-    except FileNotFoundError:
-        return []
+    """All whole rows of a metrics.csv that hold numbers; none where there is no such file."""
+    return [row for _, row in _rows(path) if _is_whole(row)]
 
 
 def rows_before(path: Path, step: int, *, validated: bool) -> list[dict[str, str]]:
@@ -99,8 +98,45 @@ def rows_before(path: Path, step: int, *, validated: bool) -> list[dict[str, str
 
     Without that step's validation where it is not `validated`.
     """
-    rows = [row for row in rows_of(path) if row.get("step", "").isdigit() and int(row["step"]) < step]
+    rows = [row for row in rows_of(path) if int(row["step"]) < step]
     return [row for row in rows if validated or int(row["step"]) < step - 1 or not row.get("validation/loss")]
+
+
+def lost_rows(path: Path, step: int) -> tuple[str, ...]:
+    """What is to be told of a metrics.csv that does not hold all that a run wrote up to its step of that number.
+
+    The last line may be cut off: a process that was killed was writing it.
+    """
+    if not path.is_file():
+        return (f"{path}: is not there; what was logged of {counted(step, 'step')} is lost",) if step else ()
+    rows = list(_rows(path))
+    broken = [line for line, row in rows[:-1] if not _is_whole(row)]
+    steps = {int(row["step"]) for _, row in rows if _is_whole(row)}
+    notes = []
+    if broken:
+        notes.append(
+            f"{path}, line {broken[0]}: {'a row' if len(broken) == 1 else f'the first of {len(broken)} rows'} without "
+            "a number in every column; left out"
+        )
+    if missing := step - len(steps & set(range(step))):
+        notes.append(f"{path}: holds no row of {missing:,} of {counted(step, 'step')}; what was logged there is lost")
+    return tuple(notes)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """All lines but the first, with their numbers; a line that is no CSV ends them."""
+    with suppress(FileNotFoundError, csv.Error), path.open(newline="", encoding="utf-8", errors="replace") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            yield reader.line_num, row
+
+
+def _is_whole(row: Mapping[Any, Any]) -> bool:
+    """Whether it has all columns, and in each of them a number or nothing."""
+    try:
+        return int(row["step"]) >= 0 and all(value == "" or float(value) is not None for value in row.values())
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _sync(file: TextIO) -> None:

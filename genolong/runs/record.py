@@ -19,13 +19,14 @@ import torch
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.partial_file import PartialFile
 from genolong.nearest import nearest_path, nearest_run
+from genolong.runs.folder import RECORD
 
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
     "biopython", "pyarrow", "pyBigWig",
 )  # fmt: skip
 
-NAME = "record.json"
+NAME = RECORD
 LONGEST_DIFF = 1 << 20  # bytes; of a longer git diff only its hash is kept
 LARGEST = 1 << 24  # bytes of a record
 

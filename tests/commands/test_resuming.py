@@ -134,6 +134,45 @@ def test_a_run_that_stopped_before_its_first_checkpoint_begins_anew(home: Path, 
     assert "stopped before a checkpoint was written; begins anew" in caplog.text
 
 
+def test_checkpoints_without_a_record_are_not_written_over(home: Path, whole: Path, stopped: Path, tmp_path: Path):
+    (stopped / "record.json").unlink()
+    before = {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()}
+    for more in ((), ("resume=no",), (f"resume={whole}",)):
+        with pytest.raises(
+            OutputError, match=r"run: holds checkpoints, but no record.json that says of which run; put"
+        ):
+            run(home, stopped, *more)
+    assert {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()} == before | {
+        stopped / ".lock": b""
+    }
+    run(home, tmp_path / "new", f"resume={stopped}")  # as the line says
+    assert_same(tmp_path / "new", whole)
+
+
+def test_rows_that_a_run_has_lost_are_told_when_it_goes_on(home: Path, whole: Path, tmp_path: Path, caplog):
+    caplog.set_level(logging.INFO, "genolong")
+    folder = at_step(whole, tmp_path / "run", 6)
+    log = folder / "metrics.csv"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([*lines[:3], lines[3].replace(".", "x"), *lines[4:]]))
+    run(home, folder)
+    assert f"{log}, line 4: a row without a number in every column; left out" in caplog.messages
+    assert f"{log}: holds no row of 1 of 6 steps; what was logged there is lost" in caplog.messages
+    assert state_sha256(folder) == state_sha256(whole)
+    folder = at_step(whole, tmp_path / "other", 6)
+    (folder / "metrics.csv").unlink()
+    run(home, folder)
+    assert f"{folder / 'metrics.csv'}: is not there; what was logged of 6 steps is lost" in caplog.messages
+    assert rows_of(folder)[0]["step"] == "6"
+
+
+def test_a_record_that_is_none_is_told_and_the_run_is_not_touched(home: Path, stopped: Path):
+    (stopped / "record.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"record.json: says no settings; wanted the record of a run; put back the"):
+        run(home, stopped)
+    assert (stopped / "record.json").read_text() == "[1]"
+
+
 def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, whole: Path, tmp_path: Path):
     folder = tmp_path / "run"
     every = ("trainer.ema_decay=0.9", "optimizer.schedule=wsd", "optimizer.decay_share=0.0")

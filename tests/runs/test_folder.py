@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genolong.errors import OutputError
-from genolong.runs.folder import HYDRAS_FILES, make_folder, remove_unbegun
+from genolong.runs.folder import HYDRAS_FILES, is_begun, make_folder, remove_unbegun
 
 
 def test_latest_points_to_the_newest_run_of_that_name(tmp_path: Path):
@@ -64,3 +64,12 @@ def test_what_holds_anything_else_stays(refused: Path, extra: str):
 def test_a_folder_without_hydras_files_stays(tmp_path: Path):
     remove_unbegun(tmp_path)
     assert tmp_path.is_dir()
+
+
+def test_a_run_is_where_it_left_its_record_or_checkpoints(tmp_path: Path):
+    make_folder(tmp_path / "run", tmp_path)
+    assert not is_begun(tmp_path / "run") and not is_begun(tmp_path / "none")
+    (tmp_path / "run" / "checkpoints" / "step-00000001.ckpt").write_text("")
+    assert is_begun(tmp_path / "run")
+    (tmp_path / "record.json").write_text("{}")
+    assert is_begun(tmp_path)

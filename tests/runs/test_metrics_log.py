@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from genolong.runs.metrics_log import MetricsLog, rows_before, rows_of
+from genolong.runs.metrics_log import MetricsLog, lost_rows, rows_before, rows_of
 
 
 def logged(path: Path, steps: range, earlier: list[dict[str, str]]) -> MetricsLog:
@@ -54,3 +54,23 @@ def test_where_nothing_was_logged_there_are_no_rows(tmp_path: Path):
 def test_what_is_no_text_has_no_rows(tmp_path):
     (tmp_path / "metrics.csv").write_bytes(b"\xff\xfe\x00\x9d,\n\xc3\x28\n")
     assert rows_before(tmp_path / "metrics.csv", 7, validated=True) == []
+
+
+def test_rows_without_numbers_are_left_out_and_told(tmp_path: Path):
+    path = tmp_path / "metrics.csv"
+    logged(path, range(5), [])
+    assert lost_rows(path, 5) == ()
+    head, *rows = path.read_text().splitlines(keepends=True)
+    broken = [rows[0].replace(rows[0].split(",")[2], "x"), "0,-1,0.1,\n", "0,²,0.1,\n", "1,2\n", "1,2,3,4,5\n"]
+    path.write_text("".join([head, *broken, *rows[1:], "0,6"]))
+    assert [row["step"] for row in rows_of(path)] == ["1", "2", "2", "3", "4"]
+    assert lost_rows(path, 5) == (
+        f"{path}, line 2: the first of 5 rows without a number in every column; left out",
+        f"{path}: holds no row of 1 of 5 steps; what was logged there is lost",
+    )
+    path.write_text(head + '"' + "x" * 200_000)  # longer than the csv module reads
+    assert rows_of(path) == []
+    assert lost_rows(path, 1) == (f"{path}: holds no row of 1 of 1 step; what was logged there is lost",)
+    path.unlink()
+    assert lost_rows(path, 1) == (f"{path}: is not there; what was logged of 1 step is lost",)
+    assert lost_rows(path, 0) == ()

@@ -1,0 +1,13 @@
+"""A number and what it counts, in words: 1 window, 2,000 windows."""
+
+
+def counted(number: int, noun: str) -> str:
+    """`noun` is what one of them is called."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """What several of them are called."""
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
