@@ -367,6 +367,8 @@ def _run(command: str, arguments: list[str]) -> None:
         raise SettingsError(f"{unknown[0]}: no such option; settings are given as name=value")
     if options.experimental_rerun:
         raise UnsafeInputError("--experimental-rerun: would run whatever that file holds; give the settings instead")
+    if options.multirun or "hydra.mode=MULTIRUN" in options.overrides:
+        _refuse_one_folder(options.overrides)
     place = Place.joined()
     with silent(err) if place and place.rank else nullcontext([]) as more:
         if options.help:
@@ -377,6 +379,16 @@ def _run(command: str, arguments: list[str]) -> None:
             # the folder that Hydra means lies beside its caller's source file
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
             COMMANDS[command]()
+
+
+def _refuse_one_folder(overrides: Sequence[str]) -> None:
+    """Hydra takes no notice of hydra.run.dir in a sweep."""
+    for word in overrides:
+        if word.lstrip("+").startswith("hydra.run.dir="):
+            raise SettingsError(
+                f"{word}: a sweep (-m) has a folder for each of its runs; name where they lie with hydra.sweep.dir= "
+                "(and what each is called with hydra.sweep.subdir=), or leave out -m"
+            )
 
 
 def _fail(error: Exception, command: str) -> NoReturn:

@@ -146,6 +146,14 @@ def test_folders_of_a_sweep_are_those_that_were_typed(typed, fasta, tmp_path):
     assert (tmp_path / "sweep" / "1" / "record.json").is_file()
 
 
+@pytest.mark.parametrize("how", ["-m", "--multirun", "hydra.mode=MULTIRUN"])
+def test_one_folder_for_all_runs_of_a_sweep_is_refused(typed, fasta, tmp_path, how):
+    code, _, err = typed("train", how, "seed=1,2", fasta, f"hydra.run.dir={tmp_path / 'here'}", *TINY)
+    assert code == 64
+    assert f"hydra.run.dir={tmp_path / 'here'}: a sweep (-m) has a folder for each of its runs; name where they" in err
+    assert not (tmp_path / "here").exists() and not (tmp_path / "runs").exists()
+
+
 def test_the_version_is_told(typed):
     assert typed("--version") == (0, f"genolong {version('genolong')}\n", "")
 
