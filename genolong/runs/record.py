@@ -16,9 +16,11 @@ from typing import Any
 
 import torch
 
-from genolong.errors import InputError, MissingInputError
+from genolong.errors import InputError, LostProcessError, MissingInputError
 from genolong.genome.partial_file import PartialFile
 from genolong.nearest import nearest_path, nearest_run
+from genolong.parallel.causes import breaks_connection
+from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import RECORD
 
 PACKAGES = (
@@ -79,7 +81,8 @@ def recorded(folder: Path, record: Mapping[str, Any], trainer: Any) -> Iterator[
     try:
         yield
     except BaseException as error:
-        why = getattr(error, "name", None) or type(error).__name__
+        kind = LostProcessError if breaks_connection(error) else type(error)  # whatever a library calls it
+        why = error.name if isinstance(error, Stopped) else kind.__name__
         with suppress(OSError):  # the disk may be full, which is what is to be told
             write_record(folder, {**record, "status": f"stopped: {why}", "steps": trainer.global_step})
         raise

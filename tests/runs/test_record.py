@@ -1,15 +1,19 @@
 """The record of a run says what made it, and is a whole file at any time."""
 
 import json
+import signal
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.distributed import DistBackendError
 
+from genolong.parallel.stopped import Stopped
 from genolong.runs import record
-from genolong.runs.record import finished, started, write_record
+from genolong.runs.record import finished, recorded, started, write_record
 
 
 def git(folder: Path, *words: str) -> str:
@@ -89,6 +93,24 @@ def test_a_record_is_replaced_whole(tmp_path):
         write_record(tmp_path, {"status": object()})
     assert json.loads((tmp_path / "record.json").read_text())["status"] == "finished"
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed"), "LostProcessError"),
+        (DistBackendError("NCCL error"), "LostProcessError"),
+        (RuntimeError("a mistake"), "RuntimeError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (Stopped(signal.SIGTERM, 7), "SIGTERM"),
+        (ImportError("no x", name="x"), "ImportError"),
+    ],
+    ids=str,
+)
+def test_what_ended_a_run_is_called_what_it_is(tmp_path, error: BaseException, status: str):
+    with pytest.raises(type(error)), recorded(tmp_path, {"status": "started"}, SimpleNamespace(global_step=7)):
+        raise error
+    assert json.loads((tmp_path / "record.json").read_text()) == {"status": f"stopped: {status}", "steps": 7}
 
 
 def sha(content: bytes) -> str:
