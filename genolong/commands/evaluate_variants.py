@@ -11,9 +11,11 @@ from jaxtyping import Bool
 
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings
-from genolong.commands.inputs_kept import refuse_to_write_over
+from genolong.commands.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.kmer_effects import fastas_of
 from genolong.commands.measuring import Follow
 from genolong.commands.scored_vcf import ScoredVcf, read_scored
+from genolong.commands.trained_run import open_run
 from genolong.errors import InputError
 from genolong.report.discrimination import ALLELES, Group, curves, discriminate
 from genolong.report.discrimination_tables import scores_table, strata_table
@@ -39,11 +41,12 @@ def evaluate_variants(
     assert settings.vcf is not None
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
     picture = output.with_suffix(".png")
-    refuse_to_write_over("output", [output, picture], [settings.vcf])
+    run = None if settings.model is None else open_run(settings.model)
+    read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
+    refuse_to_write_over("output", [output, picture, beside(output)], read)
     refuse_unwritable(output.parent)
-    scored = read_scored(settings, follow)
+    scored = read_scored(settings, run, follow)
     kmers = scored.kmers
-    refuse_to_write_over("output", [output, picture], kmers.sha256 if kmers else ())
     everything = np.ones(len(scored.classes.positive), bool)
     whole = measured("", scored, everything, 1, settings)
     common, apart = _common(scored, settings)

@@ -98,7 +98,7 @@ def _alleles(
 ) -> tuple[list[tuple[str, str, str]], list[Section]]:
     settings = _checked(asked, record)
     statuses = StatusCounts(settings.prefix)
-    scored = read_scored(settings, follow, statuses.add)
+    scored = read_scored(settings, None, follow, statuses.add)
     groups = groups_of(figures, scores_in(figures))
     whole = next((group for group in groups if not group.name), None)
     if whole is None:

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from genolong.commands.evaluation_settings import HeldOutSettings
 from genolong.commands.measuring import Follow
-from genolong.commands.trained_run import open_run
+from genolong.commands.trained_run import TrainedRun
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
@@ -34,12 +34,16 @@ class KmerEffects(NamedTuple):
     model_sha256: str
 
 
-def kmer_effects(model: str, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
+def fastas_of(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
+    """The FASTA files in which k-mers are counted, and in which they are asked."""
+    return [*_listed(run.data.fasta), *_listed(asked.fasta or [])]
+
+
+def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
     """Fit counters on what the run was trained on, and ask them for the variants in the genome that is asked for.
 
     Raises InputError where not a single REF is the genome's: it is another build, or another genome.
     """
-    run = open_run(model)
     cache = asked.cache or run.data.cache
     own = _open_own(_listed(run.data.fasta), cache)
     genome = Genome.open(_listed(asked.fasta), cache) if asked.fasta else own

@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.kmer_effects import KmerEffects, kmer_effects
 from genolong.commands.measuring import Follow
+from genolong.commands.trained_run import TrainedRun
 from genolong.errors import InputError
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
@@ -43,9 +44,10 @@ class ScoredVcf(NamedTuple):
 
 
 def read_scored(
-    settings: EvaluationSettings, follow: Follow, see: Callable[[Record], None] = lambda _: None
+    settings: EvaluationSettings, run: TrainedRun | None, follow: Follow,
+    see: Callable[[Record], None] = lambda _: None,
 ) -> ScoredVcf:  # fmt: skip
-    """Read labels and scores, and ask k-mers where a model is named; `see` is called with every record.
+    """Read labels and scores, and ask k-mers where there is a run; `see` is called with every record.
 
     Raises InputError for what is not there.
     """
@@ -60,8 +62,8 @@ def read_scored(
     classes = two_classes(name, settings.label, alleles, settings.positives, settings.negatives)
     scores = [_of_field(field, classes.alleles, settings.prefix) for field in fields]
     notes, kmers = classes.notes, None
-    if settings.model is not None:
-        kmers = kmer_effects(settings.model, settings.data, classes.alleles.sites, follow)
+    if run is not None:
+        kmers = kmer_effects(run, settings.data, classes.alleles.sites, follow)
         scores.append(Score("best_kmer", kmers.title, kmers.values))
         notes = (*notes, *kmers.notes)
     kept = [score for score in scores if _tells(score, classes)]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genolong.commands import scored_vcf
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
-from genolong.commands.kmer_effects import KmerEffects
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
+from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import record_line, vcf_text
 from tests.oracles.discrimination import auroc
 
@@ -70,14 +70,15 @@ def test_the_vcf_is_never_written_over(tmp_path):
     assert (tmp_path / "x.vcf").read_bytes() == before
 
 
-def test_the_genome_that_k_mers_read_is_never_written_over(tmp_path, monkeypatch):
-    genome = tmp_path / "genome.fa"
-    genome.write_text(">one\nACGT\n")
-    kmers = KmerEffects("k-mer 1+1 (best)", -np.array(LLR), (), {str(genome): "x"}, "y")
-    monkeypatch.setattr(scored_vcf, "kmer_effects", lambda *_: kmers)
-    with pytest.raises(SettingsError, match=r"^output=.*genome\.fa: .*genome\.fa is read, and would be written over"):
-        evaluate_variants(replace(write(tmp_path, PLAIN), model="run", output=str(genome)))
-    assert genome.read_text() == ">one\nACGT\n"
+@pytest.mark.parametrize("name", ["genome.fa", "run/checkpoints/last.ckpt", "run/record.json"])
+def test_the_genome_and_the_model_of_the_k_mers_are_never_written_over(tmp_path, name):
+    run = save_run(tmp_path / "run", write_fasta(tmp_path, {"one": random_letters(300, 1)}), 64, tmp_path / "cache")
+    (run / "record.json").write_text("{}")
+    before = (tmp_path / name).read_bytes()
+    settings = replace(write(tmp_path, PLAIN), model=str(run), output=str(tmp_path / name))
+    with pytest.raises(SettingsError, match=rf"^output=.*{name}: .*{name} is read, and would be written over"):
+        evaluate_variants(settings)
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_figures_and_picture_lie_beside_the_vcf_or_where_output_says(tmp_path):
