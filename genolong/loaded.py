@@ -67,7 +67,7 @@ class LoadedModel:
         check_precision(precision)
         attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
         try:
-            chosen = DeviceSettings(devices=1, accelerator=device, attention=attention).torch_device(0)
+            chosen = DeviceSettings(1, device, attention, check_memory=False).torch_device(0)
         except SettingsError as error:
             raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
         run = open_run(os.fspath(path))

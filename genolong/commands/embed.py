@@ -16,6 +16,7 @@ from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.kept_embeddings import embedded_blocks
+from genolong.commands.memory_check import Reading, check_reading
 from genolong.commands.opened_scorer import open_genome
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.same_work import hashes_of, identity, is_file, place
@@ -92,6 +93,8 @@ def _open(settings: EmbedSettings, place: Place) -> _Opened:
         encoder, GenomeTiles(genome), settings.layer, window_bp, device, per_base=settings.per == "base",
         batch=settings.batch, shard=shard,
     )  # fmt: skip
+    reading = Reading(encoder, window_bp, embedder.batch, sequence, device.type == "cuda")
+    check_reading(reading, settings.trainer, place.local_size)
     return _Opened(run, genome, embedder, (*genome.notes, *notes))
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from genolong.commands.map_settings import MapSettings
+from genolong.commands.memory_check import Reading, check_reading
 from genolong.commands.predict_settings import GenomeSettings, PredictSettings
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -46,6 +47,8 @@ def open_scorer(settings: PredictSettings | MapSettings, place: Place) -> Opened
         model.encoder, model.head, GenomeTiles(genome), scoring, window_bp,
         device, run.variant_head, shard,
     )  # fmt: skip
+    reading = Reading(scorer.encoder, window_bp, scorer.batch, sequence, device.type == "cuda")
+    check_reading(reading, settings.trainer, place.local_size, any_window=run.variant_head is None)
     return OpenedScorer(run, genome, scorer, (*genome.notes, *_too_long(scorer), *notes))
 
 

@@ -53,6 +53,7 @@ class DeviceSettings:
     devices: int
     accelerator: str
     attention: str
+    check_memory: bool
 
     def __post_init__(self) -> None:
         if self.devices < 1:

@@ -542,6 +542,12 @@ def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     ) in short.notes
 
 
+def test_a_window_that_no_memory_holds_is_refused_before_anything_is_read(go, tmp_path):
+    with pytest.raises(SettingsError, match=r"^window_bp=999999999999: reading 1 window at once needs at least \d+ TB"):
+        go("window_bp=999999999999")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_default_settings_take_a_model_of_any_window(go, tmp_path):
     assert go("longest_allele=1000", "flank=8").tally.counts == go("longest_allele=45", "flank=8").tally.counts
 
