@@ -28,6 +28,8 @@ def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "t
             if reason and asked != "auto":
                 raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
             encoder.kernels = "aten" if reason else wanted
+            if wanted == "aten" and asked == "cpp":
+                notes = [f"attention by PyTorch's kernels: {name}=cpp is for CPUs, and this is a GPU; flash is faster"]
             if reason:
                 notes = [f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}"]
     return tuple(notes)

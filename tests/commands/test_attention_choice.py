@@ -18,7 +18,10 @@ from tests.builders.models import encoder_settings
         ("auto", "", True, "flash", ()),
         ("flash", "", True, "flash", ()),
         ("aten", "", True, "aten", ()),
-        ("cpp", "no C++ compiler was found", True, "aten", ()),
+        (
+            "cpp", "no C++ compiler was found", True, "aten",
+            ("attention by PyTorch's kernels: trainer.attention=cpp is for CPUs, and this is a GPU; flash is faster",),
+        ),
         (
             "auto", "no C++ compiler was found", False, "aten",
             ("attention by PyTorch's kernels, not in C++: no C++ compiler was found",),
