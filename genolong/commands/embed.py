@@ -22,6 +22,7 @@ from genolong.commands.reading_choice import choose_reading
 from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.teamed import team_of
 from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.fasta import Genome
 from genolong.genome.hashed import sha256_of
@@ -123,16 +124,16 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
     if again:
         _record(settings, opened, hashes, begun)
     tally = rows.tally
-    summary = tally.lines("embedded") if tally else [f"embedded {sum(counts.values()):,} regions"]
+    summary = tally.lines("embedded") if tally else [f"embedded {counted(sum(counts.values()), 'region')}"]
     summary += [
-        f"  {counts[status]:,} windows {words}" for status, words in _WORDS.items() if counts[status]
+        f"  {counted(counts[status], 'window')} {words}" for status, words in _WORDS.items() if counts[status]
     ]  # fmt: skip
     return Embedding(Path(settings.output), table.rows, (*opened.notes, *summary))
 
 
 _WORDS = {
-    "edge": "reach beyond an end of their contig, where N is read",
-    "n_rich": "are N for more than a tenth",
+    "edge": "with N beyond an end of a contig",
+    "n_rich": "of which more than a tenth is N",
 }
 
 

@@ -14,6 +14,7 @@ from genolong.commands.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.own_figures import place_of_figures
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.counted import counted
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.contexts import doubling_contexts
@@ -106,7 +107,7 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
             trained += earlier.stretches(genome)
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
     if leaked:
-        notes.append(f"the model was trained on bases of {leaked:,} of {len(parts.validation):,} windows")
+        notes.append(f"the model was trained on bases of {leaked:,} of {counted(len(parts.validation), 'window')}")
     return _Data(genome, parts, data.beds, tuple(notes))
 
 
@@ -118,7 +119,8 @@ def _output(run: TrainedRun, settings: EvaluationSettings, genome: Genome) -> Pa
 
 def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:
     bases = measured.figures[0].n
-    title = f"{run.name} on {genome}: loss on {bases:,} hidden bases of {measured.figures[0].value:,.0f} windows"
+    windows = counted(round(measured.figures[0].value), "window")
+    title = f"{run.name} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
     tables = [readers_table(title, measured.readers, measured.figures)]
     if contexts:
         title = "the same bases, windows cut to a context of so many bases (nats/base)"

@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from genolong.commands.evaluation_settings import HeldOutSettings
 from genolong.commands.measuring import Follow
 from genolong.commands.trained_run import TrainedRun
+from genolong.counted import counted
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
@@ -88,4 +89,4 @@ def _seen(sites: Substitutions, names: ContigNames, trained: Sequence[Interval])
         starts, ends = np.array(stretches, np.int64).reshape(-1, 2).T
         at = np.searchsorted(starts, sites.position, side="right") - 1
         seen |= sites.contig.are(text) & (at >= 0) & (sites.position < np.append(ends, 0)[at])
-    return f"the model was trained on the bases of {seen.sum():,} of {len(seen):,} alleles"
+    return f"the model was trained on the bases of {seen.sum():,} of {counted(len(seen), 'allele')}"

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import nn
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
@@ -56,8 +57,8 @@ def measure(
     scores = _read(model, held_out, window_bp, device, follow)
     if not len(scores.nats):
         raise InputError(
-            f"none of the bases of {len(held_out.windows)} windows is hidden, so none can be scored; wanted windows "
-            "with known bases; take more of them (windows=0), or other contigs (data.validation)"
+            f"none of the bases of {counted(len(held_out.windows), 'window')} is hidden, so none can be "
+            "scored; wanted windows with known bases; take more of them (windows=0), or other contigs (data.validation)"
         )
     bases = Bases(scores.window, _classes(held_out, scores))
     figures = [Figure("windows", float(len(held_out.windows)), "windows", len(scores.nats), None)]

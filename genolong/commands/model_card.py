@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genolong.commands.run_results import RunResults
 from genolong.commands.trained_run import BuiltFrom, TrainedRun
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.runs.record import NAME
 
@@ -127,7 +128,7 @@ def _training(results: RunResults) -> Iterable[str]:
     on = machine["gpu"] or f"a CPU ({machine['processor']}, {machine['threads']} threads)"
     bases = f" and {record['bases']:,} bases" if "bases" in record else ""
     yield (
-        f"{record['steps']:,} steps{bases}, on {_plain(str(on))}, with {_plain(versions)}"
+        f"{counted(record['steps'], 'step')}{bases}, on {_plain(str(on))}, with {_plain(versions)}"
         + (f", commit `{_plain(str(commit))}`" if commit else "")
         + ". With the run's folder, `python -m genolong reproduce run=RUN` makes the weights again and compares them."
     )

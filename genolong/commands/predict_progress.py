@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from genolong.bars import shown_on
+from genolong.counted import counted
 from genolong.report.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class PredictProgress(Watch):
 
     def begin(self, total: int | None, resumed_after: int) -> None:
         if resumed_after:
-            logger.info("going on after %s records that were done before", f"{resumed_after:,}")
+            logger.info("going on after %s done before", counted(resumed_after, "record"))
         self._total, self._begun = total, time.monotonic()
         self._told, self._before = self._begun, -1
         self._from = self._to = self._windows = self._read = 0
@@ -66,7 +67,7 @@ class PredictProgress(Watch):
         now = time.monotonic()
         if self._before < 0:  # the first block, and what was done before it: no measure of speed
             self._before, self._begun, self._base = tally.alleles, now, self._to
-        told = f"{tally.records:,} records, {tally.scored:,} alleles scored"
+        told = f"{counted(tally.records, 'record')}, {counted(tally.scored, 'allele')} scored"
         if now > self._begun:
             told += f", {(tally.alleles - self._before) / (now - self._begun):,.0f} alleles/s"
         if self._bar is not None:

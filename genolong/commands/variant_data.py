@@ -12,6 +12,7 @@ from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.commands.trainer import accelerator
 from genolong.commands.variant_training_settings import LabelledDataSettings, VariantTrainSettings
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.hashed import sha256_of
@@ -66,7 +67,7 @@ class VariantData(NamedTuple):
         _tell(settings, classes, labelled, parts, run)
         inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
         inputs |= {absolute(path): sha256_of(path) for path in (settings.data.vcf, settings.data.synonyms) if path}
-        head_is = f"{classes.title}, calibrated on {int(parts.validation.sum()):,} held-out alleles of " + (
+        head_is = f"{classes.title}, calibrated on {counted(int(parts.validation.sum()), 'held-out allele')} of " + (
             f"{Path(settings.data.vcf).name}"
         )
         return cls(run, scorer, labelled, parts, inputs, head_is)
@@ -117,7 +118,7 @@ def _tell(
     for note in classes.notes:
         logger.info(note)
     for status, count in labelled.left_out.items():
-        logger.info(f"left out {count:,} labelled alleles: {status}")
+        logger.info(f"left out {counted(count, 'labelled allele')}: {status}")
     for name, chosen in (("train", parts.train), ("validation", parts.validation)):
         positives = int((labelled.positive & chosen).sum())
         negatives = int((~labelled.positive & chosen).sum())
@@ -129,5 +130,6 @@ def _tell(
             )
     if parts.dropped:
         logger.info(
-            f"neither: {parts.dropped:,} alleles whose window of {run.window_bp:,} bases could overlap a held-out one's"
+            f"neither: {counted(parts.dropped, 'allele')} whose window of {run.window_bp:,} bases could overlap a "
+            "held-out one's"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from genolong.counted import counted
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import match_contig
 from genolong.genome.edit import Variant, trimmed
@@ -104,7 +105,9 @@ def read_synonyms(path: str | Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         names = line.split("#", 1)[0].split()
         if len(names) not in (0, 2):
-            raise InputError(f"{path}, line {number}: {len(names)} names; wanted two that mean the same contig")
+            raise InputError(
+                f"{path}, line {number}: {counted(len(names), 'name')}; wanted two that mean the same contig"
+            )
         for name, other in (names, names[::-1]) if names else ():
             if synonyms.setdefault(name, other) != other:
                 raise InputError(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.bgzf import MAGIC, BlockedText
 from genolong.genome.cache_folder import CacheFolder
@@ -42,7 +43,9 @@ class CheckedFasta:
         notes = []
         if index.ambiguous:
             letters = ", ".join(f"{letter} {count:,}" for letter, count in index.ambiguous.items())
-            notes.append(f"{path}: {sum(index.ambiguous.values()):,} ambiguous letters are read as N ({letters})")
+            number = sum(index.ambiguous.values())
+            are = "is" if number == 1 else "are"
+            notes.append(f"{path}: {counted(number, 'ambiguous letter')} {are} read as N ({letters})")
         if index.has_lower and not index.has_upper:
             notes.append(f"{path}: every base is lower case, so case is not taken for a repeat mask")
         if index.empty:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.fasta_text import AMBIGUOUS_LETTER, LOWER, UNKNOWN, UPPER, Header, Letters, read_text
 from genolong.genome.line_shape import LineShape
@@ -70,7 +71,7 @@ def build_index(chunks: Iterable[bytes], path: Path) -> FastaIndex:
                 ambiguous.update(_ambiguous_letters(part))
     filled = [contig for contig in contigs if contig.length]
     if not filled:
-        what = f"has {len(contigs)} headers and no base" if contigs else "is empty"
+        what = f"has {counted(len(contigs), 'header')} and no base" if contigs else "is empty"
         raise InputError(f"{path} {what}; wanted FASTA with at least one sequence; was it cut short?")
     for contig in filled:
         contig.shape.finish(last=contig is contigs[-1])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pysam
 
+from genolong.counted import counted
 from genolong.errors import InputError, SettingsError
 from genolong.genome.bgzf_writer import BlockedOutput
 from genolong.genome.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, part_of
@@ -49,7 +50,7 @@ class Genome:
             kept, left = as_bgzip(fetched, blocks.write, lambda contig: "_" not in contig)
         _settle(part_of(place), place, url)
         fetched.unlink()
-        tell(f"{place}: {sum(kept.values()):,} bases of {len(kept):,} contigs")
+        tell(f"{place}: {counted(sum(kept.values()), 'base')} of {counted(len(kept), 'contig')}")
         if left:
             some = ", ".join([*left][:2]) + ", ..." * (len(left) > 2)
             tell(f"{place}: left out {len(left):,} alternates and pieces, {sum(left.values()):,} bases ({some})")
@@ -85,7 +86,7 @@ class Brca1:
             count = cut_out(whole, blocks.write, *BRCA1)
         _index(part_of(place), place)
         _settle(part_of(place), place, f"{whole}, {BRCA1[0]}:{BRCA1[1] + 1}-{BRCA1[2]}")
-        tell(f"{place}: {count:,} records")
+        tell(f"{place}: {counted(count, 'record')}")
 
 
 PUBLIC: dict[str, Genome | ClinVar | Brca1] = {

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from genolong.counted import counted
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.genome.coordinates import Interval, match_contig
@@ -181,7 +182,7 @@ class _Chunks(io.RawIOBase):
 
 def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Interval:
     if len(columns) < 3:
-        raise InputError(f"{where}: {len(columns)} columns; wanted contig, start and end")
+        raise InputError(f"{where}: {counted(len(columns), 'column')}; wanted contig, start and end")
     name, *numbers = columns[:3]
     if not all(map(_NUMBER.fullmatch, numbers)):
         names = "" if any(map(_DIGIT.search, numbers)) else "; a line of column names begins with #"

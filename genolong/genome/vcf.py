@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.spool import Spool, SpooledLine
 from genolong.genome.vcf_header import HeaderReader
@@ -191,7 +192,7 @@ def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -
     elif count == 1 and len(begin.split(maxsplit=7)) == 8:
         why = "columns are separated by spaces, wanted tabs"
     else:
-        why = f"{count} columns, wanted 8 or more"
+        why = f"{counted(count, 'column')}, wanted 8 or more"
     return Record(line, "", None, b"", (), text, 0, 0, why)
 
 

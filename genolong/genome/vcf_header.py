@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
@@ -114,7 +115,7 @@ def _check_columns(line: bytes, where: str) -> None:
         )
     if len(columns) < 8:
         raise InputError(
-            f"{where}: the #CHROM line has {len(columns)} columns, {_excerpt(text)}; "
+            f"{where}: the #CHROM line has {counted(len(columns), 'column')}, {_excerpt(text)}; "
             f"wanted the 8 of every VCF, with tabs: {_SHOWN}; complete the line"
         )
     begin = _excerpt(b"\t".join(columns[:8]))

@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 from jaxtyping import Bool
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.synthetic_variants import DISRUPTING, NEUTRAL
 from genolong.loading.labelled_alleles import LabelledAlleles, Words
@@ -76,14 +77,10 @@ def _any_of(label: Words, texts: Sequence[str]) -> Bool[np.ndarray, " alleles"]:
 
 def _notes(label: str, alleles: LabelledAlleles, others: Mapping[str, int], absent: Sequence[str]) -> Iterable[str]:
     if others:
-        yield f"left out {_counted(sum(others.values()))} with other labels: {told(others)}"
+        yield f"left out {counted(sum(others.values()), 'allele')} with other labels: {told(others)}"
     if alleles.unlabelled:
-        yield f"left out {_counted(alleles.unlabelled)} without {label}"
+        yield f"left out {counted(alleles.unlabelled, 'allele')} without {label}"
     if alleles.malformed:
-        yield f"left out {alleles.malformed:,} malformed {'line' if alleles.malformed == 1 else 'lines'}"
+        yield f"left out {counted(alleles.malformed, 'malformed line')}"
     if absent:
         yield f"{label} is never {' or '.join(absent)}{nearest(absent[0], alleles.label.counts())}"
-
-
-def _counted(alleles: int) -> str:
-    return f"{alleles:,} {'allele' if alleles == 1 else 'alleles'}"

@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.alleles import Status, kind
 from genolong.genome.alphabet import N, encode
@@ -155,7 +156,8 @@ class _Rows:
         where = f"{self._name}, line {record.line}: {key.decode()}={value.decode('ascii', 'backslashreplace')[:50]}"
         if len(parts) not in (1, alleles):
             raise InputError(
-                f"{where}: {len(parts)} values for {alleles} ALT alleles; wanted one for each, or one for all"
+                f"{where}: {len(parts)} values for {counted(alleles, 'ALT allele')}; wanted one for each, or one "
+                "for all"
             )
         try:
             numbers = [nan if part in (b".", b"") else float(part) for part in parts]

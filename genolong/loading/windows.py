@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genolong.counted import counted
 from genolong.errors import InputError, SettingsError
 from genolong.genome.coordinates import Interval, match_contig
 from genolong.genome.fasta import Genome
@@ -112,7 +113,7 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
     windows = _validation_windows(genome, held, settings, window_bp, notes)
     told = (
         f"training on {count_bases(train):,} bases of {_contigs(train)}",
-        f"validating on {_counted(len(windows), 'window')} of {window_bp:,} bases of {_contigs(windows)}",
+        f"validating on {counted(len(windows), 'window')} of {window_bp:,} bases of {_contigs(windows)}",
     )
     return Split(tuple(train), tuple(windows), (*told, *notes))
 
@@ -128,8 +129,8 @@ def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[
         )
     if short:
         notes.append(
-            f"left out {_counted(len(short), 'contig')} shorter than a window of {window_bp:,}, "
-            f"{sum(short.values()):,} bases in all"
+            f"left out {counted(len(short), 'contig')} shorter than a window of {window_bp:,}, "
+            f"{counted(sum(short.values()), 'base')} in all"
         )
     return wholes
 
@@ -147,9 +148,9 @@ def _widened(
             "take a smaller context or other intervals"
         )
     if len(fit) < len(asked):
-        notes.append(f"{path}: left out {_counted(len(asked) - len(fit), 'interval')} on contigs shorter than a window")
+        notes.append(f"{path}: left out {counted(len(asked) - len(fit), 'interval')} on contigs shorter than a window")
     if grown := sum(region.asked != region.used for region in widened):
-        notes.append(f"{path}: extended {_counted(grown, 'interval')} to a window of {window_bp:,} bases")
+        notes.append(f"{path}: extended {counted(grown, 'interval')} to a window of {window_bp:,} bases")
     return widened
 
 
@@ -163,7 +164,7 @@ def _named(
     found = {_contig(genome, name) for name in settings.validation_contigs}
     fit = [Widened(whole, whole) for whole in wholes if whole.contig in found]
     if len(fit) < len(found):
-        notes.append(f"data.validation: left out {_counted(len(found) - len(fit), 'contig')} shorter than a window")
+        notes.append(f"data.validation: left out {counted(len(found) - len(fit), 'contig')} shorter than a window")
     if not fit:
         longest = max(found, key=lambda name: genome.contigs[name].length)
         raise InputError(
@@ -227,8 +228,8 @@ def _long_enough(stretches: list[Interval], window_bp: int, notes: list[str]) ->
     short = [stretch for stretch in stretches if stretch.length < window_bp]
     if short:
         notes.append(
-            f"left out {_counted(len(short), 'stretch')} shorter than a window of {window_bp:,} when validation is "
-            f"taken out, {count_bases(short):,} bases in all"
+            f"left out {counted(len(short), 'stretch')} shorter than a window of {window_bp:,} when validation is "
+            f"taken out, {counted(count_bases(short), 'base')} in all"
         )
     return [stretch for stretch in stretches if stretch.length >= window_bp]
 
@@ -245,16 +246,16 @@ def _validation_windows(
     ]
     if not usable:
         raise InputError(
-            f"none of {_counted(tiles, 'validation window')} has {least:,} known bases (A C G T) of {window_bp:,}; "
+            f"none of {counted(tiles, 'validation window')} has {least:,} known bases (A C G T) of {window_bp:,}; "
             "hold out other contigs (data.validation), or lower data.min_known"
         )
     if len(usable) < tiles:
         notes.append(
-            f"left out {_counted(tiles - len(usable), 'validation window')} with less than {least:,} known bases"
+            f"left out {counted(tiles - len(usable), 'validation window')} with less than {least:,} known bases"
         )
     if rest := count_bases(held) - tiles * window_bp:
         notes.append(
-            f"{rest:,} bases at the ends of validation regions fill no window: neither trained nor validated on"
+            f"neither trained nor validated on: {counted(rest, 'base')} at the ends of validation regions, in no window"
         )
     wanted = min(settings.validation_windows or len(usable), len(usable))
     if wanted < len(usable):
@@ -281,8 +282,4 @@ def _lengths(genome: Genome) -> dict[str, int]:
 
 
 def _contigs(stretches: Sequence[Interval]) -> str:
-    return _counted(len({stretch.contig for stretch in stretches}), "contig")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 'es' if noun.endswith('ch') else 's'}"
+    return counted(len({stretch.contig for stretch in stretches}), "contig")

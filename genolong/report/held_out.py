@@ -6,6 +6,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
+from genolong.counted import counted
 from genolong.report.context_use import draw_panel, panels_of
 from genolong.report.figures import Figure, contexts_table, readers_table
 from genolong.report.html import Markup, joined
@@ -22,7 +23,7 @@ def held_out(figures: Sequence[Figure]) -> Markup:
     found = {figure.name: figure for figure in figures}
     readers, contexts = _readers(found), _contexts(found)
     windows = found["windows"].value if "windows" in found else None
-    title = "loss on hidden bases" + (f" of {windows:,.0f} windows" if windows is not None else "")
+    title = "loss on hidden bases" + (f" of {counted(round(windows), 'window')}" if windows is not None else "")
     drawn: list[Markup] = [_bits(found, readers)] if readers else []
     drawn += [
         picture(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from genolong.counted import counted
 from genolong.report.figures import Table
 from genolong.report.html import Markup, element, joined
 from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
@@ -23,7 +24,7 @@ def settings(record: Record) -> Markup:
     groups = {"general": single} if single else {}
     groups |= {key: value for key, value in chosen.items() if isinstance(value, Mapping)}
     return joined(
-        folded(group, _counted(len(own), "setting"), pairs((name, code(typed(value))) for name, value in own))
+        folded(group, counted(len(own), "setting"), pairs((name, code(typed(value))) for name, value in own))
         for group, node in groups.items()
         if (own := list(leaves(node, "" if node is single else f"{group}.")))
     )
@@ -120,7 +121,7 @@ def provenance(record: Record) -> Markup:
         ("command", _command_of(record)),
     )  # fmt: skip
     packages = pairs((name, version or "not installed") for name, version in versions.items())
-    return joined((pairs(rows), folded("versions", _counted(len(versions), "package"), packages)))
+    return joined((pairs(rows), folded("versions", counted(len(versions), "package"), packages)))
 
 
 def made_again(record: Record, place: str) -> Markup:
@@ -219,7 +220,3 @@ def _mapping(node: Record, name: str) -> Record:
 
 def _whole(number: Any) -> str:
     return f"{number:,}" if isinstance(number, int) else "–" if number is None else str(number)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

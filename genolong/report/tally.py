@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from genolong.counted import counted
 from genolong.genome.alleles import SCORED, Status
 
 ABOUT = 60  # characters of an example
@@ -37,7 +38,7 @@ class Tally:
         shown = sorted(self.counts, key=lambda status: (status not in SCORED, -self.counts[status], status))
         width = max((len(status) for status in shown), default=0)
         return [
-            f"read {self.records:,} records with {self.alleles:,} alleles; {done} {self.scored:,}",
+            f"read {counted(self.records, 'record')} with {counted(self.alleles, 'allele')}; {done} {self.scored:,}",
             *(f"  {status:<{width}}  {self.counts[status]:>11,}  first: {self.examples[status]}" for status in shown),
         ]
 

@@ -67,5 +67,6 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
         except InputError as error:
             passed_over.append(str(error))
     if passed_over:
-        raise InputError(f"{checkpoints}: none of {len(passed_over)} checkpoints is whole ({passed_over[0]})")
+        none = "its one checkpoint is not" if len(passed_over) == 1 else f"none of {len(passed_over)} checkpoints is"
+        raise InputError(f"{checkpoints}: {none} whole ({passed_over[0]})")
     return None

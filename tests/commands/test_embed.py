@@ -108,8 +108,8 @@ def test_regions_have_the_mean_of_what_a_notebook_has(go, home: Path, tmp_path: 
     np.testing.assert_allclose(np.array(found["embedding"]), wanted, rtol=1e-4, atol=1e-5)
     assert done.rows == 5 and done.notes[-3:] == (
         "embedded 5 regions",
-        "  1 windows reach beyond an end of their contig, where N is read",
-        "  1 windows are N for more than a tenth",
+        "  1 window with N beyond an end of a contig",
+        "  1 window of which more than a tenth is N",
     )
 
 

@@ -144,5 +144,5 @@ def test_the_floor_is_the_perfect_readers_loss_in_the_same_views(synthetic):
 def test_without_hidden_bases_there_is_nothing_to_measure(held_out):
     unknown = MemoryGenome({"one": "N" * 502 + random_letters(1_009, 3)})
     nothing = HeldOut(unknown, (Interval("one", 0, 251),), (Interval("one", 502, 1_511),), MASKING, 7, {})
-    with pytest.raises(InputError, match="none of the bases of 1 windows is hidden"):
+    with pytest.raises(InputError, match="none of the bases of 1 window is hidden"):
         read(nothing)

@@ -45,7 +45,7 @@ def scored(folder: Path, model: Path, name: str, *changes: str) -> list[pysam.Va
 def test_a_head_learns_and_predict_writes_its_probabilities(made, caplog):
     with caplog.at_level(logging.INFO, "genolong"):
         done = train_variants(settings(made), made / "runs" / "variants" / "1")
-    assert "left out 1 labelled alleles: ref_mismatch" in caplog.text
+    assert "left out 1 labelled allele: ref_mismatch" in caplog.text
     assert "left out 49 alleles with other labels: other (49)" in caplog.text
     assert done.record["metrics"]["validation/auroc"] > 0.9
     assert 0.2 < done.record["zero_shot"]["auroc"] < 0.8, "an untrained model knows nothing of labels"
@@ -106,7 +106,7 @@ def test_alleles_that_do_not_fit_into_the_window_are_left_out_and_counted(made, 
     asked = f"data.vcf={tmp_path / 'long.vcf'}", "longest_allele=1000", "trainer.max_steps=2"
     with caplog.at_level(logging.INFO, "genolong"):
         train_variants(settings(made, *asked), tmp_path / "run")
-    assert "left out 1 labelled alleles: too_long" in caplog.text
+    assert "left out 1 labelled allele: too_long" in caplog.text
     with pytest.raises(
         SettingsError, match=r"^flank=16: a base with as many on either side does not fit into the wind"
     ):

@@ -64,7 +64,7 @@ def test_the_genomes_own_name_comes_before_a_synonym():
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b"one\n", "names.txt, line 1: 1 names; wanted two that mean the same contig"),
+    (b"one\n", "names.txt, line 1: 1 name; wanted two that mean the same contig"),
     (b"a b\n\na b c\n", "names.txt, line 3: 3 names; wanted two that mean the same contig"),
     (b"a b\na c\n", "names.txt, line 2: a means c here, and b in a line before; keep one"),
     (b"a b\nc b\n", "names.txt, line 2: b means c here, and a in a line before; keep one"),

@@ -124,7 +124,7 @@ def test_contigs_and_hash(tmp_path, cache):
     genome = Genome.open([str(path)], cache)
     assert [(c.name, c.length, c.known) for c in genome.contigs.values()] == [("c", 8, 5), ("d", 2, 2)]
     assert list(genome.sha256) == [str(path)]
-    assert genome.notes == (f"{path}: 1 ambiguous letters are read as N (R 1)",)
+    assert genome.notes == (f"{path}: 1 ambiguous letter is read as N (R 1)",)
 
 
 def test_a_string_is_one_path(tmp_path, cache):

@@ -127,7 +127,7 @@ def test_contigs_of_any_bytes(path: Path):
         (b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO", "a line that starts with #, after the header"),
         (b"chr1\t7\t.\tA\tC\t50\tPASS", "7 columns, wanted 8 or more"),
         (record_line().replace(b"\t", b" "), "columns are separated by spaces, wanted tabs"),
-        (b"hello", "1 columns, wanted 8 or more"),
+        (b"hello", "1 column, wanted 8 or more"),
     ],
 )
 def test_lines_that_are_no_records_pass_and_say_why(path: Path, chunk_bytes: int, line: bytes, why: str):

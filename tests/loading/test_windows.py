@@ -166,7 +166,7 @@ def test_a_genome_of_one_contig_gives_up_its_end() -> None:
         "training on 1,903 bases of 1 contig",
         "validating on 2 windows of 47 bases of 1 contig",
         "data.validation is not set: held out the last 5 % of 1 contig",
-        "6 bases at the ends of validation regions fill no window: neither trained nor validated on",
+        "neither trained nor validated on: 6 bases at the ends of validation regions, in no window",
     )
 
 
@@ -197,7 +197,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         f"{path}: left out 1 interval on contigs shorter than a window",
         f"{path}: extended 1 interval to a window of 100 bases",
         "left out 5 validation windows with less than 50 known bases",
-        "10 bases at the ends of validation regions fill no window: neither trained nor validated on",
+        "neither trained nor validated on: 10 bases at the ends of validation regions, in no window",
         "validating on 2 of 4 windows, evenly spread (data.validation_windows)",
     )
 
