@@ -14,6 +14,7 @@ from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap
 from genolong.loading.windows import split
+from genolong.runs.record import NAME
 from genolong.settings import TrainSettings
 from genolong.tasks.masked_bases import MaskedBases
 
@@ -33,8 +34,8 @@ class Begun(NamedTuple):
     notes: tuple[str, ...]
 
 
-def begun_before(settings: TrainSettings, record: Mapping[str, Any]) -> Begun | None:
-    """What the run of `record`, which is gone on with, began with, where init_from= names that again; else None.
+def begun_before(settings: TrainSettings, record: Mapping[str, Any], folder: Path) -> Begun | None:
+    """What the run of `record`, gone on with in `folder`, began with, where init_from= names that again; else None.
 
     That is not opened: it may have been trained on since, or be gone.
     """
@@ -44,7 +45,8 @@ def begun_before(settings: TrainSettings, record: Mapping[str, Any]) -> Begun | 
     place, named = Path(model), Path(settings.init_from).expanduser().resolve()
     if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
         return None
-    return Begun(model, sha256, None, [asdict(each) for each in trained_before(record, Path(settings.init_from))], ())
+    before = [asdict(each) for each in trained_before(record, folder / NAME)]
+    return Begun(model, sha256, None, before, ())
 
 
 def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:

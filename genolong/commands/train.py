@@ -87,7 +87,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    begun = begun_before(settings, gone_on_with(settings.resume, folder)) or begun_from(settings, genome)
+    begun = begun_before(settings, gone_on_with(settings.resume, folder), folder) or begun_from(settings, genome)
     if begun is not None:
         settings = replace(settings, init_from=begun.model)
     told = (*genome.notes, *parts.notes, *order.notes, *(begun.notes if begun else ()))
