@@ -10,6 +10,7 @@ from genolong.commands.memory_check import size
 from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.training_step import Remedy, remedies, training_step
 from genolong.errors import OutputError
+from genolong.genome.partial_file import FAILED_DISK
 from genolong.model.flops import Flops, flops
 from genolong.model.memory import Memory, memory
 from genolong.model.seconds import Rates, Seconds, bytes_moved, seconds
@@ -75,7 +76,7 @@ def plan(settings: PlanSettings) -> Plan:
     if not made.fits:
         made = replace(made, remedies=tuple(remedies(step, room - process - made.gaps)))
     if settings.json is not None:
-        _write(Path(settings.json), made)
+        _write(Path(settings.json).expanduser(), made)
     return made
 
 
@@ -177,4 +178,7 @@ def _write(file: Path, made: Plan) -> None:
         partial.write_text(json.dumps(figures(made), indent=1) + "\n")
         os.replace(partial, file)
     except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in FAILED_DISK:
+            raise
         raise OutputError(f"json={file}: cannot be written ({error.strerror}); name another file") from error

@@ -7,6 +7,7 @@ import torch
 from genolong.commands.machine import copy_rate, memory_there, product_rate
 from genolong.errors import SettingsError
 from genolong.model.seconds import Rates
+from genolong.runs.record import NAME as RECORD
 from genolong.settings import TrainSettings
 
 
@@ -61,3 +62,10 @@ class PlanSettings(TrainSettings):
 
     device: DeviceSettings
     json: str | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.json is not None and not self.json.endswith(".json"):
+            raise SettingsError(f"json={self.json}: wanted the name of a file of figures, which ends in .json")
+        if self.json is not None and self.json.endswith(RECORD):
+            raise SettingsError(f"json={self.json}: is the name of a record of what was made; name another file")

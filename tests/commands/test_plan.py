@@ -1,5 +1,6 @@
 """`plan` counts what a training would cost, says what does not fit, and trains nothing."""
 
+import errno
 import json
 import os
 import sys
@@ -92,9 +93,37 @@ def test_figures_are_those_of_the_plan(tmp_path):
 def test_figures_that_cannot_be_written_are_told(tmp_path):
     with pytest.raises(OutputError, match=r"json=.*nowhere/x.json: cannot be written \(No such file"):
         plan(settings(f"json={tmp_path / 'nowhere' / 'x.json'}"))
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match=r"^json=.*pipe: is there, and is no file; name another$"):
-        plan(settings(f"json={tmp_path / 'pipe'}"))
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(OutputError, match=r"^json=.*pipe.json: is there, and is no file; name another$"):
+        plan(settings(f"json={tmp_path / 'pipe.json'}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("genome.fa", r"^json=.*genome\.fa: wanted the name of a file of figures, which ends in \.json$"),
+        ("last.ckpt", r"wanted the name of a file of figures"),
+        ("record.json", r"^json=.*record\.json: is the name of a record of what was made; name another file$"),
+        ("out.vcf.gz.record.json", r"is the name of a record"),
+    ],
+)
+def test_what_is_no_file_of_figures_is_not_written_over(tmp_path, name, words):
+    (tmp_path / name).write_text("kept")
+    with pytest.raises(SettingsError, match=words):
+        plan(settings(f"json={tmp_path / name}"))
+    assert (tmp_path / name).read_text() == "kept"
+
+
+def test_a_full_disk_leaves_the_figures_that_were_there(tmp_path, monkeypatch):
+    (tmp_path / "plan.json").write_text("kept")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("genolong.commands.plan.os.replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        plan(settings(f"json={tmp_path / 'plan.json'}"))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("plan.json", "kept")]
 
 
 @pytest.mark.parametrize(
