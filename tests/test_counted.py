@@ -1,8 +1,8 @@
-"""One of a thing is called otherwise than several."""
+"""One of a thing is called otherwise than several; bytes are told with three digits."""
 
 import pytest
 
-from genolong.counted import counted
+from genolong.counted import counted, size
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,11 @@ from genolong.counted import counted
 )  # fmt: skip
 def test_a_number_and_what_it_counts(number: int, noun: str, words: str):
     assert counted(number, noun) == words
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "told"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (123_456_789, "123 MB"), (32 * 10**14, "3200 TB")],
+)
+def test_sizes_are_told_with_three_digits(bytes_, told):
+    assert size(bytes_) == told

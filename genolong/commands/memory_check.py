@@ -6,7 +6,7 @@ from typing import NamedTuple
 from genolong.commands.machine import memory_there
 from genolong.commands.predict_settings import DeviceSettings
 from genolong.commands.training_step import remedies, training_step
-from genolong.counted import counted
+from genolong.counted import counted, size
 from genolong.errors import SettingsError
 from genolong.model.encoder import Encoder
 from genolong.model.memory import memory
@@ -84,10 +84,3 @@ def _shorter_windows(reading: Reading) -> Iterator[tuple[str, Reading]]:
     while window_bp > reading.sequence:
         window_bp //= 2
         yield f"window_bp={window_bp}", reading._replace(window_bp=window_bp)
-
-
-def size(count: int) -> str:
-    """A number of bytes for people."""
-    power = min(4, (len(str(count)) - 1) // 3)
-    told, unit = count / 1000**power, ("bytes", "kB", "MB", "GB", "TB")[power]
-    return f"{told:.0f} {unit}" if told >= 100 or power == 0 else f"{told:.3g} {unit}"

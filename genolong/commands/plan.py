@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genolong.commands.memory_check import size
 from genolong.commands.plan_settings import PlanSettings
 from genolong.commands.training_step import Remedy, remedies, training_step
+from genolong.counted import size
 from genolong.errors import OutputError
 from genolong.genome.partial_file import FAILED_DISK
 from genolong.model.flops import Flops, flops

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from genolong.counted import counted
+from genolong.counted import counted, size
 from genolong.report.figures import Table
 from genolong.report.html import Markup, element, joined
 from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
@@ -14,7 +14,6 @@ from genolong.report.typed_settings import leaves, typed
 
 Record = Mapping[str, Any]
 PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command line
-UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"))
 
 
 def settings(record: Record) -> Markup:
@@ -184,14 +183,6 @@ def duration(seconds: float) -> str:
         if whole >= size_s:
             return f"{whole // size_s} {large} {whole % size_s // part_s} {small}"
     return f"{whole} s"
-
-
-def size(number: int) -> str:
-    """Bytes as people read them."""
-    for unit, name in UNITS:
-        if number >= unit:
-            return f"{number / unit:,.1f} {name}"
-    return f"{number:,} bytes"
 
 
 def _quoted(value: str) -> str:

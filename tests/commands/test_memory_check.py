@@ -6,10 +6,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.commands import memory_check
-from genolong.commands.memory_check import Reading, check_memory, check_reading, size
+from genolong.commands.memory_check import Reading, check_memory, check_reading
 from genolong.commands.predict_settings import DeviceSettings
 from genolong.commands.train import train
 from genolong.commands.training_step import remedies, training_step
+from genolong.counted import size
 from genolong.errors import SettingsError
 from genolong.model import recompute
 from genolong.model.encoder import Encoder
@@ -94,14 +95,6 @@ def test_what_fits_comes_first_and_costs_no_more_than_it_must():
     first, *rest = remedies(taken, room)
     assert first.settings == "context.batch=4 context.accumulation=2" and first.peak <= room
     assert [remedy.peak <= room for remedy in rest] == sorted((remedy.peak <= room for remedy in rest), reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("bytes_", "told"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (123_456_789, "123 MB"), (32 * 10**14, "3200 TB")],
-)
-def test_sizes_are_told_with_three_digits(bytes_, told):
-    assert size(bytes_) == told
 
 
 def reading(window_bp: int, batch: int, sequence: int = 1) -> Reading:
