@@ -1,5 +1,6 @@
 """The command line: one short function a command; alone prints to people and exits."""
 
+import errno
 import logging
 import os
 import sys
@@ -406,7 +407,8 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     if isinstance(error, ConnectionError) and error.filename is None:
         return f"another process is gone ({error.strerror or error}); give the same command again", 75
     if isinstance(error, OSError):
-        cannot_create = isinstance(error, (PermissionError, FileExistsError, NotADirectoryError))
+        kinds = (PermissionError, FileExistsError, NotADirectoryError)
+        cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
         return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
     return f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70
 

@@ -33,6 +33,7 @@ from genolong.model.encoder import Encoder
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
+from genolong.report.tally import Tally
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.embedding import Embedder
@@ -119,16 +120,21 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
             table.write(block, embedded)
             counts.update(str(found.status) for found in embedded)
         if not table.rows:
-            told = f": {'; '.join(rows.tally.lines('embedded')[1:])}" if rows.tally else ""
+            told = f": {'; '.join(_summary(rows.tally, opened.genome)[1:])}" if rows.tally else ""
             raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
     if again:
         _record(settings, opened, hashes, begun)
     tally = rows.tally
-    summary = tally.lines("embedded") if tally else [f"embedded {counted(sum(counts.values()), 'region')}"]
+    summary = _summary(tally, opened.genome) if tally else [f"embedded {counted(sum(counts.values()), 'region')}"]
     summary += [
         f"  {counted(counts[status], 'window')} {words}" for status, words in _WORDS.items() if counts[status]
     ]  # fmt: skip
     return Embedding(Path(settings.output), table.rows, (*opened.notes, *summary))
+
+
+def _summary(tally: Tally, genome: Genome) -> list[str]:
+    """Of a VCF."""
+    return [*tally.lines("embedded"), *tally.lost_contigs([*genome.contigs])]
 
 
 _WORDS = {

@@ -91,7 +91,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         for effects in team.lead(partial(scorer.score, advance=watch.advance), blocks.variants()):
             work.write(blocks.next_read(), effects)
             watch.done(work.tally)
-        notes = (*notes, *work.complete())
+        notes = (*notes, *work.complete(), *work.tally.lost_contigs([*genome.contigs]))
     if work.can_be_repeated:
         _record(settings, opened, work, begun)
     return Prediction(settings.output, work.tally, notes)

@@ -1,6 +1,6 @@
 """What became of every allele of a VCF: counted by status, with the first of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from genolong.counted import counted
 from genolong.genome.alleles import SCORED, Status
 
 ABOUT = 60  # characters of an example
+SHOWN = 4  # contigs
 
 
 @dataclass
@@ -41,6 +42,16 @@ class Tally:
             f"read {counted(self.records, 'record')} with {counted(self.alleles, 'allele')}; {done} {self.scored:,}",
             *(f"  {status:<{width}}  {self.counts[status]:>11,}  first: {self.examples[status]}" for status in shown),
         ]
+
+    def lost_contigs(self, known: Sequence[str]) -> tuple[str, ...]:
+        """What to do about contigs that the genome does not have; `known` are those that it has."""
+        if not self.counts.get(Status.NO_CONTIG):
+            return ()
+        others = f" and {counted(len(known) - SHOWN, 'other')}" if len(known) > SHOWN else ""
+        return (
+            f"no_contig: the genome has {', '.join(known[:SHOWN])}{others}; a file of two columns tells which names "
+            "mean the same contig (synonyms=FILE)",
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For a journal; `Tally.of` makes it a tally again."""

@@ -471,7 +471,8 @@ def test_an_empty_vcf_is_no_mistake(go, tmp_path):
 def test_the_run_may_be_a_checkpoint_and_synonyms_are_used(go, home, tmp_path):
     (tmp_path / "names").write_text("NC_1 chr1\n")
     vcf = write(tmp_path, snv("chr1", 60, "NC_1"))
-    assert go(vcf=vcf, model=home / "run/checkpoints/last.ckpt").tally.counts == {"no_contig": 1}
+    done = go(vcf=vcf, model=home / "run/checkpoints/last.ckpt")
+    assert done.tally.counts == {"no_contig": 1} and done.notes[-1].startswith("no_contig: the genome has ")
     assert go(f"synonyms={tmp_path / 'names'}", vcf=vcf, model=home / "run").tally.counts == {"ok": 1}
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +44,19 @@ def test_a_tally_goes_on_where_it_was_noted(added: list[tuple[Status, str]], at:
     assert whole.alleles == len(added) == sum(whole.counts.values())
     assert whole.scored == sum(status in SCORED for status, _ in added)
     assert all(len(example) <= ABOUT for example in whole.examples.values())
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        (["chr1"], "chr1"), (["1", "2", "3", "4"], "1, 2, 3, 4"), (["1", "2", "3", "4", "5"], "1, 2, 3, 4 and 1 other"),
+        ([str(at) for at in range(1, 30)], "1, 2, 3, 4 and 25 others"),
+    ],
+)  # fmt: skip
+def test_contigs_that_the_genome_lacks_are_told_beside_those_that_it_has(known: list[str], shown: str):
+    tally = Tally()
+    tally.add(Status.OK, "x")
+    assert tally.lost_contigs(known) == ()
+    tally.add(Status.NO_CONTIG, "x")
+    told = f"no_contig: the genome has {shown}; a file of two columns tells which names mean the same contig "
+    assert tally.lost_contigs(known) == (f"{told}(synonyms=FILE)",)
