@@ -25,6 +25,7 @@ from rich.table import Table
 from yaml import YAMLError
 
 from genolong.bars import bars
+from genolong.closed_terminal import outliving_terminals
 from genolong.composing import FOLDERS, as_settings_error, guard
 from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.help import help_text
@@ -324,6 +325,7 @@ def _of_task(command: str, arguments: Sequence[str]) -> str:
     return "train_variants" if command == "train" and of_variants else command
 
 
+@outliving_terminals()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)

@@ -1,6 +1,8 @@
 """Every test runs with the shapes and types of signatures checked, on one thread, and without a clock in hypothesis."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 from jaxtyping import install_import_hook
 
@@ -12,8 +14,20 @@ os.environ["TRITON_INTERPRET"] = "1"  # Triton's kernels run on a CPU; here, bef
 install_import_hook("genolong", "beartype.beartype")  # here, before anything imports genolong, in each test process
 
 import hypothesis  # noqa: E402
+import pytest  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(1)  # several test processes share the cores
 hypothesis.settings.register_profile("genolong", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("genolong")
+
+
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """Also where nohup has this process, and with it all that it starts, ignore them."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, before)

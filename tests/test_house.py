@@ -36,7 +36,7 @@ TOP = {
     "mkdocs.yml",
 }  # fmt: skip
 FLOORS = (
-    {"counted", "errors", "long_work", "nearest"},
+    {"closed_terminal", "counted", "errors", "long_work", "nearest"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},

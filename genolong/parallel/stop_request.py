@@ -1,16 +1,15 @@
 """Signals that ask a work to stop: noted when they come, agreed on between processes when the work can stop."""
 
-import os
 import signal
-import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
+from genolong.closed_terminal import leave_closed_terminals
 from genolong.parallel.stopped import EXIT_CODES, Stopped
 
 
@@ -34,18 +33,8 @@ def obeyed() -> Iterator[None]:
 
 
 def _stop(number: int, _: Any) -> None:
-    _leave_closed_terminals()
+    leave_closed_terminals()
     raise Stopped(number, None)
-
-
-def _leave_closed_terminals() -> None:
-    """What is still said there would raise; a terminal that was closed no longer says that it is one."""
-    for descriptor in (1, 2):
-        with suppress(OSError):
-            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, descriptor)
-                os.close(nowhere)
 
 
 class StopRequest:
@@ -88,5 +77,5 @@ class StopRequest:
     def _note(self, number: int, _: Any) -> None:
         if number == signal.SIGINT and self._asked == signal.SIGINT:
             raise KeyboardInterrupt
-        _leave_closed_terminals()
+        leave_closed_terminals()
         self._asked = number

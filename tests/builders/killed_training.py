@@ -28,11 +28,18 @@ def start_with(folder: Path, *settings: str, by: Sequence[str] = ()) -> subproce
     )  # fmt: skip
 
 
-def in_a_terminal_closed(home: Path, folder: Path, when: Callable[[], bool], *more: str) -> int:
-    """The exit code of a pretraining that shows its bar in a terminal, which is closed once `when` says so."""
+def in_a_terminal_closed(
+    home: Path, folder: Path, when: Callable[[], bool], *more: str, disowned: bool = False
+) -> int:  # fmt: skip
+    """The exit code of a pretraining that shows its bar in a terminal, which is closed once `when` says so.
+
+    `disowned`: no signal tells it.
+    """
     words = [sys.executable, "-m", "genolong", "train", f"hydra.run.dir={folder}", *overrides(home, *more)]
     child, terminal = pty.fork()
     if child == 0:
+        if disowned:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execve(sys.executable, words, {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm"})
     until, shown = time.monotonic() + LIMIT_S, b""
     while not when():

@@ -128,6 +128,12 @@ def test_a_closed_terminal_leaves_a_checkpoint(home, whole, tmp_path):
     assert rows_of(folder) == rows_of(whole)
 
 
+def test_a_training_that_no_signal_reaches_outlives_its_terminal(home, whole, tmp_path):
+    folder = tmp_path / "run"
+    assert in_a_terminal_closed(home, folder, when_row(folder, 25), *LONG, disowned=True) == 0
+    assert_same(folder, whole)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [
