@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from genolong.commands.resuming import gone_on_with
 from genolong.commands.stored_model import stored_model
 from genolong.commands.trained_before import Earlier, trained_before
 from genolong.commands.trained_run import TrainedRun, run_of
@@ -34,13 +35,16 @@ class Begun(NamedTuple):
     notes: tuple[str, ...]
 
 
-def begun_before(settings: TrainSettings, record: Mapping[str, Any], folder: Path) -> Begun | None:
-    """What the run of `record`, gone on with in `folder`, began with, where init_from= names that again; else None.
+def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
+    """What a run that is gone on with in `folder` began with, where init_from= names that again; else None.
 
     That is not opened: it may have been trained on since, or be gone.
     """
+    if settings.init_from is None:
+        return None
+    record = gone_on_with(settings.resume, folder)
     model, sha256 = record.get("settings", {}).get("init_from"), record.get("init_from_sha256")
-    if settings.init_from is None or not isinstance(model, str) or not isinstance(sha256, str):
+    if not isinstance(model, str) or not isinstance(sha256, str):
         return None
     place, named = Path(model), Path(settings.init_from).expanduser().resolve()
     if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):

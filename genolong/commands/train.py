@@ -17,7 +17,7 @@ from genolong.commands.legs import End, left_after
 from genolong.commands.memory_check import check_memory
 from genolong.commands.placed import placed
 from genolong.commands.progress import TrainingProgress
-from genolong.commands.resuming import Wanted, gone_on_with
+from genolong.commands.resuming import Wanted
 from genolong.commands.run_folder import RunFolder
 from genolong.commands.trained_before import BEFORE
 from genolong.commands.trainer import (
@@ -87,7 +87,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )
-    begun = begun_before(settings, gone_on_with(settings.resume, folder), folder) or begun_from(settings, genome)
+    begun = begun_before(settings, folder) or begun_from(settings, genome)
     if begun is not None:
         settings = replace(settings, init_from=begun.model)
     told = (*genome.notes, *parts.notes, *order.notes, *(begun.notes if begun else ()))
