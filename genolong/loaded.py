@@ -4,17 +4,17 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple, cast, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from genolong.commands.opened_scorer import open_genome
+from genolong.commands.opened_model import open_genome
 from genolong.commands.precision_choice import check_precision
-from genolong.commands.predict_settings import DeviceSettings, GenomeSettings
 from genolong.commands.reading_choice import choose_reading
+from genolong.commands.reading_settings import DeviceSettings, GenomeSettings
 from genolong.commands.trained_run import TrainedRun, open_run
 from genolong.composing import TRAINED, defaults_of
 from genolong.errors import InputError, SettingsError
@@ -24,10 +24,8 @@ from genolong.genome.edit import Variant
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.typed import codes_of, typed_region, typed_variant
-from genolong.model.encoder import Encoder
 from genolong.model.layers import both_strands as mean_of_strands
 from genolong.model.layers import check_layer, layer_states
-from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
@@ -55,9 +53,8 @@ class LoadedModel:
     """A model and the device it is on; `run` says what it was trained on."""
 
     def __init__(self, run: TrainedRun, device: torch.device) -> None:
-        assert isinstance(run.model, MaskedBases)
         self.run, self.device = run, device
-        self.encoder = cast(Encoder, run.model.encoder.to(device).eval())
+        self.encoder = run.model.encoder.to(device).eval()
         self.head = run.model.head.to(device).eval()
         self._scorers: dict[tuple[str, ...] | None, tuple[VariantScorer, AlleleChecks]] = {}
 
@@ -71,7 +68,7 @@ class LoadedModel:
         except SettingsError as error:
             raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
         run = open_run(os.fspath(path))
-        for note in choose_reading(run.model, attention, precision, cuda=chosen.type == "cuda"):
+        for note in choose_reading(run.model.encoder, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
         loaded = cls(run, chosen)
         for note in run.moved_on(chosen):

@@ -1,7 +1,5 @@
 """What a model's attention runs on: C++ that this machine compiles, kernels for GPUs, or PyTorch's alone, and why."""
 
-from torch import nn
-
 from genolong.errors import SettingsError
 from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
@@ -15,24 +13,23 @@ def check_attention(asked: str, name: str) -> None:
         raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp, flash or triton")
 
 
-def choose_attention(model: nn.Module, asked: str, *, cuda: bool, name: str = "trainer.attention") -> tuple[str, ...]:
-    """Tells the model's encoder, and returns what is to be told.
+def choose_attention(
+    encoder: Encoder, asked: str, *, cuda: bool, name: str = "trainer.attention"
+) -> tuple[str, ...]:  # fmt: skip
+    """Tells the encoder, and returns what is to be told.
 
     Raises SettingsError where what is asked for cannot be.
     """
-    notes: list[str] = []
-    for encoder in model.modules():
-        if isinstance(encoder, Encoder):
-            wanted = wanted_kernels(asked, cuda=cuda)
-            reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
-            if reason and asked != "auto":
-                raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
-            encoder.kernels = "aten" if reason else wanted
-            if wanted == "aten" and asked == "cpp":
-                notes = [f"attention by PyTorch's kernels: {name}=cpp is for CPUs, and this is a GPU; flash is faster"]
-            if reason:
-                notes = [f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}"]
-    return tuple(notes)
+    wanted = wanted_kernels(asked, cuda=cuda)
+    reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
+    if reason and asked != "auto":
+        raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
+    encoder.kernels = "aten" if reason else wanted
+    if reason:
+        return (f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}",)
+    if wanted == "aten" and asked == "cpp":
+        return (f"attention by PyTorch's kernels: {name}=cpp is for CPUs, and this is a GPU; flash is faster",)
+    return ()
 
 
 def wanted_kernels(asked: str, *, cuda: bool) -> str:
@@ -49,9 +46,3 @@ def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
     if wanted == "flash":
         return triton_attention.no_triton(cuda=cuda)
     return native_attention.why_not(width) if wanted == "cpp" else ""
-
-
-def attention_of(model: nn.Module) -> str:
-    """What was chosen: cpp, flash, triton or aten."""
-    chosen = {each.kernels for each in model.modules() if isinstance(each, Encoder)} - {"aten"}
-    return min(chosen, default="aten")

@@ -17,7 +17,6 @@ from genolong.genome.regions import first_overlap
 from genolong.loading.windows import split
 from genolong.runs.record import NAME
 from genolong.settings import TrainSettings
-from genolong.tasks.masked_bases import MaskedBases
 
 SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights mean nothing without; the rest may change
 
@@ -80,7 +79,6 @@ def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
 
 def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
     """Notes of what is another in the model; raises SettingsError where the weights would not be its own."""
-    assert isinstance(run.model, MaskedBases)
     then = run.model.encoder.settings
     pairs = {each.name: (getattr(settings.model, each.name), getattr(then, each.name)) for each in fields(then)}
     for name in SAME:

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from genolong.commands.predict_settings import MismatchSettings
-from genolong.errors import RefusedRecordError
+from genolong.errors import RefusedRecordError, SettingsError
 from genolong.genome.alleles import AlleleChecks, Status
 from genolong.genome.edit import Variant
 from genolong.genome.vcf import Record
@@ -16,6 +16,20 @@ logger = logging.getLogger(__name__)
 FIRST = 200  # records whose REF is compared with the genome before anything is scored
 FEW = 20  # of fewer, no other build is suspected
 BLOCK_BYTES = 1 << 24  # of records held at once
+
+
+@dataclass(frozen=True)
+class MismatchSettings:
+    """conf/trained/predict.yaml, embed.yaml: what is done where REF is not the genome's."""
+
+    on_ref_mismatch: str
+    most_mismatches: float
+
+    def __post_init__(self) -> None:
+        if self.on_ref_mismatch not in ("skip", "warn", "error"):
+            raise SettingsError(f"on_ref_mismatch={self.on_ref_mismatch}: wanted skip, warn or error")
+        if not 0 <= self.most_mismatches <= 1:
+            raise SettingsError(f"most_mismatches={self.most_mismatches}: wanted a share from 0 to 1")
 
 
 class CheckedRecord(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from genolong.errors import SettingsError
 from genolong.genome.alleles import SCORED, Status
 from genolong.tasks.variant_effect import Effect
 
@@ -101,3 +102,9 @@ def _llr(value: float) -> str:
 def _escaped(text: str) -> str:
     """For a quoted header value."""
     return " ".join(text.splitlines()).replace("\t", " ").replace("\\", "\\\\").replace('"', '\\"')
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises SettingsError for what cannot begin the name of an INFO field."""
+    if not prefix.isascii() or not prefix.isidentifier():
+        raise SettingsError(f"prefix={prefix}: wanted letters, digits and _, the first no digit")

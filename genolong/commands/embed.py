@@ -7,37 +7,31 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from genolong.commands.arrow_file import arrow
-from genolong.commands.attention_choice import attention_of
 from genolong.commands.embed_settings import EmbedSettings
 from genolong.commands.embedding_rows import rows_of
 from genolong.commands.embedding_table import EmbeddingTable
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.kept_embeddings import embedded_blocks
-from genolong.commands.memory_check import Reading, check_reading
-from genolong.commands.opened_scorer import open_genome
-from genolong.commands.reading_choice import choose_reading
+from genolong.commands.opened_model import open_model
+from genolong.commands.reading_check import Reading, check_reading
 from genolong.commands.same_work import hashes_of, identity, is_file, place
 from genolong.commands.teamed import team_of
-from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.commands.trained_run import TrainedRun
 from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.fasta import Genome
 from genolong.genome.hashed import sha256_of
-from genolong.genome.tiles import GenomeTiles
 from genolong.loading.windows import absolute
 from genolong.long_work import Follow
-from genolong.model.encoder import Encoder
 from genolong.parallel.place import Place
-from genolong.parallel.shard import SequenceShard
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.runs.record import beside, finished, now, started, write_json
 from genolong.tasks.embedding import Embedder
-from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +62,7 @@ def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda
     Raises InputError (and its kinds) for whatever a person can mend.
     """
     arrow()
-    with team_of(settings.trainer, settings.parallel, _serve, settings) as team:
+    with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
         opened = _open(settings, team.place)
         if team.place.rank:
             team.serve(opened.embedder.read)
@@ -78,26 +72,15 @@ def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda
 
 def _open(settings: EmbedSettings, place: Place) -> _Opened:
     """In all processes at the same time, of which each group of parallel.sequence shares the windows."""
-    run = open_run(settings.model)
-    genome = open_genome(run, settings.data)
-    assert isinstance(run.model, MaskedBases)
-    encoder = cast(Encoder, run.model.encoder)
-    window_bp, sequence = settings.window_bp or run.window_bp, settings.parallel.sequence
-    if sequence > 1:
-        encoder.settings.check_window(window_bp, sequence)
-    shard = SequenceShard.of_world(
-        window_bp, sequence, [branch.segment for branch in encoder.settings.branches(window_bp)]
-    )
-    device = settings.trainer.torch_device(place.local_rank)
-    notes = choose_reading(run.model, settings.trainer.attention, settings.precision, cuda=device.type == "cuda")
-    run.model.to(device)
+    opened = open_model(settings, settings.window_bp, place)
+    encoder = opened.run.model.to(opened.device).encoder
     embedder = Embedder(
-        encoder, GenomeTiles(genome), settings.layer, window_bp, device, per_base=settings.per == "base",
-        batch=settings.batch, shard=shard,
+        encoder, opened.tiles, settings.layer, opened.window_bp, opened.device, per_base=settings.per == "base",
+        batch=settings.batch, shard=opened.shard,
     )  # fmt: skip
-    reading = Reading(encoder, window_bp, embedder.batch, sequence, device.type == "cuda")
+    reading = Reading(encoder, opened.window_bp, embedder.batch, settings.parallel.sequence, opened.device.type)
     check_reading(reading, settings.trainer, place.local_size)
-    return _Opened(run, genome, embedder, (*genome.notes, *notes))
+    return _Opened(opened.run, opened.genome, embedder, opened.notes)
 
 
 def _serve(team: Team, settings: EmbedSettings) -> None:
@@ -183,6 +166,6 @@ def _record(settings: EmbedSettings, opened: _Opened, hashes: Mapping[str, str |
     inputs |= {path: sha256 for path, sha256 in read.items() if path != plain.regions}
     record = {
         **started("embed", asdict(plain), inputs, beds, begun), "model_sha256": opened.run.weights_sha256,
-        "attention": attention_of(opened.run.model),
+        "attention": opened.run.model.encoder.kernels,
     }  # fmt: skip
     write_json(beside(Path(plain.output)), finished(record, {"output_sha256": sha256_of(plain.output)}))

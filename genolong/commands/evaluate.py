@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from genolong.commands.attention_choice import attention_of
 from genolong.commands.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
 from genolong.commands.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
@@ -46,7 +45,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
-    chosen = choose_reading(run.model, settings.attention, settings.precision, cuda=cuda, name="attention")
+    chosen = choose_reading(run.model.encoder, settings.attention, settings.precision, cuda=cuda, name="attention")
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
@@ -55,7 +54,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
-    about = {"model_sha256": run.weights_sha256, "attention": attention_of(run.model)}
+    about = {"model_sha256": run.weights_sha256, "attention": run.model.encoder.kernels}
     moved = run.moved_on(settings.torch_device)
     notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
     record_evaluation(settings, output, genome.sha256, beds, about, notes, begun)

@@ -7,7 +7,7 @@ from typing import Any
 from genolong.commands.evaluated import read_figures
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.measuring import Follow
-from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.commands.recorded_settings import recorded_settings
 from genolong.commands.report_settings import ReportSettings
 from genolong.commands.reproduce_settings import ReproduceSettings

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from genolong.commands.predict_settings import among
+from genolong.commands.same_file import among
 from genolong.commands.trained_run import TrainedRun
 from genolong.errors import SettingsError
 from genolong.runs.exported import ANSWERS, CONFIG, WEIGHTS

@@ -7,7 +7,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from genolong.commands.attention_choice import attention_of
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.kept_maps import mapped_blocks
 from genolong.commands.map_files import MapFiles
@@ -56,7 +55,7 @@ def map_regions(
     processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
     Raises InputError (and its kinds) for whatever a person can mend.
     """
-    with team_of(settings.trainer, settings.parallel, _serve, settings) as team:
+    with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
         opened = _open(settings, team.place)
         if team.place.rank:
             team.serve(MutationMapper(opened.scorer).read)
@@ -65,7 +64,7 @@ def map_regions(
 
 
 def _open(settings: MapSettings, place: Place) -> OpenedScorer:
-    opened = open_scorer(settings, place)
+    opened = open_scorer(settings, settings.scoring, place)
     if not settings.probability:
         opened.scorer.variant_head = None
     return opened
@@ -157,7 +156,7 @@ def _record(settings: MapSettings, opened: OpenedScorer, begun: str) -> None:
     beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}
     record = {
         **started("map", asdict(plain), inputs, beds, begun), "model_sha256": opened.run.weights_sha256,
-        "attention": attention_of(opened.run.model),
+        "attention": opened.run.model.encoder.kernels,
     }  # fmt: skip
     vcf = settings.vcf
     write_json(beside(vcf), finished(record, {"output_sha256": sha256_of(vcf)}))

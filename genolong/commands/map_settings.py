@@ -1,14 +1,12 @@
 """The settings of `map`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from genolong.commands.precision_choice import check_precision
-from genolong.commands.predict_settings import DeviceSettings, GenomeSettings, among, check_prefix
-from genolong.commands.same_work import check_resume
+from genolong.commands.effect_fields import check_prefix
+from genolong.commands.reading_settings import ReadingSettings
+from genolong.commands.same_file import among
 from genolong.errors import SettingsError
-from genolong.loading.windows import absolute
-from genolong.parallel.settings import ParallelSettings
 from genolong.tasks.variant_effect import ScoringSettings
 
 WHETHER = ("auto", "yes", "no")
@@ -19,14 +17,13 @@ ENDS = (  # of the names of all files that are always written, or may be
 
 
 @dataclass(frozen=True)
-class MapSettings:
+class MapSettings(ReadingSettings):
     """conf/trained/map.yaml: which model, which bases, and what is written about them."""
 
-    model: str
+    PATHS = ("regions", "output")
+
     region: str | None
     regions: str | None
-    output: str
-    data: GenomeSettings
     mode: str
     window_bp: int | None
     spacing: int
@@ -34,22 +31,15 @@ class MapSettings:
     probability: bool
     flank: int
     batch: int | None
-    precision: str
     bigwig: str
     parquet: str
     pictures: int
     prefix: str
-    resume: str
-    trainer: DeviceSettings
-    parallel: ParallelSettings
-    debug: bool
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _ = self.scoring  # checked there
-        self.parallel.check_devices(self.trainer.devices)
         check_prefix(self.prefix)
-        check_precision(self.precision)
-        check_resume(self.resume)
         if (self.region is None) == (self.regions is None):
             raise SettingsError("region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them")
         for name in ("bigwig", "parquet"):
@@ -75,11 +65,6 @@ class MapSettings:
     def file(self, end: str) -> Path:
         """The file whose name ends so; a ~ is the home."""
         return Path(self.output + end).expanduser()
-
-    def found_from_anywhere(self, model: Path) -> "MapSettings":
-        """The same with absolute paths, and the model that a link meant."""
-        named = {name: absolute(path) for name in ("regions", "output") if (path := getattr(self, name)) is not None}
-        return replace(self, model=str(model.resolve()), data=self.data.found_from_anywhere(), **named)
 
     def _check_output(self) -> None:
         if self.output.endswith("/") or Path(self.output).name in ("", ".", ".."):

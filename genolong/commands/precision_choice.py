@@ -1,7 +1,5 @@
 """In which precision a trained model is read: float32, or bfloat16 in the products of its blocks."""
 
-from torch import nn
-
 from genolong.errors import SettingsError
 from genolong.model.compiled import multiplies_bfloat16
 from genolong.model.encoder import Encoder
@@ -15,11 +13,9 @@ def check_precision(asked: str) -> None:
         raise SettingsError(f"precision={asked}: wanted 32-true or {MIXED}")
 
 
-def choose_precision(model: nn.Module, asked: str, *, cuda: bool) -> tuple[str, ...]:
-    """Tells the model's encoder, and returns what is to be told."""
-    for encoder in model.modules():
-        if isinstance(encoder, Encoder):
-            encoder.mixed = asked == MIXED
+def choose_precision(encoder: Encoder, asked: str, *, cuda: bool) -> tuple[str, ...]:
+    """Tells the encoder, and returns what is to be told."""
+    encoder.mixed = asked == MIXED
     return slow_notes("precision") if asked == MIXED and not cuda else ()
 
 

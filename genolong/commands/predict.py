@@ -9,11 +9,10 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from genolong.commands.attention_choice import attention_of
 from genolong.commands.checked_records import CheckedRecord, RecordChecks
 from genolong.commands.effect_fields import EffectFields
 from genolong.commands.inputs_kept import files_of, refuse_to_write_over
-from genolong.commands.opened_scorer import OpenedScorer, open_scorer, serve_scorer
+from genolong.commands.opened_scorer import OpenedScorer, open_scorer
 from genolong.commands.predict_progress import Watch
 from genolong.commands.predict_settings import PredictSettings
 from genolong.commands.prediction_work import PredictionWork
@@ -51,12 +50,16 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     return None. Raises InputError (and its kinds) for whatever a person can mend.
     """
     watch = watch or Watch()
-    with team_of(settings.trainer, settings.parallel, serve_scorer, settings) as team:
-        opened = open_scorer(settings, team.place)
+    with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
+        opened = open_scorer(settings, settings, team.place)
         if team.place.rank:
             team.serve(opened.scorer.score)
             return None
         return _written(settings, watch, team, opened)
+
+
+def _serve(team: Team, settings: PredictSettings) -> None:
+    team.serve(open_scorer(settings, settings, team.place).scorer.score)
 
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:
@@ -104,7 +107,7 @@ def _record(settings: PredictSettings, opened: OpenedScorer, work: PredictionWor
     inputs |= {getattr(settings, name): sha256 for name, sha256 in work.hashes.items() if sha256 is not None}
     record = {
         **started("predict", asdict(settings), inputs, begun=begun), "model_sha256": opened.run.weights_sha256,
-        "attention": attention_of(opened.run.model),
+        "attention": opened.run.model.encoder.kernels,
     }  # fmt: skip
     if opened.run.head_vcf_sha256:
         record["head_vcf_sha256"] = opened.run.head_vcf_sha256

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.runs.record import place_of_record
 
 

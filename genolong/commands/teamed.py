@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from genolong.commands.predict_settings import DeviceSettings
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
 from genolong.parallel.team import Team
@@ -12,13 +11,13 @@ from genolong.parallel.team import Team
 
 @contextmanager
 def team_of(
-    trainer: DeviceSettings, parallel: ParallelSettings, serve: Callable[..., None], *arguments: Any
+    devices: int, parallel: ParallelSettings, serve: Callable[..., None], *arguments: Any
 ) -> Iterator[Team]:  # fmt: skip
     """New processes call `serve(team, *arguments)`; those that something else started come here, too."""
     place, copies = Place.joined(), parallel.sequence
     if place is not None:
         team = Team.joined(place, copies)
     else:
-        team = Team.started(trainer.devices, serve, *arguments, copies=copies, patience_s=parallel.patience_s)
+        team = Team.started(devices, serve, *arguments, copies=copies, patience_s=parallel.patience_s)
     with team as met:
         yield met

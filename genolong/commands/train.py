@@ -10,7 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.attention_choice import choose_attention
 from genolong.commands.begun_from import Begun, begun_before, begun_from
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.legs import End, left_after
@@ -111,13 +111,13 @@ def _train_in(
     if begun is not None and begun.weights is not None:
         model.load_state_dict(begun.weights)
     cuda = accelerator(settings.trainer, place.local_size) == "cuda"
-    notes = choose_attention(model, settings.trainer.attention, cuda=cuda)
+    notes = choose_attention(model.encoder, settings.trainer.attention, cuda=cuda)
     for note in (*notes, *precision_notes(settings.trainer, place.local_size)) if place.rank == 0 else ():
         logger.info(note)
     inputs = {absolute(path): sha256 for path, sha256 in genome.sha256.items()}
     beds = {path: sha256_of(path) for path in settings.data.beds}
     record = {
-        **started("train", plain, inputs, beds), "attention": attention_of(model),
+        **started("train", plain, inputs, beds), "attention": model.encoder.kernels,
         "split": composition(genome, parts, told),
         **({} if begun is None else {"init_from_sha256": begun.sha256, BEFORE: begun.before}),
     }  # fmt: skip

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from genolong.commands.attention_choice import attention_of
 from genolong.commands.checkpoints import Checkpoints
 from genolong.commands.legs import End, left_after
 from genolong.commands.placed import placed
@@ -87,7 +86,6 @@ def _train_in(
 ) -> VariantTraining:  # fmt: skip
     """The training in a folder that is this process's own."""
     base, parts = read.run, read.parts
-    assert isinstance(base.model, MaskedBases)
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
     shape = _in_shape(settings, base)
     wanted = Wanted(
@@ -96,7 +94,7 @@ def _train_in(
     )  # fmt: skip
     record = {
         **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
-        "attention": attention_of(base.model),
+        "attention": base.model.encoder.kernels,
     }  # fmt: skip
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
@@ -131,7 +129,6 @@ def _train_in(
 
 def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
     """As the module to be trained, of which the head is there in shape only."""
-    assert isinstance(run.model, MaskedBases)
     with torch.device("meta"):
         head = VariantHead(settings.head, run.model.encoder.settings.width)
     return _module(settings, run.model, head, positive_weight=1.0)
@@ -161,7 +158,6 @@ def _zero_shot(read: VariantData) -> dict[str, float]:
 def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffect, VariantDataModule]:
     """The module, and batches to train and to validate it."""
     around, model, scorer = settings.head.around, read.run.model, read.scorer
-    assert isinstance(model, MaskedBases)
     head = VariantHead(settings.head, model.encoder.settings.width)
     train, validation = (
         _chosen(read.labelled.variants, chosen) for chosen in (read.parts.train, read.parts.validation)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from genolong.runs.checkpoint import check_fits, weights_sha256
 from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
+
+Module = TypeVar("Module", bound=nn.Module)
 
 HEAD = "variant_head."  # of the names of its weights
 
@@ -53,7 +55,7 @@ class TrainedRun:
     name: str
     folder: Path
     checkpoint: Path
-    model: nn.Module
+    model: MaskedBases
     data: DataSettings
     masking: MaskingSettings
     seed: int
@@ -70,7 +72,6 @@ class TrainedRun:
         """A note where the model, which is on `device`, no longer says there what it said when it was trained."""
         if self.known is None:
             return ()
-        assert isinstance(self.model, MaskedBases)
         by = moved(self.known, self.model.encoder, self.model.head, device)
         if by <= TOLERATED:
             return ()
@@ -103,7 +104,7 @@ def run_of(model: StoredModel) -> TrainedRun:
     settings, of_run = _stored(stored, checkpoint)
     _refuse_outsize(settings.model, weights, checkpoint)
 
-    def made() -> nn.Module:
+    def made() -> MaskedBases:
         return MaskedBases(
             settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0
         )  # fmt: skip
@@ -115,7 +116,6 @@ def run_of(model: StoredModel) -> TrainedRun:
         except InputError as error:
             raise type(error)(f"{checkpoint}: the settings of its variant head: {error}") from error
         variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
-        assert isinstance(variant_head, VariantHead)
     return TrainedRun(
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
         of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
@@ -170,7 +170,7 @@ def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], check
         )
 
 
-def _filled(made: Callable[[], nn.Module], weights: Mapping[str, Tensor], checkpoint: Path) -> nn.Module:
+def _filled(made: Callable[[], Module], weights: Mapping[str, Tensor], checkpoint: Path) -> Module:
     """A module with these weights, for use; they are compared with a module that takes no memory before one is made."""
     with torch.device("meta"):
         wanted = made().state_dict()

@@ -20,7 +20,6 @@ from genolong.errors import SettingsError
 from genolong.loading.lost_workers import naming_lost_workers
 from genolong.model.compiled import multiplies_bfloat16
 from genolong.parallel.place import Place
-from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.stopped import Stopped
 from genolong.parallel.strategy import SequenceParallelStrategy
@@ -73,9 +72,8 @@ def across(place: Place, settings: TrainSettings) -> Devices:
     assert window_bp is not None
     if place.size == 1:
         return Devices(place, None)
-    segments = [branch.segment for branch in settings.model.branches(window_bp)]
     strategy = SharedWeightsStrategy if settings.parallel.share_weights else SequenceParallelStrategy
-    return Devices(place, strategy(place, SequenceShard.of_world(window_bp, settings.parallel.sequence, segments)))
+    return Devices(place, strategy(place, settings.model.shard(window_bp, settings.parallel.sequence)))
 
 
 def make_trainer(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from genolong.commands.opened_scorer import open_genome
+from genolong.commands.opened_model import open_genome
 from genolong.commands.precision_choice import MIXED
 from genolong.commands.reading_choice import choose_reading
 from genolong.commands.trained_run import TrainedRun, open_run
@@ -27,7 +27,6 @@ from genolong.loading.windows import absolute
 from genolong.nearest import nearest
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
 logger = logging.getLogger(__name__)
@@ -49,14 +48,12 @@ class VariantData(NamedTuple):
         run = open_run(settings.init_from, "init_from")
         genome = open_genome(run, settings.data)
         tiles = GenomeTiles(genome)
-        assert isinstance(run.model, MaskedBases)
         run.model.encoder.settings.check_window(run.window_bp, place.size)
         cuda = accelerator(settings.trainer, place.local_size) == "cuda"
         precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as predict reads
-        for note in choose_reading(run.model, settings.trainer.attention, precision, cuda=cuda):
+        for note in choose_reading(run.model.encoder, settings.trainer.attention, precision, cuda=cuda):
             logger.info(note)
-        segments = [branch.segment for branch in run.model.encoder.settings.branches(run.window_bp)]
-        shard = SequenceShard.of_world(run.window_bp, place.size, segments)
+        shard = run.model.encoder.settings.shard(run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
         classes = _classes(settings.data)
         names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, _synonyms(settings.data))
@@ -82,7 +79,6 @@ def _scorer(
         longest_allele=settings.longest_allele, batch=None,
     )  # fmt: skip
     scoring.check_window(run.window_bp)
-    assert isinstance(run.model, MaskedBases)
     kind = accelerator(settings.trainer, place.local_size)
     device = torch.device(kind, place.local_rank) if kind == "cuda" else torch.device(kind)
     return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device, shard=shard)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluation_settings import texts
-from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.errors import SettingsError
+from genolong.loading.windows import absolute
 from genolong.model.variant_head import VariantHeadSettings
 from genolong.parallel.settings import ParallelSettings
 from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings
@@ -37,6 +38,11 @@ class LabelledDataSettings(GenomeSettings):
         if not 0 < self.validation_share < 1:
             raise SettingsError(f"data.validation_share={self.validation_share}: wanted more than 0 and less than 1")
         texts("data.validation", [] if self.validation is None else self.validation, least=0)
+
+    def found_from_anywhere(self) -> "LabelledDataSettings":
+        """The same with absolute paths."""
+        synonyms = self.synonyms and absolute(self.synonyms)
+        return replace(super().found_from_anywhere(), vcf=absolute(self.vcf), synonyms=synonyms)
 
     @property
     def positives(self) -> list[str] | None:

@@ -90,6 +90,10 @@ class EncoderSettings:
             return keep_needed([Branch(*pair) for pair in zip(self.segments, self.dilations, strict=True)], length)
         return growing_branches(length, self.segment, self.growth, self.dilation_growth)
 
+    def shard(self, window_bp: int, sequence: int) -> SequenceShard:
+        """This process's slice of windows that groups of `sequence` share; all processes make theirs at once."""
+        return SequenceShard.of_world(window_bp, sequence, [branch.segment for branch in self.branches(window_bp)])
+
     def check_window(self, window_bp: int, slices: int = 1) -> None:
         """Refuses a window that this geometry cannot serve, or that is too short to be held in so many slices."""
         first = self.segments[0] if self.segments else self.segment

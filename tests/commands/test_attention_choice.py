@@ -2,7 +2,7 @@
 
 import pytest
 
-from genolong.commands.attention_choice import attention_of, choose_attention
+from genolong.commands.attention_choice import choose_attention
 from genolong.errors import SettingsError
 from genolong.model import native_attention, triton_attention
 from genolong.model.encoder import Encoder
@@ -37,7 +37,7 @@ def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, kernels, 
     monkeypatch.setattr(triton_attention, "no_triton", lambda *, cuda: reason if cuda else "this is a CPU")
     encoder = Encoder(encoder_settings())
     assert choose_attention(encoder, asked, cuda=cuda) == told
-    assert encoder.kernels == attention_of(encoder) == kernels
+    assert encoder.kernels == kernels
 
 
 def test_cpp_is_refused_where_it_cannot_be(monkeypatch):
@@ -58,7 +58,7 @@ def test_triton_is_taken_where_it_is_asked_for_and_refused_where_it_cannot_be(cu
     monkeypatch.setattr(triton_attention, "why_not", lambda width, *, cuda: "" if cuda and width == 4 else "no GPU")
     if cuda:
         assert choose_attention(encoder, "triton", cuda=True) == ()
-        assert encoder.kernels == attention_of(encoder) == "triton"
+        assert encoder.kernels == "triton"
     else:
         with pytest.raises(SettingsError, match=r"^trainer.attention=triton: no GPU; take auto or aten$"):
             choose_attention(encoder, "triton", cuda=False)

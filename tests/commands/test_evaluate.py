@@ -97,7 +97,7 @@ def test_the_model_is_told_its_precision_before_it_is_read(run, monkeypatch):
     )
     evaluation = evaluate(replace(SETTINGS, contexts=False, precision="bf16-mixed"))
     ((model, asked, cuda),) = told
-    assert model is run.model and (asked, cuda) == ("bf16-mixed", False)
+    assert model is run.model.encoder and (asked, cuda) == ("bf16-mixed", False)
     assert "so it is" in evaluation.notes
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
 
 from genolong.commands.evaluation_settings import HeldOutSettings
 from genolong.commands.kmer_effects import kmer_effects
@@ -16,6 +15,7 @@ from genolong.loading.labelled_alleles import Substitutions, Words
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.trained_models import Neighbours
 
 LETTERS = {"chr1": random_letters(2_003, 1), "two": random_letters(1_009, 2)}
 OWN = HeldOutSettings(None, None, None, None)
@@ -35,7 +35,7 @@ def run(fasta, tmp_path) -> TrainedRun:
     )  # fmt: skip
     sha256 = frozenset(Genome.open([fasta], cache).sha256.values())
     return TrainedRun(
-        "x", tmp_path, tmp_path / "last.ckpt", nn.Identity(), data, MaskingSettings(0.15, 1.0, 0.0), 1, 101, 1, sha256
+        "x", tmp_path, tmp_path / "last.ckpt", Neighbours(0.5), data, MaskingSettings(0.15, 1.0, 0.0), 1, 101, 1, sha256
     )
 
 

@@ -6,17 +6,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.commands import memory_check
-from genolong.commands.memory_check import Reading, check_memory, check_reading
-from genolong.commands.predict_settings import DeviceSettings
+from genolong.commands.memory_check import check_memory
 from genolong.commands.train import train
 from genolong.commands.training_step import remedies, training_step
-from genolong.counted import size
 from genolong.errors import SettingsError
 from genolong.model import recompute
-from genolong.model.encoder import Encoder
 from genolong.model.memory import memory
 from genolong.settings import CONF, TrainSettings, train_settings
-from tests.builders.models import encoder_settings
 from tests.builders.steps import step
 
 
@@ -95,39 +91,6 @@ def test_what_fits_comes_first_and_costs_no_more_than_it_must():
     first, *rest = remedies(taken, room)
     assert first.settings == "context.batch=4 context.accumulation=2" and first.peak <= room
     assert [remedy.peak <= room for remedy in rest] == sorted((remedy.peak <= room for remedy in rest), reverse=True)
-
-
-def reading(window_bp: int, batch: int, sequence: int = 1) -> Reading:
-    return Reading(Encoder(encoder_settings(width=96, heads=4, layers=3)), window_bp, batch, sequence, cuda=False)
-
-
-def on_a_cpu(*, check_memory: bool = True) -> DeviceSettings:
-    return DeviceSettings(1, "cpu", "auto", check_memory)
-
-
-@pytest.mark.parametrize(
-    ("read", "any_window", "turn"),
-    [
-        (reading(4096, 1), True, "window_bp=2048"),
-        (reading(4096, 1), False, "a machine with more, or more of them for a window (parallel.sequence)"),
-        (reading(1024, 16), True, "batch=2"),
-        (reading(1024, 16), False, "batch=2"),
-        (reading(4096, 4), True, "window_bp=512"),
-    ],
-)
-def test_windows_that_cannot_fit_are_refused_with_what_would(monkeypatch, read: Reading, any_window: bool, turn: str):
-    monkeypatch.setattr(memory_check, "memory_there", lambda cuda: reading(2048, 1).needed)
-    with pytest.raises(SettingsError) as refused:
-        check_reading(read, on_a_cpu(), 1, any_window=any_window)
-    windows = "1 window" if read.batch == 1 else f"{read.batch} windows"
-    assert str(refused.value) == (
-        f"window_bp={read.window_bp}: reading {windows} at once needs at least {size(read.needed)} a process, where "
-        f"there are {size(reading(2048, 1).needed)}; take {turn}; trainer.check_memory=false tries all the same"
-    )
-    check_reading(read, on_a_cpu(check_memory=False), 1)
-    check_reading(reading(2048, 1), on_a_cpu(), 1)
-    with pytest.raises(SettingsError):  # two processes share the memory
-        check_reading(reading(2048, 1), on_a_cpu(), 2)
 
 
 def test_train_checks_before_it_leaves_anything(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def test_the_encoder_is_told_and_so_is_the_person(asked, cuda, able, told, monke
     monkeypatch.setattr(precision_choice, "multiplies_bfloat16", lambda: able)
     encoder = Encoder(encoder_settings())
     encoder.mixed = True
-    assert choose_precision(torch.nn.Sequential(encoder), asked, cuda=cuda) == told
+    assert choose_precision(encoder, asked, cuda=cuda) == told
     assert encoder.mixed == (asked == "bf16-mixed")
 
 

@@ -17,7 +17,8 @@ from genolong.commands.evaluate import evaluate
 from genolong.commands.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation_settings import EvaluationSettings
 from genolong.commands.predict import predict
-from genolong.commands.predict_settings import GenomeSettings, PredictSettings
+from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.commands.reproduce import reproduce
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.same_inputs import check_inputs

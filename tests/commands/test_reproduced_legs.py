@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genolong.commands.legs import End
-from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.commands.reproduce import Reproduction, reproduce
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.train import train

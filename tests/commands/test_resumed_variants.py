@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.commands.predict_settings import GenomeSettings
+from genolong.commands.reading_settings import GenomeSettings
 from genolong.commands.reproduce import reproduce
 from genolong.commands.reproduce_settings import ReproduceSettings
 from genolong.commands.train_variants import train_variants

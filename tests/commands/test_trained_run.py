@@ -189,7 +189,7 @@ def test_a_device_or_precision_that_moves_the_answers_is_told(settings, model, t
 def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
     torch.nn.init.normal_(model.head.logits.weight, std=10)
     run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
-    choose_precision(run.model, "bf16-mixed", cuda=False)
+    choose_precision(run.model.encoder, "bf16-mixed", cuda=False)
     (note,) = run.moved_on(torch.device("cpu"))
     assert note.startswith("bfloat16 on this device (cpu) moves what the model says")
 
