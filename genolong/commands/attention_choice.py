@@ -2,6 +2,7 @@
 
 from genolong.errors import SettingsError
 from genolong.model import native_attention, triton_attention
+from genolong.model.compilers import triton
 from genolong.model.encoder import Encoder
 
 WITHOUT = {"cpp": "not in C++", "flash": "without Triton's"}
@@ -44,5 +45,5 @@ def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
     if wanted == "triton":
         return triton_attention.why_not(width, cuda=cuda)
     if wanted == "flash":
-        return triton_attention.no_triton(cuda=cuda)
+        return triton.no_triton(cuda=cuda)
     return native_attention.why_not(width) if wanted == "cpp" else ""

@@ -1,7 +1,7 @@
 """In which precision a trained model is read: float32, or bfloat16 in the products of its blocks."""
 
 from genolong.errors import SettingsError
-from genolong.model.compiled import multiplies_bfloat16
+from genolong.model.compilers.cpp import multiplies_bfloat16
 from genolong.model.encoder import Encoder
 
 MIXED = "bf16-mixed"

@@ -18,7 +18,7 @@ from genolong.commands.precision_choice import MIXED, slow_notes
 from genolong.commands.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.loading.lost_workers import naming_lost_workers
-from genolong.model.compiled import multiplies_bfloat16
+from genolong.model.compilers.cpp import multiplies_bfloat16
 from genolong.parallel.place import Place
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.stopped import Stopped

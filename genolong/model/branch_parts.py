@@ -10,10 +10,10 @@ from jaxtyping import Int32
 from torch import Tensor
 
 from genolong.model.blocks import Block, head_offset, segment_blocks
+from genolong.model.compilers.triton import DTYPES, interpreted, no_triton, padded
 from genolong.model.flash_kernels import attend, attend_backward
 from genolong.model.joint import Joint
 from genolong.model.query_classes import BranchHere
-from genolong.model.triton_attention import DTYPES, interpreted, no_triton, padded
 
 ROWS, READ = 32, 32  # positions of a head that one program puts together, and rows that it reads at once
 WARPS = {2: 1, 4: 4}  # of numbers of so many bytes: the best of those timed

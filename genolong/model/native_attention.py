@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled, has_memory, lanes, multiplies_bfloat16
+from genolong.model.compilers.cpp import compiled, has_memory, lanes, multiplies_bfloat16
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 WIDEST = 64  # channels of a head, for which tests and measurements were made

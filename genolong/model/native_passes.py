@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compiled import compiled, has_memory
+from genolong.model.compilers.cpp import compiled, has_memory
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 

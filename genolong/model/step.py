@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genolong.model.compiled import multiplies_bfloat16
+from genolong.model.compilers.cpp import multiplies_bfloat16
 from genolong.model.encoder import EncoderSettings
 from genolong.model.geometry import Branch
 from genolong.model.lean_block import heads_at_once

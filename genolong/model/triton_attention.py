@@ -1,20 +1,17 @@
 """Attention over all branches at once in Triton: where it can be, and how its kernels are started."""
 
-import subprocess
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from genolong.model.compilers.triton import DTYPES, interpreted, no_triton, padded
 from genolong.model.joint import Joint
 from genolong.model.query_classes import MOST_BRANCHES, BranchHere, QueryClasses, Tile, query_classes
 
 WIDEST = 128  # channels of a head, for which tests were made
-DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-CAPABILITY = (8, 0)  # the first GPUs with products of bfloat16
 HELD_BYTES, READ_BYTES = 128, 64  # rows that a program holds and reads, times a number's: the best of those timed
 HOW = {"num_warps": 4, "num_stages": 3}  # as these
 
@@ -80,45 +77,9 @@ def why_not(width: int, *, cuda: bool) -> str:
     return no_triton(cuda=cuda)
 
 
-def no_triton(*, cuda: bool) -> str:
-    """Why Triton's kernels do not run, on a GPU or not; empty if they do."""
-    if not _installed():
-        return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
-    if not cuda:
-        return "" if interpreted() else "it runs on NVIDIA GPUs, and this is a CPU"
-    if interpreted():
-        return "TRITON_INTERPRET is set, and triton's interpreter cannot reach a GPU's memory"
-    if torch.cuda.get_device_capability() < CAPABILITY:
-        return "this GPU is older than its kernels are made for (compute capability {}.{})".format(*CAPABILITY)
-    return _no_start()
-
-
-def padded(width: int) -> int:
-    """Channels that products are made of: the next power of 2, at least 16."""
-    return max(16, 1 << (width - 1).bit_length())
-
-
 def tile_of(width: int, number: int) -> Tile:
     """For heads of so many channels, numbers of so many bytes."""
     return Tile(max(16, HELD_BYTES // number), max(16, READ_BYTES // number))
-
-
-@cache
-def _installed() -> bool:
-    return find_spec("triton") is not None
-
-
-@cache
-def _no_start() -> str:
-    """Why Triton cannot reach the GPU; empty if it can. It compiles what reaches it, once."""
-    from triton.runtime import driver
-
-    try:
-        driver.active.get_current_target()
-    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
-        reason = (str(error).splitlines() or ["no message"])[0]
-        return f"triton does not reach the GPU ({reason}); it needs a C compiler and Python's headers"
-    return ""
 
 
 @cache
@@ -127,13 +88,6 @@ def _kernels() -> Any:
     from genolong.model import triton_kernels
 
     return vars(triton_kernels)
-
-
-def interpreted() -> bool:
-    """Whether Triton's interpreter runs the kernels, on a CPU, slowly: for tests."""
-    from triton import knobs
-
-    return knobs.runtime.interpret
 
 
 @lru_cache(maxsize=16)

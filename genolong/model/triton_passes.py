@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.triton_attention import DTYPES, no_triton, padded
+from genolong.model.compilers.triton import DTYPES, no_triton, padded
 
 WIDEST = 4096  # channels of a row, all of which a program holds
 MOST_ROWS = 1 << 30  # they are counted in 32 bits

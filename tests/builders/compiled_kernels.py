@@ -20,7 +20,8 @@ from triton.compiler import ASTSource
 
 from genolong.model import part_kernels, triton_kernels, triton_pass_kernels
 from genolong.model.branch_parts import ALIGNED, READ, ROWS, WARPS
-from genolong.model.triton_attention import HOW, padded, tile_of
+from genolong.model.compilers.triton import padded
+from genolong.model.triton_attention import HOW, tile_of
 from genolong.model.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
 
 STEPS = ("_batch", "_row", "_head", "_position", "_kind")

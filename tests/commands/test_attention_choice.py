@@ -5,6 +5,7 @@ import pytest
 from genolong.commands.attention_choice import choose_attention
 from genolong.errors import SettingsError
 from genolong.model import native_attention, triton_attention
+from genolong.model.compilers import triton
 from genolong.model.encoder import Encoder
 from tests.builders.models import encoder_settings
 
@@ -34,7 +35,7 @@ from tests.builders.models import encoder_settings
 )  # fmt: skip
 def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, kernels, told, monkeypatch):
     monkeypatch.setattr(native_attention, "why_not", lambda width: reason if width == 4 else "another width")
-    monkeypatch.setattr(triton_attention, "no_triton", lambda *, cuda: reason if cuda else "this is a CPU")
+    monkeypatch.setattr(triton, "no_triton", lambda *, cuda: reason if cuda else "this is a CPU")
     encoder = Encoder(encoder_settings())
     assert choose_attention(encoder, asked, cuda=cuda) == told
     assert encoder.kernels == kernels
@@ -47,7 +48,7 @@ def test_cpp_is_refused_where_it_cannot_be(monkeypatch):
 
 
 def test_flash_is_refused_where_it_cannot_be(monkeypatch):
-    monkeypatch.setattr(triton_attention, "no_triton", lambda *, cuda: "no GPU")
+    monkeypatch.setattr(triton, "no_triton", lambda *, cuda: "no GPU")
     with pytest.raises(SettingsError, match=r"^trainer.attention=flash: no GPU; take auto or aten$"):
         choose_attention(Encoder(encoder_settings()), "flash", cuda=False)
 

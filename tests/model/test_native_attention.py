@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genolong.errors import OutputError
-from genolong.model import compiled
 from genolong.model import native_attention as native
+from genolong.model.compilers import cpp
 from genolong.model.dilated_attention import dilated_attention
 from tests.model.test_dilated_attention import largest_difference, with_gradients
 from tests.oracles import dilated_attention as oracle
@@ -27,25 +27,25 @@ needs_it = pytest.mark.skipif(bool(native.why_not(1)), reason=native.why_not(1))
 def anew(monkeypatch, tmp_path):
     """Nothing is compiled yet, and a new cache is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
     yield tmp_path / "genolong"
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
 
 
 def with_vectors_of(lanes: int, patch: pytest.MonkeyPatch) -> None:
     """C++ is compiled for such a processor from now on."""
-    if lanes > compiled.lanes():
+    if lanes > cpp.lanes():
         pytest.skip("this processor has shorter vectors")
-    for module in (compiled, native):
+    for module in (cpp, native):
         patch.setattr(module, "lanes", lambda: lanes)
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
 
 
 @pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
 def vectors(request, monkeypatch):
     with_vectors_of(request.param, monkeypatch)
     yield
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
 
 
 any_vectors = pytest.mark.usefixtures("vectors")
@@ -127,12 +127,12 @@ def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(pro
 def of_16_bits(request, monkeypatch):
     """With products of pairs of bfloat16, where the processor has them, and with such numbers made float32 before."""
     pairs, lanes = request.param
-    if pairs and not compiled.multiplies_bfloat16():
+    if pairs and not cpp.multiplies_bfloat16():
         pytest.skip("this processor does not multiply bfloat16")
     monkeypatch.setattr(native, "multiplies_bfloat16", lambda: pairs)
     with_vectors_of(lanes, monkeypatch)
     yield
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
 
 
 @needs_it
@@ -301,7 +301,7 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do(dtype, width):
 @needs_it
 def test_without_a_compiler_that_works_pytorchs_kernels_do_the_work(compiler, reason, monkeypatch, anew):
     monkeypatch.setenv("CXX", compiler)
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
     rows = [tensor.detach() for tensor in rows_of(23)[:3]]
     assert torch.equal(output(attend, rows, [23], [1]), output(dilated_attention, rows, [23], [1]))
     assert re.search(reason, native.why_not(11))
@@ -310,9 +310,9 @@ def test_without_a_compiler_that_works_pytorchs_kernels_do_the_work(compiler, re
 def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, anew):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    monkeypatch.setattr(compiled.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(cpp.shutil, "which", lambda _name: None)
     assert native.why_not(11) == "no C++ compiler was found"
-    compiled.compiled.cache_clear()
+    cpp.compiled.cache_clear()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     assert native.why_not(11) == "this processor has no AVX2"
     assert native.why_not(native.WIDEST + 1) == "heads of 65 channels are wider than 64"
@@ -324,17 +324,17 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
 )
 def test_vectors_are_as_long_as_pytorch_tells(capability, lanes, monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    assert compiled.lanes() == lanes
+    assert cpp.lanes() == lanes
 
 
 @needs_it
 def test_it_is_compiled_once(monkeypatch, anew, tmp_path):
     runs = []
     run = subprocess.run
-    monkeypatch.setattr(compiled.subprocess, "run", lambda *args, **options: runs.append(run(*args, **options)))
+    monkeypatch.setattr(cpp.subprocess, "run", lambda *args, **options: runs.append(run(*args, **options)))
     for _ in range(2):
         assert not native.why_not(11)
-        compiled.compiled.cache_clear()
+        cpp.compiled.cache_clear()
     assert len(runs) == 1 and len(list(anew.iterdir())) == 1
     (library,) = anew.iterdir()
     other = tmp_path / "other" / "genolong"  # for this process has the first one open
@@ -359,15 +359,15 @@ def test_a_library_that_was_damaged_is_made_anew(damage, monkeypatch, anew, tmp_
     """The system killed the process that loaded one of which the end was lost."""
     source = tmp_path / "answer.cpp"
     source.write_text('extern "C" { int numbers[3000] = {7}; int answer() { return numbers[0]; } }')
-    compiled.compiled(source)
+    cpp.compiled(source)
     (kept,) = anew.iterdir()
     other = tmp_path / "other" / "genolong" / kept.name  # for this process has the first one open
     other.parent.mkdir(parents=True)
     damaged = damage(kept.read_bytes())
     other.write_bytes(damaged)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    compiled.compiled.cache_clear()
-    library = compiled.compiled(source)
+    cpp.compiled.cache_clear()
+    library = cpp.compiled(source)
     assert not isinstance(library, str) and library.answer() == 7
     assert other.read_bytes() != damaged
 
@@ -379,7 +379,7 @@ def test_a_compiler_that_makes_it_for_another_processor_is_noticed(level, monkey
     monkeypatch.setenv("CXX", str(tmp_path / "c++"))
     (tmp_path / "c++").write_text(f'#!/bin/sh\nexec {shutil.which("c++") or "g++"} "$@" -march={level}\n')
     (tmp_path / "c++").chmod(0o755)
-    same = level == {16: "x86-64-v4", 8: "haswell"}[compiled.lanes()]
+    same = level == {16: "x86-64-v4", 8: "haswell"}[cpp.lanes()]
     found = native.why_not(11)
     assert not found if same else re.search(r"could not compile it \(.*", found)
     rows = [tensor.detach() for tensor in rows_of(23)[:3]]
@@ -398,8 +398,8 @@ def test_messages_of_a_compiler_may_be_in_any_letters_and_no_home_may_be_known(m
     def homeless() -> None:
         raise OutputError("no home folder is known")
 
-    compiled.compiled.cache_clear()
-    monkeypatch.setattr(compiled, "CacheFolder", homeless)
+    cpp.compiled.cache_clear()
+    monkeypatch.setattr(cpp, "CacheFolder", homeless)
     assert "no home folder is known" in native.why_not(11)
 
 
@@ -418,10 +418,10 @@ def test_rows_without_numbers_are_never_read(rows):
 
 @needs_it
 @pytest.mark.skipif(
-    not compiled.multiplies_bfloat16() or compiled.lanes() < 16, reason="this processor does not multiply bfloat16"
+    not cpp.multiplies_bfloat16() or cpp.lanes() < 16, reason="this processor does not multiply bfloat16"
 )
 def test_where_the_processor_multiplies_bfloat16_it_does(monkeypatch):
-    monkeypatch.setattr(native, "multiplies_bfloat16", compiled.multiplies_bfloat16)
+    monkeypatch.setattr(native, "multiplies_bfloat16", cpp.multiplies_bfloat16)
     made, asked = native.compiled, []
     monkeypatch.setattr(native, "compiled", lambda *how: asked.append(how) or made(*how))
     for dtype, taken in ((torch.bfloat16, True), (torch.float32, False)):
@@ -445,6 +445,6 @@ def test_a_compiler_that_does_not_know_such_products_makes_numbers_float32_befor
 @pytest.mark.parametrize("able", [True, False])
 def test_what_the_processor_multiplies_is_pytorchs_to_tell(able, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able}, raising=False)
-    assert compiled.multiplies_bfloat16() == able
+    assert cpp.multiplies_bfloat16() == able
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not compiled.multiplies_bfloat16(), "torch 2.10 says nothing"
+    assert not cpp.multiplies_bfloat16(), "torch 2.10 says nothing"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.model.compiled import lanes, multiplies_bfloat16
+from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]

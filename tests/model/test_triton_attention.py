@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genolong.model import triton_attention as fused
+from genolong.model.compilers import triton
 from genolong.model.dilated_attention import Geometry, attend_branches, dilated_attention
 from genolong.model.encoder import Encoder
 from genolong.model.query_classes import MOST_BRANCHES, BranchHere
@@ -171,19 +172,19 @@ def test_what_it_is_not_made_for_pytorchs_kernels_do():
 def test_why_it_cannot_be_is_said(monkeypatch):
     assert fused.why_not(fused.WIDEST, cuda=False) == ""
     assert fused.why_not(fused.WIDEST + 1, cuda=False) == "heads of 129 channels are wider than 128"
-    assert fused.no_triton(cuda=True).startswith("TRITON_INTERPRET is set, and triton's interpreter cannot")
-    monkeypatch.setattr(fused, "interpreted", lambda: False)
+    assert triton.no_triton(cuda=True).startswith("TRITON_INTERPRET is set, and triton's interpreter cannot")
+    monkeypatch.setattr(triton, "interpreted", lambda: False)
     assert fused.why_not(64, cuda=False) == "it runs on NVIDIA GPUs, and this is a CPU"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
     wanted = r"^triton does not reach the GPU \(.+\); it needs a C compiler and Python's headers$"
-    fused._no_start.cache_clear()
+    triton._no_start.cache_clear()
     assert torch.cuda.is_available() or re.match(wanted, fused.why_not(64, cuda=True))
-    monkeypatch.setattr(fused, "_no_start", lambda: "")
+    monkeypatch.setattr(triton, "_no_start", lambda: "")
     assert fused.why_not(64, cuda=True) == ""
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     wanted = "this GPU is older than its kernels are made for (compute capability 8.0)"
     assert fused.why_not(64, cuda=True) == wanted
-    monkeypatch.setattr(fused, "_installed", lambda: False)
+    monkeypatch.setattr(triton, "_installed", lambda: False)
     wanted = "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     assert fused.why_not(64, cuda=True) == wanted
 

@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from genolong.model import triton_attention, triton_passes
+from genolong.model import triton_passes
+from genolong.model.compilers import triton
 from genolong.model.encoder import Encoder
 from genolong.model.native_passes import NativePasses
 from genolong.model.norm import Norm
@@ -262,7 +263,7 @@ def test_weights_of_another_type_than_states_are_left_to_pytorch():
 
 
 def test_where_triton_cannot_run_pytorch_does(monkeypatch):
-    monkeypatch.setattr(triton_attention, "interpreted", lambda: False)
+    monkeypatch.setattr(triton, "interpreted", lambda: False)
     assert passes_for(torch.zeros(3), "triton") is None
     x, weight = torch.randn(5, 7), torch.randn(7)
     assert torch.equal(norm_of(weight, "triton")(x), norm_of(weight, "aten")(x))

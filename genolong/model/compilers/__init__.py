@@ -1,0 +1,1 @@
+"""What compiles kernels on the machine they run on, and whether it is there."""
