@@ -67,7 +67,7 @@ err = Console(stderr=True, highlight=False)
 
 def train(config: DictConfig) -> None:
     """Train, then say how it went and what to type next."""
-    from genolong.commands.train import train as run
+    from genolong.commands.training.train import train as run
     from genolong.settings import train_settings
 
     settings = train_settings(config)
@@ -82,8 +82,8 @@ def train(config: DictConfig) -> None:
 
 def train_variants(config: DictConfig) -> None:
     """Train a variant head, then say how well it tells held-out alleles apart."""
-    from genolong.commands.train_variants import train_variants as run
-    from genolong.commands.variant_training_settings import VariantTrainSettings
+    from genolong.commands.training.train_variants import train_variants as run
+    from genolong.commands.training.variant_training_settings import VariantTrainSettings
     from genolong.settings import check
 
     settings = check(config, VariantTrainSettings)
@@ -103,10 +103,10 @@ def train_variants(config: DictConfig) -> None:
 
 def evaluate(config: DictConfig) -> None:
     """Evaluate, and print the tables to stdout."""
-    from genolong.commands.evaluate import evaluate as read_bases
-    from genolong.commands.evaluate_variants import evaluate_variants
-    from genolong.commands.evaluation_settings import EvaluationSettings
-    from genolong.commands.own_figures import NAME
+    from genolong.commands.evaluation.evaluate import evaluate as read_bases
+    from genolong.commands.evaluation.evaluate_variants import evaluate_variants
+    from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
+    from genolong.commands.evaluation.own_figures import NAME
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
@@ -125,9 +125,9 @@ def evaluate(config: DictConfig) -> None:
 
 def predict(config: DictConfig) -> None:
     """Predict, and say what became of the alleles; fails where none could be scored."""
-    from genolong.commands.predict import predict as run
-    from genolong.commands.predict_progress import PredictProgress
-    from genolong.commands.predict_settings import PredictSettings
+    from genolong.commands.variants.predict import predict as run
+    from genolong.commands.variants.predict_progress import PredictProgress
+    from genolong.commands.variants.predict_settings import PredictSettings
     from genolong.settings import check
 
     done = run(check(config, PredictSettings), PredictProgress(err))
@@ -143,8 +143,8 @@ def predict(config: DictConfig) -> None:
 
 def embed(config: DictConfig) -> None:
     """Embed, and say what became of the regions or alleles."""
-    from genolong.commands.embed import embed as run
-    from genolong.commands.embed_settings import EmbedSettings
+    from genolong.commands.embeddings.embed import embed as run
+    from genolong.commands.embeddings.embed_settings import EmbedSettings
     from genolong.settings import check
 
     done = run(check(config, EmbedSettings), follow)
@@ -157,8 +157,8 @@ def embed(config: DictConfig) -> None:
 
 def map(config: DictConfig) -> None:
     """Map, and say what was written; the regions' bases are told, too."""
-    from genolong.commands.map import map_regions
-    from genolong.commands.map_settings import MapSettings
+    from genolong.commands.maps.map import map_regions
+    from genolong.commands.maps.map_settings import MapSettings
     from genolong.settings import check
 
     done = map_regions(check(config, MapSettings), follow)
@@ -171,8 +171,8 @@ def map(config: DictConfig) -> None:
 
 def export(config: DictConfig) -> None:
     """Export, and say where the model lies."""
-    from genolong.commands.export import export as run
-    from genolong.commands.export_settings import ExportSettings
+    from genolong.commands.sharing.export import export as run
+    from genolong.commands.sharing.export_settings import ExportSettings
     from genolong.settings import check
 
     if Place.joined():
@@ -185,9 +185,9 @@ def export(config: DictConfig) -> None:
 
 def reproduce(config: DictConfig) -> None:
     """Make a result again, and print to stdout whether it is the same; fails where nothing explains a difference."""
-    from genolong.commands.predict_progress import PredictProgress
-    from genolong.commands.reproduce import reproduce as run
-    from genolong.commands.reproduce_settings import ReproduceSettings
+    from genolong.commands.repeating.reproduce import reproduce as run
+    from genolong.commands.repeating.reproduce_settings import ReproduceSettings
+    from genolong.commands.variants.predict_progress import PredictProgress
     from genolong.settings import check
 
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -202,8 +202,8 @@ def reproduce(config: DictConfig) -> None:
 
 def report(config: DictConfig) -> None:
     """Write the page of a training or of an evaluation, and say where."""
-    from genolong.commands.report import report as run
-    from genolong.commands.report_settings import ReportSettings
+    from genolong.commands.pages.report import report as run
+    from genolong.commands.pages.report_settings import ReportSettings
     from genolong.settings import check
 
     settings = check(config, ReportSettings)
@@ -215,8 +215,8 @@ def _leave_report(run: Path) -> None:
     place = Place.joined()
     if place is not None and place.rank:
         return
-    from genolong.commands.report import report as write
-    from genolong.commands.report_settings import ReportSettings
+    from genolong.commands.pages.report import report as write
+    from genolong.commands.pages.report_settings import ReportSettings
 
     try:
         page = write(ReportSettings(run=str(run), vcf=None, output=None, debug=False))
@@ -228,9 +228,9 @@ def _leave_report(run: Path) -> None:
 
 def plan(config: DictConfig) -> None:
     """Count what a training would cost, and print it to stdout."""
-    from genolong.commands.plan import notes, table
-    from genolong.commands.plan import plan as run
-    from genolong.commands.plan_settings import PlanSettings
+    from genolong.commands.planning.plan import notes, table
+    from genolong.commands.planning.plan import plan as run
+    from genolong.commands.planning.plan_settings import PlanSettings
     from genolong.settings import on_a_genome
 
     settings = on_a_genome(config, PlanSettings)

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from genolong.commands.opened_model import open_genome
-from genolong.commands.precision_choice import check_precision
-from genolong.commands.reading_choice import choose_reading
-from genolong.commands.reading_settings import DeviceSettings, GenomeSettings
-from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.commands.reading.opened_model import open_genome
+from genolong.commands.reading.precision_choice import check_precision
+from genolong.commands.reading.reading_choice import choose_reading
+from genolong.commands.reading.reading_settings import DeviceSettings, GenomeSettings
+from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.composing import TRAINED, defaults_of
 from genolong.errors import InputError, SettingsError
 from genolong.genome.alleles import AlleleChecks, ContigNames, Status

@@ -15,9 +15,9 @@ from rich.progress import Progress
 
 from genolong import bars as module
 from genolong.bars import bars, shown_on
-from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.checked_fasta import open_checked
-from genolong.genome.hashed import sha256_of
+from genolong.genome.files.cache_folder import CacheFolder
+from genolong.genome.files.hashed import sha256_of
 from genolong.long_work import follow, watched_by
 from tests.builders.genomes import random_letters
 

@@ -275,7 +275,7 @@ def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(type
 
 def test_of_several_processes_the_first_leaves_the_page(monkeypatch, tmp_path):
     written = []
-    monkeypatch.setattr("genolong.commands.report.report", lambda settings: written.append(settings) or tmp_path)
+    monkeypatch.setattr("genolong.commands.pages.report.report", lambda settings: written.append(settings) or tmp_path)
     for place in (None, Place(0, 2, 0, 2, ""), Place(1, 2, 1, 2, "")):
         monkeypatch.setattr(Place, "joined", classmethod(lambda _, place=place: place))
         cli._leave_report(tmp_path)
@@ -287,7 +287,7 @@ def test_a_page_that_cannot_be_drawn_fails_no_training(typed, fasta, tmp_path, m
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("genolong.commands.report.report", fail)
+    monkeypatch.setattr("genolong.commands.pages.report.report", fail)
     code, out, err = typed("train", fasta, "hydra.run.dir=a", *TINY)
     assert (code, out) == (0, "")
     assert err.splitlines()[-2] == f"no report was written ({' '.join(str(error).split())})"

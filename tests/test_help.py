@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from genolong.commands.embed_settings import EmbedSettings
-from genolong.commands.evaluation_settings import EvaluationSettings
-from genolong.commands.export_settings import ExportSettings
-from genolong.commands.map_settings import MapSettings
-from genolong.commands.predict_settings import PredictSettings
-from genolong.commands.report_settings import ReportSettings
-from genolong.commands.reproduce_settings import ReproduceSettings
+from genolong.commands.embeddings.embed_settings import EmbedSettings
+from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
+from genolong.commands.maps.map_settings import MapSettings
+from genolong.commands.pages.report_settings import ReportSettings
+from genolong.commands.repeating.reproduce_settings import ReproduceSettings
+from genolong.commands.sharing.export_settings import ExportSettings
+from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.composing import CONF, FOLDERS, settings_of
 from genolong.help import comments, every_setting, header, help_text, table, title
 from genolong.settings import TrainSettings, known_keys

@@ -11,12 +11,12 @@ import torch
 from hydra import compose, initialize_config_dir
 
 import genolong
-from genolong.commands.map import map_regions
-from genolong.commands.map_settings import MapSettings
-from genolong.commands.predict import predict
-from genolong.commands.predict_settings import PredictSettings
-from genolong.commands.train_variants import train_variants
-from genolong.commands.trained_run import TrainedRun, open_run
+from genolong.commands.maps.map import map_regions
+from genolong.commands.maps.map_settings import MapSettings
+from genolong.commands.reading.trained_run import TrainedRun, open_run
+from genolong.commands.training.train_variants import train_variants
+from genolong.commands.variants.predict import predict
+from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.alphabet import encode, reverse_complement
 from genolong.loaded import LoadedModel, Score

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.commands.stored_model import stored_model
+from genolong.commands.reading.stored_model import stored_model
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import read_synonyms
-from genolong.genome.pinned_file import PinnedFile
+from genolong.genome.files.pinned_file import PinnedFile
 from genolong.genome.regions import read_bed
 from genolong.genome.vcf import VcfReader
 from genolong.nearest import near_names, nearest, nearest_path, nearest_run, nearest_setting

@@ -13,10 +13,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
-from genolong.commands.plan import plan
-from genolong.commands.plan_settings import PlanSettings
-from genolong.commands.train import bases_per_step, train
-from genolong.commands.variant_training_settings import VariantTrainSettings
+from genolong.commands.planning.plan import plan
+from genolong.commands.planning.plan_settings import PlanSettings
+from genolong.commands.training.train import bases_per_step, train
+from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.composing import TRAINED
 from genolong.counted import size
 from genolong.settings import CONF, TrainSettings, check, known_keys, on_a_genome, train_settings

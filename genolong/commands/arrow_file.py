@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from genolong.errors import SettingsError
-from genolong.genome.partial_file import PartialFile
+from genolong.genome.files.partial_file import PartialFile
 
 META = b"genolong"  # the key of the schema's metadata that says where a table comes from
 ROW_GROUP = 1 << 14  # rows written together, or a block where it is longer

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genolong.errors import SettingsError
-from genolong.genome.hashed import sha256_of
+from genolong.genome.files.hashed import sha256_of
 
 APART = ("model", "output", "data", "trainer", "parallel", "resume", "debug")  # say where and how; hashes say what
 

@@ -14,11 +14,11 @@ from jaxtyping import Int64
 
 from genolong.counted import counted
 from genolong.errors import InputError
-from genolong.genome.bgzf import MAGIC, BlockedText
-from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.fasta_index import FastaIndex, build_index
 from genolong.genome.fasta_text import Header, Letters, read_text
-from genolong.genome.pinned_file import PinnedFile
+from genolong.genome.files.bgzf import MAGIC, BlockedText
+from genolong.genome.files.cache_folder import CacheFolder
+from genolong.genome.files.pinned_file import PinnedFile
 from genolong.long_work import follow
 
 _FORMAT = b"genolong FASTA index 1 "  # the number rises whenever an index of the same file would hold something else

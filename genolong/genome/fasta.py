@@ -10,10 +10,10 @@ from jaxtyping import Bool, UInt8
 
 from genolong.errors import InputError
 from genolong.genome.alphabet import N
-from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.checked_fasta import CheckedFasta, open_checked
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta_reader import FastaReader
+from genolong.genome.files.cache_folder import CacheFolder
 from genolong.nearest import near_names
 
 _ENDINGS = (".gz", ".bgz", ".bgzf", ".fa", ".fasta", ".fna", ".fas", ".ffn", ".seq", ".txt")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, UInt8
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.alphabet import N, encode
 from genolong.genome.checked_fasta import CheckedFasta
-from genolong.genome.partial_file import FAILED_DISK
+from genolong.genome.files.partial_file import FAILED_DISK
 
 _BLOCKS_HELD = 1024  # of 64 KiB at most: a genome of up to 65 Mb is unpacked once a worker
 

@@ -14,10 +14,10 @@ import pysam
 
 from genolong.counted import counted
 from genolong.errors import InputError, SettingsError
-from genolong.genome.bgzf_writer import BlockedOutput
-from genolong.genome.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, part_of
-from genolong.genome.hashed import sha256_of
-from genolong.genome.partial_file import PartialFile
+from genolong.genome.files.bgzf_writer import BlockedOutput
+from genolong.genome.files.fetched import CHUNK, Tell, checksum_in, fetch, fetch_text, part_of
+from genolong.genome.files.hashed import sha256_of
+from genolong.genome.files.partial_file import PartialFile
 from genolong.long_work import follow
 from genolong.nearest import nearest
 

@@ -11,8 +11,8 @@ from typing import IO, Any, NamedTuple
 
 from genolong.counted import counted
 from genolong.errors import InputError, MissingInputError
-from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.genome.coordinates import Interval, match_contig
+from genolong.genome.files.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.nearest import near_names, nearest_path
 
 _NO_REGION = re.compile(r"\s*($|#|(track|browser)\s)")

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from genolong.genome.coordinates import Interval
-from genolong.genome.partial_file import SUFFIX, PartialFile
-from genolong.genome.whole_text import WholeText
+from genolong.genome.files.partial_file import SUFFIX, PartialFile
+from genolong.genome.files.whole_text import WholeText
 
 DECIMALS = 4
 _AT_ONCE = 1 << 16  # bases that are formatted together

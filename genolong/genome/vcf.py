@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from genolong.counted import counted
 from genolong.errors import InputError
-from genolong.genome.spool import Spool, SpooledLine
+from genolong.genome.files.spool import Spool, SpooledLine
 from genolong.genome.vcf_header import HeaderReader
 from genolong.genome.vcf_info import edited, extended, held_keys
 from genolong.genome.vcf_text import CHUNK_BYTES, VcfText

@@ -14,7 +14,7 @@ from typing import IO
 import pysam
 
 from genolong.errors import InputError, MissingInputError
-from genolong.genome.bgzf import MAGIC, BlockedText, is_bgzip
+from genolong.genome.files.bgzf import MAGIC, BlockedText, is_bgzip
 from genolong.nearest import nearest_path
 
 CHUNK_BYTES = 1 << 20

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 
 from genolong.errors import OutputError
-from genolong.genome.bgzf_writer import BlockedOutput, PlainOutput
-from genolong.genome.partial_file import PartialFile, Stream
+from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
+from genolong.genome.files.partial_file import PartialFile, Stream
 from genolong.genome.vcf import Record
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
 from genolong.genome.vcf_text import BYTE_ORDER_MARK

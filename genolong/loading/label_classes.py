@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from genolong.counted import counted
 from genolong.errors import InputError
-from genolong.genome.synthetic_variants import DISRUPTING, NEUTRAL
+from genolong.genome.synthetic.variants import DISRUPTING, NEUTRAL
 from genolong.loading.labelled_alleles import LabelledAlleles, Words
 from genolong.nearest import nearest
 

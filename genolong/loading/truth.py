@@ -6,9 +6,9 @@ from pathlib import Path
 
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
-from genolong.genome.perfect_reader import PerfectReader
-from genolong.genome.synthetic_files import FLOOR, TRUTH
-from genolong.genome.synthetic_truth import Truth
+from genolong.genome.synthetic.files import FLOOR, TRUTH
+from genolong.genome.synthetic.perfect_reader import PerfectReader
+from genolong.genome.synthetic.truth import Truth
 
 
 def perfect_readers(genome: Genome) -> tuple[Mapping[str, PerfectReader], tuple[str, ...]]:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from genolong.model.native_passes import NativePasses
 from genolong.model.norm import Norm
-from genolong.model.triton_passes import TritonPasses
+from genolong.model.passes.native_passes import NativePasses
+from genolong.model.passes.triton_passes import TritonPasses
 
 
 class Convolution(nn.Module):

@@ -8,15 +8,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from genolong.model.block_attention import attend_block, attend_block_backward, merge
-from genolong.model.blocks import Block, segment_blocks
-from genolong.model.branch_parts import BranchParts, branch_parts
-from genolong.model.joint import HeadRows, Joint
-from genolong.model.native_attention import native_attention
-from genolong.model.query_classes import BranchHere
-from genolong.model.shared_segments import SharedRows, shared_rows
+from genolong.model.attention.block_attention import attend_block, attend_block_backward, merge
+from genolong.model.attention.blocks import Block, segment_blocks
+from genolong.model.attention.branch_parts import BranchParts, branch_parts
+from genolong.model.attention.joint import HeadRows, Joint
+from genolong.model.attention.native_attention import native_attention
+from genolong.model.attention.query_classes import BranchHere
+from genolong.model.attention.shared_segments import SharedRows, shared_rows
+from genolong.model.attention.triton_attention import TritonAttention, triton_attention
 from genolong.model.spare import Spare
-from genolong.model.triton_attention import TritonAttention, triton_attention
 from genolong.parallel.shard import SequenceShard
 
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each

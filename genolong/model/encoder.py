@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genolong.errors import SettingsError
+from genolong.model.attention.geometry import Branch, growing_branches, keep_needed
 from genolong.model.convolution import Convolution
 from genolong.model.dilated_attention import Geometry, dilated_attention
-from genolong.model.geometry import Branch, growing_branches, keep_needed
 from genolong.model.lean_block import Parts, PartWeights, run_few, run_lean
 from genolong.model.norm import Norm, choose_kernels
 from genolong.model.recompute import groups, in_chunks, recomputed, recomputed_alone

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genolong.model.attention.joint import HeadRows
 from genolong.model.dilated_attention import Geometry
-from genolong.model.joint import HeadRows
 
 Keys = tuple[range, ...]
 

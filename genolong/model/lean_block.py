@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from genolong.model.attention.joint import Joint, sums_along
 from genolong.model.dilated_attention import (
     Geometry,
     attend_branches,
@@ -16,7 +17,6 @@ from genolong.model.dilated_attention import (
     sums_suffice,
 )
 from genolong.model.few_queries import attend_few
-from genolong.model.joint import Joint, sums_along
 from genolong.model.recompute import add_to, autocast_now, stretches
 from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from genolong.model.native_passes import NativePasses
-from genolong.model.passes import passes_for
-from genolong.model.triton_passes import TritonPasses
+from genolong.model.passes.chosen_passes import passes_for
+from genolong.model.passes.native_passes import NativePasses
+from genolong.model.passes.triton_passes import TritonPasses
 
 
 class Norm(nn.RMSNorm):

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from genolong.model.passes import passes_for
+from genolong.model.passes.chosen_passes import passes_for
 
 
 class Rotation(NamedTuple):

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from genolong.errors import BusyError, InputError
-from genolong.genome.partial_file import SUFFIX, PartialFile
+from genolong.genome.files.partial_file import SUFFIX, PartialFile
 from genolong.long_work import Follow
 from genolong.runs.journal import Journal, can_be_gone_on_with
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolong.errors import BusyError, OutputError
-from genolong.genome.file_lock import NoLocksError, take
+from genolong.genome.files.file_lock import NoLocksError, take
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from genolong.errors import InputError, LostProcessError, MissingInputError
-from genolong.genome.partial_file import PartialFile
+from genolong.genome.files.partial_file import PartialFile
 from genolong.nearest import nearest_path, nearest_run
 from genolong.parallel.causes import breaks_connection
 from genolong.parallel.stopped import Stopped

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
-from genolong.genome.partial_file import umask
+from genolong.genome.files.partial_file import umask
 from genolong.nearest import nearest_path
 
 FORMAT = 1

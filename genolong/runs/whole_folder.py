@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolong.errors import OutputError
-from genolong.genome.partial_file import FAILED_DISK, umask
+from genolong.genome.files.partial_file import FAILED_DISK, umask
 
 
 @contextmanager

@@ -18,11 +18,12 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from genolong.model import part_kernels, triton_kernels, triton_pass_kernels
-from genolong.model.branch_parts import ALIGNED, READ, ROWS, WARPS
+from genolong.model.attention import part_kernels, triton_kernels
+from genolong.model.attention.branch_parts import ALIGNED, READ, ROWS, WARPS
+from genolong.model.attention.triton_attention import HOW, tile_of
 from genolong.model.compilers.triton import padded
-from genolong.model.triton_attention import HOW, tile_of
-from genolong.model.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
+from genolong.model.passes import triton_pass_kernels
+from genolong.model.passes.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
 
 STEPS = ("_batch", "_row", "_head", "_position", "_kind")
 TAPS, HEADS, BRANCHES = 9, 8, 7

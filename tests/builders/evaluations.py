@@ -2,7 +2,7 @@
 
 from hydra import compose, initialize_config_dir
 
-from genolong.commands.evaluation_settings import EvaluationSettings
+from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.settings import CONF, check
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from genolong.model import triton_attention
-from genolong.model.query_classes import Tile
+from genolong.model.attention import triton_attention
+from genolong.model.attention.query_classes import Tile
 
 
 @contextmanager

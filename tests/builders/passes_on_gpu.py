@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from genolong.model.convolution import Convolution
 from genolong.model.norm import Norm, choose_kernels
-from genolong.model.passes import passes_for
+from genolong.model.passes.chosen_passes import passes_for
+from genolong.model.passes.triton_passes import TritonPasses
 from genolong.model.rotary import rotate, rotation
-from genolong.model.triton_passes import TritonPasses
 
 BATCH, LENGTH = 2, 4099
 NARROW = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
+from genolong.model.costs.step import Step
 from genolong.model.encoder import EncoderSettings
-from genolong.model.step import Step
 from tests.builders.steps import model, take
 
 

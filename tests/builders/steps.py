@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genolong.model.costs.step import Step
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
-from genolong.model.step import Step
 from genolong.parallel.shard import SequenceShard
 from tests.builders.made_up_group import MadeUpGroup
 from tests.builders.models import encoder_settings

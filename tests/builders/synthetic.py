@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from genolong.genome.synthetic import AssemblySettings, draw_genome
-from genolong.genome.synthetic_chance import Chance
-from genolong.genome.synthetic_files import GRAMMAR
-from genolong.genome.synthetic_grammar import draw_grammar
-from genolong.genome.synthetic_truth import Truth
+from genolong.genome.synthetic.chance import Chance
+from genolong.genome.synthetic.files import GRAMMAR
+from genolong.genome.synthetic.genome import AssemblySettings, draw_genome
+from genolong.genome.synthetic.grammar import draw_grammar
+from genolong.genome.synthetic.truth import Truth
 
 WHOLE = AssemblySettings(
     unknown_every_bp=10**9, unknown_longest_bp=1, soft_masked_every_bp=10**9, soft_masked_longest_bp=1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from genolong.commands.variant_training_settings import VariantTrainSettings
+from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run

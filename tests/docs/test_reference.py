@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from genolong import errors
-from genolong.commands.effect_fields import EffectFields
-from genolong.commands.embedding_table import EmbeddingTable
-from genolong.commands.export import CARD
-from genolong.commands.map_table import columns_of
+from genolong.commands.embeddings.embedding_table import EmbeddingTable
+from genolong.commands.maps.map_table import columns_of
+from genolong.commands.sharing.export import CARD
+from genolong.commands.variants.effect_fields import EffectFields
 from genolong.genome.alleles import SCORED, Status
 from genolong.genome.coordinates import Interval
 from genolong.parallel.stopped import EXIT_CODES

@@ -3,7 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run

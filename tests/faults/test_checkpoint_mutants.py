@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.commands.trained_run import open_run
+from genolong.commands.reading.trained_run import open_run
 from genolong.runs.checkpoint import SETTINGS
 from genolong.runs.sealed_zip import MANIFEST, write_zip
 from tests.builders.genomes import random_letters, write_fasta

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.variants.predict_settings import PredictSettings
 from tests.faults.judged import works_or_refuses
 from tests.faults.test_vcf_mutants import predicted_right
 

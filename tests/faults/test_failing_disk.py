@@ -13,8 +13,8 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from genolong.cli import explain
-from genolong.commands.predict import predict
-from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.variants.predict import predict
+from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.vcf import VcfReader
@@ -162,7 +162,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> PredictSettings:
 def test_whatever_fails_in_predict_the_next_run_gives_the_same_bytes(
     tmp_path: Path, settings, error: int, step: int, monkeypatch
 ):
-    monkeypatch.setattr("genolong.commands.prediction_work.NOTED_EVERY_S", 0.0)
+    monkeypatch.setattr("genolong.commands.variants.prediction_work.NOTED_EVERY_S", 0.0)
     output = tmp_path / "out.vcf.gz"
     asked = replace(settings, output=str(output), skipped_to=str(tmp_path / "skipped.tsv"))
     count = requests(lambda: predict(asked))

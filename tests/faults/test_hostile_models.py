@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from genolong import cli
-from genolong.commands.trained_run import open_run
+from genolong.commands.reading.trained_run import open_run
 from genolong.composing import FOLDERS, defaults_of
 from genolong.errors import InputError
 from genolong.runs.checkpoint import RunCheckpointIO

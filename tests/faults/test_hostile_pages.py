@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from genolong.commands.evaluate_variants import evaluate_variants
-from genolong.commands.report import report
-from genolong.commands.report_settings import ReportSettings
+from genolong.commands.evaluation.evaluate_variants import evaluate_variants
+from genolong.commands.pages.report import report
+from genolong.commands.pages.report_settings import ReportSettings
 from genolong.errors import InputError
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.pages import Page, assert_sound

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from genolong.commands.predict import predict
-from genolong.commands.predict_settings import PredictSettings
+from genolong.commands.variants.predict import predict
+from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.runs.record import beside
 from tests.builders.genomes import bgzip
 from tests.builders.vcfs import HEADER, record_line, vcf_text

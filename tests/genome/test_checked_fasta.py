@@ -10,8 +10,8 @@ import pytest
 
 from genolong.errors import InputError
 from genolong.genome import checked_fasta
-from genolong.genome.cache_folder import CacheFolder
 from genolong.genome.checked_fasta import CheckedFasta, open_checked
+from genolong.genome.files.cache_folder import CacheFolder
 from tests.builders.genomes import bgzip, fasta_text, random_letters, write_fasta
 from tests.oracles.fasta import parse
 

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolong.errors import InputError, SettingsError
-from genolong.genome import fetched, public_data
+from genolong.genome import public_data
 from genolong.genome.fasta import Genome
+from genolong.genome.files import fetched
 from genolong.genome.public_data import as_bgzip, by_contig, get_public
 from tests.builders.file_server import Served, serving
 from tests.builders.genomes import random_letters

@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genolong.errors import InputError
-from genolong.genome import spool, vcf
-from genolong.genome.spool import SpooledLine
+from genolong.genome import vcf
+from genolong.genome.files import spool
+from genolong.genome.files.spool import SpooledLine
 from genolong.genome.vcf import Record, VcfReader
 from tests.builders.vcfs import HEADER, record_line, texts, vcf_text
 from tests.oracles.vcf import edit_info

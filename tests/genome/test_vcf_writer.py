@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genolong.errors import InputError, OutputError
-from genolong.genome import partial_file
-from genolong.genome.bgzf import BlockedText
-from genolong.genome.bgzf_writer import BLOCK_BYTES, as_block
+from genolong.genome.files import partial_file
+from genolong.genome.files.bgzf import BlockedText
+from genolong.genome.files.bgzf_writer import BLOCK_BYTES, as_block
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
 from tests.builders.genomes import END_BLOCK

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from genolong.genome.fasta import Genome
-from genolong.genome.synthetic_files import write_synthetic_genome
+from genolong.genome.synthetic.files import write_synthetic_genome
 from genolong.loading.truth import perfect_readers
 from tests.builders.genomes import random_letters, write_fasta
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from genolong.model.convolution import Convolution
-from genolong.model.native_passes import native_passes
+from genolong.model.passes.native_passes import native_passes
 from tests.oracles.plain_convolution import plain_convolution
 
 needs_it = pytest.mark.skipif(native_passes(torch.zeros(1)) is None, reason="C++ cannot be compiled on this machine")

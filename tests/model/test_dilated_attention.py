@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genolong.model import blocks, flash_kernels
+from genolong.model.attention import blocks, flash_kernels
 from genolong.model.dilated_attention import dilated_attention
 from tests.oracles import dilated_attention as oracle
 from tests.oracles.per_branch_attention import per_branch_attention

@@ -5,8 +5,8 @@ import torch
 
 from genolong.errors import SettingsError
 from genolong.model import recompute
+from genolong.model.attention.geometry import Branch
 from genolong.model.encoder import Block, Encoder
-from genolong.model.geometry import Branch
 from genolong.model.heads import MaskedBaseHead
 from tests.builders.models import encoder_settings
 from tests.oracles.live_memory import most_bytes

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from genolong.model import lean_block, recompute
+from genolong.model.attention.native_attention import why_not
 from genolong.model.encoder import Block, Site
-from genolong.model.native_attention import why_not
 from genolong.model.norm import choose_kernels
 from genolong.model.rotary import rotation
 from genolong.model.spare import Spare

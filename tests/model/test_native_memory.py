@@ -12,7 +12,10 @@ from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-TESTS = [FOLDER / f"test_{name}.py" for name in ("native_attention", "native_passes", "convolution")]
+TESTS = [
+    FOLDER / name
+    for name in ("attention/test_native_attention.py", "passes/test_native_passes.py", "test_convolution.py")
+]
 NOT_OF_KERNELS = "not compile"  # nor compiler: tests of how libraries come to be, which make each anew
 SANITIZED = "g++ -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1"
 PRELOADED = ["libasan.so", "libubsan.so", "libstdc++.so"]  # an interpreter that was built without knows none of them

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from genolong.model import lean_block, recompute
+from genolong.model.attention.native_attention import why_not
 from genolong.model.encoder import Encoder
-from genolong.model.native_attention import why_not
 from genolong.parallel.shard import SequenceShard
 from tests.builders.models import encoder_settings
 from tests.builders.thread_group import in_threads

@@ -4,8 +4,8 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from genolong.genome.synthetic_grammar import Grammar
-from genolong.genome.synthetic_truth import Truth
+from genolong.genome.synthetic.grammar import Grammar
+from genolong.genome.synthetic.truth import Truth
 
 
 def probabilities(truth: Truth, contig: str, codes: np.ndarray, position: int, start: int, end: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from genolong.commands.train import train
+from genolong.commands.training.train import train
 from genolong.errors import InputError
 from genolong.runs.checkpoint import load_all
 from genolong.runs.training_state import check_goes_on

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from genolong.errors import InputError
-from genolong.genome.cache_folder import CacheFolder
+from genolong.genome.files.cache_folder import CacheFolder
 
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
 LEVELS = {8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by lanes

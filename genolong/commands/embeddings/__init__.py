@@ -1,0 +1,1 @@
+"""`embed`: a model's states over regions or variants."""

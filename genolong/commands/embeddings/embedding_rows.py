@@ -1,0 +1,117 @@
+"""What embed reads and names: regions of a BED file, or the alleles of a VCF, in blocks."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from genolong.commands.embeddings.embed_settings import EmbedSettings
+from genolong.commands.variants.checked_records import RecordChecks, example_of
+from genolong.errors import InputError
+from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.coordinates import Interval
+from genolong.genome.regions import read_named_bed
+from genolong.genome.tiles import GenomeTiles
+from genolong.genome.vcf import Record, VcfReader
+from genolong.report.tally import Tally
+from genolong.tasks.embedding import Target, span_of
+
+logger = logging.getLogger(__name__)
+
+BLOCK_BASES = 1 << 16  # of regions held at once
+
+
+class Row(NamedTuple):
+    """A place to be embedded, what it is called, and what stands there in a VCF (empty for regions)."""
+
+    target: Target
+    name: str
+    strand: str
+    reference: str
+    alternate: str
+
+
+class Rows(NamedTuple):
+    """Blocks of rows; the size of the input, of which each block gives how much was read; what became of alleles."""
+
+    blocks: Iterator[tuple[list[Row], int]]
+    total: int | None
+    tally: Tally | None
+
+
+@contextmanager
+def rows_of(settings: EmbedSettings, tiles: GenomeTiles, window_bp: int) -> Iterator[Rows]:
+    """Of the BED file or the VCF; raises InputError (and its kinds) for what is none of this genome."""
+    if settings.regions is not None:
+        rows = _regions(settings.regions, tiles, window_bp)
+        yield Rows(_blocks(((row, number) for number, row in enumerate(rows, 1)), settings), len(rows), None)
+        return
+    longest = min(settings.longest_allele, window_bp)
+    if longest < settings.longest_allele:
+        logger.info(f"alleles of more than {longest:,} bases do not fit into the window and are left out: too_long")
+    assert settings.vcf is not None
+    with VcfReader(settings.vcf) as reader:
+        tally = Tally()
+        checks = RecordChecks(reader.name, _checks(settings, tiles, longest), tally, settings)
+        alleles = _alleles(reader, checks, tally, settings.regions_at_once)
+        yield Rows(_blocks(alleles, settings), reader.bytes_total, tally)
+
+
+def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
+    regions = read_named_bed(path, {name: contig.length for name, contig in tiles.genome.contigs.items()})
+    for region in regions:
+        if region.interval.length > window_bp:
+            raise InputError(
+                f"{path}: {region.name} has {region.interval.length:,} bases, more than the window of {window_bp:,}; "
+                "cut it, or take a longer window_bp"
+            )
+    return [Row(region.interval, region.name, region.strand, "", "") for region in regions]
+
+
+def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
+    names = {name: contig.length for name, contig in tiles.genome.contigs.items()}
+    synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
+    return AlleleChecks(ContigNames(names, synonyms), tiles.letters, longest)
+
+
+def _alleles(reader: VcfReader, checks: RecordChecks, tally: Tally, size: int) -> Iterator[tuple[Row, int]]:
+    """Those that can be embedded; the others are counted."""
+    for block in checks.blocks(reader, size):
+        for record, alleles in block:
+            tally.records += 1
+            alternates = record.alternates or (record.malformed.encode(),)
+            for (status, variant), alternate in zip(alleles, alternates, strict=True):
+                tally.add(status, example_of(record, alternate))
+                if variant is not None:
+                    reference, other = _text(record.reference, alternate)
+                    yield Row(variant, _name(record, alternate), ".", reference, other), reader.bytes_read
+
+
+def _name(record: Record, alternate: bytes) -> str:
+    """Its ID, or what model.score takes."""
+    assert record.position is not None
+    place = f"{record.contig}:{record.position + 1}"
+    return f"{place} {'>'.join(_text(record.reference, alternate))}" if record.id in (".", "") else record.id
+
+
+def _text(*alleles: bytes) -> tuple[str, ...]:
+    return tuple(allele.decode("latin-1").upper() for allele in alleles)
+
+
+def _blocks(rows: Iterator[tuple[Row, int]], settings: EmbedSettings) -> Iterator[tuple[list[Row], int]]:
+    """Which rows stand together depends on nothing but the rows."""
+    block: list[Row] = []
+    bases, read = 0, 0
+    for row, read in rows:
+        block.append(row)
+        bases += span_of(row.target)
+        if len(block) == settings.regions_at_once or bases >= BLOCK_BASES:
+            yield block, read
+            block, bases = [], 0
+    if block:
+        yield block, read
+
+
+def interval_of(target: Target) -> Interval:
+    """The bases of the reference window over which the states stand."""
+    return Interval(target.contig, target.start, target.start + span_of(target))

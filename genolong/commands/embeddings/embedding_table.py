@@ -1,0 +1,87 @@
+"""Embeddings as a Parquet file: a row a region (or one for each of its bases), the embedding a list of fixed size."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genolong.commands.arrow_file import META, ArrowFile, arrow
+from genolong.commands.embeddings.embedding_rows import Row, interval_of
+from genolong.tasks.embedding import Embedded
+
+NUMBERS = {"start": "int64", "end": "int64", "offset": "int32"}  # all other columns are text
+EMBEDDINGS = ("embedding", "alternate_embedding")
+
+
+class EmbeddingTable:
+    """Grows beside its place, and gets its name when it is complete."""
+
+    def __init__(self, path: Path, width: int, origin: Mapping[str, Any], *, alleles: bool, per_base: bool) -> None:
+        self._arrow, _ = arrow()
+        text = ["name", "contig", "start", "end", "strand", *(["reference", "alternate"] if alleles else []), "status"]
+        self._columns = [*text, *(["offset"] if per_base else [])]
+        self._embeddings = EMBEDDINGS[: 2 if alleles else 1]
+        self._schema = self._arrow.schema(
+            [
+                *((name, getattr(self._arrow, NUMBERS.get(name, "string"))()) for name in self._columns),
+                *((name, self._arrow.list_(self._arrow.float32(), width)) for name in self._embeddings),
+            ],
+            metadata={META: json.dumps(origin).encode()},
+        )
+        self._file = ArrowFile(path, self._schema, [name for name in self._columns if name not in NUMBERS])
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return self._file.rows
+
+    def write(self, rows: Sequence[Row], embedded: Sequence[Embedded]) -> None:
+        """A block of places and their states; in per=base a row for each base, in the order of the forward strand."""
+        bases = [found.states.shape[1] for found in embedded]
+        columns = {name: np.repeat(values, bases) for name, values in _columns(rows, embedded).items()}
+        columns["offset"] = np.concatenate([np.arange(count) for count in bases])
+        arrays = [self._arrow.array(columns[name], self._schema.field(name).type) for name in self._columns]
+        for allele, name in enumerate(self._embeddings):
+            flat = np.concatenate([found.states[allele] for found in embedded]).ravel()
+            kind = self._schema.field(name).type
+            arrays.append(self._arrow.FixedSizeListArray.from_arrays(self._arrow.array(flat), type=kind))
+        self._file.write(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+
+    def complete(self) -> None:
+        """No more comes: the file gets its name."""
+        self._file.complete()
+
+    def discard(self) -> None:
+        """Nothing of it is wanted."""
+        self._file.discard()
+
+
+def read_table(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Of every row its name, which of its embeddings follows, and that."""
+    _, parquet = arrow()
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            names = batch.column("name").to_pylist()
+            for column in (each for each in EMBEDDINGS if each in batch.schema.names):
+                values = batch.column(column)
+                states = values.flatten().to_numpy(zero_copy_only=False).reshape(len(names), -1)
+                yield from ((name, column, state) for name, state in zip(names, states, strict=True))
+
+
+def _columns(rows: Sequence[Row], embedded: Sequence[Embedded]) -> dict[str, np.ndarray]:
+    places = [interval_of(row.target) for row in rows]
+    text = {
+        "name": [row.name for row in rows], "contig": [place.contig for place in places],
+        "strand": [row.strand for row in rows], "reference": [row.reference for row in rows],
+        "alternate": [row.alternate for row in rows], "status": [str(found.status) for found in embedded],
+    }  # fmt: skip
+    numbers = {"start": [place.start for place in places], "end": [place.end for place in places]}
+    shown = {name: np.array([_utf8(each) for each in values], dtype=object) for name, values in text.items()}
+    return {**shown, **{name: np.array(values) for name, values in numbers.items()}}
+
+
+def _utf8(text: str) -> str:
+    """Names come from files, and may hold bytes that are none."""
+    return text.encode("utf-8", "replace").decode()

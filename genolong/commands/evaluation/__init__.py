@@ -1,0 +1,1 @@
+"""`evaluate`: how good a model is, on held-out bases and on labelled variants."""

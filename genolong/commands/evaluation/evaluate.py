@@ -1,0 +1,140 @@
+"""`evaluate`: a trained model on held-out bases, beside baselines, and with less and less context."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from genolong.commands.evaluation.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
+from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
+from genolong.commands.evaluation.own_figures import place_of_figures
+from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.reading.reading_choice import choose_reading
+from genolong.commands.reading.trained_run import TrainedRun, open_run
+from genolong.counted import counted
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+from genolong.loading.contexts import doubling_contexts
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.truth import perfect_readers
+from genolong.loading.windows import DataSettings, Split, split
+from genolong.report.context_use import draw_context_use, panels_of
+from genolong.report.curves import draw_curves
+from genolong.report.figures import Table, contexts_table, readers_table
+from genolong.runs.record import now
+
+logger = logging.getLogger(__name__)
+
+ENOUGH_BASES = 500_000  # read where the number of windows is left open
+
+
+def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
+    """Measure a trained model and write figures and pictures into its run's folder, or where `output` says.
+
+    `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
+    called with the number of bases done.
+    """
+    begun = now()
+    assert settings.model is not None, "wanted by the settings where there is no VCF"
+    run = open_run(settings.model)
+    refuse_unwritable(Path(settings.output).expanduser().parent if settings.output else run.folder)
+    genome, parts, beds, notes = _data(run, settings.data)
+    output = _output(run, settings, genome)
+    refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
+    windows, thinning = thinned(parts.validation, settings.windows)
+    cuda = settings.torch_device.type == "cuda"
+    chosen = choose_reading(run.model.encoder, settings.attention, settings.precision, cuda=cuda, name="attention")
+    truth, truth_notes = perfect_readers(genome)
+    share = run.masking.share if settings.share is None else settings.share
+    masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
+    held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
+    contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
+    measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
+    names = ", ".join(Path(path).name for path in genome.sha256)
+    files = _write(output, run, measured, contexts, names)
+    about = {"model_sha256": run.weights_sha256, "attention": run.model.encoder.kernels}
+    moved = run.moved_on(settings.torch_device)
+    notes = (*genome.notes, *moved, *notes, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
+    record_evaluation(settings, output, genome.sha256, beds, about, notes, begun)
+    for note in notes:
+        logger.info(note)
+    return Evaluation(measured.figures, _tables(run, measured, contexts, names), notes, files)
+
+
+def thinned(windows: Sequence[Interval], wanted: int | None) -> tuple[list[Interval], tuple[str, ...]]:
+    """So many windows, evenly spread (0: all; None: about half a million bases), and the note that tells it."""
+    if wanted is None:
+        wanted = max(1, ENOUGH_BASES // windows[0].length)
+    if not 0 < wanted < len(windows):
+        return list(windows), ()
+    chosen = [windows[(2 * index + 1) * len(windows) // (2 * wanted)] for index in range(wanted)]
+    return chosen, (f"read {wanted:,} of {len(windows):,} windows, evenly spread (windows=0 reads all)",)
+
+
+def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool) -> DataSettings:
+    """The run's data settings but for what is asked otherwise; its regions and validation mean its own genome only."""
+    own = (
+        {"regions": run.regions, "validation": run.validation} if same_genome else {"regions": None, "validation": None}
+    )
+    named = {name: value for name, value in vars(asked).items() if value is not None}
+    return replace(run, **{**own, **named, "validation_windows": 0})
+
+
+class _Data(NamedTuple):
+    """The genome, what of it is held out, the BED files that say so, and whether the model was trained on any of it."""
+
+    genome: Genome
+    parts: Split
+    beds: list[str]
+    notes: tuple[str, ...]
+
+
+def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
+    fasta = asked.fasta or run.data.fasta
+    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
+    same = set(genome.sha256.values()) == run.sha256
+    data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
+    parts = split(genome, data, run.window_bp)
+    notes = []
+    if not same and asked.fasta is None:
+        notes.append(f"{fasta} is not what the run was trained on: its sha256 has changed since")
+    trained = [*split(genome, run.data, run.window_bp).train] if same else []
+    for earlier in run.before:  # of the weights that the run began with
+        if earlier.knows(genome) and earlier.regions_are_there():
+            trained += earlier.stretches(genome)
+    leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
+    if leaked:
+        notes.append(f"the model was trained on bases of {leaked:,} of {counted(len(parts.validation), 'window')}")
+    return _Data(genome, parts, data.beds, tuple(notes))
+
+
+def _output(run: TrainedRun, settings: EvaluationSettings, genome: Genome) -> Path:
+    if settings.output:
+        return Path(settings.output).expanduser()
+    return place_of_figures(run.folder, settings.data, genome.sha256, vars(run.data), run.sha256)
+
+
+def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:
+    bases = measured.figures[0].n
+    windows = counted(round(measured.figures[0].value), "window")
+    title = f"{run.name} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
+    tables = [readers_table(title, measured.readers, measured.figures)]
+    if contexts:
+        title = "the same bases, windows cut to a context of so many bases (nats/base)"
+        tables.append(contexts_table(title, contexts, measured.figures))
+    return tuple(tables)
+
+
+def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Path, ...]:
+    files = [write_figures(output, measured.figures)]
+    if contexts:
+        panels = panels_of(measured.figures, contexts)
+        title = f"Loss against context: {run.name} on {genome}"
+        files.append(draw_context_use(output.with_suffix(".context_use.png"), title, contexts, panels))
+    metrics = run.folder / "metrics.csv"
+    if metrics.is_file():
+        title = f"Training of {run.name}"
+        files.append(draw_curves(metrics, output.with_suffix(".curves.png"), title, run.bases_per_step))
+    return tuple(files)

@@ -1,0 +1,162 @@
+"""`evaluate vcf=FILE label=FIELD`: how well the scores in a VCF tell its labelled variants apart."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from genolong.commands.evaluation.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
+from genolong.commands.evaluation.kmer_effects import fastas_of
+from genolong.commands.evaluation.measuring import Follow
+from genolong.commands.evaluation.scored_vcf import ScoredVcf, read_scored
+from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.reading.trained_run import open_run
+from genolong.errors import InputError
+from genolong.report.discrimination import ALLELES, Group, curves, discriminate
+from genolong.report.discrimination_tables import scores_table, strata_table
+from genolong.report.figures import SHARE, Figure, Table
+from genolong.report.roc import Drawn, draw_roc
+from genolong.runs.record import beside, now, read_record
+
+logger = logging.getLogger(__name__)
+
+LEAST_OF_STRATUM = 10  # alleles of either class
+SHOWN = 5  # strata without figures that are named
+
+
+def evaluate_variants(
+    settings: EvaluationSettings, follow: Follow = lambda _what, _size: lambda _done: None
+) -> Evaluation:
+    """Measure every score of a VCF against its labels; writes the figures, and a picture beside them.
+
+    `follow` is called when a long piece of work begins, with what it is and its size, and returns what is called with
+    how much was done.
+    """
+    begun = now()
+    assert settings.vcf is not None
+    output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
+    picture = output.with_suffix(".png")
+    run = None if settings.model is None else open_run(settings.model)
+    read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
+    refuse_to_write_over("output", [output, picture, beside(output)], read)
+    refuse_unwritable(output.parent)
+    scored = read_scored(settings, run, follow)
+    kmers = scored.kmers
+    everything = np.ones(len(scored.classes.positive), bool)
+    whole = measured("", scored, everything, 1, settings)
+    common, apart = _common(scored, settings)
+    strata, few = _strata(scored, settings)
+    figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
+    files = (write_figures(output, figures), _draw(picture, scored, whole))
+    about = {"model_sha256": kmers.model_sha256} if kmers else {}
+    notes = (*scored.notes, *_learned(scored, settings), *apart, *few)
+    record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, notes, begun)
+    for note in notes:
+        logger.info(note)
+    return Evaluation(figures, _tables(scored, whole, common, strata, settings), notes, files)
+
+
+def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
+    """What is to be known of probabilities that a head learned from labels, perhaps from these."""
+    field = f"{settings.prefix}_PROB"
+    if all(score.name != field for score in scored.scores):
+        return
+    record: Mapping[str, Any] = {}
+    if settings.vcf not in (None, "-"):
+        with suppress(InputError):  # a VCF needs none
+            record = read_record(beside(Path(settings.vcf).expanduser()))
+    inputs = record.get("inputs_sha256")
+    if isinstance(inputs, Mapping) and record.get("head_vcf_sha256") in inputs.values():
+        yield (
+            f"{field} is of a head that was trained on labels of this very VCF: its figures are better here than on "
+            "alleles that it did not see, which are in the record of its training"
+        )
+    else:
+        yield f"{field} is of a trained head: its figures mean nothing where it learned from these alleles"
+
+
+def measured(
+    name: str, scored: ScoredVcf, chosen: Bool[np.ndarray, " alleles"], least: int, settings: EvaluationSettings
+) -> Group:
+    """All scores on the chosen alleles; none of a score that fewer than `least` of either class have."""
+    positive = scored.classes.positive[chosen]
+    found = {
+        score.name: discriminate(
+            positive, score.values[chosen], least=least, draws=settings.bootstrap, seed=settings.seed
+        )
+        for score in scored.scores
+    }
+    positives = int(positive.sum())
+    kept = {score: each for score, each in found.items() if each is not None}
+    return Group(name, positives, len(positive) - positives, kept)
+
+
+def _common(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group], tuple[str, ...]]:
+    """The alleles that all scores have, where these are not the alleles of each of them."""
+    missing = np.stack([np.isnan(score.values) for score in scored.scores])
+    if (missing == missing[0]).all():
+        return [], ()
+    group = measured("common", scored, ~np.logical_or.reduce(missing), 1, settings)
+    if not group.found:
+        return [], ("no figures of the alleles that all of these scores have: one class has none",)
+    return [group], ()
+
+
+def _strata(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group], tuple[str, ...]]:
+    """The strata that have enough of either class, the largest first, and a note of the others."""
+    if settings.strata is None:
+        return [], ()
+    stratum, positive = scored.classes.alleles.stratum, scored.classes.positive
+    kept, few = [], []
+    for text in stratum.counts():
+        chosen = stratum.are(text)
+        group = measured(f"{settings.strata}={text}", scored, chosen, LEAST_OF_STRATUM, settings)
+        (kept if group.found else few).append(group)
+    notes = []
+    if few:
+        shown = ", ".join(f"{each.name} ({each.positives:,} and {each.negatives:,})" for each in few[:SHOWN])
+        more = f" and {len(few) - SHOWN:,} more" if len(few) > SHOWN else ""
+        notes.append(f"no figures of strata with fewer than {LEAST_OF_STRATUM} of either class: {shown}{more}")
+    without = stratum.numbers < 0
+    if without.any():
+        counts = f"{(without & positive).sum():,} positive and {(without & ~positive).sum():,} negative"
+        notes.append(f"{counts} alleles without {settings.strata} are in no stratum")
+    return kept, tuple(notes)
+
+
+def _counts(whole: Group) -> list[Figure]:
+    """How many alleles there are of either class, and the precision of chance."""
+    alleles = whole.positives + whole.negatives
+    return [
+        Figure("vcf/positives", float(whole.positives), ALLELES, alleles, None),
+        Figure("vcf/negatives", float(whole.negatives), ALLELES, alleles, None),
+        Figure("vcf/base_rate", whole.base_rate, SHARE, alleles, None),
+    ]
+
+
+def _tables(
+    scored: ScoredVcf, whole: Group, common: Sequence[Group], strata: Sequence[Group], settings: EvaluationSettings
+) -> tuple[Table, ...]:
+    titles = {score.name: score.title for score in scored.scores}
+    drawn = f" (95 % of {settings.bootstrap:,} draws within either class)" if settings.bootstrap else ""
+    tables = [scores_table(f"{Path(scored.name).name}: {scored.classes.title}{drawn}", whole, titles)]
+    tables += [scores_table("the alleles that all of these scores have", group, titles) for group in common]
+    if settings.strata and strata:
+        tables.append(strata_table(settings.strata, strata, titles))
+    return tuple(tables)
+
+
+def _draw(path: Path, scored: ScoredVcf, whole: Group) -> Path:
+    positive = scored.classes.positive
+    drawn = [
+        Drawn(score.title, whole.found[score.name], curves(positive, score.values))
+        for score in scored.scores
+        if score.name in whole.found
+    ]
+    counts = f"{whole.positives:,} against {whole.negatives:,} alleles"
+    return draw_roc(path, f"{Path(scored.name).name}: {scored.classes.title}, {counts}", drawn, whole.base_rate)

@@ -1,0 +1,178 @@
+"""The settings of `evaluate`: a model on held-out bases, or the scores of a VCF beside its labels."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genolong.commands.reading.attention_choice import check_attention
+from genolong.commands.reading.precision_choice import check_precision
+from genolong.errors import SettingsError
+from genolong.loading.contexts import SHORTEST_BP
+from genolong.loading.windows import absolute, is_bed
+
+FEWEST_DRAWS = 40  # of which one lies below 2.5 %
+
+
+@dataclass(frozen=True)
+class HeldOutSettings:
+    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own."""
+
+    fasta: Any
+    validation: Any
+    regions: str | None
+    cache: str | None
+
+    def found_from_anywhere(self) -> "HeldOutSettings":
+        """The same with absolute paths."""
+        fasta = [absolute(path) for path in self.fasta] if isinstance(self.fasta, list) else self.fasta
+        if isinstance(fasta, str):
+            fasta = absolute(fasta)
+        bed = is_bed(self.validation)
+        validation = absolute(self.validation) if bed else self.validation
+        regions = self.regions and absolute(self.regions)
+        return replace(self, fasta=fasta, validation=validation, regions=regions)
+
+
+@dataclass(frozen=True)
+class HeldOutBasesSettings:
+    """conf/trained/evaluate.yaml without `vcf`: which windows, with how much context."""
+
+    windows: int | None
+    share: float | None
+    contexts: bool
+    longest_context: int
+    device: str
+    precision: str
+    attention: str
+
+    def __post_init__(self) -> None:
+        if self.windows is not None and self.windows < 0:
+            raise SettingsError(f"windows={self.windows}: wanted a number of windows, 0 for all of them, or null")
+        if self.share is not None and not 0 < self.share < 1:
+            raise SettingsError(f"share={self.share}: wanted more than 0 and less than 1, or null")
+        if self.longest_context and self.longest_context < SHORTEST_BP:
+            raise SettingsError(
+                f"longest_context={self.longest_context}: wanted {SHORTEST_BP} bases or more, or 0 for the window"
+            )
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(f"device={self.device}: wanted auto, cpu or cuda")
+        check_attention(self.attention, "attention")
+        check_precision(self.precision)
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise SettingsError("device=cuda: this machine has no CUDA device that torch can use; take device=cpu")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device itself; auto takes the GPU where there is one."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+@dataclass(frozen=True)
+class LabelledVcfSettings:
+    """conf/trained/evaluate.yaml with `vcf`: which labels are told apart, by which scores, and how surely."""
+
+    vcf: str | None
+    label: str | None
+    positive: Any
+    negative: Any
+    baselines: Any
+    strata: str | None
+    prefix: str
+    bootstrap: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.vcf is None:
+            self._refuse_what_needs_a_vcf()
+        elif self.label is None:
+            raise SettingsError(
+                f"label: wanted the INFO field of {self.vcf} that tells its variants apart, as in CLNSIG"
+            )
+        if (self.positive is None) != (self.negative is None):
+            one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
+            raise SettingsError(f"{other}: wanted values of {self.label} too, where {one}= names some")
+        if both := set(self.positives or ()) & set(self.negatives or ()):
+            raise SettingsError(f"positive and negative: both name {min(both)}; keep it in one of them")
+        if not self.prefix.isascii() or not self.prefix.isidentifier():
+            raise SettingsError(f"prefix={self.prefix}: wanted letters, digits and _, the first no digit")
+        if self.bootstrap and self.bootstrap < FEWEST_DRAWS:
+            raise SettingsError(
+                f"bootstrap={self.bootstrap}: wanted {FEWEST_DRAWS} draws or more, or 0 for no intervals"
+            )
+        if not 0 <= self.seed < 1 << 32:
+            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+
+    @property
+    def positives(self) -> list[str] | None:
+        """Labels that are positive, where they are named."""
+        return None if self.positive is None else texts("positive", self.positive, least=1)
+
+    @property
+    def negatives(self) -> list[str] | None:
+        """Labels that are negative, where they are named."""
+        return None if self.negative is None else texts("negative", self.negative, least=1)
+
+    @property
+    def baseline_fields(self) -> list[str]:
+        """INFO fields of other scores."""
+        return [] if self.baselines is None else texts("baselines", self.baselines, least=0)
+
+    def _refuse_what_needs_a_vcf(self) -> None:
+        for name in ("label", "positive", "negative", "baselines", "strata"):
+            if getattr(self, name):
+                raise SettingsError(f"{name}={getattr(self, name)}: is about a VCF; name it too (vcf=)")
+
+
+@dataclass(frozen=True)
+class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
+    """conf/trained/evaluate.yaml: what both ways have in common, and their own."""
+
+    model: str | None
+    data: HeldOutSettings
+    output: str | None
+    debug: bool
+
+    def __post_init__(self) -> None:
+        HeldOutBasesSettings.__post_init__(self)
+        LabelledVcfSettings.__post_init__(self)
+        if self.model is None and self.vcf is None:
+            raise SettingsError(
+                "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores (vcf=FILE label=FIELD)"
+            )
+        if self.vcf is not None:
+            self._refuse_what_a_vcf_has_no_use_for()
+        if self.vcf == "-" and self.output is None:
+            raise SettingsError("output: wanted a JSON file for the figures, where the VCF comes from standard input")
+        if self.vcf is not None and self.output is not None and self.output.lower().endswith(".png"):
+            raise SettingsError(
+                f"output={self.output}: is the name of the picture; wanted that of a JSON file beside it"
+            )
+
+    def found_from_anywhere(self, output: Path) -> "EvaluationSettings":
+        """The same with absolute paths, and the file that a default meant."""
+        named = {name: path and absolute(path) for name, path in (("model", self.model), ("vcf", self.vcf))}
+        return replace(self, data=self.data.found_from_anywhere(), output=absolute(str(output)), **named)
+
+    def _refuse_what_a_vcf_has_no_use_for(self) -> None:
+        for name, value in vars(self.data).items():
+            if value is not None and name in ("validation", "regions"):
+                raise SettingsError(f"data.{name}={value}: is about held-out bases; leave it out where a VCF is named")
+            if value is not None and self.model is None:
+                raise SettingsError(
+                    f"data.{name}={value}: is read for the k-mer baseline only; name its run too (model=)"
+                )
+
+
+def texts(name: str, value: Any, *, least: int) -> list[str]:
+    """One text or a list of them; numbers as they are written."""
+    listed = value if isinstance(value, list) else [value]
+    for each in listed:
+        if isinstance(each, bool) or not isinstance(each, (str, int, float)):
+            raise SettingsError(f"{name}={value}: wanted texts, like {name}=[this,that]; found {each}")
+    if len(listed) < least:
+        raise SettingsError(f"{name}={value}: wanted one text or more")
+    return [str(each) for each in listed]

@@ -1,0 +1,92 @@
+"""The k-mer baseline of variants: what the best counter of the run's training part makes of every substitution."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
+from genolong.commands.evaluation.measuring import Follow
+from genolong.commands.reading.trained_run import TrainedRun
+from genolong.counted import counted
+from genolong.errors import InputError, MissingInputError
+from genolong.genome.alleles import ContigNames
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+from genolong.genome.kmer_counter import best_baseline
+from genolong.genome.tiles import GenomeTiles
+from genolong.loading.baselines import fit_on, score_substitutions
+from genolong.loading.labelled_alleles import Substitutions
+from genolong.loading.stretches import count_bases
+from genolong.loading.windows import split
+
+
+class KmerEffects(NamedTuple):
+    """log p(REF) - log p(ALT) of every allele, NaN where there is none, the counter's name, and what is to be told.
+
+    `sha256` are those of the FASTA files that were read, `model_sha256` that of the run's weights.
+    """
+
+    title: str
+    values: Float64[np.ndarray, " alleles"]
+    notes: tuple[str, ...]
+    sha256: Mapping[str, str]
+    model_sha256: str
+
+
+def fastas_of(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
+    """The FASTA files in which k-mers are counted, and in which they are asked."""
+    return [*_listed(run.data.fasta), *_listed(asked.fasta or [])]
+
+
+def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
+    """Fit counters on what the run was trained on, and ask them for the variants in the genome that is asked for.
+
+    Raises InputError where not a single REF is the genome's: it is another build, or another genome.
+    """
+    cache = asked.cache or run.data.cache
+    own = _open_own(_listed(run.data.fasta), cache)
+    genome = Genome.open(_listed(asked.fasta), cache) if asked.fasta else own
+    train = split(own, run.data, run.window_bp).train
+    counters, notes = fit_on(own, train, advance=follow("counting k-mers", count_bases(train)))
+    counter = best_baseline(counters)
+    names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
+    values = score_substitutions(counter, GenomeTiles(genome), names, sites)
+    if np.isnan(values).all():
+        raise InputError(
+            f"{', '.join(genome.sha256)}: no allele replaces a single base that stands here, so k-mers score none; "
+            "name the FASTA that the variants were called on (data.fasta=), or leave model= out"
+        )
+    changed = set(own.sha256.values()) != run.sha256
+    if changed:
+        path = ", ".join(own.sha256)
+        notes = (*notes, f"{path} is not what the run was trained on: its sha256 has changed since")
+    if not changed and set(genome.sha256.values()) == run.sha256:
+        notes = (*notes, _seen(sites, names, train))
+    read = {**own.sha256, **genome.sha256}
+    return KmerEffects(counter.name, values, (*genome.notes, *notes), read, run.weights_sha256)
+
+
+def _open_own(fasta: list[str], cache: str | None) -> Genome:
+    try:
+        return Genome.open(fasta, cache)
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"the FASTA of the training is not there, so that no k-mers can be counted ({error}); leave model= out"
+        ) from error
+
+
+def _listed(fasta: Any) -> list[str]:
+    return [fasta] if isinstance(fasta, str) else fasta
+
+
+def _seen(sites: Substitutions, names: ContigNames, trained: Sequence[Interval]) -> str:
+    """How many of the alleles stand in bases that the model was trained on."""
+    seen = np.zeros(len(sites.position), bool)
+    for text in sites.contig.texts:
+        stretches = sorted((each.start, each.end) for each in trained if each.contig == names.find(text))
+        starts, ends = np.array(stretches, np.int64).reshape(-1, 2).T
+        at = np.searchsorted(starts, sites.position, side="right") - 1
+        seen |= sites.contig.are(text) & (at >= 0) & (sites.position < np.append(ends, 0)[at])
+    return f"the model was trained on the bases of {seen.sum():,} of {counted(len(seen), 'allele')}"

@@ -1,0 +1,158 @@
+"""What evaluate measures: a model, baselines and a perfect reader (of a synthetic genome) on the same hidden bases."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64
+from torch import nn
+
+from genolong.counted import counted
+from genolong.errors import InputError
+from genolong.genome.coordinates import Interval
+from genolong.genome.fasta import Genome
+from genolong.genome.kmer_counter import KmerCounter, best_baseline
+from genolong.genome.synthetic.perfect_reader import PerfectReader
+from genolong.loading.baselines import fit_on, score_baseline
+from genolong.loading.contexts import pieces
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.stretches import count_bases
+from genolong.report.figures import NATS, Bases, Figure
+from genolong.tasks.evaluation import Scores, score
+
+Advance = Callable[[int], None]
+Follow = Callable[[str, int], Advance]  # a long piece of work begins: what it is, and of how many bases
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What is read: windows of one length of a genome, how their bases are hidden, and where baselines may learn.
+
+    `truth` has a perfect reader of every contig of a synthetic genome; of others it is empty.
+    """
+
+    genome: Genome
+    windows: Sequence[Interval]
+    train: Sequence[Interval]
+    masking: MaskingSettings
+    seed: int
+    truth: Mapping[str, PerfectReader]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All figures, the readers among them (name in figures → as people read it), and what people should be told."""
+
+    figures: tuple[Figure, ...]
+    readers: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def measure(
+    model: nn.Module, held_out: HeldOut, contexts: Sequence[int], device: torch.device, follow: Follow
+) -> Measured:
+    """Score the model with whole windows in view, then with every context, and the baselines beside it."""
+    window_bp = held_out.windows[0].length
+    scores = _read(model, held_out, window_bp, device, follow)
+    if not len(scores.nats):
+        raise InputError(
+            f"none of the bases of {counted(len(held_out.windows), 'window')} is hidden, so none can be "
+            "scored; wanted windows with known bases; take more of them (windows=0), or other contigs (data.validation)"
+        )
+    bases = Bases(scores.window, _classes(held_out, scores))
+    figures = [Figure("windows", float(len(held_out.windows)), "windows", len(scores.nats), None)]
+    figures += bases.of_reader("model", scores.nats, scores.right)
+    baselines, best = _baselines(held_out, scores, bases, follow)
+    figures += baselines.figures
+    figures += bases.by_class("model/gain_over_best_kmer", best - scores.nats, NATS)
+    readers = {**baselines.readers, "model": "model"}
+    if held_out.truth:
+        floor, right = _floor(held_out, scores, follow)
+        figures += bases.of_reader("floor", floor, right)
+        readers["floor"] = "perfect reader"
+    for context_bp in contexts:
+        cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device, follow)
+        figures += _of_context(context_bp, held_out, cut, bases, follow)
+    return Measured(tuple(figures), readers, baselines.notes)
+
+
+def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device, follow: Follow) -> Scores:
+    lengths = {name: contig.length for name, contig in held_out.genome.contigs.items()}
+    views = pieces(held_out.windows, context_bp, lengths)
+    advance = follow(f"reading with {context_bp:,} bases in view", sum(piece.view.length for piece in views))
+    return score(model, held_out.genome, views, held_out.masking, held_out.seed, device=device, advance=advance)
+
+
+def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " positions"]]:
+    """Soft-masked or not, where both occur; planted and slots, where the truth is known."""
+    classes = {}
+    if scores.soft_masked.any():
+        classes = {"unmasked": ~scores.soft_masked, "soft_masked": scores.soft_masked}
+    if held_out.truth:
+        columns, slots = np.zeros(len(scores.nats), np.int64), np.zeros(len(scores.nats), bool)
+        for chosen, reader in _by_contig(held_out, scores):
+            columns[chosen] = reader.columns[scores.position[chosen]]
+            slots[chosen] = reader.grammar.is_slot()[columns[chosen]]
+        classes |= {"planted": columns > 0, "slots": slots}
+    return classes
+
+
+def _baselines(
+    held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow
+) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
+    """What is measured of all counters, and what the best of them loses at each base."""
+    advance = follow("counting k-mers", count_bases(held_out.train))
+    counters, notes = fit_on(held_out.genome, held_out.train, advance=advance)
+    best = best_baseline(counters)
+    figures, readers, losses = [], {}, np.zeros(0)
+    advance = follow("asking k-mer counters", len(counters))
+    for counter in counters:
+        nats, right = score_baseline(
+            counter, held_out.genome, held_out.windows, scores.window, scores.position
+        )  # fmt: skip
+        advance(1)
+        figures += bases.of_reader(_name(counter), nats, right)
+        readers[_name(counter)] = _label(counter) + (" (best)" if counter is best else "")
+        if counter is best:
+            losses = nats
+            figures += bases.of_reader("best_kmer", nats, right)
+            figures.append(Figure("best_kmer/flank", float(counter.flank), "bases", len(nats), None))
+    return Measured(tuple(figures), readers, notes), losses
+
+
+def _name(counter: KmerCounter) -> str:
+    return f"kmer_{counter.flank}+{counter.flank}" if counter.flank else "composition"
+
+
+def _label(counter: KmerCounter) -> str:
+    return f"k-mer {counter.flank}+{counter.flank}" if counter.flank else "base composition"
+
+
+def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow) -> list[Figure]:
+    """The same bases, read with a context of so many."""
+    assert np.array_equal(scores.window, bases.window), "every context is asked for the same bases"
+    figures = bases.by_class(f"context/{context_bp}/loss", scores.nats, NATS)
+    if held_out.truth:
+        figures += bases.by_class(f"context/{context_bp}/floor", _floor(held_out, scores, follow)[0], NATS)
+    return figures
+
+
+def _floor(
+    held_out: HeldOut, scores: Scores, follow: Follow
+) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
+    """What a perfect reader loses who sees all other letters of the views, and whether its likeliest base is right."""
+    nats, right = np.zeros(len(scores.nats)), np.zeros(len(scores.nats), bool)
+    advance = follow("asking the perfect reader", len(scores.nats))
+    for chosen, reader in _by_contig(held_out, scores):
+        at = scores.position[chosen]
+        chances = reader.probabilities(at, scores.view_start[chosen], scores.view_end[chosen])
+        nats[chosen] = -np.log(chances[np.arange(len(at)), reader.codes[at]])
+        right[chosen] = chances.argmax(1) == reader.codes[at]
+        advance(len(at))
+    return nats, right
+
+
+def _by_contig(held_out: HeldOut, scores: Scores):
+    names = np.array([window.contig for window in held_out.windows])[scores.window]
+    return ((np.flatnonzero(names == contig), reader) for contig, reader in held_out.truth.items())

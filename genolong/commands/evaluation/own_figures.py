@@ -1,0 +1,40 @@
+"""Whether figures of an evaluation are a run's own: of the bases that its training held out, and of no others."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
+
+NAME = "evaluation.json"  # in the run's folder
+OF_OTHERS = "is of other bases than those that this training held out"
+
+
+def reads_own_bases(
+    asked: Mapping[str, Any], sha256: Collection[str], trained: Mapping[str, Any], trained_sha256: Collection[str]
+) -> bool:
+    """Of an evaluation and of the training: their settings under `data`, and the hashes of the FASTA files."""
+    same = all(asked.get(name) in (None, trained.get(name)) for name in ("validation", "regions"))
+    return same and set(sha256) == set(trained_sha256)
+
+
+def says_own_bases(evaluation: Mapping[str, Any], trained: Mapping[str, Any], trained_sha256: Collection[str]) -> bool:
+    """The same, of the record of an evaluation."""
+    asked, sha256 = evaluation["settings"].get("data"), evaluation.get("inputs_sha256")
+    if not isinstance(asked, Mapping) or not isinstance(sha256, Mapping):
+        return False
+    return reads_own_bases(asked, sha256.values(), trained, trained_sha256)
+
+
+def place_of_figures(
+    folder: Path, asked: HeldOutSettings, sha256: Mapping[str, str], trained: Mapping[str, Any],
+    trained_sha256: Collection[str],
+) -> Path:  # fmt: skip
+    """evaluation.json in the run's folder is what its page and its card quote; other bases have another name there.
+
+    `sha256` are the hashes of the FASTA files that are read, by their paths.
+    """
+    if reads_own_bases(vars(asked), sha256.values(), trained, trained_sha256):
+        return folder / NAME
+    first = Path(next(iter(sha256))).name.split(".")[0] or "other"
+    return folder / f"evaluation_of_{first}.json"

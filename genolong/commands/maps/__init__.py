@@ -1,0 +1,1 @@
+"""`map`: every substitution of a region."""

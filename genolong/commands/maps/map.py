@@ -1,0 +1,162 @@
+"""`map`: every substitution of a region by a trained model, as a VCF, tables, tracks for browsers, and pictures."""
+
+import logging
+from collections import Counter
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from genolong.commands.maps.kept_maps import mapped_blocks
+from genolong.commands.maps.map_files import MapFiles
+from genolong.commands.maps.map_pictures import MapPictures
+from genolong.commands.maps.map_settings import ENDS, MapSettings
+from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.reading.opened_scorer import OpenedScorer, open_scorer
+from genolong.commands.same_work import identity, is_file
+from genolong.commands.teamed import team_of
+from genolong.errors import InputError
+from genolong.genome.coordinates import Interval
+from genolong.genome.files.hashed import sha256_of
+from genolong.genome.regions import merge, read_bed
+from genolong.genome.typed import typed_region
+from genolong.loading.windows import absolute
+from genolong.long_work import Follow
+from genolong.parallel.place import Place
+from genolong.parallel.team import Team
+from genolong.runs.kept_blocks import KeptBlocks
+from genolong.runs.record import beside, finished, now, started, write_json
+from genolong.tasks.mutation_map import MutationMapper
+
+logger = logging.getLogger(__name__)
+
+APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # not in what is computed
+EDGES = {
+    "edge": "read in a window that reaches beyond an end of the contig, where N is read",
+    "n_rich": "read in a window that is N for more than a tenth",
+}
+
+
+@dataclass(frozen=True)
+class MutationMap:
+    """The files, the VCF first, how many substitutions have a score, and what people should be told."""
+
+    files: tuple[Path, ...]
+    substitutions: int
+    notes: tuple[str, ...]
+
+
+def map_regions(
+    settings: MapSettings, follow: Follow = lambda _what, _total: lambda _read: None
+) -> MutationMap | None:  # fmt: skip
+    """Write a map's files whole or not at all, and what made them beside the VCF; an interrupted map is continued.
+
+    `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
+    processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
+    Raises InputError (and its kinds) for whatever a person can mend.
+    """
+    with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
+        opened = _open(settings, team.place)
+        if team.place.rank:
+            team.serve(MutationMapper(opened.scorer).read)
+            return None
+        return _written(settings, follow, team, opened)
+
+
+def _open(settings: MapSettings, place: Place) -> OpenedScorer:
+    opened = open_scorer(settings, settings.scoring, place)
+    if not settings.probability:
+        opened.scorer.variant_head = None
+    return opened
+
+
+def _serve(team: Team, settings: MapSettings) -> None:
+    team.serve(MutationMapper(_open(settings, team.place).scorer).read)
+
+
+def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedScorer) -> MutationMap:
+    begun, mapper = now(), MutationMapper(opened.scorer)
+    run, genome = opened.run, opened.genome
+    refuse_to_write_over("output", [settings.file(end) for end in ENDS], (*genome.sha256, *files_of(run)))
+    for note in run.moved_on(mapper.scorer.device):
+        logger.warning(note)
+    if mapper.with_probability:
+        logger.info("the trained head of this run reads four more windows a base; probability=false leaves it out")
+    contigs = {name: genome.contigs[name].length for name in sorted(genome.contigs)}
+    intervals, notes = _intervals(settings, contigs)
+    known = sum(genome.known(interval) for interval in intervals)
+    bases = sum(interval.length for interval in intervals)
+    if not known:
+        raise InputError(f"{_asked(settings)}: holds no base that is A C G or T, so there is nothing to substitute")
+    origin = {
+        "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
+        "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
+        "mode": settings.mode, "precision": settings.precision, "window_bp": str(mapper.scorer.window_bp),
+    }  # fmt: skip
+    counts: Counter[str] = Counter()
+    pictures = MapPictures(settings, intervals, f"{run.name}, mode={settings.mode}")
+    same = identity(settings, APART, {**origin, "intervals_sha256": _sha256(intervals)}, {})
+    with (
+        KeptBlocks(settings.vcf, same, resume=settings.resume == "auto") as kept,
+        MapFiles(settings, mapper, run.head_is if mapper.with_probability else "", origin, contigs) as files,
+    ):
+        for mapped in mapped_blocks(team, mapper, intervals, kept, follow):
+            files.write(mapped)
+            pictures.keep(mapped)
+            counts.update(
+                str(status) for status, is_known in zip(mapped.statuses, mapped.known, strict=True) if is_known
+            )
+    if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
+        _record(settings, opened, begun)
+    drawn = pictures.draw(follow)
+    told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
+    if known < bases:
+        told.append(f"  {_bases(bases - known)} N: no substitution, and no value")
+    told += [f"  {_bases(counts[status])} {words}" for status, words in EDGES.items() if counts[status]]
+    paths = (*files.paths, *drawn)
+    older = [path for end in ENDS if (path := settings.file(end)) not in paths and path.exists()]
+    told += [f"{path} is of an earlier map, and was left as it is" for path in older]
+    return MutationMap(paths, 3 * known, (*opened.notes, *notes, *files.notes, *pictures.notes, *told))
+
+
+def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Interval], tuple[str, ...]]:
+    """What is mapped, by contig and start, and what people should be told of that."""
+    if settings.region is not None:
+        asked = typed_region(settings.region, contigs)
+        length = contigs[asked.contig]
+        if asked.end <= length:
+            return [asked], ()
+        beyond = f"region={asked}: ends {asked.end - length:,} bases beyond {asked.contig}, which has {length:,}"
+        return [Interval(asked.contig, asked.start, length)], (f"{beyond}; mapped as far as that goes",)
+    assert settings.regions is not None
+    read = read_bed(settings.regions, contigs)
+    merged = merge(read)
+    if len(merged) < len(read):
+        told = f"{settings.regions}: {len(read):,} regions, of which some overlap or touch; mapped as {len(merged):,}"
+        return merged, (told,)
+    return merged, () if merged == read else (f"{settings.regions}: its regions are written by contig and start",)
+
+
+def _sha256(intervals: list[Interval]) -> str:
+    return sha256("\n".join(map(str, intervals)).encode()).hexdigest()
+
+
+def _bases(count: int) -> str:
+    return f"{count:,} base{'s' * (count != 1)}"
+
+
+def _asked(settings: MapSettings) -> str:
+    return settings.regions or f"region={settings.region}"
+
+
+def _record(settings: MapSettings, opened: OpenedScorer, begun: str) -> None:
+    """What made the files, beside the VCF."""
+    plain = settings.found_from_anywhere(opened.run.checkpoint)
+    inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
+    beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}
+    record = {
+        **started("map", asdict(plain), inputs, beds, begun), "model_sha256": opened.run.weights_sha256,
+        "attention": opened.run.model.encoder.kernels,
+    }  # fmt: skip
+    vcf = settings.vcf
+    write_json(beside(vcf), finished(record, {"output_sha256": sha256_of(vcf)}))

@@ -1,0 +1,123 @@
+"""The files of a mutation map, written side by side: VCF, tables and tracks, which get their names together."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.arrow_file import arrow
+from genolong.commands.maps.map_records import header_lines, records_of
+from genolong.commands.maps.map_settings import MapSettings
+from genolong.commands.maps.map_table import ParquetTable, TextTable
+from genolong.commands.variants.effect_fields import EffectFields
+from genolong.errors import SettingsError
+from genolong.genome.tracks import BedGraph, BigWig, Track, big_wig_library
+from genolong.genome.vcf_writer import VcfWriter
+from genolong.tasks.mutation_map import MappedBases, MutationMapper
+
+TRACKS = ("importance", "uncertainty")  # of MappedBases
+
+
+class MapFiles:
+    """Begins all files; `contigs` are the lengths of all contigs, in the order in which the bases come.
+
+    Leaving the `with` block gives the files their names, all after each is on the disk; after an error none is left.
+    `notes` is what people should be told. Raises SettingsError where a library is not installed that was asked for,
+    OutputError where a file cannot be made.
+    """
+
+    def __init__(
+        self, settings: MapSettings, mapper: MutationMapper, chance_of: str, origin: Mapping[str, str],
+        contigs: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self.notes: list[str] = []
+        self.paths: list[Path] = []
+        self._fields = EffectFields(settings.prefix, mapper.scorer.with_distance, chance_of)
+        with_big_wig = _wanted("bigwig", settings.bigwig, _big_wig, self.notes)
+        with_parquet = _wanted("parquet", settings.parquet, arrow, self.notes)
+        self._settings = settings
+        with ExitStack() as undone:
+            self._vcf = VcfWriter(self._named(".vcf.gz"))
+            undone.callback(self._vcf.discard)
+            self._tables: list[TextTable | ParquetTable] = [TextTable(self._named(".tsv"))]
+            undone.callback(self._tables[0].discard)
+            if with_parquet:
+                with_distance, with_probability = mapper.scorer.with_distance, mapper.with_probability
+                table = ParquetTable(
+                    self._named(".parquet"), origin, with_distance=with_distance, with_probability=with_probability
+                )
+                self._tables.append(table)
+                undone.callback(table.discard)
+            self._tracks: list[tuple[str, Track]] = []
+            for name in TRACKS:
+                self._begin_track(undone, name, BedGraph(self._named(f".{name}.bedgraph")))
+                if with_big_wig:
+                    self._begin_track(undone, name, BigWig(self._named(f".{name}.bw"), contigs))
+            header = header_lines(self._fields, origin, settings.flank, contigs)
+            self._vcf.write_header(header)
+            self._line = len(header) + 1
+            undone.pop_all()
+
+    def write(self, mapped: MappedBases) -> None:
+        """The next bases."""
+        for record in records_of(mapped, self._fields, self._line):
+            self._vcf.write(record)
+        self._line += mapped.interval.length
+        for table in self._tables:
+            table.write(mapped)
+        for name, track in self._tracks:
+            track.write(mapped.interval, getattr(mapped, name))
+
+    def __enter__(self) -> "MapFiles":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        files = [*self._tables, *(track for _, track in self._tracks)]
+        try:
+            if kind is None:
+                for file in files:  # a full disk is met here, where none has its name yet
+                    file.end()
+                self._vcf.finish()
+                for file in files:
+                    file.complete()
+                self.notes += self._vcf.notes
+        except BaseException:
+            self._discard(files)
+            raise
+        if kind is not None:
+            self._discard(files)
+
+    def _discard(self, files: list[Any]) -> None:
+        with ExitStack() as stack:
+            for file in (self._vcf, *files):
+                stack.callback(file.discard)
+
+    def _named(self, end: str) -> Path:
+        self.paths.append(self._settings.file(end))
+        return self.paths[-1]
+
+    def _begin_track(self, undone: ExitStack, name: str, track: Track) -> None:
+        undone.callback(track.discard)
+        self._tracks.append((name, track))
+
+
+def _big_wig(setting: str) -> None:
+    if big_wig_library() is None:
+        raise SettingsError(
+            f"{setting}: a bigWig file takes pyBigWig, which is not installed; run `pip install genolong[map]` (or "
+            "`pip install pyBigWig`)"
+        )
+
+
+def _wanted(setting: str, whether: str, ask: Callable[[str], object], notes: list[str]) -> bool:
+    """Whether a kind of file is written; `auto` without its library is told."""
+    if whether == "no":
+        return False
+    try:
+        ask(f"{setting}={whether}")
+    except SettingsError as error:
+        if whether == "yes":
+            raise
+        notes.append(f"not written: {error}")
+        return False
+    return True

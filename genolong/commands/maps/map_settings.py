@@ -1,0 +1,80 @@
+"""The settings of `map`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genolong.commands.reading.reading_settings import ReadingSettings
+from genolong.commands.same_file import among
+from genolong.commands.variants.effect_fields import check_prefix
+from genolong.errors import SettingsError
+from genolong.tasks.variant_effect import ScoringSettings
+
+WHETHER = ("auto", "yes", "no")
+ENDS = (  # of the names of all files that are always written, or may be
+    ".vcf.gz", ".tsv", ".parquet", ".importance.bedgraph", ".uncertainty.bedgraph", ".importance.bw", ".uncertainty.bw",
+    ".png", ".svg",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MapSettings(ReadingSettings):
+    """conf/trained/map.yaml: which model, which bases, and what is written about them."""
+
+    PATHS = ("regions", "output")
+
+    region: str | None
+    regions: str | None
+    mode: str
+    window_bp: int | None
+    spacing: int
+    distance: bool
+    probability: bool
+    flank: int
+    batch: int | None
+    bigwig: str
+    parquet: str
+    pictures: int
+    prefix: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.scoring  # checked there
+        check_prefix(self.prefix)
+        if (self.region is None) == (self.regions is None):
+            raise SettingsError("region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them")
+        for name in ("bigwig", "parquet"):
+            if getattr(self, name) not in WHETHER:
+                raise SettingsError(f"{name}={getattr(self, name)}: wanted {' or '.join(WHETHER)}")
+        if self.pictures < 0:
+            raise SettingsError(f"pictures={self.pictures}: wanted 0 (none) or more")
+        self._check_output()
+
+    @property
+    def scoring(self) -> ScoringSettings:
+        """What is computed for a substitution, as predict has it."""
+        return ScoringSettings(
+            mode=self.mode, window_bp=self.window_bp, spacing=self.spacing, flank=self.flank, distance=self.distance,
+            longest_allele=1, batch=self.batch,
+        )  # fmt: skip
+
+    @property
+    def vcf(self) -> Path:
+        """The file that the record stands beside."""
+        return self.file(".vcf.gz")
+
+    def file(self, end: str) -> Path:
+        """The file whose name ends so; a ~ is the home."""
+        return Path(self.output + end).expanduser()
+
+    def _check_output(self) -> None:
+        if self.output.endswith("/") or Path(self.output).name in ("", ".", ".."):
+            raise SettingsError(f"output={self.output}: wanted what names of files begin with, like maps/brca1")
+        end = next((end for end in (*ENDS, ".vcf", ".bed") if self.output.endswith(end)), None)
+        if end is not None:
+            raise SettingsError(
+                f"output={self.output}: wanted what names of files begin with; take {self.output.removesuffix(end)}"
+            )
+        for end in ENDS:
+            path = among(self.output + end, (self.regions, *self.data.paths))
+            if path is not None:
+                raise SettingsError(f"output={self.output}: {path} would be written over; name another place")

@@ -1,0 +1,1 @@
+"""`report`: what is recorded, as a page."""

@@ -1,0 +1,145 @@
+"""The page of a training: how it went, how well it names held-out bases, what it was made of, and how to repeat it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.evaluation.evaluated import read_figures
+from genolong.commands.evaluation.own_figures import NAME as FIGURES
+from genolong.commands.evaluation.own_figures import OF_OTHERS, says_own_bases
+from genolong.errors import InputError
+from genolong.genome.files.hashed import sha256_of
+from genolong.report import record_sections as told
+from genolong.report.curves import read_courses
+from genolong.report.figures import Figure, everything_table
+from genolong.report.held_out import best_bits, held_out
+from genolong.report.html import Markup, joined
+from genolong.report.page import Section, command, folded, note, page, pairs, pictures, table, tiles, warning
+from genolong.report.training_pictures import DRAWN, LOSS, course_pictures
+from genolong.runs.record import beside, maker, read_record
+
+Record = Mapping[str, Any]
+SIDES = {"train": "training", "validation": "validation"}
+
+
+def training_page(folder: Path, record: Record) -> str:
+    """Of a run's folder, finished or not; what is missing there is missing here, and said."""
+    is_variant_head = maker(record) == "train_variants"
+    place, settings = str(folder.resolve()), record["settings"]
+    name = str(dict(settings.get("run", {})).get("name", folder.resolve().name))
+    figures, warnings = _evaluation(folder, record)
+    sections = [Section("course", "How it went", _course(folder, settings, is_variant_head=is_variant_head))]
+    if is_variant_head:
+        sections.append(Section("held-out", "Held-out alleles", _held_out_alleles(record)))
+    else:
+        sections.append(Section("held-out", "Held-out bases", _held_out_bases(figures, warnings, place)))
+        sections.append(Section("data", "Data", told.composition(record)))
+    sections += [
+        Section("files", "Files that were read", told.files_read(record)),
+        Section("cost", "Time and memory", told.cost(record)),
+        Section("settings", "Settings", told.settings(record)),
+        Section("provenance", "Provenance", told.provenance(record)),
+        Section("again", "The same again", told.made_again(record, place)),
+    ]
+    opening = [tiles(_first(record, figures))]
+    if record.get("status") != "finished":
+        opening.insert(0, warning(f"This training has not finished; its record says: {record.get('status')}."))
+    kind = "a head that tells labelled variants apart" if is_variant_head else "a genome model"
+    lead = f"Training of {kind}, {told.moment(record, 'started')}; in {place}"
+    return page(f"Training {name}", lead, opening, sections, told.footer(record))
+
+
+def _first(record: Record, figures: list[Figure]) -> Iterator[tuple[str, str, str]]:
+    """What is to be seen first."""
+    metrics = record.get("metrics") or {}
+    yield "status", str(record.get("status")), ""
+    if isinstance(record.get("steps"), int):
+        yield "optimizer steps", f"{record['steps']:,}", ""
+    if isinstance(record.get("bases"), int):
+        yield "bases read", f"{record['bases']:,}", ""
+    for key, name, unit in (
+        ("validation/loss", "validation loss", "nats/base" if "bases" in record else "nats/allele"),
+        ("validation/auroc", "AUROC", "held-out alleles"),
+    ):
+        if key in metrics:
+            yield name, f"{float(metrics[key]):.4f}", unit
+    model, kmer = best_bits(figures)
+    if model is not None:
+        yield "bits a base", f"{model.value:.3f}", "" if kmer is None else f"best k-mer counter {kmer.value:.3f}"
+    seconds = told.seconds_of(record)
+    if seconds is not None:
+        since = told.steps_since(record)
+        yield (
+            "time",
+            told.duration(seconds),
+            "" if since in (None, record.get("steps")) else f"for the last {since:,} steps",
+        )
+
+
+def _course(folder: Path, settings: Record, *, is_variant_head: bool) -> Markup:
+    try:
+        courses = read_courses(folder / "metrics.csv", DRAWN)
+    except InputError as error:
+        return warning(str(error))
+    if not len(courses[LOSS][0]):
+        return note("No step was logged yet.")
+    drawn = pictures(*course_pictures(courses, None if is_variant_head else _bases_per_step(settings)))
+    last = [
+        (name, f"{values[-1]:.6g} at step {steps[-1]:,.0f}") for name, (steps, values) in courses.items() if len(steps)
+    ]
+    return joined((drawn, folded("last values", "of metrics.csv", pairs(last))))
+
+
+def _bases_per_step(settings: Record) -> int | None:
+    context, trainer, parallel = (dict(settings.get(name) or {}) for name in ("context", "trainer", "parallel"))
+    replicas = trainer.get("devices", 1) // parallel.get("sequence", 1)
+    return context["window_bp"] * context["batch"] * context["accumulation"] * replicas
+
+
+def _held_out_bases(figures: list[Figure], warnings: list[str], place: str) -> Markup:
+    told_first = [warning(line) for line in warnings]
+    if not figures:
+        line = told.command_on("evaluate", "model", place)
+        return joined((*told_first, note("This training was not evaluated yet; it is by"), command(line)))
+    everything = folded(
+        "all figures", f"{len(figures):,}", table(everything_table(f"as they stand in {FIGURES}", figures))
+    )
+    return joined((*told_first, held_out(figures), everything))
+
+
+def _held_out_alleles(record: Record) -> Markup:
+    """What a head's training says of alleles that it was not trained on."""
+    alleles, metrics, zero_shot = (dict(record.get(name) or {}) for name in ("alleles", "metrics", "zero_shot"))
+    names = {
+        "auroc": "AUROC", "auprc": "AUPRC", "calibration_error": "calibration error",
+        "calibration_error_before": "calibration error before calibration", "loss": "loss (nats/allele)",
+    }  # fmt: skip
+    rows = [(f"alleles for {what}", f"{alleles[key]:,}") for key, what in SIDES.items() if key in alleles]
+    rows += [(label, metrics[f"validation/{key}"]) for key, label in names.items() if f"validation/{key}" in metrics]
+    rows += [(f"{names[key]} of the LLR alone", zero_shot[key]) for key in ("auroc", "auprc") if key in zero_shot]
+    rows = [(label, f"{value:.4f}" if isinstance(value, float) else value) for label, value in rows]
+    return pairs(rows) if rows else note("The record holds no figures yet.")
+
+
+def _evaluation(folder: Path, record: Record) -> tuple[list[Figure], list[str]]:
+    """Its figures, if there are any, and what a reader of them should know."""
+    path = folder / FIGURES
+    if not path.is_file():
+        return [], []
+    warnings = []
+    try:
+        figures = read_figures(path)
+        about = read_record(beside(path)) if beside(path).is_file() else {}
+    except InputError as error:
+        return [], [str(error)]
+    if not about:
+        warnings.append(f"{FIGURES} has no record beside it: what it was measured on is not known.")
+    elif about.get("output_sha256") != sha256_of(path):
+        warnings.append(f"{FIGURES} is not as evaluate wrote it: its sha256 is another than in its record.")
+    elif record.get("status") != "finished" or about.get("model_sha256") != record.get("weights_sha256"):
+        warnings.append(f"{FIGURES} was measured with other weights than those that this training ended with.")
+    if about and not says_own_bases(
+        about, dict(record["settings"].get("data") or {}), dict(record.get("inputs_sha256") or {}).values()
+    ):
+        return [], [f"{FIGURES} {OF_OTHERS}, and is left out; evaluate again."]
+    return figures, warnings

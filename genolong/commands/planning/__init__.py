@@ -1,0 +1,1 @@
+"""`plan`: what a training would cost."""

@@ -1,0 +1,184 @@
+"""`plan`: settings in, what a training step would cost one device out: memory, operations, traffic, time."""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.planning.plan_settings import PlanSettings
+from genolong.commands.training.training_step import Remedy, remedies, training_step
+from genolong.counted import size
+from genolong.errors import OutputError
+from genolong.genome.files.partial_file import FAILED_DISK
+from genolong.model.costs.flops import Flops, flops
+from genolong.model.costs.memory import Memory, memory
+from genolong.model.costs.seconds import Rates, Seconds, bytes_moved, seconds
+from genolong.model.costs.step import Step, weights
+from genolong.model.costs.traffic import Traffic, traffic
+from genolong.report.figures import Table
+
+RESERVE = 1.3  # of a block's small tensors, what glibc 2.36 was measured to hold beside them: its heap has gaps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A step's costs, the room that there is for it (bytes beside the process itself), and what would make it fit."""
+
+    step: Step
+    memory: Memory
+    kept: int
+    recomputed: int
+    flops: Flops
+    traffic: Traffic
+    rates: Rates
+    seconds: Seconds
+    process: int
+    room: int
+    remedies: tuple[Remedy, ...]
+
+    @property
+    def fits(self) -> bool:
+        return self.peak <= self.room
+
+    @property
+    def peak(self) -> int:
+        """The process's own memory and what the C library of a CPU's process holds in vain included."""
+        return self.memory.peak + self.process + self.gaps
+
+    @property
+    def gaps(self) -> int:
+        """Bytes that hold nothing: a GPU's memory is not managed by the C library."""
+        return 0 if self.step.fused else round(RESERVE * self.memory.small)
+
+
+def plan(settings: PlanSettings) -> Plan:
+    """Counts; nothing is trained, and no file is read unless the window depends on the genome."""
+    settings = replace(settings, context=replace(settings.context, window_bp=_window(settings)))
+    step, device = training_step(settings, cuda=settings.device.cuda), settings.device
+    assert settings.context.window_bp is not None
+    settings.model.check_window(settings.context.window_bp, step.sequence)
+    room, process = device.memory(step.devices), round(1e9 * device.process_gb)
+    rates, found = device.rates(step.half, step.devices), memory(step)
+    made = Plan(
+        step=step,
+        memory=found,
+        kept=memory(replace(step, checkpoint_blocks=0)).activations,
+        recomputed=memory(replace(step, checkpoint_blocks=max(1, step.checkpoint_blocks))).activations,
+        flops=flops(step),
+        traffic=traffic(step),
+        rates=rates,
+        seconds=seconds(step, rates),
+        process=process,
+        room=room,
+        remedies=(),
+    )
+    if not made.fits:
+        made = replace(made, remedies=tuple(remedies(step, room - process - made.gaps)))
+    if settings.json is not None:
+        _write(Path(settings.json).expanduser(), made)
+    return made
+
+
+def table(made: Plan) -> Table:
+    """What one device has to hold, do and receive, for people."""
+    step, found, took = made.step, made.memory, made.seconds
+    again = max(1, step.checkpoint_blocks)
+    bases = step.window_bp * step.batch * step.accumulation * (step.devices // step.sequence)
+    rows = [
+        ("parameters", f"{weights(step.encoder).all:,}, {size(found.weights)}"),
+        ("gradients; optimizer's state", f"{size(found.gradients)}; {size(found.optimizer)}"),
+        ("activations, all kept", size(made.kept)),
+        (f"activations, recomputed (context.checkpoint_blocks={again})", size(made.recomputed)),
+        ("keys of other devices, while gathered", size(found.gathered)),
+        ("the process itself, and gaps in its heap", f"{size(made.process)}; {size(made.gaps)}"),
+        ("peak memory", f"{size(made.peak)} of {size(made.room)} ({made.peak / made.room:.0%})"),
+        ("operations: forward; backward; again", "; ".join(_told(part / 1e12) for part in made.flops) + " TFLOP"),
+        *((f"received, branch {long}/{every}", size(sent)) for (long, every), sent in made.traffic.branches),
+        ("received, halos; weights", f"{size(made.traffic.halos)}; {size(made.traffic.weights)}"),
+        ("received, all", size(made.traffic.all)),
+        ("seconds: arithmetic; memory; link", "; ".join(map(_told, took))),
+        ("seconds a step", f"{_told(took.all)}, mostly {took.limit}: {bases / took.all:,.0f} bases/s of all devices"),
+    ]  # fmt: skip
+    shared = f", {step.sequence} to a window" if step.sequence > 1 else ""
+    title = f"one device of {step.devices}{shared}; window {step.window_bp:,}, batch {step.batch}, one optimizer step"
+    return Table(title, ("what", "how much"), tuple(rows))
+
+
+def notes(made: Plan) -> list[str]:
+    """What to turn where it does not fit, and how sure the figures are."""
+    lines = [
+        f"rates: {_told(made.rates.operations / 1e12)} TFLOP/s, memory {_told(made.rates.moved / 1e9)} GB/s, "
+        f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} are moved in memory"
+    ]
+    if not made.fits:
+        lines.append(f"does not fit: {size(made.peak)} are needed, where there are {size(made.room)}; what would help:")
+        for remedy in made.remedies:
+            needed = remedy.peak + made.process + made.gaps
+            lines.append(
+                f"  {remedy.settings}: {size(needed)}, {'fits' if needed <= made.room else 'not enough alone'}"
+            )
+    return lines
+
+
+def _told(number: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def figures(made: Plan) -> dict[str, Any]:
+    """All of it by name: bytes, operations, seconds."""
+    return {
+        "window_bp": made.step.window_bp,
+        "devices": made.step.devices,
+        "sequence": made.step.sequence,
+        "checkpoint_blocks": made.step.checkpoint_blocks,
+        "parameters": weights(made.step.encoder).all,
+        "memory_bytes": {
+            **made.memory._asdict(), "activations_kept": made.kept, "activations_recomputed": made.recomputed,
+            "process": made.process, "gaps": made.gaps, "peak_with_process": made.peak, "there": made.room,
+        },
+        "fits": made.fits,
+        "remedies": [
+            {"settings": remedy.settings, "peak_with_process": remedy.peak + made.process + made.gaps}
+            for remedy in made.remedies
+        ],
+        "flops": {**made.flops._asdict(), "all": made.flops.all},
+        "received_bytes": {
+            "branches": [
+                {"segment": branch.segment, "dilation": branch.dilation, "bytes": received}
+                for branch, received in made.traffic.branches
+            ],
+            "halos": made.traffic.halos, "weights": made.traffic.weights, "all": made.traffic.all,
+        },
+        "rates": made.rates._asdict(),
+        "seconds": {**made.seconds._asdict(), "all": made.seconds.all, "limit": made.seconds.limit},
+    }  # fmt: skip
+
+
+def _window(settings: PlanSettings) -> int:
+    """As in train: context=chromosome asks the genome."""
+    if settings.context.window_bp is not None:
+        return settings.context.window_bp
+    from genolong.commands.training.train import with_window
+    from genolong.genome.fasta import Genome
+
+    fasta = settings.data.fasta
+    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
+    found = with_window(settings, genome).context.window_bp
+    assert found is not None
+    return found
+
+
+def _write(file: Path, made: Plan) -> None:
+    if file.exists() and not file.is_file():
+        raise OutputError(f"json={file}: is there, and is no file; name another")
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        partial.write_text(json.dumps(figures(made), indent=1) + "\n")
+        os.replace(partial, file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in FAILED_DISK:
+            raise
+        raise OutputError(f"json={file}: cannot be written ({error.strerror}); name another file") from error

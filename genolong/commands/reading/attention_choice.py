@@ -1,0 +1,49 @@
+"""What a model's attention runs on: C++ that this machine compiles, kernels for GPUs, or PyTorch's alone, and why."""
+
+from genolong.errors import SettingsError
+from genolong.model.attention import native_attention, triton_attention
+from genolong.model.compilers import triton
+from genolong.model.encoder import Encoder
+
+WITHOUT = {"cpp": "not in C++", "flash": "without Triton's"}
+
+
+def check_attention(asked: str, name: str) -> None:
+    """Raises SettingsError for what is no choice at all."""
+    if asked not in ("auto", "aten", "cpp", "flash", "triton"):
+        raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp, flash or triton")
+
+
+def choose_attention(
+    encoder: Encoder, asked: str, *, cuda: bool, name: str = "trainer.attention"
+) -> tuple[str, ...]:  # fmt: skip
+    """Tells the encoder, and returns what is to be told.
+
+    Raises SettingsError where what is asked for cannot be.
+    """
+    wanted = wanted_kernels(asked, cuda=cuda)
+    reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
+    if reason and asked != "auto":
+        raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
+    encoder.kernels = "aten" if reason else wanted
+    if reason:
+        return (f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}",)
+    if wanted == "aten" and asked == "cpp":
+        return (f"attention by PyTorch's kernels: {name}=cpp is for CPUs, and this is a GPU; flash is faster",)
+    return ()
+
+
+def wanted_kernels(asked: str, *, cuda: bool) -> str:
+    """What is taken if it can be; on a GPU `cpp`, which is for CPUs, is `aten`."""
+    if asked == "auto":
+        return "flash" if cuda else "cpp"
+    return "aten" if asked == "cpp" and cuda else asked
+
+
+def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
+    """Why heads of so many channels cannot be attended to in this way; empty if they can."""
+    if wanted == "triton":
+        return triton_attention.why_not(width, cuda=cuda)
+    if wanted == "flash":
+        return triton.no_triton(cuda=cuda)
+    return native_attention.why_not(width) if wanted == "cpp" else ""

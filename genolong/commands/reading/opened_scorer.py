@@ -1,0 +1,59 @@
+"""A model and a genome opened to score variants, the same in every process that takes part."""
+
+from typing import NamedTuple
+
+from genolong.commands.reading.opened_model import open_model
+from genolong.commands.reading.reading_check import Reading, check_reading
+from genolong.commands.reading.reading_settings import ReadingSettings
+from genolong.commands.reading.trained_run import TrainedRun
+from genolong.errors import SettingsError
+from genolong.genome.fasta import Genome
+from genolong.parallel.place import Place
+from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
+
+
+class OpenedScorer(NamedTuple):
+    """What scores, and what it was opened from."""
+
+    run: TrainedRun
+    genome: Genome
+    scorer: VariantScorer
+    notes: tuple[str, ...]
+
+
+def open_scorer(settings: ReadingSettings, scoring: ScoringSettings, place: Place) -> OpenedScorer:
+    """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
+
+    Raises InputError (and its kinds) where the model or the genome cannot be used.
+    """
+    opened = open_model(settings, scoring.window_bp, place)
+    run = opened.run
+    _check_window(scoring, opened.window_bp, run)
+    scorer = VariantScorer(
+        run.model.encoder, run.model.head, opened.tiles, scoring, opened.window_bp, opened.device, run.variant_head,
+        opened.shard,
+    )  # fmt: skip
+    reading = Reading(scorer.encoder, opened.window_bp, scorer.batch, settings.parallel.sequence, opened.device.type)
+    check_reading(reading, settings.trainer, place.local_size, any_window=run.variant_head is None)
+    return OpenedScorer(run, opened.genome, scorer, (*opened.notes, *_too_long(scorer)))
+
+
+def _check_window(asked: ScoringSettings, window_bp: int, run: TrainedRun) -> None:
+    if run.variant_head is not None:
+        for name, value, trained in (
+            ("window_bp", window_bp, run.window_bp), ("flank", asked.flank, run.variant_head.settings.flank)
+        ):  # fmt: skip
+            if value != trained:
+                raise SettingsError(
+                    f"{name}={value}: the variant head of this run was trained with {trained}; take that"
+                )
+    asked.check_window(window_bp)
+
+
+def _too_long(scorer: VariantScorer) -> tuple[str, ...]:
+    if scorer.longest_allele == scorer.settings.longest_allele:
+        return ()
+    return (
+        f"alleles of more than {scorer.longest_allele:,} bases, with flank={scorer.settings.flank} on either side, do "
+        f"not fit into the window of {scorer.window_bp:,}: they get the status too_long",
+    )

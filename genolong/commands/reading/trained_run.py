@@ -1,0 +1,180 @@
+"""A finished training, opened to be used: its model, and what it was trained on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from genolong.commands.reading.stored_model import StoredModel, stored_model
+from genolong.commands.reading.trained_before import Earlier, trained_before
+from genolong.errors import InputError, UnsafeInputError
+from genolong.loading.masking import MaskingSettings
+from genolong.loading.windows import DataSettings
+from genolong.model.encoder import EncoderSettings
+from genolong.model.variant_head import VariantHead, VariantHeadSettings
+from genolong.runs.checkpoint import check_fits, weights_sha256
+from genolong.settings import ContextSettings, check, refuse_active
+from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
+from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
+
+Module = TypeVar("Module", bound=nn.Module)
+
+HEAD = "variant_head."  # of the names of its weights
+
+
+@dataclass(frozen=True)
+class BuiltFrom:
+    """Of the settings of a training those that its model needs: a run of an earlier version may lack others."""
+
+    seed: int
+    data: DataSettings
+    model: EncoderSettings
+    context: ContextSettings
+    task: MaskedBasesSettings
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "BuiltFrom":
+        """Raises InputError or KeyError where some of them are missing or wrong."""
+        return check({field.name: plain[field.name] for field in fields(cls)}, cls)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """The model is called with codes (batch, length) and gives logits (batch, length, 4).
+
+    `checkpoint` is the file that it was read from, or the exported folder. `sha256` are the hashes of the FASTA files
+    it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of, and
+    `head_vcf_sha256` is the hash of the VCF that it learned from (empty where that is not known). `known` is what
+    the model made of a few bases when it was trained, `before` are the trainings that its weights began with.
+    """
+
+    name: str
+    folder: Path
+    checkpoint: Path
+    model: MaskedBases
+    data: DataSettings
+    masking: MaskingSettings
+    seed: int
+    window_bp: int
+    bases_per_step: int
+    sha256: frozenset[str]
+    variant_head: VariantHead | None = None
+    head_is: str = ""
+    head_vcf_sha256: str = ""
+    known: KnownAnswers | None = None
+    before: tuple[Earlier, ...] = ()
+
+    def moved_on(self, device: torch.device) -> tuple[str, ...]:
+        """A note where the model, which is on `device`, no longer says there what it said when it was trained."""
+        if self.known is None:
+            return ()
+        by = moved(self.known, self.model.encoder, self.model.head, device)
+        if by <= TOLERATED:
+            return ()
+        what = "bfloat16 on this device" if self.model.encoder.mixed else "this device"
+        return (
+            f"{what} ({device}) moves what the model says, of {self.known.codes.numel():,} known bases by up to "
+            f"{by:.2g} nats (rounding alone by less than {TOLERATED:g}); its scores will differ from those of others",
+        )
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """One hash of all weights, as they were opened."""
+        head = {} if self.variant_head is None else self.variant_head.state_dict(prefix=HEAD)
+        return weights_sha256({**self.model.state_dict(), **head})
+
+
+def open_run(path: str, setting: str = "model") -> TrainedRun:
+    """A run's folder (its newest checkpoint is taken), one of its checkpoint files, or a folder that export wrote.
+
+    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version;
+    messages name the setting.
+    """
+    return run_of(stored_model(path, setting))
+
+
+def run_of(model: StoredModel) -> TrainedRun:
+    """The model made of what is stored; raises InputError where its parts do not belong together."""
+    checkpoint, stored, weights = model.place, model.about, dict(model.weights)
+    of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
+    settings, of_run = _stored(stored, checkpoint)
+    _refuse_outsize(settings.model, weights, checkpoint)
+
+    def made() -> MaskedBases:
+        return MaskedBases(
+            settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0
+        )  # fmt: skip
+
+    made_model, variant_head = _filled(made, weights, checkpoint), None
+    if of_head:
+        try:
+            head = check(stored.get("variant_head"), VariantHeadSettings)
+        except InputError as error:
+            raise type(error)(f"{checkpoint}: the settings of its variant head: {error}") from error
+        variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
+    return TrainedRun(
+        of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
+        of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
+        str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")), _known(model.answers, checkpoint),
+        trained_before(stored, checkpoint),
+    )  # fmt: skip
+
+
+def _known(answers: Mapping[str, Tensor], checkpoint: Path) -> KnownAnswers | None:
+    try:
+        return KnownAnswers.of(answers)
+    except ValueError as error:
+        raise InputError(
+            f"{checkpoint}: what its model made of known bases is damaged ({error}); copy it again"
+        ) from error
+
+
+class _OfRun(NamedTuple):
+    """What else is known of a training from its checkpoint."""
+
+    name: str
+    window_bp: int
+    replicas: int
+    sha256: frozenset[str]
+
+
+def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
+    """What a model is built from and what it was trained on, as they stand in a checkpoint."""
+    try:
+        plain, hashes = stored["settings"], stored["inputs_sha256"].values()
+        refuse_active(plain)  # those that are not asked for, too
+        settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
+        if window_bp is None or not all(isinstance(each, str) for each in hashes):
+            raise KeyError("context.window_bp or inputs_sha256")
+        replicas = plain["trainer"].get("devices", 1) // plain.get("parallel", {}).get("sequence", 1)
+        return settings, _OfRun(str(plain["run"]["name"]), window_bp, replicas, frozenset(hashes))
+    except UnsafeInputError as error:
+        raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
+    except (InputError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{checkpoint}: its settings are not those of this version ({error}); open it with the one that wrote it"
+        ) from error
+
+
+def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], checkpoint: Path) -> None:
+    """Before any model is made of them: settings that want more layers, or wider ones, than there are weights for."""
+    widest = max((max(tensor.shape, default=1) for tensor in weights.values()), default=0)
+    if asked.layers > len(weights) or asked.width > widest:
+        raise InputError(
+            f"{checkpoint}: its weights are not those of its settings ({asked.layers} layers of width {asked.width}); "
+            "copy the run again"
+        )
+
+
+def _filled(made: Callable[[], Module], weights: Mapping[str, Tensor], checkpoint: Path) -> Module:
+    """A module with these weights, for use; they are compared with a module that takes no memory before one is made."""
+    with torch.device("meta"):
+        wanted = made().state_dict()
+    check_fits(checkpoint, weights, wanted)
+    module = made()
+    module.load_state_dict(weights)
+    return module.eval()

@@ -1,0 +1,1 @@
+"""`reproduce`: a result made again from its record."""

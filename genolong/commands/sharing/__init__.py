@@ -1,0 +1,1 @@
+"""`export`: a model to be given away."""

@@ -1,0 +1,55 @@
+"""`export`: the model of a run as a folder to be given away, with a card that says what it is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.reading.stored_model import stored_model
+from genolong.commands.reading.trained_before import BEFORE
+from genolong.commands.reading.trained_run import BuiltFrom, run_of
+from genolong.commands.sharing.export_settings import ExportSettings
+from genolong.commands.sharing.model_card import model_card
+from genolong.commands.sharing.run_results import run_results
+from genolong.runs.exported import write_exported
+from genolong.runs.whole_folder import whole_folder
+from genolong.tasks.known_answers import known_answers
+
+CARD = "README.md"
+OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings beside those of BuiltFrom
+OF_HEAD = ("variant_head", "head_is", "head_vcf_sha256")
+OF_DATA = ("regions_sha256", "init_from_sha256", BEFORE)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Where the model lies now, and what people should be told."""
+
+    folder: Path
+    notes: tuple[str, ...]
+
+
+def export(settings: ExportSettings) -> Export:
+    """Write the folder whole or not at all; raises InputError (and its kinds) for whatever a person can mend."""
+    stored = stored_model(settings.run, "run")
+    with whole_folder(Path(settings.output), "output") as folder:
+        run = run_of(stored)
+        built = BuiltFrom.of(stored.about["settings"])
+        results = run_results(run)
+        answers = stored.answers or known_answers(built.model, stored.weights)
+        write_exported(folder, _about(built, stored.about), stored.weights, answers)
+        (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
+    files = ", ".join(stored.about["inputs_sha256"])
+    paths = f"config.json and {CARD} name the files of the training as they lie here ({files}); edit what is private"
+    return Export(Path(settings.output), (*results.notes, paths))
+
+
+def _about(built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What opening the model needs, and nothing else that was true of the machine it was trained on."""
+    plain = stored["settings"]
+    settings = asdict(built)
+    settings["data"]["cache"] = None
+    for group, names in OF_RUN.items():
+        settings[group] = {name: plain[group][name] for name in names if name in plain.get(group, {})}
+    about = {"settings": settings, "inputs_sha256": dict(stored["inputs_sha256"])}
+    return about | {name: stored[name] for name in (*OF_HEAD, *OF_DATA) if name in stored}

@@ -1,0 +1,152 @@
+"""The card of a model that is given away: what it is, what it was trained on, how good it is; numbers from its run."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from genolong.commands.reading.trained_run import BuiltFrom, TrainedRun
+from genolong.commands.sharing.run_results import RunResults
+from genolong.counted import counted
+from genolong.errors import InputError
+from genolong.runs.record import NAME
+
+TOP = """---
+library_name: genolong
+tags:
+  - dna
+  - genomics
+  - masked-language-model
+---
+"""
+READERS = {
+    "model": "this model", "composition": "base composition", "best_kmer": "the best bidirectional k-mer counter",
+    "floor": "a perfect reader of this synthetic genome",
+}  # fmt: skip
+USE = """```
+python -m genolong predict model=FOLDER vcf=in.vcf.gz output=out.vcf.gz data.fasta=genome.fa.gz
+python -m genolong evaluate model=FOLDER data.fasta=genome.fa.gz
+python -m genolong train task=variant_effect init_from=FOLDER data.vcf=labelled.vcf.gz data.label=FIELD
+```
+
+```python
+import genolong
+model = genolong.load("FOLDER")  # this folder
+model.logits("ACGTN"), model.embed("ACGTN"), model.score("CONTIG:POSITION REF>ALT", fasta="genome.fa.gz")
+```"""
+INTENDED = """For research: to rank the variants of a genome like those it was trained on, for embeddings of their
+sequences, and to be trained further. A score says how expected an allele is to a model that has read the files below;
+it is no measure of harm, and nothing that a diagnosis or a treatment should rest on.
+
+- Nothing is known of other genomes than those below until it is measured (`evaluate model=FOLDER data.fasta=...`).
+- Context beyond the window was not trained, though any length can be read.
+- N and other letters than A C G T are read as unknown.
+- Whether the model tells more than counting does is in the table of figures: look there before you use it."""
+
+
+def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], results: RunResults) -> str:
+    """Markdown; raises InputError for a record that does not say what one says."""
+    try:
+        parts = [
+            f"{TOP}# {_plain(run.name)}", _about(run, built), "## Intended use, and limits", INTENDED,
+            "## Use", f"`FOLDER` is where this file lies.\n\n{USE}",
+            "## Data", _data(built, inputs), "## Figures", *_figures(results), *_training(results),
+        ]  # fmt: skip
+        return "\n\n".join(parts) + "\n"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{run.folder / NAME}: does not say what the record of a run says ({error!r})") from error
+
+
+def _about(run: TrainedRun, built: BuiltFrom) -> str:
+    model = built.model
+    parameters = sum(weight.numel() for weight in run.model.parameters())
+    rows = [
+        ("what it does", "names hidden bases of DNA from both sides, at single-base resolution"),
+        ("encoder", f"LongNet (dilated attention): {model.layers} blocks, width {model.width}, {model.heads} heads"),
+        ("parameters", f"{parameters:,}"),
+        ("context window", f"{run.window_bp:,} bases"),
+    ]
+    if run.variant_head is not None:
+        of_head = sum(weight.numel() for weight in run.variant_head.parameters())
+        rows.append(("trained head", f"{of_head:,} more parameters; probability of {run.head_is}"))
+    if run.before:
+        windows = ", ".join(f"{earlier.window_bp:,}" for earlier in reversed(run.before))
+        rows.append(("began with weights", f"trained before, on windows of {windows} bases"))
+    rows += [("weights", f"sha256 {run.weights_sha256}"), ("exported by", f"genolong {version('genolong')}")]
+    return _table(("", ""), rows)
+
+
+def _data(built: BuiltFrom, inputs: Mapping[str, str]) -> str:
+    data = built.data
+    files = _table(("file", "sha256"), [(Path(path).name, sha256) for path, sha256 in inputs.items()])
+    if data.validation is None:
+        held_out = f"the last {data.validation_share:.0%} of every contig that is long enough"
+    else:
+        named = [data.validation] if isinstance(data.validation, str) else list(data.validation)
+        held_out = ", ".join(_plain(Path(each).name) for each in named)
+    regions = f" Trained on the regions of {_plain(Path(data.regions).name)} only." if data.regions else ""
+    return f"{files}\n\nHeld out: {held_out}.{regions} Seed {built.seed}."
+
+
+def _figures(results: RunResults) -> Iterable[str]:
+    """Losses on hidden bases of held-out windows, beside baselines, and the record's own."""
+    figures = results.figures or {}
+    rows = []
+    for reader, words in READERS.items():
+        loss, accuracy = (figures.get(f"{reader}/{what}") for what in ("loss", "accuracy"))
+        if loss is not None:
+            spread = "" if loss.standard_error is None else f" ± {loss.standard_error:.4f}"
+            shown = f"{accuracy.value:.1%}" if accuracy else ""
+            rows.append((words, f"{loss.value:.4f}{spread}", shown, f"{loss.n:,}"))
+    if rows:
+        yield _table(("held-out bases, read by", "nats a base", "named right", "bases"), rows)
+    gain = figures.get("model/gain_over_best_kmer")
+    if gain is not None:
+        worse = "" if gain.value > 0 else " **It is no better than counting k-mers.**"
+        yield f"Gain over the best k-mer counter: {gain.value:.4f} nats a base.{worse}"
+    if not rows:
+        yield "Not measured beside baselines: `python -m genolong evaluate model=FOLDER` does that."
+    metrics = {} if results.record is None else results.record["metrics"]
+    own = [(name, f"{value:.4f}") for name, value in metrics.items() if name.startswith("validation/")]
+    if own:
+        yield _table(("at the end of the training", ""), own)
+
+
+def _training(results: RunResults) -> Iterable[str]:
+    """The command, and what it ran with."""
+    record = results.record
+    yield "## Made by"
+    if record is None:
+        yield "Not known: these are not the weights that the training's record is of, or there is none."
+        return
+    command = _command(record["command"])
+    if command:
+        yield f"```\n{command}\n```"
+    versions = ", ".join(f"{name} {record['versions'][name]}" for name in ("genolong", "python", "torch"))
+    commit = (record.get("code") or {}).get("commit")
+    machine = record["machine"]
+    on = machine["gpu"] or f"a CPU ({machine['processor']}, {machine['threads']} threads)"
+    bases = f" and {record['bases']:,} bases" if "bases" in record else ""
+    yield (
+        f"{counted(record['steps'], 'step')}{bases}, on {_plain(str(on))}, with {_plain(versions)}"
+        + (f", commit `{_plain(str(commit))}`" if commit else "")
+        + ". With the run's folder, `python -m genolong reproduce run=RUN` makes the weights again and compares them."
+    )
+
+
+def _command(words: Sequence[str]) -> str:
+    """As it was typed behind `python -m genolong`; empty where it was called from Python."""
+    for at, word in enumerate(words):
+        if word == "genolong" or word.endswith(("/genolong", "genolong/__main__.py")):
+            return f"python -m genolong {shlex.join(words[at + 1 :])}".replace("`", "'")
+    return ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """On one line and without what Markdown would make something of: names come from files."""
+    return "".join(f"\\{letter}" if letter in "|`<>[]" else letter for letter in " ".join(str(text).split()))

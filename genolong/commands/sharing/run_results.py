@@ -1,0 +1,45 @@
+"""What a run's folder says of the model in it: how it was trained, and its figures beside baselines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genolong.commands.evaluation.evaluated import read_figures
+from genolong.commands.evaluation.own_figures import NAME as FIGURES
+from genolong.commands.evaluation.own_figures import OF_OTHERS, says_own_bases
+from genolong.commands.reading.trained_run import TrainedRun
+from genolong.report.figures import Figure
+from genolong.runs.record import NAME, beside, read_record
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The record of the training and the figures of its held-out bases, both of just these weights, or None."""
+
+    record: Mapping[str, Any] | None
+    figures: Mapping[str, Figure] | None
+    notes: tuple[str, ...]
+
+
+def run_results(run: TrainedRun) -> RunResults:
+    """What is of other weights, or does not say of which it is, is left out and told; raises InputError."""
+    notes, wanted = [], run.weights_sha256
+    record, figures = None, None
+    path = run.folder / NAME
+    if path.is_file():
+        record = read_record(path)
+        if record.get("weights_sha256") != wanted:
+            notes.append(f"{path}: is not of these weights, so the model card does not tell how they were trained")
+            record = None
+    path = run.folder / FIGURES
+    if path.is_file():
+        made = read_record(beside(path)) if beside(path).is_file() else {}
+        if made.get("model_sha256") == wanted and says_own_bases(made, vars(run.data), run.sha256):
+            figures = {figure.name: figure for figure in read_figures(path)}
+        elif made.get("model_sha256") == wanted:
+            notes.append(f"{path}: {OF_OTHERS}, so the model card leaves it out; run evaluate again")
+        else:
+            notes.append(
+                f"{path}: does not say that it is of these weights, so the model card leaves it out; run evaluate again"
+            )
+    return RunResults(record, figures, tuple(notes))

@@ -1,0 +1,1 @@
+"""`train`: pretraining and variant heads, from settings to a run's folder."""

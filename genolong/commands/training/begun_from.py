@@ -1,0 +1,113 @@
+"""A training that begins with the weights of another: they must fit, and must not have seen what is held out now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from genolong.commands.reading.stored_model import stored_model
+from genolong.commands.reading.trained_before import Earlier, trained_before
+from genolong.commands.reading.trained_run import TrainedRun, run_of
+from genolong.commands.training.resuming import gone_on_with
+from genolong.errors import SettingsError
+from genolong.genome.fasta import Genome
+from genolong.genome.regions import first_overlap
+from genolong.loading.windows import split
+from genolong.runs.record import NAME
+from genolong.settings import TrainSettings
+
+SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights mean nothing without; the rest may change
+
+
+class Begun(NamedTuple):
+    """Where a training begins: `model` is the file or folder of its weights, whose hash is `sha256`.
+
+    `weights` are None for a run that is gone on with, and has its own.
+    """
+
+    model: str
+    sha256: str
+    weights: Mapping[str, Tensor] | None
+    before: list[dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
+    """What a run that is gone on with in `folder` began with, where init_from= names that again; else None.
+
+    That is not opened: it may have been trained on since, or be gone.
+    """
+    if settings.init_from is None:
+        return None
+    record = gone_on_with(settings.resume, folder)
+    model, sha256 = record.get("settings", {}).get("init_from"), record.get("init_from_sha256")
+    if not isinstance(model, str) or not isinstance(sha256, str):
+        return None
+    place, named = Path(model), Path(settings.init_from).expanduser().resolve()
+    if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
+        return None
+    before = [asdict(each) for each in trained_before(record, folder / NAME)]
+    return Begun(model, sha256, None, before, ())
+
+
+def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
+    """The weights that init_from= names; None where it names none.
+
+    Raises SettingsError where the model is another, or was trained on what is held out now, and what opening raises.
+    """
+    if settings.init_from is None:
+        return None
+    stored = stored_model(settings.init_from, "init_from")
+    run = run_of(stored)
+    notes = [f"begins with the weights of {stored.place}, trained on windows of {run.window_bp:,} bases"]
+    notes += _another_model(settings, run)
+    own = Earlier(
+        replace(run.data, cache=None), run.window_bp, stored.about["inputs_sha256"],
+        stored.about.get("regions_sha256", {}),
+    )  # fmt: skip
+    before = (own, *run.before)
+    notes += _leaks(settings, genome, before)
+    if run.variant_head is not None:
+        notes.append(f"init_from={settings.init_from}: its variant head is left behind")
+    return Begun(
+        str(stored.place.resolve()), run.weights_sha256, run.model.state_dict(),
+        [asdict(each) for each in before], tuple(notes),
+    )  # fmt: skip
+
+
+def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
+    """Notes of what is another in the model; raises SettingsError where the weights would not be its own."""
+    then = run.model.encoder.settings
+    pairs = {each.name: (getattr(settings.model, each.name), getattr(then, each.name)) for each in fields(then)}
+    for name in SAME:
+        now, before = pairs[name]
+        if now != before:
+            raise SettingsError(
+                f"model.{name}={now}: init_from={settings.init_from} has {before}; take the same model (model=)"
+            )
+    return [
+        f"model.{name}={now}, where init_from has {before}" for name, (now, before) in pairs.items() if now != before
+    ]
+
+
+def _leaks(settings: TrainSettings, genome: Genome, before: Sequence[Earlier]) -> list[str]:
+    """Raises SettingsError where an earlier training read what is held out now; notes where that cannot be told."""
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
+    held = split(genome, replace(settings.data, validation_windows=0), window_bp).validation
+    notes = []
+    for each in before:
+        if not each.knows(genome):
+            notes.append("init_from was trained on other files; whether they hold what is held out here is not known")
+        elif not each.regions_are_there():
+            notes.append(
+                "the BED files of init_from are not what they were; whether it read what is held out is not known"
+            )
+        elif clash := first_overlap(each.stretches(genome), held):
+            raise SettingsError(
+                f"init_from={settings.init_from}: was trained on {clash[0]}, and {clash[1]} is held out here; hold out "
+                "what was held out then (data.validation=, data.validation_share=)"
+            )
+    return list(dict.fromkeys(notes))

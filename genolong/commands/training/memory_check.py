@@ -1,0 +1,29 @@
+"""Before a training: whether one of its steps fits into the memory there is."""
+
+from genolong.commands.machine import memory_there
+from genolong.commands.training.training_step import remedies, training_step
+from genolong.counted import size
+from genolong.errors import SettingsError
+from genolong.model.costs.memory import memory
+from genolong.settings import TrainSettings
+
+SURE = 0.85  # of what is counted is needed for certain: counts are within 15 % of what was measured
+
+
+def check_memory(settings: TrainSettings, *, cuda: bool, processes: int) -> None:
+    """Refuses a step for which the memory of a GPU, or a process's share of the machine's, is too little.
+
+    The window is written out; `processes` are those of this machine. trainer.check_memory=false asks for no check.
+    """
+    if not settings.trainer.check_memory:
+        return
+    step = training_step(settings, cuda=cuda)
+    room, needed = memory_there(cuda) // (1 if cuda else processes), memory(step).peak
+    if SURE * needed <= room:
+        return
+    fitting = [remedy for remedy in remedies(step, room) if remedy.peak <= room]
+    turn = " or ".join(f"{remedy.settings} ({size(remedy.peak)})" for remedy in fitting) or "a smaller model"
+    raise SettingsError(
+        f"context.window_bp={step.window_bp}: one step needs about {size(needed)} a process, where there are "
+        f"{size(room)}; take {turn}; trainer.check_memory=false tries all the same"
+    )

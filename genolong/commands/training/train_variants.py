@@ -1,0 +1,197 @@
+"""`train task=variant_effect`: labelled variants and a trained model in, a run folder with a variant head out."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from genolong.commands.reading.stored_model import stored_model
+from genolong.commands.reading.trained_run import TrainedRun
+from genolong.commands.training.checkpoints import Checkpoints
+from genolong.commands.training.legs import End, left_after
+from genolong.commands.training.placed import placed
+from genolong.commands.training.progress import TrainingProgress
+from genolong.commands.training.resuming import Wanted
+from genolong.commands.training.run_folder import RunFolder
+from genolong.commands.training.trainer import Devices, check_machine, fit, make_loggers, make_trainer
+from genolong.commands.training.variant_data import VariantData
+from genolong.commands.training.variant_training_settings import VariantTrainSettings
+from genolong.genome.edit import Variant
+from genolong.loading.labelled_variants import LabelledVariants
+from genolong.loading.variant_batches import FeatureRows, VariantDataModule, WindowPairs
+from genolong.loading.variant_split import VariantSplit
+from genolong.loading.windows import absolute
+from genolong.long_work import follow
+from genolong.model.variant_head import VariantHead
+from genolong.parallel.place import Place
+from genolong.parallel.strategy import SequenceParallelStrategy
+from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.lock import held
+from genolong.runs.record import started
+from genolong.tasks.known_answers import known_answers
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
+from genolong.tasks.variant_effect import VariantScorer
+
+logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 512  # alleles
+TRAINING = "variant_training"  # where a checkpoint says how its head was trained; its top tells of the model below
+
+
+@dataclass(frozen=True, eq=False)
+class VariantTraining:
+    """A finished training: its folder, the module with the head, how alleles were split, and record.json's content."""
+
+    folder: Path
+    module: FrozenEffect
+    trainer: pl.Trainer
+    labelled: LabelledVariants
+    split: VariantSplit
+    record: dict[str, Any]
+
+
+def train_variants(settings: VariantTrainSettings, folder: Path, end: End | None = None) -> VariantTraining:
+    """Train a head, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
+
+    `predict` takes the folder as any other run, and writes probabilities too. With several devices, this process is the
+    first of as many, or one of those that torchrun or SLURM started. `end`: where it ends, if not after
+    trainer.max_steps. Raises InputError (and its kinds) for whatever a person can mend, and Left where `end` says that
+    it is left.
+    """
+    work = settings.trainer.devices, settings.parallel, _train_variants, settings, folder, end
+    with placed(*work, interrupts=2) as place:
+        return _train_variants(place, settings, folder, end)
+
+
+def _train_variants(
+    place: Place, settings: VariantTrainSettings, folder: Path, end: End | None
+) -> VariantTraining:  # fmt: skip
+    check_machine(settings.trainer, settings.logger, place.local_size)
+    read = VariantData.opened(place, settings)
+    with held(folder) if place.rank == 0 else nullcontext():
+        return _train_in(place, settings, folder, read, end)
+
+
+def _train_in(
+    place: Place, settings: VariantTrainSettings, folder: Path, read: VariantData, end: End | None
+) -> VariantTraining:  # fmt: skip
+    """The training in a folder that is this process's own."""
+    base, parts = read.run, read.parts
+    plain = asdict(settings.found_from_anywhere(base.checkpoint))
+    shape = _in_shape(settings, base)
+    wanted = Wanted(
+        plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256,
+        said_at=TRAINING,
+    )  # fmt: skip
+    record = {
+        **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
+        "attention": base.model.encoder.kernels,
+    }  # fmt: skip
+    run = RunFolder.opened(place, wanted, folder, record)
+    start, log = run.start, run.log
+    pl.seed_everything(settings.seed, workers=True, verbose=False)
+    stored = stored_model(str(base.checkpoint)).about
+    about = {
+        **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
+        "head_vcf_sha256": read.inputs[absolute(settings.data.vcf)],
+        TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
+    }  # fmt: skip
+    files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
+    checkpoints = Checkpoints(
+        folder, settings.checkpoint, log, has_best=start.has_best, left_after=left_after(end)
+    )  # fmt: skip
+    strategy = SequenceParallelStrategy(place, read.scorer.shard) if place.size > 1 else None
+    trainer = make_trainer(
+        settings.trainer, make_loggers(settings.logger, folder, settings.run.name, log, start.step), files, checkpoints,
+        TrainingProgress(settings.batch, "alleles"), 1, Devices(place, strategy), end,
+    )  # fmt: skip
+    with run.recorded(trainer):
+        logger.info("reading the windows of all these alleles once, before the first step")
+        zero_shot = _zero_shot(read)
+        module, datamodule = _made(settings, read)
+        fit(trainer, checkpoints, module, start.checkpoint, datamodule=datamodule)
+    results = {
+        "alleles": {"train": int(parts.train.sum()), "validation": int(parts.validation.sum())},
+        "zero_shot": zero_shot,
+        "weights_sha256": weights_sha256(module.state_dict()),
+    }
+    return VariantTraining(folder, module, trainer, read.labelled, parts, run.finish(trainer, results))
+
+
+def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
+    """As the module to be trained, of which the head is there in shape only."""
+    with torch.device("meta"):
+        head = VariantHead(settings.head, run.model.encoder.settings.width)
+    return _module(settings, run.model, head, positive_weight=1.0)
+
+
+def _module(
+    settings: VariantTrainSettings, model: MaskedBases, head: VariantHead, *, positive_weight: float
+) -> FrozenEffect:  # fmt: skip
+    parts = model.encoder, model.head, head, settings.optimizer
+    about: dict[str, Any] = {
+        "positive_weight": positive_weight, "max_steps": settings.trainer.max_steps, "seed": settings.seed
+    }  # fmt: skip
+    if settings.encoder == "frozen":
+        return FrozenEffect(*parts, **about)
+    return TunedEffect(*parts, encoder_rate=settings.encoder_rate, **about)
+
+
+def _zero_shot(read: VariantData) -> dict[str, float]:
+    """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
+    held_out = _chosen(read.labelled.variants, read.parts.validation)
+    effects = read.scorer.score(held_out, follow("scoring held-out alleles", read.scorer.windows(held_out)))
+    positive = torch.from_numpy(read.labelled.positive)[torch.from_numpy(read.parts.validation)]
+    figures = held_out_figures(-torch.tensor([effect.llr for effect in effects]), positive)
+    return {name: float(figures[name]) for name in ("auroc", "auprc")}
+
+
+def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffect, VariantDataModule]:
+    """The module, and batches to train and to validate it."""
+    around, model, scorer = settings.head.around, read.run.model, read.scorer
+    head = VariantHead(settings.head, model.encoder.settings.width)
+    train, validation = (
+        _chosen(read.labelled.variants, chosen) for chosen in (read.parts.train, read.parts.validation)
+    )
+    positive = torch.from_numpy(read.labelled.positive)
+    of_train, of_validation = (
+        positive[torch.from_numpy(chosen)] for chosen in (read.parts.train, read.parts.validation)
+    )
+    features = _features(scorer, train, around)
+    head.standardise(features)
+    module = _module(settings, model, head, positive_weight=float((~of_train).sum() / of_train.sum()))
+    if settings.encoder == "frozen":
+        sets = FeatureRows(features, of_train), FeatureRows(_features(scorer, validation, around), of_validation)
+    else:
+
+        def pair(variant: Variant) -> Any:
+            return scorer.windows_of(variant, around)
+
+        sets = WindowPairs(train, of_train, pair), WindowPairs(validation, of_validation, pair)
+    module.train()  # a model is opened to be used
+    return module, VariantDataModule(
+        *sets, batch=settings.batch, max_steps=settings.trainer.max_steps, seed=settings.seed
+    )  # fmt: skip
+
+
+def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
+    """Read once; a share of them at a time, for their windows' states are kept until then."""
+    parts, advance = [], follow("reading alleles", len(variants))
+    for at in range(0, len(variants), READ_AT_ONCE):
+        some = variants[at : at + READ_AT_ONCE]
+        parts.append(scorer.features(some, around))
+        advance(len(some))
+    return torch.cat(parts).clone()  # not made for inference only
+
+
+def _chosen(variants: Sequence[Variant], chosen: Bool[Any, " alleles"]) -> list[Variant]:
+    return [variant for variant, wanted in zip(variants, chosen, strict=True) if wanted]

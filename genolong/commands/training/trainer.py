@@ -1,0 +1,177 @@
+"""Lightning's trainer of a run: on which devices, in which precision, with which loggers and checkpoints."""
+
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, Timer
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from genolong.commands.reading.precision_choice import MIXED, slow_notes
+from genolong.commands.training.checkpoints import Checkpoints
+from genolong.commands.training.fit_loop import FitLoop
+from genolong.commands.training.legs import End
+from genolong.commands.training.progress import TrainingProgress
+from genolong.errors import SettingsError
+from genolong.loading.lost_workers import naming_lost_workers
+from genolong.model.compilers.cpp import multiplies_bfloat16
+from genolong.parallel.place import Place
+from genolong.parallel.shared_weights import SharedWeightsStrategy
+from genolong.parallel.stopped import Stopped
+from genolong.parallel.strategy import SequenceParallelStrategy
+from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.runs.metrics_log import MetricsLog
+from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
+
+
+class LastStep(Callback):
+    """The last step is followed by a validation, whether or not trainer.validate_every divides the steps.
+
+    `step`: another than that of trainer.max_steps.
+    """
+
+    def __init__(self, step: int | None) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        last = trainer.max_steps if self.step is None else self.step
+        trainer.should_stop = trainer.should_stop or trainer.global_step >= last
+
+
+class TimeLimit(Timer):
+    """trainer.max_time counts from when this process began to train, whatever went before it was resumed."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, *more: Any
+    ) -> None:  # fmt: skip
+        """At the end of a step, and not between the batches that it accumulates."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx, *more)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to load."""
+
+
+class Devices(NamedTuple):
+    """Where this process stands among the devices, and how they share windows; no strategy for one alone."""
+
+    place: Place
+    strategy: SequenceParallelStrategy | None
+
+
+def across(place: Place, settings: TrainSettings) -> Devices:
+    """The devices of a training; all of its processes make theirs at the same time."""
+    window_bp = settings.context.window_bp
+    assert window_bp is not None
+    if place.size == 1:
+        return Devices(place, None)
+    strategy = SharedWeightsStrategy if settings.parallel.share_weights else SequenceParallelStrategy
+    return Devices(place, strategy(place, settings.model.shard(window_bp, settings.parallel.sequence)))
+
+
+def make_trainer(
+    chosen: TrainerSettings, loggers: list[Logger], files: RunCheckpointIO, checkpoints: Checkpoints,
+    progress: TrainingProgress, accumulation: int, devices: Devices, end: End | None,
+) -> pl.Trainer:  # fmt: skip
+    """Lightning's trainer: one epoch is the whole run, steps are optimizer steps; `end`: not all of them."""
+    place = devices.place
+    callbacks: list[Callback] = [LastStep(end.step if end and end.validated else None), checkpoints]
+    if place.rank == 0:
+        callbacks.insert(0, progress)
+    if chosen.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
+    if chosen.max_time is not None:
+        callbacks.append(TimeLimit(chosen.max_time))
+    trainer = pl.Trainer(
+        accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
+        num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto",
+        precision=precision(chosen, place.local_size), deterministic=chosen.deterministic, max_steps=chosen.max_steps,
+        accumulate_grad_batches=accumulation,
+        val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
+        num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=True, logger=loggers, callbacks=callbacks, plugins=[files],
+        default_root_dir=checkpoints.folder,
+    )  # fmt: skip
+    FitLoop.of(trainer)
+    return trainer
+
+
+def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int) -> None:
+    """Raises SettingsError where this machine lacks what is asked for; to be called before a folder is made."""
+    accelerator(chosen, devices)
+    if loggers.wandb and not find_spec("wandb"):
+        raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
+
+
+def accelerator(chosen: TrainerSettings, devices: int) -> str:
+    """cuda or cpu; refuses a GPU that is not there."""
+    if chosen.accelerator == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+    if chosen.accelerator != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < devices:
+        raise SettingsError(
+            f"trainer.devices={chosen.devices}: wants {devices} GPUs on this machine, where torch sees "
+            f"{torch.cuda.device_count()}; take fewer, or trainer.accelerator=cpu"
+        )
+    if chosen.accelerator == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return chosen.accelerator
+
+
+def precision(chosen: TrainerSettings, devices: int) -> Any:
+    """bf16-mixed where a GPU has it; float32 on a CPU, so that the same training is not another one on the next."""
+    if chosen.precision != "auto":
+        return chosen.precision
+    return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
+    """What is to be told of a precision on a CPU where there is a faster one."""
+    if accelerator(chosen, devices) != "cpu":
+        return ()
+    if chosen.precision == MIXED:
+        return slow_notes("trainer.precision")
+    if chosen.precision != "auto" or not multiplies_bfloat16():
+        return ()
+    return ("in float32; this processor multiplies bfloat16, too, and trainer.precision=bf16-mixed trains faster",)
+
+
+def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:
+    """metrics.csv and what else was chosen; what a run that stopped wrote of later steps than `step` is hidden."""
+    loggers: list[Logger] = [log]
+    if chosen.tensorboard and find_spec("tensorboard"):
+        loggers.append(TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step or None))
+    if chosen.wandb:
+        loggers.append(WandbLogger(name=name, save_dir=folder, project="genolong"))
+    return loggers
+
+
+def fit(
+    trainer: pl.Trainer, checkpoints: Checkpoints, model: pl.LightningModule, resume: Path | None = None, **data: Any
+) -> None:  # fmt: skip
+    """Lightning's fit, which ends as a signal, an interruption or a lack of memory should.
+
+    Raises Stopped where a signal asked it to stop, and all that is needed to go on is saved.
+    """
+    try:
+        with naming_lost_workers(), checkpoints.request.listening():
+            trainer.fit(model, ckpt_path=resume, weights_only=True, **data)
+    except Stopped:
+        raise
+    except SIGTERMException:  # one that came before the training began to listen
+        raise Stopped(signal.SIGTERM, trainer.global_step) from None
+    except SystemExit:
+        raise KeyboardInterrupt from None  # Lightning makes another ending of a second Ctrl-C
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+            raise SettingsError(
+                "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "
+                "a larger context.checkpoint_blocks (recompute instead of keeping), or a smaller model"
+            ) from error
+        raise

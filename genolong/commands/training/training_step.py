@@ -1,0 +1,96 @@
+"""A training's step, as its costs are counted; and which setting to turn where it needs more memory than there is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from genolong.commands.reading.attention_choice import wanted_kernels
+from genolong.model.attention.native_attention import why_not
+from genolong.model.costs.memory import memory
+from genolong.model.costs.step import Step
+from genolong.settings import TrainSettings
+
+MOST_DEVICES = 1 << 12
+
+
+def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
+    """The step of settings whose window is written out, on GPUs or on a CPU."""
+    window_bp, context = settings.context.window_bp, settings.context
+    assert window_bp is not None
+    half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
+    return Step(
+        settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half,
+        fused=cuda, kernels=_kernels(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
+        averaged=settings.trainer.ema_decay > 0, devices=settings.trainer.devices, sequence=settings.parallel.sequence,
+        share_weights=settings.parallel.share_weights,
+    )  # fmt: skip
+
+
+def _kernels(settings: TrainSettings, *, cuda: bool) -> str:
+    """What attention would run on; a GPU need not be here, and can do what is wanted of it."""
+    wanted = wanted_kernels(settings.trainer.attention, cuda=cuda)
+    return "aten" if wanted == "cpp" and why_not(settings.model.width // settings.model.heads) else wanted
+
+
+class Remedy(NamedTuple):
+    """Settings as they are typed, and the memory that a device needs with them, in bytes."""
+
+    settings: str
+    peak: int
+
+
+def remedies(step: Step, room: int) -> list[Remedy]:
+    """Of every setting that saves memory the value that makes a step fit into `room` bytes, or else the best.
+
+    Those that fit come first; among them, those that cost least.
+    """
+    now = memory(step).peak
+    found = []
+    for choices in (_recomputing(step), _smaller_batches(step), _shared_weights(step), _slices(step), _windows(step)):
+        tried = [Remedy(typed, memory(other).peak) for typed, other in choices]
+        fitting = [remedy for remedy in tried if remedy.peak <= room]
+        best = fitting[:1] or sorted(tried, key=lambda remedy: remedy.peak)[:1]
+        found += [remedy for remedy in best if remedy.peak < now]
+    return sorted(found, key=lambda remedy: remedy.peak > room)
+
+
+Choices = Iterator[tuple[str, Step]]
+
+
+def _recomputing(step: Step) -> Choices:
+    for blocks in range(step.checkpoint_blocks + 1, step.encoder.layers + 1):
+        yield f"context.checkpoint_blocks={blocks}", replace(step, checkpoint_blocks=blocks)
+
+
+def _smaller_batches(step: Step) -> Choices:
+    batch = step.batch
+    while batch > 1:
+        batch //= 2
+        rounds = -(-step.batch * step.accumulation // batch)
+        yield (
+            f"context.batch={batch} context.accumulation={rounds}",
+            replace(step, batch=batch, accumulation=rounds),
+        )
+
+
+def _shared_weights(step: Step) -> Choices:
+    if step.devices > 1 and not (step.share_weights or step.muon or step.averaged):
+        yield "parallel.share_weights=true", replace(step, share_weights=True)
+
+
+def _slices(step: Step) -> Choices:
+    """More devices to a window: first those that read other windows."""
+    sequence = step.sequence
+    while sequence < MOST_DEVICES and step.window_bp >= 2 * sequence * step.branches[0].segment:
+        sequence *= 2
+        devices = max(step.devices, sequence)
+        if devices % sequence == 0:
+            more = f"trainer.devices={devices} " if devices > step.devices else ""
+            yield f"{more}parallel.sequence={sequence}", replace(step, devices=devices, sequence=sequence)
+
+
+def _windows(step: Step) -> Choices:
+    window_bp = step.window_bp // 2
+    while window_bp >= step.sequence * step.branches[0].segment:
+        yield f"context.window_bp={window_bp}", replace(step, window_bp=window_bp)
+        window_bp //= 2

@@ -1,0 +1,109 @@
+"""The settings of `train task=variant_effect`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genolong.commands.evaluation.evaluation_settings import texts
+from genolong.commands.reading.reading_settings import GenomeSettings
+from genolong.errors import SettingsError
+from genolong.loading.windows import absolute
+from genolong.model.variant_head import VariantHeadSettings
+from genolong.parallel.settings import ParallelSettings
+from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings
+from genolong.tasks.optimizer import OptimizerSettings
+
+
+@dataclass(frozen=True)
+class LabelledDataSettings(GenomeSettings):
+    """conf/trained/train_variants.yaml, data: which alleles are told apart, and which of them are held out."""
+
+    vcf: str
+    label: str
+    positive: Any
+    negative: Any
+    synonyms: str | None
+    validation: Any
+    validation_share: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.vcf == "-":
+            raise SettingsError("data.vcf=-: is read twice, which standard input cannot be; name a file")
+        if (self.positive is None) != (self.negative is None):
+            one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
+            raise SettingsError(f"data.{other}: wanted values of {self.label} too, where data.{one}= names some")
+        if both := set(self.positives or ()) & set(self.negatives or ()):
+            raise SettingsError(f"data.positive and data.negative: both name {min(both)}; keep it in one of them")
+        if not 0 < self.validation_share < 1:
+            raise SettingsError(f"data.validation_share={self.validation_share}: wanted more than 0 and less than 1")
+        texts("data.validation", [] if self.validation is None else self.validation, least=0)
+
+    def found_from_anywhere(self) -> "LabelledDataSettings":
+        """The same with absolute paths."""
+        synonyms = self.synonyms and absolute(self.synonyms)
+        return replace(super().found_from_anywhere(), vcf=absolute(self.vcf), synonyms=synonyms)
+
+    @property
+    def positives(self) -> list[str] | None:
+        """Labels that are positive, where they are named."""
+        return None if self.positive is None else texts("data.positive", self.positive, least=1)
+
+    @property
+    def negatives(self) -> list[str] | None:
+        """Labels that are negative, where they are named."""
+        return None if self.negative is None else texts("data.negative", self.negative, least=1)
+
+    @property
+    def validation_contigs(self) -> list[str]:
+        """Contigs that are held out; none where blocks of positions are."""
+        return [] if self.validation is None else texts("data.validation", self.validation, least=1)
+
+
+@dataclass(frozen=True)
+class VariantTrainSettings:
+    """conf/trained/train_variants.yaml: all that makes the training of a variant head what it is."""
+
+    task: str
+    init_from: str
+    seed: int
+    batch: int
+    encoder: str
+    encoder_rate: float
+    longest_allele: int
+    debug: bool
+    resume: str
+    run: RunSettings
+    data: LabelledDataSettings
+    head: VariantHeadSettings
+    optimizer: OptimizerSettings
+    trainer: TrainerSettings
+    checkpoint: CheckpointSettings
+    parallel: ParallelSettings
+    logger: LoggerSettings
+
+    def found_from_anywhere(self, model: Path) -> "VariantTrainSettings":
+        """The same with absolute paths, and the model that a link meant."""
+        return replace(self, init_from=str(model.resolve()), data=self.data.found_from_anywhere())
+
+    def __post_init__(self) -> None:
+        if self.task != "variant_effect":
+            raise SettingsError(f"task={self.task}: wanted variant_effect")
+        if not 0 <= self.seed < 1 << 32:
+            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+        for name in ("batch", "longest_allele"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name}={getattr(self, name)}: wanted 1 or more")
+        if self.encoder not in ("frozen", "tuned"):
+            raise SettingsError(f"encoder={self.encoder}: wanted frozen or tuned")
+        if not 0 < self.encoder_rate <= 1:
+            raise SettingsError(f"encoder_rate={self.encoder_rate}: wanted a share of the learning rate, more than 0")
+        if self.optimizer.kind != "adamw":
+            raise SettingsError(f"optimizer.kind={self.optimizer.kind}: a variant head is trained with adamw")
+        if self.parallel.sequence != self.trainer.devices:
+            raise SettingsError(
+                f"parallel.sequence={self.parallel.sequence}: devices train a variant head on the same windows, each "
+                f"on its slice; take parallel.sequence={self.trainer.devices}, as trainer.devices"
+            )
+        if self.trainer.ema_decay:
+            raise SettingsError(f"trainer.ema_decay={self.trainer.ema_decay}: wanted 0; a variant head is calibrated")

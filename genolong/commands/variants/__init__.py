@@ -1,0 +1,1 @@
+"""`predict`: variants of a VCF."""

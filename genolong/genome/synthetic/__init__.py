@@ -1,0 +1,1 @@
+"""Genomes drawn from rules, of which everything is known."""

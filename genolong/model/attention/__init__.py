@@ -1,0 +1,1 @@
+"""Dilated attention's parts: branches, their rows, and the kernels that attend."""

@@ -1,0 +1,130 @@
+"""Positions of a head that take part in the same branches: what one program of a fused kernel attends for at once."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import lcm
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from genolong.model.attention.blocks import head_offset
+
+MOST_BRANCHES = 31  # as many bits tell which branches a class takes part in
+
+
+class BranchHere(NamedTuple):
+    """A branch's segments that lie whole among the rows that are here: at rows begin ... end - 1 of them."""
+
+    begin: int
+    end: int
+    segment: int
+    dilation: int
+
+
+class Tile(NamedTuple):
+    """Rows that a program holds, and rows that it reads at once; powers of 2, at least 16."""
+
+    held: int
+    read: int
+
+
+class QueryClasses(NamedTuple):
+    """Every row and head once, ordered so that those next to each other take part in the same branches.
+
+    With LongNet's geometry the branches that a row takes part in repeat with the longest dilation (`period`): a class
+    is a set of residues of the period. Of 16 rows, dilations 1, 2, 4 and offset 0 of all:
+
+        row      0 1 2 3 4 5 6 7 8 9 . . . . . 15
+        class    c a b a c a b a c a b a c a b a        a: branch 0 only; b: 0 and 1; c: 0, 1 and 2
+
+    A class's rows are cut into blocks of `tile.held`. Where segments do not divide by their dilations, or a process
+    holds some segments in part, the period is what it must be, at most the length.
+
+    `classes` has for each: head, its first residue's place in `residues`, residues, rows, branches as bits, and the
+    first of its blocks. `branches` has for each head and branch: begin, the head's offset, segment, dilation, rows of
+    a whole segment, rows of all segments. Row i of the branch is row i % each of segment i // each.
+    """
+
+    tile: Tile
+    period: int
+    residues: Int32[np.ndarray, " residues"]
+    classes: Int32[np.ndarray, "classes 6"]
+    class_of_block: Int32[np.ndarray, " blocks"]
+    branches: Int32[np.ndarray, "heads branches 6"]
+
+    def rows(self, number: int) -> Int64[np.ndarray, " rows"]:
+        """The rows of a class, rising."""
+        _, first, count, rows, _, _ = self.classes[number]
+        at = np.arange(rows, dtype=np.int64)
+        return at // count * self.period + self.residues[first + at % count]
+
+    def reads(self) -> Iterator[tuple[int, int, Int64[np.ndarray, " blocks"]]]:
+        """Of every class and branch that it takes part in, by their numbers: how many rows each of its blocks reads."""
+        for number, (head, _, _, _, bits, _) in enumerate(self.classes):
+            rows = self.rows(number)
+            begins = np.arange(0, len(rows), self.tile.held)
+            first, last = rows[begins], rows[np.minimum(begins + self.tile.held, len(rows)) - 1]
+            for branch, (begin, _, segment, _, each, every) in enumerate(self.branches[head].astype(np.int64)):
+                if bits >> branch & 1:
+                    start, end = (first - begin) // segment * each, ((last - begin) // segment + 1) * each
+                    yield number, branch, np.minimum(end, every) - start
+
+
+@lru_cache(maxsize=16)
+def query_classes(
+    branches: tuple[BranchHere, ...], length: int, first_head: int, heads: int, all_heads: int, tile: Tile
+) -> QueryClasses:
+    """The classes of `heads` heads from `first_head` on, of all_heads; those that read most come first."""
+    period = _period(branches, length)
+    specs = [[_spec(branch, first_head + head, all_heads) for branch in branches] for head in range(heads)]
+    found: list[tuple[int, int, int, np.ndarray]] = []
+    for head in range(heads):
+        bits = _bits(np.arange(period), branches, specs[head])
+        for some in np.unique(bits):
+            reads = sum(spec[4] for number, spec in enumerate(specs[head]) if some >> number & 1)
+            found.append((reads, head, int(some), np.flatnonzero(bits == some)))
+    found.sort(key=lambda one: -one[0])
+    classes, residues, first_block = [], 0, 0
+    for _, head, bits, own in found:
+        rows = length // period * len(own) + int(np.searchsorted(own, length % period))
+        classes.append((head, residues, len(own), rows, bits, first_block))
+        residues, first_block = residues + len(own), first_block - (-rows // tile.held)
+    blocks = [-(-rows // tile.held) for _, _, _, rows, _, _ in classes]
+    return QueryClasses(
+        tile,
+        period,
+        np.concatenate([own for *_, own in found]).astype(np.int32),
+        np.array(classes, dtype=np.int32),
+        np.repeat(np.arange(len(classes), dtype=np.int32), blocks),
+        np.array(specs, dtype=np.int32).reshape(heads, len(branches), 6),
+    )
+
+
+def _bits(at: Int64[np.ndarray, " rows"], branches: Sequence[BranchHere], specs: Sequence[list[int]]) -> np.ndarray:
+    """The branches that each row of a head takes part in."""
+    bits = np.zeros(len(at), dtype=np.int64)
+    for number, (branch, (_, offset, *_)) in enumerate(zip(branches, specs, strict=True)):
+        within = (at - branch.begin) % branch.segment - offset
+        takes = (at >= branch.begin) & (at < branch.end) & (within >= 0) & (within % branch.dilation == 0)
+        bits |= takes.astype(np.int64) << number
+    return bits
+
+
+def _spec(branch: BranchHere, head: int, all_heads: int) -> list[int]:
+    """What a kernel knows of a head's rows in a branch."""
+    begin, end, segment, dilation = branch
+    offset, length = head_offset(head, dilation, all_heads), max(0, end - begin)
+    each, rest = (max(0, -((offset - size) // dilation)) for size in (segment, length % segment))
+    return [begin, offset, segment, dilation, max(1, each), length // segment * each + rest]
+
+
+def _period(branches: Sequence[BranchHere], length: int) -> int:
+    """After how many rows the branches that a row takes part in repeat."""
+    period = 1
+    for begin, end, segment, dilation in branches:
+        if begin < end:
+            if (begin, end) != (0, length):
+                return length
+            period = lcm(period, dilation if segment >= length or segment % dilation == 0 else segment)
+    return min(period, length)

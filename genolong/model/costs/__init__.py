@@ -1,0 +1,1 @@
+"""What a training step costs: operations, memory, traffic, time; counted before anything runs."""

@@ -1,0 +1,85 @@
+"""What attention computes and moves, in one kernel for all branches or branch by branch on gathered copies: counted."""
+
+from typing import NamedTuple
+
+from genolong.model.attention.geometry import Branch
+from genolong.model.attention.query_classes import BranchHere, QueryClasses, Tile, query_classes
+from genolong.model.costs.flops import attention_pairs
+
+SUM = 4  # bytes of a log-sum-exp, and of another number a row and head
+
+
+class Work(NamedTuple):
+    """Operations, of which a multiplication with its addition is two, and bytes to and from memory.
+
+    `least` bytes are those of kernels that read and write each number that they need once, as if a cache held what
+    their programs share; `most`, where it is counted, those of kernels whose programs share nothing.
+    """
+
+    operations: int
+    least: int
+    most: int | None
+
+
+class Problem(NamedTuple):
+    """One sequence of `length`, its heads and their channels, in numbers of so many bytes."""
+
+    branches: tuple[Branch, ...]
+    length: int
+    heads: int
+    width: int
+    number: int
+
+    @property
+    def rows(self) -> int:
+        """Bytes of all positions and heads, as of queries or the output."""
+        return self.length * self.heads * self.width * self.number
+
+    @property
+    def sums(self) -> int:
+        """Bytes of one number for each position and head."""
+        return self.length * self.heads * SUM
+
+    @property
+    def pairs(self) -> int:
+        """Queries with their keys, of all branches and heads."""
+        return sum(attention_pairs((0, self.length), 0, branch, self.heads) for branch in self.branches)
+
+    def classes(self, tile: Tile, *branches: Branch) -> QueryClasses:
+        """Of some branches, or of all."""
+        here = tuple(BranchHere(0, self.length, min(w, self.length), r) for w, r in branches or self.branches)
+        return query_classes(here, self.length, 0, self.heads, self.heads, tile)
+
+
+def at_once(problem: Problem, tile: Tile, *, backward: bool) -> Work:
+    """In one kernel forward, two backward; products are of whole tiles, whatever of them is masked."""
+    reads = [count for _, _, count in problem.classes(tile).reads()]
+    product = 2 * problem.width * tile.held * tile.read * sum(int((-(-count // tile.read)).sum()) for count in reads)
+    read = sum(int(count.sum()) for count in reads)
+    pair = 2 * problem.width * problem.number * read  # keys and values, or queries and gradients
+    rows, sums = problem.rows, problem.sums
+    if not backward:  # queries, the output and its denominators; keys and values
+        return Work(2 * product, 4 * rows + sums, 2 * rows + sums + pair)
+    before = 2 * rows + sums  # sums of gradient * output
+    of_queries, of_keys = 3 * rows + 2 * sums, 4 * rows  # what a program holds, and the gradients of it
+    least = before + of_queries + 2 * rows + of_keys + 2 * rows + 2 * sums
+    return Work(7 * product, least, before + of_queries + pair + of_keys + pair + 2 * SUM * read)
+
+
+def one_by_one(problem: Problem, *, backward: bool) -> Work:
+    """Branch by branch: rows of a dilated branch gathered, attended to in a kernel, and taken into running sums.
+
+    The running output is float32; gradients are added where they belong. A kernel backward makes five products.
+    """
+    products, all_wide = 2 * problem.width * problem.pairs, 4 * problem.rows // problem.number
+    moved = 0 if backward else all_wide + problem.rows  # the running output, rounded at the end
+    for place, branch in enumerate(problem.branches):
+        held = int(problem.classes(Tile(16, 16), branch).branches[:, 0, 5].sum())  # positions of heads
+        rows, wide, sums = (held * size for size in (problem.width * problem.number, 4 * problem.width, SUM))
+        into = 1 if place == 0 else 2  # written, or read and written
+        copied = 0 if branch.dilation == 1 else 2  # read and written
+        if backward:
+            moved += copied * (5 * rows + sums) + 8 * rows + sums + 3 * rows + into * 3 * rows
+        else:
+            moved += copied * 3 * rows + 4 * rows + sums + rows + sums + into * (wide + sums)
+    return Work((5 if backward else 2) * products, moved, None)

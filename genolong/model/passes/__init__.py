@@ -1,0 +1,1 @@
+"""Norms, short convolutions and rotations in one pass over memory."""

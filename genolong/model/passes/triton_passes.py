@@ -1,0 +1,145 @@
+"""Norms, short convolutions and rotations in Triton: for what they can be, and how their kernels are started."""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from genolong.model.compilers.triton import DTYPES, no_triton, padded
+
+WIDEST = 4096  # channels of a row, all of which a program holds
+MOST_ROWS = 1 << 30  # they are counted in 32 bits
+TILE = 2048  # numbers of a tensor that a program holds, 16 in each of its threads
+NEAR_TILE = 4096, 128  # of a convolution, and how many channels
+TAPS_TILE = {"DEEP": 16, "TALL": 16, "BROAD": 32}  # taps, rows and channels: each thread has 4 channels of all taps
+PROGRAMS = 4  # a multiprocessor, which go through all rows; as many as have room at once
+
+
+class TritonPasses(NamedTuple):
+    """The kernels for a device, on which so many programs go through all rows where these are added up.
+
+    States and what is made for weights are float32, gradients and rows that are turned any of `dtypes`.
+    """
+
+    programs: int
+    dtypes = DTYPES
+
+    def norm(self, x: Tensor, weight: Tensor, tiny: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """x * shrink * weight, (*positions, width), in `dtype`, and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
+        x, weight = x.contiguous(), weight.contiguous()
+        out, shrink = torch.empty_like(x, dtype=dtype), x.new_empty(x.shape[:-1])
+        rows, tile = shrink.numel(), rows_tile(x.shape[-1])
+        _run("norm", (-(-rows // tile["TALL"]),), x, weight, out, shrink, rows, tiny, **tile)
+        return out, shrink
+
+    def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of x and weight, of that of the norm's result."""
+        grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
+        of_x, rows, tile = torch.empty_like(x), shrink.numel(), rows_tile(x.shape[-1])
+        programs = self._programs(rows, tile["TALL"])
+        of_weight = x.new_empty((programs, x.shape[-1]))
+        _run("norm_backward", (programs,), grad, x, weight, shrink, of_x, of_weight, rows, **tile)
+        return of_x, of_weight.sum(0)
+
+    def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
+        """x + bias + the convolution of x, normed, and shrink as above: (batch, length, width), (batch, length).
+
+        Taps are (taps, width), their number odd; the norm's weight and the bias (width).
+        """
+        x, norm, taps, bias = (tensor.contiguous() for tensor in (x, norm, taps, bias))
+        out, shrink, length = torch.empty_like(x), x.new_empty(x.shape[:-1]), x.shape[1]
+        rows, tile, near = shrink.numel(), rows_tile(x.shape[-1]), near_tile(*taps.shape)
+        _run("shrinks", (-(-rows // tile["TALL"]),), x, shrink, rows, tiny, **tile)
+        blocks = -(-rows // near["TALL"]) * -(-x.shape[-1] // near["BROAD"])
+        _run("convolve", (blocks,), x, norm, taps, bias, shrink, out, rows, length, **near)
+        return out, shrink
+
+    def convolve_backward(
+        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The gradients of x, norm, taps and bias, of that of the result."""
+        grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
+        of_x, (_, length, width), rows = torch.empty_like(x), x.shape, shrink.numel()
+        tile = rows_tile(width) | {"TAPS": len(taps)}
+        programs = self._programs(rows, tile["TALL"])
+        of_norm = x.new_empty((programs, width))
+        _run("convolve_backward", (programs,), grad, x, norm, taps, shrink, of_x, of_norm, rows, length, **tile)
+        tile = taps_tile(*taps.shape)
+        across, deep = -(-width // tile["BROAD"]), -(-(len(taps) + 1) // tile["DEEP"])
+        programs = self._programs(rows, tile["TALL"], beside=across * deep)
+        of_taps = x.new_empty((programs, len(taps) + 1, width))
+        grid = programs, across, deep
+        _run("convolve_backward_taps", grid, grad, x, norm, shrink, of_taps, rows, length, **tile)
+        of_taps = of_taps.sum(0)
+        return of_x, of_norm.sum(0), of_taps[:-1], of_taps[-1]
+
+    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
+        """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
+
+        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position, in float32.
+        """
+        batch, length, _, heads, width = rows.shape
+        places, tile = batch * length * 3 * heads, turn_tile(heads, width)
+        tensors = rows, cosine.contiguous(), sine.contiguous(), out
+        steps = *rows.stride()[:2], *out.stride()[:2]
+        _run("turn", (-(-places // tile["TALL"]),), *tensors, places, length, *steps, **tile)
+
+    def _programs(self, rows: int, tall: int, beside: int = 1) -> int:
+        """How many go through the rows, where so many `beside` each other read the same ones."""
+        return min(-(-rows // tall), -(-self.programs // beside))
+
+
+def triton_passes(x: Tensor) -> TritonPasses | None:
+    """For rows such as these; None for those that the kernels are not made for, or where none can run."""
+    width, device = x.shape[-1], x.device
+    if x.dtype not in DTYPES or not 0 < width <= WIDEST or x.numel() // width >= MOST_ROWS:
+        return None
+    if device.type not in ("cpu", "cuda") or no_triton(cuda=device.type == "cuda"):
+        return None
+    return _passes_on(device)
+
+
+def rows_tile(width: int) -> dict[str, int]:
+    """How kernels that hold whole rows are compiled and started."""
+    wide = padded(width)
+    return {"WIDTH": width, "WIDE": wide, "TALL": max(1, TILE // wide), "num_warps": max(4, wide // 512)}
+
+
+def near_tile(taps: int, width: int) -> dict[str, int]:
+    """The same of the one that convolves."""
+    numbers, most = NEAR_TILE
+    broad = min(most, padded(width))
+    return {"WIDTH": width, "TAPS": taps, "TALL": numbers // broad, "BROAD": broad, "num_warps": 4}
+
+
+def taps_tile(taps: int, width: int) -> dict[str, int]:
+    """The same of the one that makes the taps' gradients."""
+    return {"WIDTH": width, "TAPS": taps, **TAPS_TILE, "num_warps": 4}
+
+
+def turn_tile(heads: int, width: int) -> dict[str, int]:
+    """The same of the one that turns."""
+    wide = padded(width // 2)
+    return {"HEADS": heads, "HALF": width // 2, "WIDE": wide, "TALL": max(1, TILE // wide), "num_warps": 4}
+
+
+def _run(name: str, grid: tuple[int, ...], first: Tensor, *others: Tensor | int | float, **how: int) -> None:
+    if all(grid):
+        with torch.cuda.device_of(first):
+            _kernels()[name][grid](first, *others, **how)
+
+
+@cache
+def _passes_on(device: torch.device) -> TritonPasses:
+    return TritonPasses(
+        PROGRAMS * (torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1)
+    )
+
+
+@cache
+def _kernels() -> Any:
+    """Imported when first wanted, for triton is not everywhere."""
+    from genolong.model.passes import triton_pass_kernels
+
+    return vars(triton_pass_kernels)

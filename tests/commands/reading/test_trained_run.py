@@ -1,0 +1,206 @@
+"""A run is opened as it was trained; what is none is refused in one line."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from genolong.commands.reading.precision_choice import choose_precision
+from genolong.commands.reading.trained_run import open_run
+from genolong.errors import InputError, MissingInputError, UnsafeInputError
+from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.settings import CONF, TrainSettings, train_settings
+from genolong.tasks.known_answers import known_answers
+from genolong.tasks.masked_bases import MaskedBases
+
+SMALL = ["model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x"]
+
+
+@pytest.fixture(scope="module")
+def settings() -> TrainSettings:
+    with initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+        return train_settings(compose("train", overrides=SMALL))
+
+
+@pytest.fixture
+def model(settings) -> MaskedBases:
+    torch.manual_seed(7)
+    return MaskedBases(
+        settings.model, settings.task, settings.optimizer, max_steps=1, seed=settings.seed, checkpoint_blocks=0
+    )
+
+
+@pytest.fixture
+def folder(settings, model, tmp_path) -> Path:
+    return save(tmp_path / "run", {"settings": asdict(settings), "inputs_sha256": {"genome.fa": "abc"}}, model)
+
+
+def save(folder: Path, about: dict, model: MaskedBases) -> Path:
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 5}
+    RunCheckpointIO(about).save_checkpoint(checkpoint, folder / "checkpoints" / "last.ckpt")
+    return folder
+
+
+def test_the_model_answers_as_the_one_that_was_saved(folder, model, settings):
+    run = open_run(str(folder))
+    codes = torch.randint(0, 6, (2, 211))
+    with torch.no_grad():
+        torch.testing.assert_close(run.model(codes), model.eval()(codes), rtol=0, atol=0)
+    assert (run.name, run.folder, run.window_bp, run.sha256) == ("x", folder, 211, frozenset({"abc"}))
+    assert (run.data, run.masking, run.seed) == (settings.data, settings.task.masking, settings.seed)
+    assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
+def test_a_link_a_checkpoint_and_a_copy_of_it_are_runs_too(folder, tmp_path):
+    (tmp_path / "latest").symlink_to("run")
+    assert open_run(str(tmp_path / "latest")).folder == folder
+    assert open_run(str(folder / "checkpoints" / "last.ckpt")).folder == folder
+    copy = shutil.copy(folder / "checkpoints" / "last.ckpt", tmp_path / "mine.ckpt")
+    assert open_run(str(copy)).folder == tmp_path
+
+
+def test_a_run_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(MissingInputError, match=r"model=.*/nothing: no such"):
+        open_run(str(tmp_path / "nothing"))
+
+
+def test_a_folder_without_a_checkpoint_is_no_run(tmp_path):
+    with pytest.raises(InputError, match=r"has no checkpoints/last.ckpt"):
+        open_run(str(tmp_path))
+
+
+def test_a_file_that_is_no_checkpoint_is_told(tmp_path):
+    (tmp_path / "x.ckpt").write_text("hello")
+    with pytest.raises(InputError, match=r"x.ckpt: not a whole checkpoint"):
+        open_run(str(tmp_path / "x.ckpt"))
+
+
+def test_settings_of_another_version_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    del plain["model"]["width"]
+    for about in ({"settings": plain, "inputs_sha256": {}}, {"settings": asdict(settings)}, {}):
+        with pytest.raises(InputError, match=r"last.ckpt: its settings are not those of this version") as caught:
+            open_run(str(save(tmp_path, about, model)))
+        assert caught.value.exit_code == 65
+
+
+def test_a_run_of_an_earlier_version_is_opened_by_what_its_model_needs(settings, model, tmp_path):
+    plain = asdict(settings)
+    for later in ("parallel", "checkpoint", "resume", "logger", "optimizer"):
+        del plain[later]
+    plain["trainer"] = {"max_steps": 7, "forgotten": True}
+    run = open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+    assert run.weights_sha256 == weights_sha256(model.state_dict())
+    assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
+def test_weights_of_another_model_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["model"]["layers"] = 3
+    folder = save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)
+    with pytest.raises(
+        InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing, wanted"
+    ):
+        open_run(str(folder))
+
+
+def test_weights_of_another_type_or_without_a_finite_number_are_told(folder, settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {}}
+    state = model.state_dict()
+    name = next(iter(state))
+    for change, words in (
+        (lambda tensor: tensor.double(), rf"weights are not those of its settings \({name} is float64\["),
+        (lambda tensor: tensor[..., :-1], rf"weights are not those of its settings \({name} is float32\["),
+        (lambda tensor: tensor / 0, rf"{name} holds numbers that are not finite; take an earlier checkpoint"),
+    ):
+        path = tmp_path / "changed.ckpt"
+        changed = {"state_dict": {**state, name: change(state[name])}, "global_step": 5}
+        RunCheckpointIO(about).save_checkpoint(changed, path)
+        with pytest.raises(InputError, match=words):
+            open_run(str(path))
+
+
+@pytest.mark.parametrize(("key", "value"), [("width", 6 << 36), ("layers", 1 << 39)])
+def test_settings_that_want_a_giant_model_take_no_memory(settings, model, tmp_path, key: str, value: int):
+    plain = asdict(settings)
+    plain["model"][key] = value
+    with pytest.raises(InputError, match=r"weights are not those of its settings \(.* layers of width"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+@pytest.mark.parametrize("hashes", [3, None, [1], {"genome.fa": 3}])
+def test_hashes_that_are_none_are_told(settings, model, tmp_path, hashes: object):
+    with pytest.raises(InputError, match=r"its settings are not those of this version"):
+        open_run(str(save(tmp_path, {"settings": asdict(settings), "inputs_sha256": hashes}, model)))
+
+
+def test_settings_without_a_window_are_told(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["context"]["window_bp"] = None
+    with pytest.raises(InputError, match=r"not those of this version \('context.window_bp"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+def test_settings_that_look_into_the_environment_are_refused(settings, model, tmp_path):
+    plain = asdict(settings)
+    plain["data"]["cache"] = "${oc.env:HOME}"
+    with pytest.raises(UnsafeInputError, match=r"last.ckpt: its settings: data.cache=.* is not looked up"):
+        open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
+
+
+def test_a_variant_head_without_its_settings_is_told(settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {}}
+    state = {**model.state_dict(), "variant_head.x": torch.zeros(1)}
+    RunCheckpointIO(about).save_checkpoint({"state_dict": state, "global_step": 5}, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match=r"x.ckpt: the settings of its variant head: 'None': wanted settings by name"):
+        open_run(str(tmp_path / "x.ckpt"))
+
+
+def asked(model: MaskedBases) -> dict[str, Tensor]:
+    return known_answers(model.encoder.settings, model.state_dict())
+
+
+def save_with(answers: dict[str, Tensor], settings, model: MaskedBases, path: Path) -> Path:
+    about = {"settings": asdict(settings), "inputs_sha256": {"genome.fa": "abc"}}
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 5}
+    RunCheckpointIO(about, lambda _: answers).save_checkpoint(checkpoint, path)
+    return path
+
+
+def test_a_model_that_says_what_it_said_is_used_without_a_word(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    assert run.known is not None and run.moved_on(torch.device("cpu")) == ()
+
+
+def test_a_device_or_precision_that_moves_the_answers_is_told(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    run.model.bfloat16()
+    (note,) = run.moved_on(torch.device("cpu"))
+    assert note.startswith("this device (cpu) moves what the model says, of 1,021 known bases by up to 0.")
+    assert note.endswith("nats (rounding alone by less than 0.001); its scores will differ from those of others")
+
+
+def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight, std=10)
+    run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
+    choose_precision(run.model.encoder, "bf16-mixed", cuda=False)
+    (note,) = run.moved_on(torch.device("cpu"))
+    assert note.startswith("bfloat16 on this device (cpu) moves what the model says")
+
+
+def test_a_run_without_answers_is_not_asked(folder):
+    run = open_run(str(folder))
+    assert run.known is None and run.moved_on(torch.device("cpu")) == ()
+
+
+def test_answers_that_cannot_be_such_are_told(settings, model, tmp_path):
+    answers = {**asked(model), "codes": torch.full((1, 5), 6, dtype=torch.uint8)}
+    path = save_with(answers, settings, model, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match=r"x.ckpt: what its model made of known bases is damaged .wanted codes"):
+        open_run(str(path))

@@ -1,0 +1,381 @@
+"""export: the folder gives the scores of its run, wherever a model is taken; what was changed in it is refused."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from safetensors.torch import load_file, save, save_file
+
+import genolong
+from genolong.commands.evaluation.evaluate import evaluate
+from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
+from genolong.commands.reading.trained_run import open_run
+from genolong.commands.repeating.reproduce import reproduce
+from genolong.commands.sharing.export import Export, export
+from genolong.commands.sharing.export_settings import ExportSettings
+from genolong.commands.training.train import train
+from genolong.commands.training.train_variants import train_variants
+from genolong.commands.variants.predict import predict
+from genolong.commands.variants.predict_settings import PredictSettings
+from genolong.errors import InputError, MissingInputError, OutputError, SettingsError, UnsafeInputError
+from genolong.genome.files.hashed import sha256_of
+from genolong.settings import CONF, check
+from tests.builders.resumed_runs import settings_of
+from tests.builders.variant_training import make_home, settings
+from tests.commands.repeating.test_reproduce import asked
+
+pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
+FILES = {"README.md", "config.json", "known_answers.safetensors", "model.safetensors"}
+SCORING = ("longest_allele=20", "flank=4", "trainer.accelerator=cpu")
+
+
+def checked(name: str, schema: type, *overrides: str) -> Any:
+    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
+        return check(compose(name, [*overrides]), schema)
+
+
+def exported(run: Path, output: Path) -> Export:
+    return export(checked("export", ExportSettings, f"run={run}", f"output={output}"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A genome, a model, the same with a head, and both exported."""
+    folder = make_home(tmp_path_factory.mktemp("export"))
+    train_variants(settings(folder, "trainer.max_steps=3", "trainer.validate_every=3"), folder / "head")
+    for run in ("base", "head"):
+        exported(folder / run, folder / f"{run}_out")
+    return folder
+
+
+def scored(home: Path, model: Path, output: Path) -> bytes:
+    predict(checked(
+        "predict", PredictSettings, f"model={model}", f"vcf={home / 'labelled.vcf'}", f"output={output}", *SCORING,
+        f"data.cache={home / 'cache'}",
+    ))  # fmt: skip
+    return output.read_bytes()
+
+
+@pytest.mark.parametrize("run", ["base", "head"])
+def test_predict_writes_the_same_bytes(home: Path, tmp_path: Path, run: str):
+    assert {path.name for path in (home / f"{run}_out").iterdir()} == FILES
+    one = scored(home, home / run, tmp_path / "one.vcf")
+    assert one == scored(home, home / f"{run}_out", tmp_path / "other.vcf")
+    assert (b"GENOLONG_PROB=" in one) == (run == "head")
+
+
+@pytest.mark.parametrize("run", ["base", "head"])
+def test_it_is_the_same_model(home: Path, run: str):
+    one, other = open_run(str(home / run)), open_run(str(home / f"{run}_out"))
+    assert one.weights_sha256 == other.weights_sha256 and one.sha256 == other.sha256
+    for name in ("name", "masking", "seed", "window_bp", "bases_per_step", "head_is", "head_vcf_sha256"):
+        assert getattr(one, name) == getattr(other, name)
+    device = torch.device("cpu")
+    assert other.known is not None and other.moved_on(device) == ()
+    loaded = genolong.load(home / f"{run}_out", "cpu")
+    np.testing.assert_array_equal(loaded.logits("ACGTNAC"), genolong.load(home / run, "cpu").logits("ACGTNAC"))
+
+
+def test_evaluate_gives_the_same_figures_and_leaves_the_model_alone(home: Path, tmp_path: Path):
+    exported(home / "base", tmp_path / "model")
+    figures = [
+        evaluate(checked("evaluate", EvaluationSettings, f"model={model}", "contexts=false", "device=cpu",
+                         f"data.cache={home / 'cache'}", *output)).figures
+        for model, output in ((home / "base", [f"output={tmp_path / 'x.json'}"]), (tmp_path / "model", []))
+    ]  # fmt: skip
+    assert figures[0] == figures[1]
+    assert {path.name for path in (tmp_path / "model").iterdir()} == FILES | {
+        "evaluation.json",
+        "evaluation.record.json",
+    }
+    exported(tmp_path / "model", tmp_path / "again")
+    assert "| this model | " in (tmp_path / "again" / "README.md").read_text()
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again")]
+    assert weights[0] == weights[1]
+
+
+def test_a_head_is_trained_on_it_as_on_its_run(home: Path, tmp_path: Path):
+    few = ("trainer.max_steps=3", "trainer.validate_every=3")
+    done = [
+        train_variants(settings(home, *few, f"init_from={home / name}"), tmp_path / name).record
+        for name in ("base", "base_out")
+    ]
+    assert done[0]["weights_sha256"] == done[1]["weights_sha256"]
+    assert done[1]["init_from_sha256"] == open_run(str(home / "base")).weights_sha256
+    assert scored(home, tmp_path / "base", tmp_path / "a.vcf") == scored(
+        home, tmp_path / "base_out", tmp_path / "b.vcf"
+    )
+
+
+def test_what_was_predicted_with_it_is_reproduced(home: Path, tmp_path: Path):
+    scored(home, home / "base_out", tmp_path / "one.vcf")
+    done = reproduce(asked(tmp_path / "one.vcf", cache=str(home / "cache")), tmp_path / "again")
+    assert done is not None and done.same
+
+
+def rewritten(folder: Path, change: Callable[[dict], object]) -> None:
+    path = folder / "config.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def resealed(folder: Path, name: str, part: bytes) -> None:
+    """As somebody would who makes a model to do harm: the hash is that of the part."""
+    (folder / name).write_bytes(part)
+    rewritten(folder, lambda config: config["sha256"].update({name: sha256(part).hexdigest()}))
+
+
+@pytest.fixture
+def folder(home: Path, tmp_path: Path) -> Path:
+    exported(home / "head", tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "known_answers.safetensors"])
+def test_any_flipped_bit_is_refused(folder: Path, name: str):
+    whole = (folder / name).read_bytes()
+    for at in {0, 9, len(whole) // 3, len(whole) - 1}:
+        (folder / name).write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(InputError, match=rf"{name}: is damaged \(its sha256 is not the one in config.json\)"):
+            open_run(str(folder))
+    (folder / name).write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="is damaged"):
+        open_run(str(folder))
+    (folder / name).unlink()
+    with pytest.raises(MissingInputError, match=rf"{name}: is not there; copy the whole folder that export wrote$"):
+        open_run(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "line"),
+    [
+        (lambda config: config.pop("kind"), InputError, "is not of a model of genolong; wanted a folder that export"),
+        (lambda config: config.update(format=2), InputError, "format 2, this version reads 1; update genolong"),
+        (lambda config: config.update(sha256=[]), InputError, "does not say the sha256 of model.safetensors and known"),
+        (lambda config: config["sha256"].update(x="y"), InputError, "does not say the sha256 of"),
+        (lambda config: config.pop("settings"), InputError, "its settings are not those of this version"),
+        (lambda config: config["settings"]["model"].update(width=16), InputError, "its weights are not those of its"),
+        (lambda config: config["settings"]["model"].update(layers=1 << 20), InputError, "its weights are not those"),
+        (lambda config: config["settings"].update(_target_="os.system"), UnsafeInputError, "names no code"),
+        (lambda config: config["settings"]["run"].update(name="${oc.env:HOME}"), UnsafeInputError, "not looked up"),
+        (lambda config: config.update(variant_head=None), InputError, "the settings of its variant head"),
+    ],
+)
+def test_a_config_that_cannot_be_taken_is_refused_in_one_line(folder: Path, change, kind, line: str):
+    rewritten(folder, change)
+    with pytest.raises(kind, match=line) as refusal:
+        open_run(str(folder))
+    assert str(refusal.value).startswith(str(folder)) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "[" * 99_999, "\xff", " " * (1 << 24) + "{}"])
+def test_what_is_no_config_is_refused(folder: Path, text: str):
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"config.json: (is not JSON|holds no settings|holds more than)"):
+        open_run(str(folder))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "known_answers.safetensors"])
+@pytest.mark.parametrize("part", [b"", pickle.dumps([1]), b"\x08" + bytes(7) + b'{"a": 1}', b"\xff" * 64])
+def test_what_is_no_safetensors_is_refused(folder: Path, name: str, part: bytes):
+    resealed(folder, name, part)
+    with pytest.raises(InputError, match=rf"{name}: no safetensors that can be read") as refusal:
+        open_run(str(folder))
+    assert "\n" not in str(refusal.value)
+
+
+def changed(folder: Path, change: Callable[[dict], object], name: str = "model.safetensors") -> None:
+    tensors = load_file(folder / name)
+    change(tensors)
+    resealed(folder, name, save(tensors))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda weights: weights.pop("head.logits.bias"), "head.logits.bias is missing, wanted float32"),
+        (lambda weights: weights.update(more=torch.zeros(3)), r"more is float32\[3\], wanted missing"),
+        (lambda weights: weights.update({"head.logits.bias": torch.zeros(5)}), r"is float32\[5\], wanted float32\[4\]"),
+        (lambda weights: weights.update({"head.logits.bias": torch.zeros(4).double()}), r"is float64\[4\], wanted"),
+        (lambda weights: weights["head.logits.bias"].fill_(float("nan")), "holds numbers that are not finite; export"),
+        (lambda weights: weights.clear(), "its weights are not those of its settings"),
+    ],
+)
+def test_other_weights_are_refused_by_name(folder: Path, change, line: str):
+    changed(folder, change)
+    with pytest.raises(InputError, match=line):
+        open_run(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda answers: answers.clear(), "holds nothing; copy the folder again"),
+        (lambda answers: answers.pop("logits"), "what its model made of known bases is damaged"),
+        (lambda answers: answers["codes"].fill_(9), "what its model made of known bases is damaged"),
+    ],
+)
+def test_other_answers_are_refused(folder: Path, change, line: str):
+    changed(folder, change, "known_answers.safetensors")
+    with pytest.raises(InputError, match=line):
+        open_run(str(folder))
+
+
+def test_answers_of_another_model_are_told(folder: Path):
+    changed(folder, lambda answers: answers["logits"].mul_(2), "known_answers.safetensors")
+    (note,) = open_run(str(folder)).moved_on(torch.device("cpu"))
+    assert note.startswith("this device (cpu) moves what the model says")
+
+
+def test_a_model_of_another_library_is_refused(tmp_path: Path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    save_file({"a": torch.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"config.json: is not of a model of genolong"):
+        open_run(str(tmp_path))
+    with pytest.raises(InputError, match=r"model.safetensors: is a part of an exported model; name its folder$"):
+        open_run(str(tmp_path / "model.safetensors"))
+
+
+def test_an_export_is_whole_or_not_at_all(home: Path, tmp_path: Path, monkeypatch):
+    with pytest.raises(MissingInputError, match="run=nothing: no such run"):
+        exported(Path("nothing"), tmp_path / "model")
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("genolong.commands.sharing.export.model_card", fails)
+    with pytest.raises(OSError, match="No space left"):
+        exported(home / "base", tmp_path / "model")
+    assert not [*tmp_path.iterdir()]
+    with pytest.raises(OutputError, match=r"base_out: is there already"):
+        exported(home / "base", home / "base_out")
+    with pytest.raises(SettingsError, match=r"^output=: wanted the path of a folder$"):
+        exported(home / "base", "")  # type: ignore[arg-type]
+
+
+def test_no_machine_stands_in_the_settings(home: Path):
+    config = json.loads((home / "head_out" / "config.json").read_text())
+    assert set(config) == {
+        "kind", "format", "version", "sha256", "settings", "inputs_sha256", "variant_head", "head_is",
+        "head_vcf_sha256",
+    }  # fmt: skip
+    assert config["settings"]["data"]["cache"] is None and config["settings"]["run"] == {"name": "x"}
+    assert config["sha256"] == {name: sha256_of(home / "head_out" / name) for name in FILES if name.endswith("tensors")}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a run that was trained and evaluated."""
+    folder = tmp_path_factory.mktemp("card")
+    train(
+        settings_of(folder, "trainer.max_steps=4", "trainer.validate_every=2", "run.name=a|b", "data.validation=two"),
+        folder / "run",
+    )
+    rewrite = folder / "run" / "record.json"
+    record = json.loads(rewrite.read_text())
+    record["command"] = ["/x/python", "-m", "genolong", "train", "data.fasta=my genome.fa"]
+    rewrite.write_text(json.dumps(record))
+    evaluate(checked("evaluate", EvaluationSettings, f"model={folder / 'run'}", "contexts=false", "device=cpu"))
+    return folder
+
+
+def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Path):
+    done = exported(trained / "run", tmp_path / "model")
+    card = (done.folder / "README.md").read_text()
+    record = json.loads((trained / "run" / "record.json").read_text())
+    figures = {each["name"]: each for each in json.loads((trained / "run" / "evaluation.json").read_text())}
+    run = open_run(str(trained / "run"))
+    model, best = figures["model/loss"], figures["best_kmer/loss"]
+    shown = f"{model['value']:.4f} ± {model['standard_error']:.4f} | {figures['model/accuracy']['value']:.1%}"
+    assert card.splitlines()[0] == "---" and "# a\\|b\n" in card
+    for line in (
+        f"| parameters | {sum(each.numel() for each in run.model.parameters()):,} |",
+        f"| context window | {run.window_bp} bases |",
+        f"| weights | sha256 {record['weights_sha256']} |",
+        f"| genome.fa | {sha256_of(trained / 'genome.fa')} |",
+        f"| this model | {shown} | {model['n']:,} |",
+        f"| the best bidirectional k-mer counter | {best['value']:.4f} ± ",
+        f"Gain over the best k-mer counter: {figures['model/gain_over_best_kmer']['value']:.4f} nats a base.",
+        f"| validation/loss | {record['metrics']['validation/loss']:.4f} |",
+        "Held out: two. Seed 1.",
+        "\npython -m genolong train 'data.fasta=my genome.fa'\n",
+        f"4 steps and {record['bases']:,} bases, on a CPU ({record['machine']['processor']}, ",
+        f"torch {record['versions']['torch']}",
+    ):
+        assert line in card, line
+    assert str(trained) not in card
+    assert done.notes == (
+        f"config.json and README.md name the files of the training as they lie here ({trained / 'genome.fa'}); edit "
+        "what is private",
+    )
+
+
+def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "last.ckpt").write_bytes((trained / "run/checkpoints/last.ckpt").read_bytes())
+    for name, key in (("record.json", "weights_sha256"), ("evaluation.record.json", "model_sha256")):
+        record = json.loads((trained / "run" / name).read_text())
+        record[key] = "0" * 64
+        (run / name).write_text(json.dumps(record))
+    (run / "evaluation.json").write_bytes((trained / "run" / "evaluation.json").read_bytes())
+    done = exported(run, tmp_path / "model")
+    assert done.notes[:2] == (
+        f"{run / 'record.json'}: is not of these weights, so the model card does not tell how they were trained",
+        f"{run / 'evaluation.json'}: does not say that it is of these weights, so the model card leaves it out; run "
+        "evaluate again",
+    )
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "Not measured beside baselines" in card and "Not known: these are not the weights" in card
+
+
+def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run, symlinks=True)
+    record = json.loads((run / "evaluation.record.json").read_text())
+    record["settings"]["data"]["validation"] = ["one"]
+    (run / "evaluation.record.json").write_text(json.dumps(record))
+    done = exported(run, tmp_path / "model")
+    assert done.notes[0] == (
+        f"{run / 'evaluation.json'}: is of other bases than those that this training held out, so the model card "
+        "leaves it out; run evaluate again"
+    )
+    assert "Not measured beside baselines" in (tmp_path / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "line"),
+    [
+        ("record.json", lambda record: record.pop("versions"), r"record.json: does not say what the record of a run"),
+        ("record.json", lambda record: record.update(metrics=[1]), r"record.json: does not say what the record of a"),
+        ("evaluation.json", lambda figures: figures.append(1), r"evaluation.json: holds no figures \(.*; run it again"),
+        (
+            "evaluation.json",
+            lambda figures: figures[0].update(n="x"),
+            r"evaluation.json: holds no figures \(.*; run it again",
+        ),
+    ],
+)
+def test_files_of_a_run_that_say_nothing_are_refused(trained: Path, tmp_path: Path, name: str, change, line: str):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    for each in ("checkpoints/last.ckpt", "record.json", "evaluation.json", "evaluation.record.json"):
+        (run / each).write_bytes((trained / "run" / each).read_bytes())
+    content = json.loads((run / name).read_text())
+    change(content)
+    (run / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=line):
+        exported(run, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    (run / "evaluation.json").write_text("{")
+    with pytest.raises(InputError, match=r"evaluation.json: holds no figures"):
+        exported(run, tmp_path / "model")
