@@ -10,7 +10,10 @@ N_RICH_ABOVE = 0.1  # share of N
 def wholeness(genome: Genome, window: Interval) -> Status:
     """N_RICH where more than a tenth of its bases within the contig are N, else EDGE where it reaches beyond, or OK."""
     length = genome.contigs[window.contig].length
-    inside = Interval(window.contig, max(window.start, 0), min(window.end, length))
+    start, end = max(window.start, 0), min(window.end, length)
+    if start >= end:  # of a long insertion after the last base
+        return Status.EDGE
+    inside = Interval(window.contig, start, end)
     if genome.known(inside) < (1 - N_RICH_ABOVE) * inside.length:
         return Status.N_RICH
     return Status.OK if inside == window else Status.EDGE

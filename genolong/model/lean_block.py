@@ -185,7 +185,7 @@ class _Near(NamedTuple):
         return wide[:, self.left : self.left + self.length]
 
     def stretches(self) -> list[tuple[int, int]]:
-        return stretches(self.own(self.wide), self.parts.reach)
+        return stretches(self.own(self.wide), max(1, self.parts.reach))
 
     def reads(self, begin: int, end: int) -> tuple[int, int]:
         """Of `wide`, the positions that a stretch's states are made of."""

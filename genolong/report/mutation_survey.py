@@ -27,9 +27,13 @@ SURVEY = IMPORTANCE + UNCERTAINTY + HEAT + 2 * BETWEEN + BELOW
 
 
 def stretches(drawn: DrawnMap) -> list[int]:
-    """Where the stretches of a row's length begin that matter most in sum; none overlaps another; in order."""
-    importance = np.nan_to_num(drawn.importance)
-    sums = np.convolve(importance, np.ones(ROW_BP), mode="valid")
+    """Where the stretches of a row's length begin that matter most in sum; none overlaps another; in order.
+
+    N counts nothing, and stretches of nothing else do not matter.
+    """
+    row = np.ones(ROW_BP)
+    sums = np.convolve(np.nan_to_num(drawn.importance), row, mode="valid")
+    sums[np.convolve(~np.isnan(drawn.importance), row, mode="valid") < 0.5] = -np.inf
     found: list[int] = []
     while len(found) < STRETCHES and np.isfinite(sums).any():
         best = int(np.argmax(sums))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genolong.model.encoder import TOKENS, Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 
-LENGTH = 1021  # bases: more than the first branch's segment in all presets, and no multiple of any
+LENGTH = 1021  # bases, where segments reach as far: more than the first one in all presets, and no multiple of any
 TOLERATED = 1e-3  # nats; float32 differs by 1e-5 between machines, and a variant's LLR is read to 1e-2 at best
 
 
@@ -43,8 +43,7 @@ def known_answers(settings: EncoderSettings, state: Mapping[str, Tensor]) -> dic
         model = nn.ModuleDict({"encoder": Encoder(settings), "head": MaskedBaseHead(settings.width)}).eval()
     weights = {name: state[name].detach().to("cpu", torch.float32) for name in model.state_dict()}
     model.load_state_dict(weights, assign=True)
-    first = settings.segments[0] if settings.segments else settings.segment
-    codes = np.random.default_rng(0).integers(0, TOKENS, (1, max(LENGTH, first + 1)), np.uint8)
+    codes = np.random.default_rng(0).integers(0, TOKENS, (1, _length(settings)), np.uint8)
     asked = torch.from_numpy(codes)
     return KnownAnswers(asked, _asked(model["encoder"], model["head"], asked))._asdict()
 
@@ -53,6 +52,13 @@ def moved(known: KnownAnswers, encoder: nn.Module, head: nn.Module, device: torc
     """By how many nats the log chance of a base is another on `device`, where the model is, at most."""
     now = _asked(encoder, head, known.codes.to(device)).cpu()
     return float((now.log_softmax(-1) - known.logits.log_softmax(-1)).abs().max())
+
+
+def _length(settings: EncoderSettings) -> int:
+    """Bases that all branches may serve, of more than one segment of the first where there are others."""
+    if settings.segments:
+        return min(max(LENGTH, settings.segments[0] + 1), max(settings.segments))
+    return max(LENGTH, settings.segment + 1)
 
 
 @torch.inference_mode()

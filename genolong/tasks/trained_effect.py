@@ -128,16 +128,16 @@ class TunedEffect(FrozenEffect):
 def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alleles"]) -> dict[str, Tensor]:
     """Areas, loss in nats and calibration error; probabilities are calibrated on the half that an allele is not in.
 
-    Every second allele is in the same half: neighbours are in both, so that this shows what two more numbers, fitted,
-    can flatter, not what another gene would bring.
+    Every second allele of a class is in the same half: neighbours are in both, so that this shows what two more
+    numbers, fitted, can flatter, not what another gene would bring. Of a single allele of a class no half can do
+    without, and all are calibrated on all.
     """
-    logits = logits.detach().double()
-    chances = torch.empty_like(logits)
-    for half in (0, 1):
-        other = slice(1 - half, None, 2)
-        slope, offset = calibration(logits[other], positive[other])
-        chances[half::2] = (slope * logits[half::2] + offset).sigmoid()
-    target = positive.long()
+    logits, target = logits.detach().double(), positive.long()
+    second = torch.where(positive, target.cumsum(0), (1 - target).cumsum(0)) % 2 == 0
+    halves = [second, ~second] if all(int(of.sum()) >= 2 for of in (positive, ~positive)) else []
+    chances = _calibrated(logits, logits, positive)
+    for half in halves:
+        chances[half] = _calibrated(logits[half], logits[~half], positive[~half])
     levels = logits.unique(return_inverse=True)[1].double()
     ranks = levels / levels.max().clamp(min=1)  # torchmetrics takes numbers beyond 0 ... 1 for logits, and rounds them
     return {
@@ -147,3 +147,9 @@ def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, "
         "calibration_error": binary_calibration_error(chances, target, n_bins=BINS),
         "calibration_error_before": binary_calibration_error(logits.sigmoid(), target, n_bins=BINS),
     }
+
+
+def _calibrated(logits: Tensor, known: Tensor, positive: Bool[Tensor, " known"]) -> Tensor:
+    """Probabilities, calibrated on other alleles, of which the class is known."""
+    slope, offset = calibration(known, positive)
+    return (slope * logits + offset).sigmoid()

@@ -15,7 +15,7 @@ from tests.builders.genomes import write_fasta
     ("start", "end", "status"),
     [
         (0, 20, Status.OK), (-1, 20, Status.EDGE), (23, 43, Status.N_RICH), (0, 33, Status.OK), (0, 34, Status.N_RICH),
-        (40, 83, Status.OK), (40, 84, Status.EDGE), (-7, 99, Status.EDGE),
+        (40, 83, Status.OK), (40, 84, Status.EDGE), (-7, 99, Status.EDGE), (83, 99, Status.EDGE), (-9, 0, Status.EDGE),
     ],
 )  # fmt: skip
 def test_of_a_contig_with_a_gap(tmp_path: Path, start: int, end: int, status: Status):

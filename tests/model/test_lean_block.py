@@ -45,8 +45,8 @@ def in_stretches(of: int, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7])
-@pytest.mark.parametrize("positions", [1, 7, 64])
-@pytest.mark.parametrize("changes", [{"kernel": 0}, {"kernel": 7}, {"mlp": "swiglu"}], ids=str)
+@pytest.mark.parametrize("positions", [0, 1, 7, 64])
+@pytest.mark.parametrize("changes", [{"kernel": 0}, {"kernel": 1}, {"kernel": 7}, {"mlp": "swiglu"}], ids=str)
 def test_it_changes_no_number(changes, positions, at_once, monkeypatch):
     monkeypatch.setattr(lean_block, "heads_at_once", lambda *_: at_once)
     in_stretches(positions, monkeypatch)

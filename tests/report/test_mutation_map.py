@@ -148,3 +148,15 @@ def test_stretches_are_those_that_matter_most_and_none_overlaps_another():
         ]  # fmt: skip
         taken.append(max(free, key=lambda first: importance[first : first + ROW_BP].sum()))
     assert found == sorted(taken)
+
+
+def test_n_is_no_stretch_that_matters_however_badly_the_model_reads_the_rest():
+    asked = drawn(2_903, unknown=slice(700, 2_100))
+    nats = np.log(np.full((2_903, 4), 0.76 / 3))
+    nats[np.arange(2_903), asked.codes % 4] = np.log(0.24)  # less than any other
+    nats[700:2_100] = np.nan
+    asked = asked._replace(log_chances=nats)
+    assert (asked.importance[:700] < 0).all()
+    found = stretches(asked)
+    assert len(found) == STRETCHES and not any(700 <= first <= 2_100 - ROW_BP for first in found)
+    assert stretches(drawn(2_903, unknown=slice(0, 2_903))) == []

@@ -38,6 +38,15 @@ def test_a_first_segment_longer_than_that_is_served(model):
     assert known_answers(settings, model.state_dict())["codes"].shape == (1, LENGTH + 8)
 
 
+@pytest.mark.parametrize(
+    ("segments", "length"), [([8, 23], 23), ([2048], 2048), ([8, LENGTH], LENGTH), ([8, LENGTH + 5], LENGTH),
+                             ([LENGTH + 2, LENGTH + 9], LENGTH + 3)]
+)  # fmt: skip
+def test_segments_that_reach_less_far_are_asked_for_less(model, segments, length):
+    settings = replace(model.encoder.settings, segments=segments, dilations=[1, 2][: len(segments)])
+    assert known_answers(settings, model.state_dict())["codes"].shape == (1, length)
+
+
 @pytest.mark.parametrize(("kind", "limit"), [(torch.float64, 1e-5), (torch.float32, 0)])
 def test_rounding_moves_them_by_less_than_is_tolerated(model, kind, limit):
     known = KnownAnswers.of(known_answers(model.encoder.settings, model.state_dict()))

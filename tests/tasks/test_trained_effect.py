@@ -14,7 +14,7 @@ from genolong.genome.edit import Variant
 from genolong.loading.variant_batches import AllelesOfSteps, FeatureBatch, FeatureRows, PairBatch, WindowPairs
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
-from genolong.model.variant_head import VariantHead, VariantHeadSettings, variant_features
+from genolong.model.variant_head import VariantHead, VariantHeadSettings, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.tasks.optimizer import OptimizerSettings
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
@@ -125,6 +125,24 @@ def test_held_out_figures_do_not_see_the_alleles_they_are_of():
     figures = held_out_figures(10 * logits, truth)
     assert figures["calibration_error"] < figures["calibration_error_before"]
     assert figures["auroc"] == pytest.approx(float(binary_auroc(logits.sigmoid(), truth.long())), abs=1e-6)
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_held_out_figures_do_not_depend_on_how_the_classes_take_turns(each: int):
+    torch.manual_seed(6)
+    positive = torch.arange(6 * 67) // each % 2 == 0
+    logits = torch.randn(len(positive)) + 2.0 * positive
+    mixed = torch.randperm(len(positive))
+    turns, wanted = held_out_figures(logits, positive), held_out_figures(logits[mixed], positive[mixed])
+    assert float(turns["loss"]) == pytest.approx(float(wanted["loss"]), rel=0.2)
+    assert turns["calibration_error"] < 0.15
+
+
+def test_a_class_of_one_allele_is_calibrated_with_all():
+    logits, positive = torch.tensor([2.0, 1.0, -1.0, -2.0, -1.5]), torch.tensor([True, False, False, False, False])
+    slope, offset = calibration(logits, positive)
+    wanted = functional.binary_cross_entropy((slope * logits.double() + offset).sigmoid(), positive.double())
+    torch.testing.assert_close(held_out_figures(logits, positive)["loss"], wanted)
 
 
 def test_areas_of_large_logits_are_those_of_their_order():

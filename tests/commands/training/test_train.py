@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.reading import precision_choice
+from genolong.commands.reading.trained_run import open_run
 from genolong.commands.training import trainer
 from genolong.commands.training.train import train
 from genolong.commands.training.trainer import accelerator, precision, precision_notes
@@ -111,6 +112,14 @@ def test_whole_contigs_are_read_as_far_as_leaves_a_window_to_hold_out(tmp_path: 
 def test_whole_contigs_that_leave_nothing_to_read_are_refused(tmp_path: Path, held: str, words: str):
     with pytest.raises(InputError, match=words):
         train(made(tmp_path, "context.window_bp=null", f"data.validation={held}"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("segments", ["[8,64]", "[64]"])
+def test_segments_of_ones_own_train_and_can_be_used(tmp_path: Path, segments: str):
+    dilations = "[1,4]" if "," in segments else "[1]"
+    chosen = [f"model.segments={segments}", f"model.dilations={dilations}", "context.window_bp=64"]
+    train(made(tmp_path, *chosen), tmp_path / "run")
+    assert open_run(str(tmp_path / "run")).known is not None
 
 
 def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: Path):
