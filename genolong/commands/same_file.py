@@ -1,8 +1,10 @@
-"""Whether two paths mean one file, by whatever names and links."""
+"""Whether two paths mean one file, by whatever names and links, and whether one can mean a file at all."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from genolong.errors import SettingsError
 
 
 def among(path: str | Path | None, read: Iterable[str | Path | None]) -> str | Path | None:
@@ -19,3 +21,9 @@ def same_file(one: str | Path, other: str | Path) -> bool:
         return one == other or os.path.samefile(one, other)
     except OSError:  # one of them is not there
         return False
+
+
+def check_output(output: str | None) -> None:
+    """Raises SettingsError for the name of a folder."""
+    if output is not None and output.endswith(("/", "/.", "/..")):
+        raise SettingsError(f"output={output}: is the name of a folder; wanted that of a file in it")

@@ -7,6 +7,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import IO
@@ -83,7 +84,8 @@ class VcfText:
         """Close the file; standard input stays open."""
         self._file.close()
         if self._bcf is not None:
-            self._bcf.close()
+            with suppress(OSError):  # htslib says once more that a block was damaged
+                self._bcf.close()
 
     def _unpacked(self) -> Iterator[bytes]:
         head = self._file.peek(_HEAD_BYTES)
@@ -112,7 +114,7 @@ class VcfText:
             raise InputError(f"{self.name}: the gzip file is corrupt ({error}); download or copy it again") from error
 
     def _from_bcf(self) -> Iterator[bytes]:
-        if self.size is None:
+        if self.size is None or self._path == "-":
             raise InputError(
                 f"{self.name} is BCF, which is read from a file only; wanted VCF; convert it on the way: bcftools view"
             )

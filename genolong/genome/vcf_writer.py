@@ -36,7 +36,12 @@ class VcfWriter:
     def write_header(self, lines: Iterable[bytes]) -> None:
         """Lines with their terminators, before the first record."""
         for number, line in enumerate(lines):
-            if number == 0 and not line.removeprefix(BYTE_ORDER_MARK).startswith(b"##fileformat="):
+            if number == 0 and line.startswith(BYTE_ORDER_MARK):
+                self.notes.append(
+                    "the header begins with a byte order mark, so bcftools and pysam read neither this file nor what "
+                    "is written from it; remove the mark, its first three bytes: tail -c +4 in.vcf > out.vcf"
+                )
+            elif number == 0 and not line.startswith(b"##fileformat="):
                 self.notes.append(
                     "the header does not begin with ##fileformat, so bcftools and pysam read neither this file nor "
                     "what is written from it; put ##fileformat=VCFv4.2 before its first line"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from genolong.genome.files.partial_file import PartialFile
+from genolong.genome.files.partial_file import write_whole
 
 # Okabe and Ito, Color Universal Design (2008)
 BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#666666"
@@ -42,13 +42,7 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a PNG, or an SVG where its name ends so, whole or not at all; raises OutputError where that cannot be."""
     svg, drawn = path.suffix == ".svg", BytesIO()
     figure.savefig(drawn, format="svg" if svg else "png", metadata={"Date": None} if svg else None)
-    file = PartialFile(path)
-    try:
-        file.write(drawn.getvalue())
-        file.complete()
-    except BaseException:
-        file.discard()
-        raise
+    write_whole(path, drawn.getvalue())
     return path
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from genolong.errors import InputError, LostProcessError, MissingInputError
-from genolong.genome.files.partial_file import PartialFile
+from genolong.genome.files.partial_file import write_whole
 from genolong.nearest import nearest_path, nearest_run
 from genolong.parallel.causes import breaks_connection
 from genolong.parallel.stopped import Stopped
@@ -95,13 +95,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """A file of that content: the old one or the new one, at any moment."""
-    file = PartialFile(path)
-    try:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
-        file.complete()
-    except BaseException:
-        file.discard()
-        raise
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def beside(output: Path) -> Path:

@@ -119,6 +119,33 @@ def test_bcf_that_cannot_be_read(bcf: Path, tmp_path: Path):
     assert "the BCF cannot be read" in refusal(tmp_path / "plain.bcf", gzip.compress(b"BCF\2\2"))
 
 
+def test_bcf_that_is_damaged_where_it_has_been_read_from_for_long(tmp_path: Path):
+    path = tmp_path / "late.bcf"
+    with pysam.VariantFile(str(path), "wb", header=pysam.VariantHeader()) as made:
+        made.header.add_line('##INFO=<ID=X,Number=1,Type=String,Description="x">')
+        made.header.contigs.add("1", 1 << 28)
+        for start in range(9_000):
+            made.write(made.new_record("1", start, alleles=("A", "C"), info={"X": os.urandom(70).hex()}))
+    content = bytearray(path.read_bytes())
+    content[-40_000] ^= 0xFF
+    path.write_bytes(content)
+    text = VcfText(path)
+    with pytest.raises(InputError, match=r"late\.bcf: the BCF cannot be read"):
+        list(text)
+    text.close()
+
+
+def test_bcf_redirected_to_standard_input(bcf: Path):
+    kept, given = os.dup(0), os.open(bcf, os.O_RDONLY)
+    os.dup2(given, 0)
+    try:
+        assert refusal("-").startswith("standard input is BCF, which is read from a file only; wanted VCF")
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        os.close(given)
+
+
 def test_bcf_from_a_pipe(bcf: Path, stdin: int):
     os.write(stdin, bcf.read_bytes())
     os.close(stdin)

@@ -191,7 +191,13 @@ def test_a_header_that_other_programs_refuse_is_told(tmp_path: Path):
         pysam.VariantFile(str(tmp_path / "out.vcf"))
     with VcfWriter(tmp_path / "mark.vcf") as writer:
         writer.write_header((b"\xef\xbb\xbf" + HEADER[0], *HEADER[1:]))
-    assert not writer.notes
+    (note,) = writer.notes
+    assert note.startswith("the header begins with a byte order mark, so bcftools and pysam read neither this file")
+    with pytest.raises(ValueError, match="is it VCF/BCF format"):
+        pysam.VariantFile(str(tmp_path / "mark.vcf"))
+    assert note.endswith("tail -c +4 in.vcf > out.vcf")
+    (tmp_path / "without.vcf").write_bytes((tmp_path / "mark.vcf").read_bytes()[4 - 1 :])
+    pysam.VariantFile(str(tmp_path / "without.vcf")).close()
 
 
 def test_an_old_index_that_stays_is_told(tmp_path: Path, records):

@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from genolong.commands.evaluation.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluation.evaluated import (
+    Evaluation,
+    picture_of,
+    record_evaluation,
+    refuse_unwritable,
+    write_figures,
+)
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.evaluation.own_figures import place_of_figures
@@ -39,7 +45,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
-    refuse_unwritable(Path(settings.output).expanduser().parent if settings.output else run.folder)
+    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json")
     genome, parts, beds, notes = _data(run, settings.data)
     output = _output(run, settings, genome)
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
@@ -132,9 +138,9 @@ def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence
     if contexts:
         panels = panels_of(measured.figures, contexts)
         title = f"Loss against context: {run.name} on {genome}"
-        files.append(draw_context_use(output.with_suffix(".context_use.png"), title, contexts, panels))
+        files.append(draw_context_use(picture_of(output, "context_use.png"), title, contexts, panels))
     metrics = run.folder / "metrics.csv"
     if metrics.is_file():
         title = f"Training of {run.name}"
-        files.append(draw_curves(metrics, output.with_suffix(".curves.png"), title, run.bases_per_step))
+        files.append(draw_curves(metrics, picture_of(output, "curves.png"), title, run.bases_per_step))
     return tuple(files)

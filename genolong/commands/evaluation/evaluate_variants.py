@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from genolong.commands.evaluation.evaluated import Evaluation, record_evaluation, refuse_unwritable, write_figures
+from genolong.commands.evaluation.evaluated import (
+    Evaluation,
+    picture_of,
+    record_evaluation,
+    refuse_unwritable,
+    write_figures,
+)
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.commands.evaluation.kmer_effects import fastas_of
 from genolong.commands.evaluation.measuring import Follow
@@ -40,11 +46,11 @@ def evaluate_variants(
     begun = now()
     assert settings.vcf is not None
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
-    picture = output.with_suffix(".png")
+    picture = picture_of(output, "png")
     run = None if settings.model is None else open_run(settings.model)
     read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
     refuse_to_write_over("output", [output, picture, beside(output)], read)
-    refuse_unwritable(output.parent)
+    refuse_unwritable(output)
     scored = read_scored(settings, run, follow)
     kmers = scored.kmers
     everything = np.ones(len(scored.classes.positive), bool)

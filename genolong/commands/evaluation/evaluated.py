@@ -10,7 +10,7 @@ from pathlib import Path
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.errors import InputError, MissingInputError, OutputError
 from genolong.genome.files.hashed import sha256_of
-from genolong.genome.files.partial_file import FAILED_DISK
+from genolong.genome.files.partial_file import refuse_no_file, write_whole
 from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
 from genolong.runs.record import beside, finished, started, write_json
@@ -32,8 +32,10 @@ class Evaluation:
         return {figure.name: figure.value for figure in self.figures}[name]
 
 
-def refuse_unwritable(folder: Path) -> None:
+def refuse_unwritable(output: Path) -> None:
     """Before the work, not after it."""
+    refuse_no_file(output)
+    folder = output.parent
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
@@ -43,16 +45,13 @@ def refuse_unwritable(folder: Path) -> None:
 def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
     """A flat JSON list, one figure a line; raises OutputError where that cannot be written."""
     rows = ",\n".join(f" {json.dumps(figure.as_json())}" for figure in figures)
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        partial.write_text(f"[\n{rows}\n]\n")
-        os.replace(partial, output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        if error.errno in FAILED_DISK:
-            raise
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); name another file (output=)") from error
+    write_whole(output, f"[\n{rows}\n]\n".encode())
     return output
+
+
+def picture_of(output: Path, end: str) -> Path:
+    """Where a picture of figures lies: x.png beside x.json, and x.y.png beside x.y."""
+    return output.with_name(f"{output.name.removesuffix('.json')}.{end}")
 
 
 def read_figures(path: Path) -> list[Figure]:

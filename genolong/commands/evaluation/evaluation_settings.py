@@ -8,6 +8,7 @@ import torch
 
 from genolong.commands.reading.attention_choice import check_attention
 from genolong.commands.reading.precision_choice import check_precision
+from genolong.commands.same_file import check_output
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
@@ -145,6 +146,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
             )
         if self.vcf is not None:
             self._refuse_what_a_vcf_has_no_use_for()
+        check_output(self.output)
         if self.vcf == "-" and self.output is None:
             raise SettingsError("output: wanted a JSON file for the figures, where the VCF comes from standard input")
         if self.vcf is not None and self.output is not None and self.output.lower().endswith(".png"):

@@ -10,6 +10,7 @@ from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.commands.evaluation.kmer_effects import KmerEffects, kmer_effects
 from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.reading.trained_run import TrainedRun
+from genolong.commands.variants.effect_fields import EffectFields
 from genolong.errors import InputError
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
@@ -81,10 +82,9 @@ def read_scored(
 
 
 def _score_fields(name: str, declared: Mapping[str, str], settings: EvaluationSettings) -> list[str]:
-    """The numeric fields of that prefix that the header declares, then the baselines."""
-    own = [
-        field for field, kind in declared.items() if kind in NUMERIC and field.startswith(f"{settings.prefix}_")
-    ]  # fmt: skip
+    """Of predict's fields of that prefix the numeric ones that the header declares, then the baselines."""
+    predicted = EffectFields(settings.prefix, with_distance=True).ids
+    own = [field for field, kind in declared.items() if kind in NUMERIC and field in predicted]
     if not own and not settings.baseline_fields:
         raise InputError(
             f"{name}: has no scores: no numeric INFO field {settings.prefix}_... is declared; run predict first "

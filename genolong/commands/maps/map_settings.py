@@ -37,6 +37,7 @@ class MapSettings(ReadingSettings):
     prefix: str
 
     def __post_init__(self) -> None:
+        self._check_output()
         super().__post_init__()
         _ = self.scoring  # checked there
         check_prefix(self.prefix)
@@ -47,7 +48,6 @@ class MapSettings(ReadingSettings):
                 raise SettingsError(f"{name}={getattr(self, name)}: wanted {' or '.join(WHETHER)}")
         if self.pictures < 0:
             raise SettingsError(f"pictures={self.pictures}: wanted 0 (none) or more")
-        self._check_output()
 
     @property
     def scoring(self) -> ScoringSettings:

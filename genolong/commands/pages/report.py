@@ -7,7 +7,7 @@ from genolong.commands.pages.evaluation_page import evaluation_page
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.pages.training_page import training_page
 from genolong.errors import InputError
-from genolong.genome.files.partial_file import PartialFile
+from genolong.genome.files.partial_file import write_whole
 from genolong.runs.record import maker, read_record
 
 BROKEN = (
@@ -32,15 +32,5 @@ def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambd
             )
     except BROKEN as error:
         raise InputError(f"{path}: is not as genolong writes it ({type(error).__name__}: {str(error)[:80]})") from error
-    _write(settings.page, text)
+    write_whole(settings.page, text.encode())
     return settings.page
-
-
-def _write(path: Path, text: str) -> None:
-    file = PartialFile(path)
-    try:
-        file.write(text.encode())
-        file.complete()
-    except BaseException:
-        file.discard()
-        raise

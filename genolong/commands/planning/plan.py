@@ -1,7 +1,5 @@
 """`plan`: settings in, what a training step would cost one device out: memory, operations, traffic, time."""
 
-import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +7,13 @@ from typing import Any
 from genolong.commands.planning.plan_settings import PlanSettings
 from genolong.commands.training.training_step import Remedy, remedies, training_step
 from genolong.counted import size
-from genolong.errors import OutputError
-from genolong.genome.files.partial_file import FAILED_DISK
 from genolong.model.costs.flops import Flops, flops
 from genolong.model.costs.memory import Memory, memory
 from genolong.model.costs.seconds import Rates, Seconds, bytes_moved, seconds
 from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import Traffic, traffic
 from genolong.report.figures import Table
+from genolong.runs.record import write_json
 
 RESERVE = 1.3  # of a block's small tensors, what glibc 2.36 was measured to hold beside them: its heap has gaps
 
@@ -76,7 +73,7 @@ def plan(settings: PlanSettings) -> Plan:
     if not made.fits:
         made = replace(made, remedies=tuple(remedies(step, room - process - made.gaps)))
     if settings.json is not None:
-        _write(Path(settings.json).expanduser(), made)
+        write_json(Path(settings.json).expanduser(), figures(made))
     return made
 
 
@@ -168,17 +165,3 @@ def _window(settings: PlanSettings) -> int:
     found = with_window(settings, genome).context.window_bp
     assert found is not None
     return found
-
-
-def _write(file: Path, made: Plan) -> None:
-    if file.exists() and not file.is_file():
-        raise OutputError(f"json={file}: is there, and is no file; name another")
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        partial.write_text(json.dumps(figures(made), indent=1) + "\n")
-        os.replace(partial, file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        if error.errno in FAILED_DISK:
-            raise
-        raise OutputError(f"json={file}: cannot be written ({error.strerror}); name another file") from error

@@ -8,6 +8,7 @@ import torch
 
 from genolong.commands.reading.attention_choice import check_attention
 from genolong.commands.reading.precision_choice import check_precision
+from genolong.commands.same_file import check_output
 from genolong.commands.same_work import check_resume
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -85,6 +86,7 @@ class ReadingSettings:
     debug: bool
 
     def __post_init__(self) -> None:
+        check_output(self.output)
         self.parallel.check_devices(self.trainer.devices)
         check_precision(self.precision)
         check_resume(self.resume)

@@ -20,6 +20,24 @@ def umask() -> int:
     return mask
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """A file of that content: the old one or the new one, at any moment. Raises what PartialFile raises."""
+    file = PartialFile(path)
+    try:
+        file.write(content)
+        file.complete()
+    except BaseException:
+        file.discard()
+        raise
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raises OutputError for what is there and is no file: a name for a new one would replace it."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
+        raise OutputError(f"{path}: is {what}; wanted a file to write; name one")
+
+
 class Stream:
     """An open descriptor that bytes go to; an OSError names it, and the file it belongs to keeps what it has got."""
 
@@ -67,13 +85,15 @@ class Stream:
 class PartialFile(Stream):
     """`path`.partial, which becomes `path` when it is complete; `resume_at` keeps so many bytes of the one there is.
 
-    One process at a time writes it. Raises OutputError where it cannot be made, InputError where there is nothing to
-    resume, and BusyError where another process is writing it, which loses nothing by that.
+    One process at a time writes it, and a link to a file stays one. Raises OutputError where it cannot be made,
+    InputError where there is nothing to resume, and BusyError where another process is writing it, which loses nothing
+    by that.
     """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
-        self._final = path
-        self._partial = path.with_name(path.name + SUFFIX)
+        refuse_no_file(path)
+        self._final = Path(os.path.realpath(path))
+        self._partial = self._final.with_name(self._final.name + SUFFIX)
         descriptor = self._create() if resume_at is None else self._reopen(resume_at)
         super().__init__(descriptor, str(self._partial), resume_at or 0)
 

@@ -1,6 +1,7 @@
 """evaluate: what is read, what is told, and the files that are left behind."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,16 @@ def test_output_names_the_file_and_its_folder_is_made(run, tmp_path):
         "figures.json",
         "figures.record.json",
     ]
+
+
+def test_names_with_a_point_have_pictures_of_their_own_and_a_device_is_left_alone(run, tmp_path, monkeypatch):
+    found = evaluate(replace(SETTINGS, output=str(tmp_path / "of.2021")))
+    assert [path.name for path in found.files] == ["of.2021", "of.2021.context_use.png", "of.2021.curves.png"]
+    monkeypatch.setattr(command, "measure", lambda *_: pytest.fail("the work had begun"))
+    with pytest.raises(OutputError, match="null: is no file, but a device or a pipe"):
+        evaluate(replace(SETTINGS, output=os.devnull))
+    with pytest.raises(SettingsError, match="output=new/: is the name of a folder; wanted that of a file in it"):
+        replace(SETTINGS, output="new/")
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_work(run, tmp_path, monkeypatch):

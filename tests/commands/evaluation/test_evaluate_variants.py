@@ -46,6 +46,15 @@ def write(folder: Path, infos, declared=DECLARED) -> EvaluationSettings:
     )  # fmt: skip
 
 
+def test_scores_of_another_prefix_that_begins_alike_are_told_apart(tmp_path):
+    infos = [f"{info};GENOLONG_SHARED_LLR={-llr}" for info, llr in zip(PLAIN, LLR, strict=True)]
+    asked = write(tmp_path, infos, [*DECLARED, ("GENOLONG_SHARED_LLR", "Float")])
+    alone = {figure.name for figure in evaluate_variants(asked).figures}
+    assert "vcf/GENOLONG_LLR/auroc" in alone and not any("SHARED" in name for name in alone)
+    shared = evaluate_variants(replace(asked, prefix="GENOLONG_SHARED"))
+    assert [row[0].split(" (")[0] for row in shared.tables[0].rows] == ["-GENOLONG_SHARED_LLR", "chance"]
+
+
 def test_a_low_log_likelihood_ratio_and_a_high_score_of_any_other_kind_are_positive(tmp_path):
     found = evaluate_variants(replace(write(tmp_path, FULL), baselines=["CADD"]))
     is_positive = np.array(LABELS) == "disrupting"

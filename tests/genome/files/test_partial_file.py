@@ -7,7 +7,7 @@ import pytest
 
 from genolong.errors import BusyError, InputError, OutputError
 from genolong.genome.files import file_lock, partial_file
-from genolong.genome.files.partial_file import PartialFile
+from genolong.genome.files.partial_file import PartialFile, write_whole
 from tests.builders.held_file import held_by_another
 
 
@@ -85,3 +85,22 @@ def test_what_is_there_no_longer_is_not_resumed(tmp_path: Path):
     (tmp_path / "x.partial").mkdir()
     with pytest.raises(OutputError, match=r"x.partial cannot be created"):
         PartialFile(tmp_path / "x")
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to(os.devnull)
+    for name, what in (("pipe", "no file, but a device or a pipe"), ("device", "no file, but"), ("folder", "a folder")):
+        with pytest.raises(OutputError, match=f"{name}: is {what}.*; wanted a file to write; name one"):
+            PartialFile(tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 3 and not Path(os.devnull).is_file()
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("old")
+    (tmp_path / "link").symlink_to(Path("there", "file"))
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "file").read_bytes() == b"new"
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["file"]
