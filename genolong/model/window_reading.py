@@ -1,5 +1,6 @@
 """A window read on both strands: how likely a model finds a stretch of it, and its mean states over stretches."""
 
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from genolong.parallel.shard import SequenceShard
 
 COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
 N = 4
+GUESS = -log(4)  # nats
 
 
 class WindowReading(NamedTuple):
@@ -28,8 +30,9 @@ def read_windows(
     """Both strands of each window; `stretches` are (first, end) positions in it.
 
     The pseudo-log-likelihood is the sum of log p(base) over a stretch in which nothing is hidden, mean of both strands;
-    N counts nothing. States of the reverse strand stand in the order of the forward strand. Differentiable. Processes
-    that hold a slice of the sequence each, `shard`, are given whole windows, and all of them get the whole result.
+    N counts as a guess among four bases, so that as many bases are compared in windows of which one draws in more N.
+    States of the reverse strand stand in the order of the forward strand. Differentiable. Processes that hold a slice
+    of the sequence each, `shard`, are given whole windows, and all of them get the whole result.
     """
     shard = shard or SequenceShard.whole(codes.shape[1])
     at = torch.arange(codes.shape[1], device=codes.device)
@@ -45,6 +48,6 @@ def read_windows(
         strand, asked = strand[:, columns], asked[..., columns]
         logits = head(read).double().log_softmax(-1)
         of_own = logits.gather(-1, strand.long().clamp(max=N - 1).unsqueeze(-1)).squeeze(-1)
-        nats.append(shard.sum((of_own * (asked[:, 0] & (strand < N))).sum(-1)))
+        nats.append(shard.sum((of_own.where(strand < N, GUESS) * asked[:, 0]).sum(-1)))
         states.append(shard.sum((asked.double() / bases) @ read.double()))
     return WindowReading((nats[0] + nats[1]) / 2, torch.stack(states, dim=1))

@@ -115,8 +115,8 @@ class VariantScorer:
 
         Other alleles: the pseudo-log-likelihood of the alternate window less that of the reference window, each the sum
         of log p(base) over the same number of bases, those of the longer allele and `flank` on either side, read from a
-        window in which nothing is hidden. N counts nothing. Both windows have one length: what stands left of the
-        variant keeps its place, and the right end is cut or filled up.
+        window in which nothing is hidden. N counts as a guess, log 1/4. Both windows have one length: what stands left
+        of the variant keeps its place, and the right end is cut or filled up.
 
         Natural logarithms, mean of both strands. The distance is the Euclidean one between the mean states of the
         alternate and the reference window over these same bases, mean of both strands. A trained head reads these two

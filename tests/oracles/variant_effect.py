@@ -1,6 +1,7 @@
 """An allele's effect by string operations: one sequence and one strand a forward pass, no batches, no codes shared."""
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from torch import nn
@@ -92,7 +93,7 @@ class PlainScorer:
             nats, states = self._read(letters)
             first = variant.start - start
             region = range(max(0, first - self.settings.flank), min(self.window, first + longer + self.settings.flank))
-            likelihoods.append(sum(nats[at][letters[at]] for at in region if letters[at] != "N"))
+            likelihoods.append(sum(nats[at].get(letters[at], -log(4)) for at in region))
             means.append([torch.stack([strand[at] for at in region]).mean(0) for strand in states])
         distance = sum(float((alt - ref).norm()) for ref, alt in zip(*means, strict=True)) / 2
         return likelihoods[1] - likelihoods[0], distance

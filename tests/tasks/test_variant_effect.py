@@ -108,6 +108,23 @@ def test_scores_are_those_of_the_plain_oracle(mode: str, window: int, asked: lis
         np.testing.assert_allclose(numbers([effect])[0], expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_deletion_draws_into_the_window_counts_as_much_if_it_is_n(mode: str):
+    """A model without an opinion finds no allele likelier, whatever stands beside it."""
+    head = MaskedBaseHead(12).double()
+    for parameter in head.parameters():
+        nn.init.zeros_(parameter)
+    asked = [
+        Variant("one", 52, CONTIGS["one"][52:59].encode(), b""),  # before N
+        Variant("one", 66, b"", b"ACGTA"),  # behind it
+        Variant("two", 38, CONTIGS["two"][38:43].encode(), b""),  # at the contig's end
+        Variant("two", 20, CONTIGS["two"][20:23].encode(), b"T"),
+    ]
+    tiles = GenomeTiles(MemoryGenome(CONTIGS), tile_bp=16)
+    found = VariantScorer(model()[0], head, tiles, scoring(mode=mode), 31, torch.device("cpu")).score(asked)
+    np.testing.assert_allclose([effect.llr for effect in found], 0, atol=1e-12)
+
+
 @pytest.mark.parametrize("mode", ["exact", "unmasked"])
 @settings(max_examples=12)
 @given(sets(7), st.randoms(use_true_random=False), st.sampled_from([1, 2, 5]))
