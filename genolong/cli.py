@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, NoReturn
 
 import hydra
@@ -77,7 +78,8 @@ def train(config: DictConfig) -> None:
     shown = latest if latest.resolve() == done.folder.resolve() else done.folder
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
     _leave_report(done.folder)
-    tell.info("the run is in %s; next: python -m genolong evaluate model=%s", done.folder, os.path.relpath(shown))
+    model = quote(f"model={os.path.relpath(shown)}")
+    tell.info("the run is in %s; next: python -m genolong evaluate %s", done.folder, model)
 
 
 def train_variants(config: DictConfig) -> None:
@@ -98,7 +100,8 @@ def train_variants(config: DictConfig) -> None:
         done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
     )  # fmt: skip
     _leave_report(done.folder)
-    tell.info("the run is in %s; next: python -m genolong predict model=%s vcf=IN output=OUT", done.folder, done.folder)
+    model = quote(f"model={done.folder}")
+    tell.info("the run is in %s; next: python -m genolong predict %s vcf=IN output=OUT", done.folder, model)
 
 
 def evaluate(config: DictConfig) -> None:
@@ -289,9 +292,10 @@ def _told(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -
     if command not in ("train", "train_variants"):
         again = "the same command begins anew" if command == "reproduce" else "the same command goes on"
         return f"stopped by {stopped.name}; {again}"
-    again = f"the same command with hydra.run.dir={folder}"
+    where = quote(f"hydra.run.dir={folder}")
+    again = f"the same command with {where}"
     if swept:
-        again = f"the same command without -m, with this run's values and hydra.run.dir={folder},"
+        again = f"the same command without -m, with this run's values and {where},"
     if stopped.step is None:
         return f"stopped by {stopped.name} outside of its steps; {again} goes on"
     if stopped.step == 0:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def fasta(tmp_path: Path) -> str:
         ),
         (["train", "fasta=x.fa"], 64, "fasta: no such setting; did you mean data.fasta?"),
         (["train", "run.name=2024"], 64, "run.name=2024: is read as a number; put it in quotes: 'run.name=\"2024\"'"),
+        (["train", "run.name=true"], 64, "run.name=true: is read as true or false; put it in quotes: 'run.name=\"tr"),
         (["train", "experiment=yest"], 64, "experiment=yest: no such choice; there are celegans_1m, "),
         (["train", "+experiment=yeast"], 64, "experiment: is chosen as experiment=NAME, without a +"),
         (
@@ -181,6 +183,8 @@ def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
     if command == "train" and step:
         swept = cli._told(Stopped(signal.SIGTERM, step), "runs/x", command, swept=True)
         assert swept.endswith("the same command without -m, with this run's values and hydra.run.dir=runs/x, goes on")
+        spaced = cli._told(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
+        assert shlex.split(spaced.partition(" with ")[2])[0] == "hydra.run.dir=runs/it's mine"
 
 
 def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 
 import torch.distributed as dist
-from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from genolong.parallel.place import Place
@@ -29,7 +29,8 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = PrefixStore(f"start {start}, meeting {next(meetings)}", store)
     else:
-        store = _at(place, longest)
+        host, _, port = place.address.rpartition(":")  # not by a rendezvous, which would look for torchrun's own store
+        store = TCPStore(host, int(port), place.size, is_master=place.rank == 0, timeout=longest)
     dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
     try:
         yield
@@ -39,9 +40,5 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
 
 @cache
 def _for_life(place: Place, longest: timedelta) -> tuple[Store, Iterator[int]]:
-    return _at(place, longest), count()
-
-
-def _at(place: Place, longest: timedelta) -> Store:
     store, *_ = next(rendezvous(f"tcp://{place.address}", place.rank, place.size, timeout=longest))
-    return store
+    return store, count()

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from genolong.errors import OutputError, SettingsError
+from genolong.runs.lock import LOCK, lock_removed
 
 RECORD = "record.json"
 HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before a command is called
@@ -12,7 +13,8 @@ HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, wri
 def check_name(name: object) -> None:
     """Raises SettingsError for a name that could lead out of the folder of runs."""
     if isinstance(name, int | float):
-        raise SettingsError(f"run.name={name}: is read as a number; put it in quotes: 'run.name=\"{name}\"'")
+        what, typed = ("true or false", str(name).lower()) if isinstance(name, bool) else ("a number", name)
+        raise SettingsError(f"run.name={typed}: is read as {what}; put it in quotes: 'run.name=\"{typed}\"'")
     if not isinstance(name, str) or not name or name[0] in ".-" or not set("/\\\0\n").isdisjoint(name):
         raise SettingsError(f"run.name={name!r}: wanted the name of a folder, without / and not starting with . or -")
 
@@ -41,11 +43,14 @@ def is_begun(folder: Path) -> bool:
 
 
 def remove_unbegun(folder: Path) -> None:
-    """Removes the folder of a run that was refused before it began: one that holds Hydra's own three files only."""
+    """Removes the folder of a run that was refused before it began: one that holds Hydra's own three files only.
+
+    And the lock, unless another process has it.
+    """
     hydras = folder / ".hydra"
-    if not hydras.is_dir() or {path.name for path in folder.iterdir()} != {".hydra"}:
+    if not hydras.is_dir() or not {path.name for path in folder.iterdir()} <= {".hydra", LOCK}:
         return
-    if {path.name for path in hydras.iterdir()} <= HYDRAS_FILES:
+    if {path.name for path in hydras.iterdir()} <= HYDRAS_FILES and lock_removed(folder):
         for path in hydras.iterdir():
             path.unlink()
         hydras.rmdir()

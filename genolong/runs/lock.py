@@ -3,13 +3,15 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genolong.errors import BusyError, OutputError
 from genolong.genome.files.file_lock import NoLocksError, take
 
 logger = logging.getLogger(__name__)
+
+LOCK = ".lock"
 
 
 @contextmanager
@@ -20,7 +22,7 @@ def held(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
@@ -34,5 +36,21 @@ def held(folder: Path) -> Iterator[None]:
         if not alone:
             raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another")
         yield
+    finally:
+        os.close(handle)
+
+
+def lock_removed(folder: Path) -> bool:
+    """Removes what `held` left in the folder; False where another process holds it."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        with suppress(NoLocksError):
+            if not take(handle):
+                return False
+        (folder / LOCK).unlink()
+        return True
     finally:
         os.close(handle)

@@ -1,5 +1,6 @@
 """Pretraining on hidden bases: loss, accuracy, bits a base."""
 
+import logging
 from dataclasses import dataclass
 from math import inf, isfinite, log
 from typing import Any, cast
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
+from genolong.counted import counted
 from genolong.errors import InputError, NumericalError, SettingsError
 from genolong.loading.chance import Stream, bits
 from genolong.loading.datamodule import GenomeDataModule
@@ -20,6 +22,8 @@ from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings, clipped, make_optimizer, set_rate
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 8  # windows, in a message
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
@@ -59,6 +63,7 @@ class MaskedBases(pl.LightningModule):
         self.shard: SequenceShard | None = None
         self.step_nats: Tensor | float = 0.0
         self.step_weight: Tensor | float = 0.0
+        self._steps = self._empty_steps = 0  # of this process; in an empty one no base counts
         # a loss that is no number counts as infinite, where the default leaves it out ("disable" also ignores weights)
         self.scores = torch.nn.ModuleDict({name: MeanMetric(nan_strategy=inf) for name in SCORES})
 
@@ -95,9 +100,22 @@ class MaskedBases(pl.LightningModule):
                 parameter.grad.mul_(self._batch_bases * batches / max(weight, 1e-9))
         assert self.optimizer is not None
         norm = clipped(self.parameters(), self.optimizer.clip, loss, self.trainer.global_step, self._read_now)
-        self.log("train/loss", loss, prog_bar=True)
+        self._steps += 1
+        if weight > 0:
+            self.log("train/loss", loss, prog_bar=True)
+        else:
+            self._empty_steps += 1
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
+
+    def on_train_end(self) -> None:
+        if self._empty_steps:
+            logger.warning(
+                "no base counted in %s of %s, which have no loss and taught nothing: what is hidden there was "
+                "soft-masked (task.repeat_weight_train=%g), or nothing is hidden (task.masking.share=%g)",
+                f"{self._empty_steps:,}", counted(self._steps, "step"), self.task.repeat_weight_train,
+                self.task.masking.share,
+            )  # fmt: skip
 
     def _read_now(self) -> str:
         """The windows of this step, as people may want to look at them."""

@@ -50,6 +50,12 @@ def test_one_process_starts_none():
         assert not multiprocessing.active_children()
 
 
+def test_torchruns_own_store_is_not_looked_for(monkeypatch):
+    """torchrun with one process, which starts others itself."""
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    lead(2, "")
+
+
 def tell_threads(place: Place, folder: Path) -> None:
     (folder / str(place.rank)).write_text(f"{place.local_rank} {place.size} {torch.get_num_threads()}")
 

@@ -6,6 +6,8 @@ import pytest
 
 from genolong.errors import OutputError
 from genolong.runs.folder import HYDRAS_FILES, is_begun, make_folder, remove_unbegun
+from genolong.runs.lock import LOCK
+from tests.builders.held_file import held_by_another
 
 
 def test_latest_points_to_the_newest_run_of_that_name(tmp_path: Path):
@@ -43,6 +45,15 @@ def refused(tmp_path: Path) -> Path:
 
 
 def test_a_refused_run_leaves_nothing(refused: Path, tmp_path: Path):
+    remove_unbegun(refused)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_goes_with_it_and_stays_where_another_process_holds_it(refused: Path, tmp_path: Path):
+    (refused / LOCK).write_text("")
+    with held_by_another(refused / LOCK):
+        remove_unbegun(refused)
+    assert len(list(refused.rglob("*"))) == len(HYDRAS_FILES) + 2
     remove_unbegun(refused)
     assert not list(tmp_path.iterdir())
 

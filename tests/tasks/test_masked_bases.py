@@ -198,9 +198,14 @@ def test_a_validation_loss_that_is_no_number_is_refused():
         validate(model, [batch(0.5, 1)])
 
 
-def test_a_step_without_a_base_that_counts_changes_no_gradient_into_something_else():
-    _, kept = fit(make(), [batch(0.0, 1)])
+def test_a_step_without_a_base_that_counts_changes_no_gradient_and_has_no_loss(caplog):
+    trainer, kept = fit(make(), [batch(0.0, 1)])
     assert all(not grad.any() for grad in kept.grads.values())
+    assert "train/loss" not in trainer.logged_metrics and "train/gradient_norm" in trainer.logged_metrics
+    (told,) = (record.getMessage() for record in caplog.records if record.name == "genolong.tasks.masked_bases")
+    assert told.startswith("no base counted in 1 of 1 step, which have no loss and taught nothing:")
+    trainer, _ = fit(make(), [batch(0.9, 1), batch(0.9, 2)])
+    assert float(trainer.logged_metrics["train/loss"]) > 0
 
 
 def test_dropout_depends_on_the_step_alone():

@@ -83,10 +83,15 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
         raise difference
     step, validated = (0, True) if found is None else found.content[1:]
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
-    if step > last_step or (step == last_step and finished):
+    if step >= last_step and finished:
         raise OutputError(
             f"{folder}: holds a run already, finished at step {step}; go on with more trainer.max_steps=, or take a "
             "new folder"
+        )
+    if step > last_step:
+        raise SettingsError(
+            f"trainer.max_steps={last_step}: the run in {source} has done {step} steps already; take as many or more, "
+            "or a new folder"
         )
     notes = (*_notes(found, source, step), *lost_rows(home / "metrics.csv", step))
     return Beginning(

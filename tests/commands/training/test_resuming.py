@@ -173,6 +173,12 @@ def test_a_record_that_is_none_is_told_and_the_run_is_not_touched(home: Path, st
     assert (stopped / "record.json").read_text() == "[1]"
 
 
+def test_less_steps_than_a_stopped_run_has_taken_are_refused(home: Path, stopped: Path, tmp_path: Path):
+    for folder, more in ((stopped, ()), (tmp_path / "new", (f"resume={stopped}",))):
+        with pytest.raises(SettingsError, match=rf"trainer.max_steps=5: the run in {stopped} has done 6 steps already"):
+            run(home, folder, *more, steps=5)
+
+
 def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, whole: Path, tmp_path: Path):
     folder = tmp_path / "run"
     every = ("trainer.ema_decay=0.9", "optimizer.schedule=wsd", "optimizer.decay_share=0.0")
