@@ -3,11 +3,14 @@
 import errno
 import logging
 import os
+import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
@@ -26,12 +29,14 @@ from rich.table import Table
 from yaml import YAMLError
 
 from genolong.bars import bars
-from genolong.closed_terminal import outliving_terminals
+from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, as_settings_error, guard
 from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
+from genolong.genome.files.partial_file import open_descriptor
 from genolong.help import help_text
 from genolong.long_work import follow
 from genolong.nearest import nearest
+from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import remove_unbegun
@@ -140,7 +145,7 @@ def predict(config: DictConfig) -> None:
         tell.info(line)
     if done.tally.alleles and not done.tally.scored:
         raise InputError(f"no allele could be scored; all records are in {done.output}, with the reason for each")
-    if done.output != "-":
+    if open_descriptor(done.output) is None:
         tell.info("wrote %s", done.output)
 
 
@@ -245,6 +250,13 @@ def plan(config: DictConfig) -> None:
         tell.info("wrote %s", settings.json)
 
 
+class _Output(Console):
+    """stdout, of which the reader may leave."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _show(table: "Figures") -> None:
     """A table on stdout."""
     shown = Table(title=table.title, title_justify="left")
@@ -252,15 +264,20 @@ def _show(table: "Figures") -> None:
         shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
     for row in table.rows:
         shown.add_row(*row)
-    out = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
+    out = _Output(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
     out.print(shown)
 
 
-def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """The command, which exits with one line where it fails, before Hydra says so in its own way."""
+def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
+    """The command, which exits with one line where it fails, before Hydra says so in its own way.
+
+    While its module is imported, Ctrl-C waits: PyTorch's libraries would end in their own way, or pass over it.
+    """
 
     @wraps(command)
     def run(config: DictConfig) -> None:
+        with held_back(signal.SIGINT):
+            import_module(f"genolong.commands.{module}")
         elsewhere = not tell.handlers  # submitit runs a job in another process, and hands back what it raised
         if elsewhere:
             _set_up_messages()
@@ -272,6 +289,8 @@ def _one_line(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], N
             swept = job.mode is RunMode.MULTIRUN
             tell.info(f"genolong: {_told(stopped, job.runtime.output_dir, command.__name__, swept=swept)}")
             raise
+        except BrokenPipeError:
+            _reader_left()
         except Exception as error:
             if config.get("debug"):
                 raise
@@ -304,18 +323,18 @@ def _told(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -
 
 
 COMMANDS = {
-    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function))
-    for name, function in (
-        ("train", train),
-        ("train_variants", train_variants),
-        ("evaluate", evaluate),
-        ("predict", predict),
-        ("embed", embed),
-        ("map", map),
-        ("export", export),
-        ("reproduce", reproduce),
-        ("report", report),
-        ("plan", plan),
+    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function, module))
+    for name, function, module in (
+        ("train", train, "training.train"),
+        ("train_variants", train_variants, "training.train_variants"),
+        ("evaluate", evaluate, "evaluation.evaluate_variants"),
+        ("predict", predict, "variants.predict"),
+        ("embed", embed, "embeddings.embed"),
+        ("map", map, "maps.map"),
+        ("export", export, "sharing.export"),
+        ("reproduce", reproduce, "repeating.reproduce"),
+        ("report", report, "pages.report"),
+        ("plan", plan, "planning.plan"),
     )
 }
 
@@ -332,40 +351,45 @@ def _of_task(command: str, arguments: Sequence[str]) -> str:
 @outliving_terminals()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
+    fill_closed_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell asks the bare program
         return _complete(arguments)
     command, *rest = arguments or [""]
     command = _of_task(command, rest)
     rest = understood(rest, texts=["region"] if command == "map" else [])
-    if command in ("-V", "--version"):
-        print(f"genolong {version('genolong')}")
-        raise SystemExit(0)
-    if command not in COMMANDS:
-        asked = command in ("-h", "--help")
-        if command and not asked:
-            print(f"genolong: error: {command}: no such command{nearest(command, list(COMMANDS))}", file=sys.stderr)
-        print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
-        raise SystemExit(0 if asked else 64)
     try:
-        _run(command, rest)
+        code = _run(command, rest) if command in COMMANDS else _about(command)
         sys.stdout.flush()
-        raise SystemExit(0)
+        raise SystemExit(code)
     except SystemExit as ending:
         raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2: how argparse refuses an option
     except KeyboardInterrupt:
         print("genolong: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:  # whoever read stdout, like `head`, had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+    except BrokenPipeError:
+        _reader_left()
     except Exception as error:
         if "debug=true" in rest:
             raise
         _fail(error, command)
 
 
-def _run(command: str, arguments: list[str]) -> None:
+def _about(command: str) -> int:
+    """What is said where no command was named; returns the exit code."""
+    if command in ("-V", "--version"):
+        print(f"genolong {version('genolong')}")
+        return 0
+    if command in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command:
+        print(f"genolong: error: {command}: no such command{nearest(command, list(COMMANDS))}", file=sys.stderr)
+    print(USAGE, end="", file=sys.stderr)
+    return 64
+
+
+def _run(command: str, arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a trace
     _set_up_messages()
     guard()
@@ -386,6 +410,7 @@ def _run(command: str, arguments: list[str]) -> None:
             # the folder that Hydra means lies beside its caller's source file
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
             COMMANDS[command]()
+    return 0
 
 
 def _refuse_one_folder(overrides: Sequence[str]) -> None:
@@ -396,6 +421,12 @@ def _refuse_one_folder(overrides: Sequence[str]) -> None:
                 f"{word}: a sweep (-m) has a folder for each of its runs; name where they lie with hydra.sweep.dir= "
                 "(and what each is called with hydra.sweep.subdir=), or leave out -m"
             )
+
+
+def _reader_left() -> NoReturn:
+    """Whoever read stdout, like `head`, had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(141) from None
 
 
 def _fail(error: Exception, command: str) -> NoReturn:
@@ -451,7 +482,7 @@ def _complete(arguments: Sequence[str]) -> None:
         print(*(name for name in COMMANDS if name.startswith(begun) and name != "train_variants"), sep="\n")
         return
     if command is not None:
-        rest = os.environ["COMP_LINE"].split(command, 1)[1].lstrip()
+        rest = re.split(rf"(?:^|\s){command}(?=\s|$)", os.environ["COMP_LINE"], maxsplit=1)[1].lstrip()
         os.environ["COMP_LINE"] = f"genolong {rest}"
         os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
     sys.argv = [sys.argv[0], *arguments]

@@ -20,6 +20,16 @@ def leave_closed_terminals() -> None:
                 os.close(nowhere)
 
 
+def fill_closed_streams() -> None:
+    """Of standard streams that were closed when this began (>&-) what is said goes nowhere, and into no other file."""
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(nowhere)
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), write_through=True))
+
+
 @contextmanager
 def outliving_terminals() -> Iterator[None]:
     """Within this, stdout and stderr may be terminals that are closed, of which no signal tells."""

@@ -132,7 +132,10 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         if group == "experiment" and (TRAINED / group / f"{choice}.yaml").is_file():
             return SettingsError(f"{group}={choice}: is a recipe of task=variant_effect; take it with train, and alone")
         hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
-        options = [*error.options, *(["variant_effect"] if group == "task" else [])]  # that has settings of its own
+        of_variants = group == "task" and command == "train"  # whose settings are other ones
+        if group == "task" and choice == "variant_effect" and not of_variants:
+            return SettingsError(f"{group}={choice}: is a task of train; {command} knows masked_bases alone")
+        options = [*error.options, *(["variant_effect"] if of_variants else [])]
         near = nearest(choice, options)
         return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(options)}{near}{hint}")
     if isinstance(error, OverrideParseException):

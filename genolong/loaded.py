@@ -56,7 +56,7 @@ class LoadedModel:
         self.run, self.device = run, device
         self.encoder = run.model.encoder.to(device).eval()
         self.head = run.model.head.to(device).eval()
-        self._scorers: dict[tuple[str, ...] | None, tuple[VariantScorer, AlleleChecks]] = {}
+        self._scorers: dict[tuple[str, ...] | None, tuple[Any, VariantScorer, AlleleChecks]] = {}
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str], device: str = "auto", precision: str = "32-true") -> "LoadedModel":
@@ -193,7 +193,9 @@ class LoadedModel:
     def _scorer(self, fasta: Fasta) -> tuple[VariantScorer, AlleleChecks]:
         listed = [fasta] if isinstance(fasta, str | os.PathLike) else fasta
         key = None if listed is None else tuple(os.fspath(each) for each in listed)
-        if key not in self._scorers:
+        trained_on = self.run.data.fasta
+        now = [_look(path) for path in key or ([trained_on] if isinstance(trained_on, str) else trained_on)]
+        if key not in self._scorers or self._scorers[key][0] != now:
             genome = open_genome(self.run, GenomeSettings(fasta=None if key is None else [*key], cache=None))
             for note in genome.notes:
                 logger.info(note)
@@ -203,8 +205,8 @@ class LoadedModel:
                 self.run.variant_head,
             )  # fmt: skip
             names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
-            self._scorers[key] = scorer, AlleleChecks(names, tiles.letters, scorer.longest_allele)
-        return self._scorers[key]
+            self._scorers[key] = now, scorer, AlleleChecks(names, tiles.letters, scorer.longest_allele)
+        return self._scorers[key][1:]
 
     def _scoring(self, command: str, **fixed: Any) -> ScoringSettings:
         """Those of a command by default."""
@@ -213,3 +215,12 @@ class LoadedModel:
         if self.run.variant_head is not None:
             plain["flank"] = self.run.variant_head.settings.flank
         return ScoringSettings(**plain)
+
+
+def _look(path: str) -> tuple[int, ...] | None:
+    """What tells whether a file is still the one that was read: it may have been written again meanwhile."""
+    try:
+        there = os.stat(os.path.expanduser(path))
+    except OSError:
+        return None  # whoever opens it says what is wrong
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns

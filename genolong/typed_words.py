@@ -9,13 +9,15 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 _SETTING = re.compile(r"(\+{0,2}[A-Za-z_][\w./@-]*)=(.+)", re.DOTALL)
+_NUMBER_WITH_UNDERSCORES = re.compile(r"[+-]?\d[\d.]*_[\d_.]*")
 _GROUPED = ("[", "{", "'", '"')  # how a list, a mapping and a quoted text begin; a mistake in these is told
 
 
 def understood(words: Sequence[str], *, texts: Sequence[str] = ()) -> list[str]:
     """The same, with those values quoted that Hydra's grammar has no name for, as `müller.fa` or `it's (1).fa`.
 
-    ~/ is the home, as a shell would have it in front of the word. Settings in `texts` are one text in any case, as
+    And `2026_11`, which it would take for the number 202611; a setting that is a number reads it as that. ~/ is the
+    home, as a shell would have it in front of the word. Settings in `texts` are one text in any case, as
     region=chr1:1,001-1,500, whose comma Hydra would take for several values; elsewhere it is left to mean that.
     """
     sweep = "-m" in words or "--multirun" in words
@@ -30,7 +32,8 @@ def _understood(word: str, texts: Sequence[str], parser: OverridesParser, *, swe
     name, value = found[1], found[2]
     if value.startswith("~/"):
         value = os.path.expanduser(value)
-    if name not in texts and ((sweep and "," in value) or _parses(parser, f"{name}={value}")):
+    is_known = name not in texts and not _NUMBER_WITH_UNDERSCORES.fullmatch(value)
+    if is_known and ((sweep and "," in value) or _parses(parser, f"{name}={value}")):
         return f"{name}={value}"
     return f"{name}={QuotedString(value, Quote.single).with_quotes()}"
 

@@ -338,6 +338,7 @@ def completed(line: str) -> list[str]:
         ("genolong embed reg", ["regions=", "regions_at_once="]),
         ("genolong export out", ["output="]),
         ("genolong map reg", ["region=", "regions="]),
+        ("/home/maps/train/.venv/bin/genolong train model=t", ["model=tiny"]),
     ],
 )
 def test_tab_completes_commands_settings_and_choices(line, words):
@@ -355,6 +356,46 @@ def test_whoever_has_read_enough_of_stdout_gets_no_complaint(option: str, code: 
     assert (done.returncode, done.stderr) == (code, "")
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["plan", "model=tiny", "context=1k", "device=h100"]])
+def test_a_reader_that_has_left_before_all_is_said_is_no_mistake(words: list[str]):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "genolong", *words], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_streams_that_were_closed_get_nothing_and_mix_nothing(closed: str, tmp_path: Path):
+    words = f"plan model=tiny context=1k device=h100 json={tmp_path / 'x.json'}"
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m genolong {words} {closed}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and (tmp_path / "x.json").stat().st_size
+    assert bool(done.stdout) == ("1" not in closed) and bool(done.stderr) == ("2" not in closed)
+    assert "wrote" not in done.stdout
+
+
+def test_a_task_that_plan_does_not_count_is_not_offered(typed):
+    assert typed("plan", "task=variant_effect")[2] == (
+        "genolong: error: task=variant_effect: is a task of train; plan knows masked_bases alone\n"
+    )
+    assert "there are masked_bases\n" in typed("plan", "task=variant")[2]
+
+
+def test_ctrl_c_waits_while_a_command_is_imported(monkeypatch):
+    seen: list[str] = []
+
+    def imported(name: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.append(name)
+
+    monkeypatch.setattr(cli, "import_module", imported)
+    with background_ignores_no_interrupt(), pytest.raises(KeyboardInterrupt):
+        cli._one_line(lambda _: pytest.fail("it began"), "training.train")(OmegaConf.create({}))
+    assert seen == ["genolong.commands.training.train"]
+
+
 def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_path):
     (tmp_path / ".hydra").mkdir()
     job = SimpleNamespace(output_subdir=".hydra", runtime=SimpleNamespace(output_dir=str(tmp_path)))
@@ -366,7 +407,7 @@ def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_pat
         raise InputError("mine")
 
     with pytest.raises(InputError, match="mine"):
-        cli._one_line(fail)(OmegaConf.create({}))
+        cli._one_line(fail, "variants.predict")(OmegaConf.create({}))
     assert cli.tell.handlers and not tmp_path.exists()
 
 

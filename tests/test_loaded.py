@@ -87,6 +87,19 @@ def base(pos: int, length: int = 1) -> str:
     return GENOME["chr1"][pos - 1 : pos - 1 + length]
 
 
+def test_a_genome_that_was_written_again_or_lies_elsewhere_is_read_anew(home: Path, tmp_path: Path, monkeypatch):
+    model = genolong.load(str(home / "base"), "cpu")
+    scores = []
+    for folder, seed in (("a", 5), ("a", 6), ("b", 5)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        letters = random_letters(300, seed)
+        Path("own.fa").write_text(f">c\n{letters}\n")
+        scores.append(model.score(f"c:60 {letters[59]}>{OTHER[letters[59]]}", "own.fa"))
+        assert model.map("c:60-60", "own.fa").codes.tolist() == ["ACGT".index(letters[59])]
+    assert scores[0] == scores[2] != scores[1]
+
+
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 VARIANTS = [  # position, REF, ALT
     (60, base(60), OTHER[base(60)]), (1, base(1), OTHER[base(1)]), (71, base(71, 5), base(71)),

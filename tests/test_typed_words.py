@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolong.composing import TRAINED
+from genolong.settings import CONF, train_settings
 from genolong.typed_words import understood
 
 PLAIN = st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")
@@ -43,6 +44,19 @@ def test_paths_of_all_kinds_are_texts(text: str):
 )
 def test_what_hydra_reads_is_left_to_it(word: str):
     assert understood([word]) == [word]
+
+
+@pytest.mark.parametrize("text", ["2026_11_27", "1_0", "-1_0", "1_0.5", "1.10_2"])
+def test_a_number_with_underscores_is_the_text_that_was_typed(text: str):
+    assert value_of(understood([f"run.name={text}"])[0]) == text
+
+
+def test_a_setting_that_is_a_number_reads_them_as_one():
+    words = understood(["trainer.max_steps=1_000", "optimizer.learning_rate=0.000_5", "run.name=2026_11"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = train_settings(compose("train", words))
+    assert (settings.trainer.max_steps, settings.optimizer.learning_rate) == (1_000, 0.000_5)
+    assert settings.run.name == "2026_11"
 
 
 def test_mistakes_in_lists_are_left_to_be_told():

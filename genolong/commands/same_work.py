@@ -7,6 +7,7 @@ from typing import Any
 
 from genolong.errors import SettingsError
 from genolong.genome.files.hashed import sha256_of
+from genolong.genome.files.partial_file import open_descriptor
 
 APART = ("model", "output", "data", "trainer", "parallel", "resume", "debug")  # say where and how; hashes say what
 
@@ -39,7 +40,7 @@ def place(path: str) -> Path:
 def is_file(path: str) -> bool:
     """Or will be one: not standard input or output, a pipe, a device or a folder."""
     found = Path(path).expanduser()
-    return path != "-" and (found.is_file() or not found.exists())
+    return open_descriptor(path) is None and (found.is_file() or not found.exists())
 
 
 def _sha256(path: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
+from genolong.parallel.stop_request import obeyed
 from genolong.parallel.team import Team
 
 
@@ -13,11 +14,14 @@ from genolong.parallel.team import Team
 def team_of(
     devices: int, parallel: ParallelSettings, serve: Callable[..., None], *arguments: Any
 ) -> Iterator[Team]:  # fmt: skip
-    """New processes call `serve(team, *arguments)`; those that something else started come here, too."""
+    """New processes call `serve(team, *arguments)`; those that something else started come here, too.
+
+    A signal that ends the work is raised within this, so that what was done is kept.
+    """
     place, copies = Place.joined(), parallel.sequence
     if place is not None:
         team = Team.joined(place, copies)
     else:
         team = Team.started(devices, serve, *arguments, copies=copies, patience_s=parallel.patience_s)
-    with team as met:
+    with obeyed(), team as met:
         yield met

@@ -14,7 +14,7 @@ from genolong.genome.vcf_header import HeaderReader
 from genolong.genome.vcf_info import edited, extended, held_keys
 from genolong.genome.vcf_text import CHUNK_BYTES, VcfText
 
-FIXED_BYTES = 1 << 20  # what columns 1 to 5 may take, with their tabs; a line itself may be of any length
+FIXED_BYTES = 1 << 26  # what columns 1 to 5 may take, with their tabs; a line itself may be of any length
 
 _HASH = ord("#")
 _LONGEST_NUMBER = 19  # digits: what 64 bits hold
@@ -152,10 +152,12 @@ class VcfReader:
 
     def _long_record(self, line: int, text: SpooledLine) -> Record:
         tabs = list(islice(_tabs(text), 8))
-        begin = b"".join(text.pieces(0, min(text.size, FIXED_BYTES)))
-        if begin[0] != _HASH:
-            self._check_width(line, tabs[4] + 1 if len(tabs) > 4 else text.size)
-        if len(tabs) < 7 or begin[0] == _HASH:
+        fixed_bytes = tabs[4] + 1 if len(tabs) > 4 else text.size
+        is_comment = next(iter(text.pieces(0, 1)))[0] == _HASH
+        if not is_comment:
+            self._check_width(line, fixed_bytes)
+        begin = b"".join(text.pieces(0, min(fixed_bytes, FIXED_BYTES)))
+        if len(tabs) < 7 or is_comment:
             return _malformed(line, text, begin, len(tabs) + 1)
         tail = b"".join(text.pieces(max(0, text.size - 2)))
         end = tabs[7] if len(tabs) > 7 else text.size - _terminator_bytes(tail)
@@ -184,7 +186,7 @@ def _placed(line: int, columns: list[bytes], text: bytes | SpooledLine, start: i
 
 
 def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -> Record:
-    """`begin` is the text as far as FIXED_BYTES; `count` the number of its columns, or 9 where there are more."""
+    """`begin` is the text as far as columns 1 to 5; `count` the number of its columns, or 9 where there are more."""
     if begin.startswith(b"#"):
         why = "a line that starts with #, after the header"
     elif not begin.strip():

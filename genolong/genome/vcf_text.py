@@ -15,7 +15,7 @@ from typing import IO
 import pysam
 
 from genolong.errors import InputError, MissingInputError
-from genolong.genome.files.bgzf import MAGIC, BlockedText, is_bgzip
+from genolong.genome.files.bgzf import MAGIC, BlockedText, is_bgzip, refuse_cut
 from genolong.nearest import nearest_path
 
 CHUNK_BYTES = 1 << 20
@@ -98,6 +98,8 @@ class VcfText:
             yield chunk
 
     def _from_bgzip(self) -> Iterator[bytes]:
+        if self.size is not None and self._path != "-":  # before hours of work on what is there
+            refuse_cut(Path(self._path), self.name)
         blocks = BlockedText(self._file, Path(self.name)).blocks()
         return _joined((text for _, text in blocks), self._chunk_bytes)
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from genolong.errors import OutputError
 from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
-from genolong.genome.files.partial_file import PartialFile, Stream
+from genolong.genome.files.partial_file import PartialFile, Stream, open_descriptor
 from genolong.genome.vcf import Record
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
@@ -29,7 +29,7 @@ class VcfWriter:
         self.notes: list[str] = []  # what people should be told at the end
         self._path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays one
         self._file = _open(str(path), self._path, resume_at)
-        self._is_bgzip = self._path.name.lower().endswith(_BGZIP) and str(path) != "-"
+        self._is_bgzip = self._path.name.lower().endswith(_BGZIP) and open_descriptor(path) is None
         self._output = BlockedOutput(self._file) if self._is_bgzip else PlainOutput(self._file)
         self._order = RecordOrder()
 
@@ -117,14 +117,17 @@ class VcfWriter:
 def _open(name: str, path: Path, resume_at: int | None) -> Stream:
     if path.suffix.lower() == ".bcf":
         raise OutputError(f"{name}: BCF is not written; wanted a name that ends in .vcf.gz or .vcf")
-    if name != "-" and path.is_dir():
+    opened = open_descriptor(name)
+    if opened is None and path.is_dir():
         raise OutputError(f"{name} is a folder; wanted a file; name one in it, such as {name}/scored.vcf.gz")
-    if name != "-" and _is_file_or_nothing(path):
+    if opened is None and _is_file_or_nothing(path):
         return PartialFile(path, resume_at)
     if resume_at is not None:
         raise OutputError(f"{name} cannot be resumed, for it is no file; start again")
     try:
-        return Stream(os.dup(1), "standard output") if name == "-" else Stream(os.open(path, os.O_WRONLY), name)
+        if opened is None:
+            return Stream(os.open(path, os.O_WRONLY), name)
+        return Stream(os.dup(opened), "standard output" if opened == 1 else name)
     except OSError as error:
         raise OutputError(f"{name} cannot be written to ({error.strerror}); name another place") from error
 

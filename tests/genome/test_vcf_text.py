@@ -114,8 +114,9 @@ def test_bcf(bcf: Path):
 def test_bcf_that_cannot_be_read(bcf: Path, tmp_path: Path):
     content = bcf.read_bytes()
     message = refusal(tmp_path / "cut.bcf", content[:-40], chunk_bytes=7)
-    assert "cut.bcf: the BCF cannot be read" in message and "bcftools view" in message
-    assert "the BCF cannot be read" in refusal(tmp_path / "other.bcf", bgzip(b"BCF\2\2 and then something else"))
+    assert "cut.bcf: the bgzip file has no end block, so it was cut short" in message
+    message = refusal(tmp_path / "other.bcf", bgzip(b"BCF\2\2 and then something else"))
+    assert "other.bcf: the BCF cannot be read" in message and "bcftools view" in message
     assert "the BCF cannot be read" in refusal(tmp_path / "plain.bcf", gzip.compress(b"BCF\2\2"))
 
 
@@ -168,6 +169,10 @@ def test_a_corrupt_gzip_file(tmp_path: Path):
 
 def test_a_bgzip_file_without_its_end(tmp_path: Path):
     assert "no end block, so it was cut short" in refusal(tmp_path / "in.vcf.gz", bgzip(TEXT)[:-28])
+    text = VcfText(tmp_path / "in.vcf.gz", 7)
+    with pytest.raises(InputError, match=r"in.vcf.gz: the bgzip file has no end block"):
+        next(iter(text))  # before anything of it is worked on
+    text.close()
 
 
 def test_files_that_are_not_there(tmp_path: Path):

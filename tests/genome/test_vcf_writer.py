@@ -17,6 +17,7 @@ from genolong.errors import InputError, OutputError
 from genolong.genome.files import partial_file
 from genolong.genome.files.bgzf import BlockedText
 from genolong.genome.files.bgzf_writer import BLOCK_BYTES, as_block
+from genolong.genome.files.partial_file import open_descriptor
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_writer import VcfWriter
 from tests.builders.genomes import END_BLOCK
@@ -295,3 +296,22 @@ def test_a_reader_that_has_left():
         os.dup2(before, 1)
         os.close(writing)
         os.close(before)
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_a_descriptor_that_is_open_is_written_to_where_it_stands(tmp_path: Path, name: str):
+    with (tmp_path / "kept.vcf").open("wb") as file:
+        file.write(b"kept\n")
+        file.flush()
+        with VcfWriter(name.format(file.fileno())) as writer:
+            writer.write_header(HEADER)
+    assert (tmp_path / "kept.vcf").read_bytes() == b"kept\n" + b"".join(HEADER)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.vcf"]
+
+
+@pytest.mark.parametrize(
+    ("path", "descriptor"),
+    [("-", 1), ("/dev/stdout", 1), ("/dev/stderr", 2), ("/dev/fd/63", 63), ("/dev/null", None), ("x", None)],
+)
+def test_names_of_open_files(path: str, descriptor: int | None):
+    assert open_descriptor(path) == descriptor

@@ -103,8 +103,8 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
             table.write(block, embedded)
             counts.update(str(found.status) for found in embedded)
         if not table.rows:
-            told = f": {'; '.join(_summary(rows.tally, opened.genome)[1:])}" if rows.tally else ""
-            raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told}")
+            told = "; ".join(_summary(rows.tally, opened.genome)[1:]) if rows.tally else ""
+            raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told and f': {told}'}")
     if again:
         _record(settings, opened, hashes, begun)
     tally = rows.tally

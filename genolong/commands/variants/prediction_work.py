@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 
 from genolong.commands.same_work import hashes_of, identity, is_file, place
@@ -38,11 +39,11 @@ class PredictionWork:
         self._prefix = f"{settings.prefix}_".encode()
         self._journal, state = None, None
         self.hashes: dict[str, str | None] = {}
-        output, skipped_to = place(settings.output), place(settings.skipped_to or "")
+        output, skipped_to = place(settings.output), Path(settings.skipped_to or "").expanduser()
         if is_file(settings.vcf) and is_file(settings.output):
             self.hashes = hashes_of(settings, "vcf", "synonyms")
             self._journal = Journal(output, identity(settings, NOT_IN_RESULT, origin, self.hashes))
-            wanted = [output, skipped_to] if settings.skipped_to else [output]
+            wanted = [output, place(settings.skipped_to)] if settings.skipped_to else [output]
             if settings.resume == "auto" and all(path.with_name(path.name + SUFFIX).exists() for path in wanted):
                 state = self._journal.state()
         self.tally = Tally.of(state["tally"]) if state else Tally()

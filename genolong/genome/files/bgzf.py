@@ -1,5 +1,6 @@
 """BGZF (what bgzip writes) read from start to end: every block checked, and where each one begins."""
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,22 @@ _LONGEST_TEXT = 1 << 16  # bytes in a block
 def is_bgzip(head: bytes) -> bool:
     """Whether bytes begin like a bgzip file: a gzip member whose first extra field is BC."""
     return head.startswith(_BLOCK_MAGIC) and head[12:14] == b"BC"
+
+
+def refuse_cut(path: Path, name: str) -> None:
+    """Raises InputError for a bgzip file whose last block is not the empty one; looks at its end alone.
+
+    A block ends with the length of its text in four bytes.
+    """
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 4))
+        if any(file.read(4)):
+            raise InputError(_cut(name))
+
+
+def _cut(name: object) -> str:
+    return f"{name}: the bgzip file has no end block, so it was cut short; download or copy it again"
 
 
 class BlockedText:
@@ -58,9 +75,7 @@ class BlockedText:
             text = self._inflate(self._body(head, in_file), in_file)
             yield in_file, text
         if text != b"":
-            raise InputError(
-                f"{self._path}: the bgzip file has no end block, so it was cut short; download or copy it again"
-            )
+            raise InputError(_cut(self._path))
 
     def _body(self, head: bytes, start: int) -> bytes:
         """What follows a block's header and extra field: the deflated text, its checksum and its length."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from genolong.errors import BusyError, InputError, OutputError
 from genolong.genome.files.file_lock import NoLocksError, take
 
 SUFFIX = ".partial"
+_DESCRIPTOR = re.compile(r"(?:/dev/fd/|/proc/self/fd/)(\d+)|/dev/(stdout|stderr)")
 FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other name or place on it would help
 
 
@@ -31,9 +33,17 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def open_descriptor(path: str | Path) -> int | None:
+    """The number of the open file that a path means: 1 of -, /dev/stdout and /dev/fd/1; None of a name."""
+    if path == "-":
+        return 1
+    found = _DESCRIPTOR.fullmatch(str(path))
+    return None if found is None else int(found[1] or {"stdout": 1, "stderr": 2}[found[2]])
+
+
 def refuse_no_file(path: Path) -> None:
     """Raises OutputError for what is there and is no file: a name for a new one would replace it."""
-    if os.path.exists(path) and not os.path.isfile(path):
+    if open_descriptor(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
         what = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
         raise OutputError(f"{path}: is {what}; wanted a file to write; name one")
 

@@ -317,7 +317,10 @@ def test_a_vcf_without_any_allele_is_refused_and_leaves_nothing(go, tmp_path: Pa
         go(f"vcf={tmp_path / 'a.vcf'}", source="none")
     with pytest.raises(RefusedRecordError, match="REF is"):
         go("on_ref_mismatch=error", source="vcf")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.vcf"}
+    (tmp_path / "b.vcf").write_bytes(vcf_text())
+    with pytest.raises(InputError, match=r"b.vcf: holds no allele that can be embedded$"):
+        go(f"vcf={tmp_path / 'b.vcf'}", source="none")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.vcf", "b.vcf"}
 
 
 def test_a_full_disk_leaves_nothing(go, tmp_path: Path, monkeypatch):
