@@ -31,12 +31,14 @@ class Contig:
 class Genome:
     """Bases by name of contig. Can be pickled and may cross a fork: every process opens the files for itself.
 
-    `contigs` is in file order, `notes` is what people should be told, `sha256` is by path as it was given.
+    `contigs` is in file order, `notes` is what people should be told, `sha256` is by path as it was given. `titles` are
+    the files' own names where some contigs are called after them; none where all contigs have names of their own.
     """
 
     contigs: Mapping[str, Contig]
     notes: tuple[str, ...]
     sha256: Mapping[str, str]
+    titles: tuple[str, ...]
 
     def __init__(self, files: Sequence[CheckedFasta], notes: Sequence[str]) -> None:
         _refuse_same_content(files)
@@ -46,6 +48,8 @@ class Genome:
         self.contigs = {name: self._contig(name) for name in self._places}
         self.notes = (*(note for file in files for note in file.notes), *_twins(files), *notes)
         self.sha256 = {str(file.source.path): file.source.sha256 for file in files}
+        own = {name for file in files for name in file.index.names}
+        self.titles = () if own.issuperset(self._places) else tuple(titles_of([file.source.path for file in files]))
 
     @classmethod
     def open(cls, paths: Sequence[str | Path], cache: str | Path | None = None) -> "Genome":
@@ -102,7 +106,7 @@ def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]
     """Name → (file, contig of that file); names that several files hold are qualified."""
     held_by = Counter(name for file in files for name in file.index.names)
     places: dict[str, tuple[int, int]] = {}
-    for number, (file, title) in enumerate(zip(files, _titles([file.source.path for file in files]), strict=True)):
+    for number, (file, title) in enumerate(zip(files, titles_of([file.source.path for file in files]), strict=True)):
         for contig, name in enumerate(file.index.names):
             full = f"{title}:{name}" if held_by[name] > 1 else name
             if full in places:
@@ -113,7 +117,7 @@ def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]
     return places
 
 
-def _titles(paths: Sequence[Path]) -> list[str]:
+def titles_of(paths: Sequence[Path]) -> list[str]:
     """What tells the files apart: their stems, with as many parent folders as it takes."""
     parts = [[*path.absolute().parts[1:-1], _stem(path)] for path in paths]
     titles = ["/".join(part[-1:]) for part in parts]

@@ -24,13 +24,18 @@ def make_folder(folder: Path, runs: Path) -> None:
 
     Raises OutputError where that cannot be done.
     """
+    latest = runs / "latest"
+    if latest.is_dir() and not latest.is_symlink():
+        raise OutputError(
+            f"{latest}: is a folder, where a link to the newest run is to be; take another run.name, or move it away"
+        )
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         if folder.resolve().is_relative_to(runs.resolve()):
             link = runs / f".latest-{os.getpid()}"
             link.unlink(missing_ok=True)
             link.symlink_to(folder.resolve().relative_to(runs.resolve()))
-            os.replace(link, runs / "latest")
+            os.replace(link, latest)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"

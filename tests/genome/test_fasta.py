@@ -158,6 +158,7 @@ def test_names_that_clash_are_qualified_by_the_file(tmp_path, cache):
     mouse = write_fasta(tmp_path, {"chr1": "GGG", "scaffold": "T"}, "mouse.fasta")
     genome = Genome.open([human, mouse], cache)
     assert list(genome.contigs) == ["human.GRCh38:chr1", "chr21", "mouse:chr1", "scaffold"]
+    assert genome.titles == ("human.GRCh38", "mouse")
     assert text_of(genome, "human.GRCh38:chr1") == "AAAA"
     assert text_of(genome, "mouse:chr1") == "GGG"
     assert text_of(genome, "scaffold") == "T"

@@ -34,6 +34,13 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
         make_folder(tmp_path / "file" / "run", tmp_path / "file")
 
 
+def test_a_folder_in_the_place_of_latest_is_named_and_nothing_is_left(tmp_path: Path):
+    (tmp_path / "runs" / "latest").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"runs/latest: is a folder, where a link to the newest run is to be"):
+        make_folder(tmp_path / "runs" / "one", tmp_path / "runs")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["latest"]
+
+
 @pytest.fixture
 def refused(tmp_path: Path) -> Path:
     """A folder as Hydra leaves it before a command is called."""

@@ -24,8 +24,9 @@ class Result(NamedTuple):
 
 def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: Mapping[str, Any]) -> Result:
     """By the sha256 of all weights, and by every figure of metrics.csv."""
-    figures = compared(_named(_metrics(place), _metrics(folder)))
-    of_metrics = f"of metrics.csv {figures.line}" if figures.figures else "it has no metrics.csv to compare with"
+    logged = _metrics(place)
+    figures = compared(_named(logged, _metrics(folder)) if logged else ())
+    of_metrics = f"of metrics.csv {figures.line}" if logged else "it has no metrics.csv to compare with"
     if then.get("weights_sha256") == now["weights_sha256"]:
         same = f"the weights are the same to the last bit (sha256 {now['weights_sha256']}); {of_metrics}"
         return Result(not figures.unequal, same)

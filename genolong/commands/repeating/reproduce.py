@@ -17,7 +17,7 @@ from genolong.commands.maps.map_settings import MapSettings
 from genolong.commands.repeating.compared_results import Result, compare_files, compare_trainings
 from genolong.commands.repeating.recorded_settings import recorded_settings
 from genolong.commands.repeating.reproduce_settings import ReproduceSettings
-from genolong.commands.repeating.same_inputs import check_inputs, check_model
+from genolong.commands.repeating.same_inputs import check_inputs, check_model, check_titles
 from genolong.commands.training.legs import Leg, causes, legs, other_attention
 from genolong.commands.training.train import train
 from genolong.commands.training.train_variants import train_variants
@@ -73,6 +73,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     way = legs(record, path) if made_by in TRAININGS else []
     went = [recorded_settings(leg.of(record), made_by, SCHEMAS[made_by], settings, folder)[0] for leg in way]
     check_inputs(record, settings)
+    check_titles(record, settings)
     check_model(record, getattr(asked, MODELS[made_by]))
     other = tuple(differences(record, surroundings()))
     place = Place.joined()

@@ -6,7 +6,9 @@ from typing import Any
 
 from genolong.commands.reading.trained_run import open_run
 from genolong.commands.repeating.reproduce_settings import ReproduceSettings
+from genolong.commands.training.resuming import TITLES, renamed
 from genolong.errors import InputError, MissingInputError
+from genolong.genome.fasta import titles_of
 from genolong.genome.files.hashed import sha256_of
 
 NAMED = "(data.fasta=, vcf=)"  # the settings that do
@@ -35,6 +37,13 @@ def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
             raise InputError(f"{path}: is none of the files that were read (sha256 {sha256[:12]}…): {_listed(wanted)}")
     if [sha256 for sha256 in wanted.values() if sha256 in named] != list(named):
         raise InputError(f"data.fasta: wanted the files in the order in which they were read: {_listed(wanted)}")
+
+
+def check_titles(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
+    """Raises InputError where files are named anew, and contigs would be called after other names."""
+    then, named = record.get(TITLES), asked.data.paths
+    if isinstance(then, list) and named and then != (now := titles_of(list(map(Path, named)))):
+        raise InputError(f"data.fasta: {renamed([str(each) for each in then], now)}")
 
 
 def check_model(record: Mapping[str, Any], model: str | None) -> None:

@@ -1,7 +1,7 @@
 """Where a training goes on: from the newest whole checkpoint of the same settings and data, or from the beginning."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ FREE = {
     "trainer.devices", "trainer.accelerator", "trainer.validate_every", "trainer.attention",
     "trainer.check_memory",
 }  # fmt: skip
+TITLES = "fasta_titles"  # where a record and a checkpoint say what the files are called whose names contigs bear
 FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 
 
@@ -34,8 +35,9 @@ class Wanted:
     """A training as it is asked for: all settings, the sha256 of all files that it reads, a new model's weights.
 
     `trained_by` is what a new module's configure_optimizers returns, in which its weights count by their shape only.
-    `regions` are those of BED files. `model` is the sha256 of a model that it begins with. `said_at` is where its
-    checkpoints say how it was made, as record.json does; None: at their top.
+    `regions` are those of BED files, `titles` what FASTA files are called whose names contigs bear. `model` is the
+    sha256 of a model that it begins with. `said_at` is where its checkpoints say how it was made, as record.json does;
+    None: at their top.
     """
 
     settings: Mapping[str, Any]
@@ -43,6 +45,7 @@ class Wanted:
     weights: Mapping[str, Tensor]
     trained_by: Mapping[str, Any]
     regions: Mapping[str, str] = field(default_factory=dict)
+    titles: tuple[str, ...] = ()
     model: str | None = None
     said_at: str | None = None
 
@@ -148,6 +151,7 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         before = dict(said["settings"])
         read = list(said["inputs_sha256"].values())
         beds = list(said.get("regions_sha256", wanted.regions).values())
+        titles = list(said.get(TITLES, wanted.titles))
         examples = _examples_a_step(before)
         known = dict(leaves(before))
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
@@ -166,6 +170,8 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         other = next((name for name, sha256 in wanted.inputs.items() if sha256 not in read), None)
         key = next((key for key, value in leaves(plain) if value == other and key in FREE), "data.fasta")
         return InputError(f"{key}: not the files that the run in {source} reads (their sha256 differ)")
+    if titles != list(wanted.titles):
+        return InputError(f"data.fasta: {renamed(titles, wanted.titles)}, or take a new folder")
     if beds != list(wanted.regions.values()):
         return InputError(f"data.regions, data.validation: not the BED files that the run in {source} reads")
     if said.get("init_from_sha256") != wanted.model:
@@ -173,6 +179,14 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         remedy = f"; take init_from={began}, or a new folder" if isinstance(began, str) else "; take a new folder"
         return InputError(f"init_from: not the model that the run in {source} began with (their sha256 differ){remedy}")
     return None
+
+
+def renamed(then: Sequence[str], now: Sequence[str]) -> str:
+    """What is told where contigs had other names: which windows are read, and what is hidden of them, go by these."""
+    return (
+        f"contigs that several files name alike are called after the files, which are {', '.join(now)} now, and were "
+        f"{', '.join(then)}; name them so again (a link of that name will do)"
+    )
 
 
 def _examples_a_step(plain: Mapping[str, Any]) -> int:

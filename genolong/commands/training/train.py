@@ -18,7 +18,7 @@ from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.memory_check import check_memory
 from genolong.commands.training.placed import placed
 from genolong.commands.training.progress import TrainingProgress
-from genolong.commands.training.resuming import Wanted
+from genolong.commands.training.resuming import TITLES, Wanted
 from genolong.commands.training.run_folder import RunFolder
 from genolong.commands.training.trainer import (
     accelerator,
@@ -47,7 +47,7 @@ from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
 
-ABOUT = ("settings", "inputs_sha256", "regions_sha256", "init_from_sha256", BEFORE)  # of the record, in checkpoints
+ABOUT = ("settings", "inputs_sha256", "regions_sha256", TITLES, "init_from_sha256", BEFORE)  # also in checkpoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +118,12 @@ def _train_in(
     beds = {path: sha256_of(path) for path in settings.data.beds}
     record = {
         **started("train", plain, inputs, beds), "attention": model.encoder.kernels,
-        "split": composition(genome, parts, told),
+        "split": composition(genome, parts, told), **({TITLES: genome.titles} if genome.titles else {}),
         **({} if begun is None else {"init_from_sha256": begun.sha256, BEFORE: begun.before}),
     }  # fmt: skip
     model_sha256 = None if begun is None else begun.sha256
-    wanted = Wanted(plain, inputs, model.state_dict(), model.configure_optimizers(), beds, model_sha256)
+    trained_by = model.configure_optimizers()
+    wanted = Wanted(plain, inputs, model.state_dict(), trained_by, beds, genome.titles, model_sha256)
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     datamodule = GenomeDataModule(

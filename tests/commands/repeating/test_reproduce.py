@@ -83,6 +83,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def test_a_run_without_its_metrics_is_compared_by_its_weights(made: Path, tmp_path: Path):
+    shutil.copytree(made / "run", tmp_path / "run")
+    (tmp_path / "run" / "metrics.csv").unlink()
+    done = reproduce(asked(tmp_path / "run", cache=str(made / "cache")), tmp_path / "again")
+    assert done is not None and done.same and done.explained
+    assert done.verdict.endswith("; it has no metrics.csv to compare with")
+
+
+def test_files_after_which_contigs_are_called_are_to_keep_their_names(made: Path, tmp_path: Path):
+    shutil.copytree(made / "run", tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    (tmp_path / "run" / "record.json").write_text(json.dumps(record | {"fasta_titles": ["human"]}))
+    with pytest.raises(InputError, match="called after the files, which are genome now, and were human; name them so"):
+        reproduce(asked(tmp_path / "run", fasta=str(made / "genome.fa")), tmp_path / "again")
+
+
 RESULTS = {
     "run": "the weights are the same to the last bit (sha256 {}); of metrics.csv all 20 figures are the same",
     "head": "the weights are the same to the last bit (sha256 {}); of metrics.csv all ",

@@ -9,6 +9,7 @@ import pytest
 from genolong.commands.training.train import train
 from genolong.errors import BusyError, InputError, OutputError, SettingsError
 from genolong.runs.checkpoint import RunCheckpointIO, load_all
+from tests.builders.genomes import random_letters
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, settings_of, state_sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
@@ -217,6 +218,22 @@ def test_other_data_are_refused_and_moved_ones_are_not(home: Path, whole: Path, 
     Path(moved).write_text((home / "genome.fa").read_text().replace("A", "C", 1))
     with pytest.raises(InputError, match=r"data.fasta: not the files that the run in .* reads"):
         run(home, other, f"data.fasta={moved}")
+
+
+def test_files_after_which_contigs_are_called_keep_their_names(home: Path, tmp_path: Path):
+    for name, seed in (("x", 1), ("y", 2)):
+        (tmp_path / f"{name}.fa").write_text(f">one\n{random_letters(811, seed)}\n")
+    both = f"data.fasta=[{tmp_path / 'x.fa'},{tmp_path / 'y.fa'}]"
+    run(home, tmp_path / "whole", both, "checkpoint.every_n_steps=1", f"checkpoint.keep={STEPS}")
+    assert record_of(tmp_path / "whole")["fasta_titles"] == ["x", "y"]
+    (tmp_path / "moved").mkdir()
+    for name in ("x", "z"):
+        shutil.copy(tmp_path / "x.fa", tmp_path / "moved" / f"{name}.fa")
+    folder = at_step(tmp_path / "whole", tmp_path / "run", 5)
+    with pytest.raises(InputError, match=r"are z, y now, and were x, y; name them so again .*, or take a new folder"):
+        run(home, folder, f"data.fasta=[{tmp_path / 'moved' / 'z.fa'},{tmp_path / 'y.fa'}]")
+    run(home, folder, f"data.fasta=[{tmp_path / 'moved' / 'x.fa'},{tmp_path / 'y.fa'}]")
+    assert_same(folder, tmp_path / "whole")
 
 
 def test_a_checkpoint_or_another_run_may_be_gone_on_with_in_a_new_folder(home: Path, whole: Path, tmp_path: Path):
