@@ -40,10 +40,10 @@ def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
     if lines := [line for line in header(given.main) if line.startswith("  ")]:
         parts.append("\n".join(["examples:", *lines]) + "\n")
     settings = [_first(folder, key, given) for key in first] or [table(given.settings, "", given.about)]
-    parts.append(("changed first:\n" if first else "settings:\n") + "".join(settings))
+    parts.append(("main settings:\n" if first else "settings:\n") + "".join(settings))
     parts.append(
-        f"genolong {shown} --help all    every setting; with others, what they are then (--help all model=base)\n"
-        f"genolong {shown} --cfg job     the settings as they would be used; --hydra-help: Hydra's own options\n"
+        f"genolong {shown} --help all    every setting; your choices are applied (--help all model=base)\n"
+        f"genolong {shown} --cfg job     the resulting settings as YAML; --hydra-help: Hydra's own options\n"
     )
     return "\n".join(parts)
 
@@ -56,7 +56,7 @@ def every_setting(folder: Path, command: str, overrides: Sequence[str]) -> str:
     parts = [f"genolong {command} [setting=value ...]\n\n{told}\n\n{table(own, '', given.about)}"]
     for group, name in given.chosen.items():
         others = choices(folder, group)
-        head = f"{group}={name}" + (f"   (of {' '.join(others)})" if len(others) > 1 else "")
+        head = f"{group}={name}" + (f"   (one of: {' '.join(others)})" if len(others) > 1 else "")
         parts.append(f"{head}\n{table(given.settings[group], f'{group}.', given.about)}")
     return "\n".join(parts)
 
@@ -118,7 +118,7 @@ def _first(folder: Path, key: str, given: _Composed) -> str:
     """The lines of a setting, or of a group: what it is now, and what else it can be."""
     if key in given.chosen or key == RECIPE:
         others = " ".join(choices(folder, key))
-        return "\n".join(_line(key, given.chosen.get(key, given.settings[key]), f"of {others}")) + "\n"
+        return "\n".join(_line(key, given.chosen.get(key, given.settings[key]), f"one of: {others}")) + "\n"
     value: Any = given.settings
     for part in key.split("."):
         value = value[part]

@@ -41,8 +41,8 @@ def test_no_preset_has_a_value_without_a_comment(file):
 def test_help_follows_what_is_typed():
     shown = every_setting(CONF, "train", ["model=small", "context=32k", "seed=7"])
     assert help_text(CONF, "train", ["model=small", "all", "context=32k", "seed=7"]) == shown
-    assert "model=small   (of base large mini small tiny)" in shown
-    assert "context=32k   (of 1k 1m 2k 8k 32k 131k chromosome)" in shown
+    assert "model=small   (one of: base large mini small tiny)" in shown
+    assert "context=32k   (one of: 1k 1m 2k 8k 32k 131k chromosome)" in shown
     assert "  model.width=256 " in shown
     assert "  seed=7 " in shown
 
