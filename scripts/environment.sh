@@ -1,5 +1,5 @@
-# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test,docs]": goes to the project's folder,
-# makes .venv there and installs genolong into it with the versions of constraints.txt; later only if these have changed.
+# Sourced by scripts/quickstart and scripts/test, with $extras set to "" or "[test,docs]": changes to the project's
+# folder, creates .venv there and installs genolong into it with the versions of constraints.txt, again if these change.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=.venv/bin/python
 
@@ -11,19 +11,19 @@ find_python() { # 3.11 first: the versions in constraints.txt were found with it
             return
         fi
     done
-    echo "genolong needs Python 3.11, 3.12 or 3.13 with its venv module, and the PATH has none." >&2
+    echo "genolong needs Python 3.11, 3.12 or 3.13 with its venv module, and there is none on the PATH." >&2
     echo "Install one (on Debian or Ubuntu: apt install python3 python3-venv), and run this again." >&2
     return 1
 }
 
 if ! "$python" -m pip --version >/dev/null 2>&1; then
     found=$(find_python)
-    echo "making .venv with $("$found" --version)" >&2
+    echo "creating .venv with $("$found" --version)" >&2
     "$found" -m venv .venv
 fi
 wanted="$PWD $(cat pyproject.toml constraints.txt | cksum)"
 if [ "$(cat ".venv/installed$extras" 2>/dev/null)" != "$wanted" ]; then
-    echo "installing genolong$extras into .venv: some minutes, and some gigabytes where torch brings CUDA along" >&2
+    echo "installing genolong$extras into .venv: a few minutes, and some gigabytes if torch includes CUDA" >&2
     PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
         "$python" -m pip install --quiet --constraint constraints.txt --editable ".$extras"
     for done in "" "$extras"; do printf '%s\n' "$wanted" >".venv/installed$done"; done
