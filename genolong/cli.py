@@ -48,23 +48,23 @@ if TYPE_CHECKING:  # matplotlib and the like load when a command runs
 
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
-  train      teach a model the hidden bases of a genome      genolong train data.fasta=genome.fa.gz
-             a head that tells your labelled variants apart   genolong train task=variant_effect init_from=RUN ...
-  evaluate   how well it names them, beside baselines        genolong evaluate model=runs/train/latest
-             how well scores tell variants apart             genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
-  predict    what it makes of the variants of a VCF         genolong predict model=RUN vcf=in.vcf.gz output=out.vcf.gz
-  embed      its states over regions or variants            genolong embed model=RUN regions=x.bed output=x.parquet
-  map        every substitution of a region, also drawn      genolong map model=RUN region=chr1:1,001-1,500 output=x
-  export     its model as a folder to be given away          genolong export run=runs/train/latest output=FOLDER
-  reproduce  the same again, and whether it is the same      genolong reproduce run=runs/train/latest
-  report     a training or an evaluation as one HTML page    genolong report run=runs/train/latest
-  plan       what a training would cost a device             genolong plan model=base context=1m trainer.devices=8 ...
+  train      train a model to predict a genome's hidden bases  genolong train data.fasta=genome.fa.gz
+             or a head that separates labelled variants        genolong train task=variant_effect init_from=RUN ...
+  evaluate   how well it predicts them, against baselines      genolong evaluate model=runs/train/latest
+             or how well scores separate labelled variants     genolong evaluate vcf=scored.vcf.gz label=CLNSIG ...
+  predict    scores for the variants of a VCF                  genolong predict model=RUN vcf=in.vcf.gz output=o.vcf.gz
+  embed      the model's states over regions or variants       genolong embed model=RUN regions=x.bed output=x.parquet
+  map        every substitution of a region, with pictures     genolong map model=RUN region=chr1:1,001-1,500 output=x
+  export     the model as a folder to share                    genolong export run=runs/train/latest output=FOLDER
+  reproduce  repeat a result and compare it                    genolong reproduce run=runs/train/latest
+  report     a training or an evaluation as an HTML page       genolong report run=runs/train/latest
+  plan       what a training would cost, per device            genolong plan model=base context=1m trainer.devices=8 ...
 
-  genolong COMMAND --help      examples, and the settings that people change first
-  genolong COMMAND --help all  every setting, its unit and what it is now
-  genolong COMMAND --cfg job   the settings as they would be used
+  genolong COMMAND --help      examples and the main settings
+  genolong COMMAND --help all  every setting, its unit and its value
+  genolong COMMAND --cfg job   the resulting settings, as YAML
   genolong train -m seed=1,2   one run for each value
-  genolong train experiment=yeast    a recipe: one of those in conf/experiment (docs/recipes.md)
+  genolong train experiment=yeast    a recipe from conf/experiment (docs/recipes.md)
   genolong --version
 """
 tell = logging.getLogger("genolong")
