@@ -156,7 +156,7 @@ class LoadedModel:
         stands where the genome has N. `fasta` as in `score`. Raises InputError for what is no region of this genome.
         """
         tiles = self._scorer(fasta)[0].tiles
-        lengths = {name: contig.length for name, contig in tiles.genome.contigs.items()}
+        lengths = tiles.genome.lengths
         interval = typed_region(region, lengths)
         if interval.end > lengths[interval.contig]:
             length = lengths[interval.contig]
@@ -193,8 +193,7 @@ class LoadedModel:
     def _scorer(self, fasta: Fasta) -> tuple[VariantScorer, AlleleChecks]:
         listed = [fasta] if isinstance(fasta, str | os.PathLike) else fasta
         key = None if listed is None else tuple(os.fspath(each) for each in listed)
-        trained_on = self.run.data.fasta
-        now = [_look(path) for path in key or ([trained_on] if isinstance(trained_on, str) else trained_on)]
+        now = [_look(path) for path in key or self.run.data.paths]
         if key not in self._scorers or self._scorers[key][0] != now:
             genome = open_genome(self.run, GenomeSettings(fasta=None if key is None else [*key], cache=None))
             for note in genome.notes:
@@ -204,7 +203,7 @@ class LoadedModel:
                 self.encoder, self.head, tiles, self._scoring("predict"), self.window_bp, self.device,
                 self.run.variant_head,
             )  # fmt: skip
-            names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
+            names = ContigNames(genome.lengths, {})
             self._scorers[key] = now, scorer, AlleleChecks(names, tiles.letters, scorer.longest_allele)
         return self._scorers[key][1:]
 

@@ -78,6 +78,11 @@ class Genome:
             codes[inside], repeats[inside] = self._readers[file].read(contig, start, end)
         return codes, repeats
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The number of bases of every contig, in file order."""
+        return {name: contig.length for name, contig in self.contigs.items()}
+
     def known(self, interval: Interval) -> int:
         """How many of the interval's bases are A C G T; from the index, without reading the file."""
         file, contig = self._place(interval.contig)

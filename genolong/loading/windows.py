@@ -49,10 +49,15 @@ class DataSettings:
 
     def found_from_anywhere(self) -> "DataSettings":
         """The same with absolute paths, so that a run can be opened from another folder."""
-        fasta = absolute(self.fasta) if isinstance(self.fasta, str) else [absolute(path) for path in self.fasta]
+        fasta = absolute(self.fasta) if isinstance(self.fasta, str) else [absolute(path) for path in self.paths]
         regions = None if self.regions is None else absolute(self.regions)
         validation = self.validation if self.validation_bed is None else absolute(self.validation_bed)
         return replace(self, fasta=fasta, regions=regions, validation=validation)
+
+    @property
+    def paths(self) -> list[str]:
+        """The FASTA files."""
+        return [self.fasta] if isinstance(self.fasta, str) else [*self.fasta]
 
     @property
     def validation_bed(self) -> str | None:
@@ -96,7 +101,7 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
     wholes = _contigs_that_fit(genome, window_bp, notes)
     regions = None
     if settings.regions is not None:
-        regions = _widened(read_bed(settings.regions, _lengths(genome)), wholes, window_bp, settings.regions, notes)
+        regions = _widened(read_bed(settings.regions, genome.lengths), wholes, window_bp, settings.regions, notes)
     allowed = wholes if regions is None else merge(region.used for region in regions)
     if settings.validation is None:
         held = _last_share(allowed, settings.validation_share, window_bp, notes)
@@ -119,8 +124,8 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
 
 
 def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[Interval]:
-    wholes = [Interval(name, 0, length) for name, length in _lengths(genome).items() if length >= window_bp]
-    short = {name: length for name, length in _lengths(genome).items() if length < window_bp}
+    wholes = [Interval(name, 0, length) for name, length in genome.lengths.items() if length >= window_bp]
+    short = {name: length for name, length in genome.lengths.items() if length < window_bp}
     if not wholes:
         longest = max(short, key=short.__getitem__)
         raise InputError(
@@ -159,7 +164,7 @@ def _named(
 ) -> list[Widened]:
     """What data.validation asks for."""
     if settings.validation_bed is not None:
-        asked = read_bed(settings.validation_bed, _lengths(genome))
+        asked = read_bed(settings.validation_bed, genome.lengths)
         return _widened(asked, wholes, window_bp, settings.validation_bed, notes)
     found = {_contig(genome, name) for name in settings.validation_contigs}
     fit = [Widened(whole, whole) for whole in wholes if whole.contig in found]
@@ -275,10 +280,6 @@ def absolute(path: str) -> str:
 
 def _are_names(names: Any) -> bool:
     return isinstance(names, Sequence) and len(names) > 0 and all(isinstance(name, str) and name for name in names)
-
-
-def _lengths(genome: Genome) -> dict[str, int]:
-    return {name: contig.length for name, contig in genome.contigs.items()}
 
 
 def _contigs(stretches: Sequence[Interval]) -> str:

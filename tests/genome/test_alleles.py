@@ -94,7 +94,7 @@ def test_the_same_twice_is_no_contradiction_nor_is_a_byte_order_mark_a_name(tmp_
 @pytest.fixture
 def checks() -> AlleleChecks:
     genome = MemoryGenome(LETTERS)
-    lengths = {name: contig.length for name, contig in genome.contigs.items()}
+    lengths = genome.lengths
     return AlleleChecks(ContigNames(lengths, {}), GenomeTiles(genome, tile_bp=4).letters, longest_bp=3)
 
 

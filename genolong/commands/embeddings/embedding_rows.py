@@ -58,7 +58,7 @@ def rows_of(settings: EmbedSettings, tiles: GenomeTiles, window_bp: int) -> Iter
 
 
 def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
-    regions = read_named_bed(path, {name: contig.length for name, contig in tiles.genome.contigs.items()})
+    regions = read_named_bed(path, tiles.genome.lengths)
     for region in regions:
         if region.interval.length > window_bp:
             raise InputError(
@@ -69,7 +69,7 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
 
 
 def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
-    names = {name: contig.length for name, contig in tiles.genome.contigs.items()}
+    names = tiles.genome.lengths
     synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
     return AlleleChecks(ContigNames(names, synonyms), tiles.letters, longest)
 

@@ -98,14 +98,13 @@ class _Data(NamedTuple):
 
 
 def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
-    fasta = asked.fasta or run.data.fasta
-    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, asked.cache or run.data.cache)
+    genome = Genome.open(asked.paths or run.data.paths, asked.cache or run.data.cache)
     same = set(genome.sha256.values()) == run.sha256
     data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
     parts = split(genome, data, run.window_bp)
     notes = []
     if not same and asked.fasta is None:
-        notes.append(f"{fasta} is not what the run was trained on: its sha256 has changed since")
+        notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 has changed since")
     trained = [*split(genome, run.data, run.window_bp).train] if same else []
     for earlier in run.before:  # of the weights that the run began with
         if earlier.knows(genome) and earlier.regions_are_there():

@@ -8,6 +8,7 @@ import torch
 
 from genolong.commands.reading.attention_choice import check_attention
 from genolong.commands.reading.precision_choice import check_precision
+from genolong.commands.reading.reading_settings import GenomeSettings
 from genolong.commands.same_file import check_output
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
@@ -17,23 +18,17 @@ FEWEST_DRAWS = 40  # of which one lies below 2.5 %
 
 
 @dataclass(frozen=True)
-class HeldOutSettings:
-    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own."""
+class HeldOutSettings(GenomeSettings):
+    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own, and what of it."""
 
-    fasta: Any
     validation: Any
     regions: str | None
-    cache: str | None
 
     def found_from_anywhere(self) -> "HeldOutSettings":
         """The same with absolute paths."""
-        fasta = [absolute(path) for path in self.fasta] if isinstance(self.fasta, list) else self.fasta
-        if isinstance(fasta, str):
-            fasta = absolute(fasta)
-        bed = is_bed(self.validation)
-        validation = absolute(self.validation) if bed else self.validation
+        validation = absolute(self.validation) if is_bed(self.validation) else self.validation
         regions = self.regions and absolute(self.regions)
-        return replace(self, fasta=fasta, validation=validation, regions=regions)
+        return replace(super().found_from_anywhere(), validation=validation, regions=regions)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The k-mer baseline of variants: what the best counter of the run's training part makes of every substitution."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -37,7 +37,7 @@ class KmerEffects(NamedTuple):
 
 def fastas_of(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
     """The FASTA files in which k-mers are counted, and in which they are asked."""
-    return [*_listed(run.data.fasta), *_listed(asked.fasta or [])]
+    return [*run.data.paths, *asked.paths]
 
 
 def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
@@ -46,12 +46,12 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     Raises InputError where not a single REF is the genome's: it is another build, or another genome.
     """
     cache = asked.cache or run.data.cache
-    own = _open_own(_listed(run.data.fasta), cache)
-    genome = Genome.open(_listed(asked.fasta), cache) if asked.fasta else own
+    own = _open_own(run.data.paths, cache)
+    genome = Genome.open(asked.paths, cache) if asked.paths else own
     train = split(own, run.data, run.window_bp).train
     counters, notes = fit_on(own, train, advance=follow("counting k-mers", count_bases(train)))
     counter = best_baseline(counters)
-    names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, {})
+    names = ContigNames(genome.lengths, {})
     values = score_substitutions(counter, GenomeTiles(genome), names, sites)
     if np.isnan(values).all():
         raise InputError(
@@ -75,10 +75,6 @@ def _open_own(fasta: list[str], cache: str | None) -> Genome:
         raise MissingInputError(
             f"the FASTA of the training is not there, so that no k-mers can be counted ({error}); leave model= out"
         ) from error
-
-
-def _listed(fasta: Any) -> list[str]:
-    return [fasta] if isinstance(fasta, str) else fasta
 
 
 def _seen(sites: Substitutions, names: ContigNames, trained: Sequence[Interval]) -> str:

@@ -78,7 +78,7 @@ def measure(
 
 
 def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device, follow: Follow) -> Scores:
-    lengths = {name: contig.length for name, contig in held_out.genome.contigs.items()}
+    lengths = held_out.genome.lengths
     views = pieces(held_out.windows, context_bp, lengths)
     advance = follow(f"reading with {context_bp:,} bases in view", sum(piece.view.length for piece in views))
     return score(model, held_out.genome, views, held_out.masking, held_out.seed, device=device, advance=advance)

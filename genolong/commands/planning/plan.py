@@ -160,8 +160,7 @@ def _window(settings: PlanSettings) -> int:
     from genolong.commands.training.train import with_window
     from genolong.genome.fasta import Genome
 
-    fasta = settings.data.fasta
-    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
+    genome = Genome.open(settings.data.fasta, settings.data.cache)
     found = with_window(settings, genome).context.window_bp
     assert found is not None
     return found

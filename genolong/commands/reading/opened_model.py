@@ -44,9 +44,8 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
     """The genome that is named, or the run's own; raises InputError where that is not what it was in training."""
-    own = [run.data.fasta] if isinstance(run.data.fasta, str) else run.data.fasta
     try:
-        genome = Genome.open(asked.paths or own, asked.cache or run.data.cache)
+        genome = Genome.open(asked.paths or run.data.paths, asked.cache or run.data.cache)
     except MissingInputError as error:
         if asked.fasta:
             raise

@@ -75,8 +75,7 @@ def train(settings: TrainSettings, folder: Path, end: End | None = None) -> Trai
 
 
 def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None) -> Training:
-    fasta = settings.data.fasta
-    genome = Genome.open([fasta] if isinstance(fasta, str) else fasta, settings.data.cache)
+    genome = Genome.open(settings.data.fasta, settings.data.cache)
     settings = replace(with_window(settings, genome), data=settings.data.found_from_anywhere())
     window_bp = settings.context.window_bp
     assert window_bp is not None
@@ -161,7 +160,7 @@ def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
     """
     if settings.context.window_bp is not None:
         return settings
-    lengths = {name: contig.length for name, contig in genome.contigs.items()}
+    lengths = genome.lengths
     named = [] if settings.data.validation is None or settings.data.validation_bed else settings.data.validation_contigs
     held = {found for name in named if (found := match_contig(name, lengths)) is not None}
     sides = [max(lengths[name] for name in side) for side in (held, set(lengths) - held) if side]

@@ -56,7 +56,7 @@ class VariantData(NamedTuple):
         shard = run.model.encoder.settings.shard(run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
         classes = _classes(settings.data)
-        names = ContigNames({name: contig.length for name, contig in genome.contigs.items()}, _synonyms(settings.data))
+        names = ContigNames(genome.lengths, _synonyms(settings.data))
         labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, scorer.longest_allele))
         parts = split_variants(
             labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp

@@ -140,7 +140,7 @@ class _Blocks:
 
 def _allele_checks(settings: PredictSettings, scorer: VariantScorer) -> AlleleChecks:
     tiles = scorer.tiles
-    lengths = {name: contig.length for name, contig in tiles.genome.contigs.items()}
+    lengths = tiles.genome.lengths
     synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
     return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, scorer.longest_allele)
 

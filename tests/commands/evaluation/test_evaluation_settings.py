@@ -46,11 +46,11 @@ def settings(**changes) -> EvaluationSettings:
         (VCF | {"seed": -1}, "seed=-1: wanted a whole number"),
         (VCF | {"vcf": "-"}, "output: wanted a JSON file .* standard input"),
         (
-            VCF | {"model": "x", "data": HeldOutSettings(None, ["1"], None, None)},
+            VCF | {"model": "x", "data": HeldOutSettings(None, None, ["1"], None)},
             r"data.validation=\['1'\]: is about held",
         ),
         (
-            VCF | {"model": "x", "data": HeldOutSettings(None, None, "b", None)},
+            VCF | {"model": "x", "data": HeldOutSettings(None, None, None, "b")},
             "data.regions=b: is about held-out bases",
         ),
         (VCF | {"data": HeldOutSettings("x.fa", None, None, None)}, "data.fasta=x.fa: is read for the k-mer baseline"),
