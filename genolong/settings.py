@@ -178,6 +178,8 @@ def check(config: Any, schema: type[Schema]) -> Schema:
             raise SettingsError(f"{key}: is missing; add {key}=... (--help says what it is)") from error
         if isinstance(error, ConfigKeyError):
             raise SettingsError(f"{key}: no such setting{nearest_setting(key, known_keys(schema))}") from error
+        if "is not a ListConfig" in str(error.msg):
+            raise SettingsError(f"{key}: wanted a list; write {key}=[...], also for a single value") from error
         raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
 
 

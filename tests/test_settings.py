@@ -59,6 +59,7 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("model.width", "wide", r"model.width: Value 'wide' of type 'str' could not be converted to Integer"),
         ("model.widht", 3, r"model.widht: no such setting; did you mean model.width\?"),
         ("model", 3, r"model: "),
+        ("model.segments", 8, r"model.segments: wanted a list; write model.segments=\[...\], also for a single value"),
         ("data.workers", None, r"data.workers: Incompatible value 'None'"),
         ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number that is not out of all bounds"),
         ("model.rotary_base", float("nan"), r"model.rotary_base=nan: wanted a number"),

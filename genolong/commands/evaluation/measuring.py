@@ -58,7 +58,8 @@ def measure(
     if not len(scores.nats):
         raise InputError(
             f"none of the bases of {counted(len(held_out.windows), 'window')} is hidden, so none can be "
-            "scored; wanted windows with known bases; take more of them (windows=0), or other contigs (data.validation)"
+            "scored; wanted windows with known bases; take more of them (windows=0), a larger share=, or other contigs "
+            "(data.validation)"
         )
     bases = Bases(scores.window, _classes(held_out, scores))
     figures = [Figure("windows", float(len(held_out.windows)), "windows", len(scores.nats), None)]
