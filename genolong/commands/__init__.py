@@ -1,1 +1,1 @@
-"""One file a command: settings in, the run and its objects out."""
+"""A folder a command: settings in, the run and its objects out; what several of them share lies beside."""
