@@ -50,7 +50,11 @@ def refuse_lookups(key: str, value: str) -> None:
 
 
 def refuse_large_file(path: Path) -> None:
-    """Raises SettingsError for YAML whose reading could fill the memory, or that means other numbers than it says."""
+    """Raises SettingsError for YAML whose reading could fill the memory, or that means other numbers than it says.
+
+    And UnsafeInputError for what would be looked up elsewhere than among settings: in a list of defaults Hydra does so
+    before anything is composed.
+    """
     if path.stat().st_size > LARGEST_BYTES:
         raise SettingsError(f"{path}: holds more than {LARGEST_BYTES:,} bytes; wanted a file of settings")
     try:
@@ -68,6 +72,8 @@ def refuse_large_file(path: Path) -> None:
         depth += (opens or begins) - ends
         if depth > DEEPEST:
             raise SettingsError(f"{path}, line {line}: settings nested more than {DEEPEST} deep")
+        if isinstance(token, yaml.ScalarToken):
+            refuse_lookups(f"{path}, line {line}", token.value)
         if isinstance(token, yaml.ScalarToken) and token.plain and _ODD_NUMBER.fullmatch(token.value):
             raise SettingsError(
                 f"{path}, line {line}: YAML reads {token.value} as the number {yaml.safe_load(token.value)}; "

@@ -52,6 +52,17 @@ def test_a_configuration_from_elsewhere_is_guarded_too(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "entry", ["optional foo: ${oc.env:SECRET}", "model: ${oc.env:SECRET}", "{a: '${oc.env:SECRET}'}"]
+)
+def test_a_list_of_defaults_looks_nothing_up_either(tmp_path, monkeypatch, entry):
+    monkeypatch.setenv("SECRET", "hunter2")
+    (tmp_path / "theirs.yaml").write_text(f"defaults:\n  - {entry}\n  - _self_\nseed: 1\n")
+    with pytest.raises(UnsafeInputError, match=r"theirs.yaml, line 2: \${oc.env:...} is not looked up") as caught:
+        composed(folder=tmp_path, command="theirs")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "overrides", [[], ["hydra/job_logging=default", "hydra/hydra_logging=default"], ["model=small"]]
 )
 def test_what_hydra_and_we_ship_passes(overrides):

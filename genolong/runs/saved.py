@@ -56,10 +56,8 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
     if not place.is_dir():
         return Newest(place, read(place), ())
     checkpoints = place / "checkpoints"
-    named = sorted(checkpoints.glob("step-*.ckpt"), reverse=True)
-    copied = [path for name in (LAST, BEST) if (path := checkpoints / name).is_file() and not path.is_symlink()]
     passed_over: list[str] = []
-    for path in (*copied[:1], *named, *copied[1:]):
+    for path in _in_order(checkpoints):
         try:
             return Newest(path, read(path), tuple(passed_over))
         except (UnsafeInputError, MissingInputError):
@@ -70,3 +68,15 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
         none = "its one checkpoint is not" if len(passed_over) == 1 else f"none of {len(passed_over)} checkpoints is"
         raise InputError(f"{checkpoints}: {none} whole ({passed_over[0]})")
     return None
+
+
+def _in_order(checkpoints: Path) -> list[Path]:
+    """Those of steps, newest first; links that were copied as files (cp -L): LAST by its time, BEST at the end."""
+    named = sorted(checkpoints.glob("step-*.ckpt"), reverse=True)
+    copied = [path for name in (LAST, BEST) if (path := checkpoints / name).is_file() and not path.is_symlink()]
+    first = [path for path in copied if path.name == LAST and (not named or _written_at(path) >= _written_at(named[0]))]
+    return [*first, *named, *(path for path in copied if path not in first)]
+
+
+def _written_at(path: Path) -> int:
+    return path.stat().st_mtime_ns
