@@ -67,7 +67,7 @@ def draw_survey(figure: Figure, drawn: DrawnMap, scale: Scale, firsts: Sequence[
     heat.set_ylim(3.5, -0.5)
     heat.set_yticks(range(4), list("ACGT"))
     heat.xaxis.set_major_formatter("{x:,.0f}")
-    unit = f"; a column is the mean of {size:,} bases, light blue their highest" if size > 1 else ""
+    unit = f"; a column is the mean of {size:,} bases, light blue the maximum" if size > 1 else ""
     heat.set_xlabel(literal(f"position on {drawn.contig}{unit}"), fontsize=8, loc="left")
     for pane in (importance, uncertainty):
         frame(pane)

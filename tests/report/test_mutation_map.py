@@ -116,7 +116,7 @@ def test_a_region_of_many_rows_gets_a_survey(tmp_path: Path, monkeypatch):
     importance, uncertainty, heat = survey.axes[:3]
     assert importance.get_ylabel() == "importance\n(nats)" and uncertainty.get_ylabel() == "uncertainty\n(bits)"
     assert heat.get_xlabel() == "position on chr17"
-    assert draw_survey_label(2_001) == "position on chr17; a column is the mean of 3 bases, light blue their highest"
+    assert draw_survey_label(2_001) == "position on chr17; a column is the mean of 3 bases, light blue the maximum"
     assert len([text for text in importance.texts if text.get_text() in "12345"]) == STRETCHES
 
 
