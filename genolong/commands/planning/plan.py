@@ -84,18 +84,18 @@ def table(made: Plan) -> Table:
     bases = step.window_bp * step.batch * step.accumulation * (step.devices // step.sequence)
     rows = [
         ("parameters", f"{weights(step.encoder).all:,}, {size(found.weights)}"),
-        ("gradients; optimizer's state", f"{size(found.gradients)}; {size(found.optimizer)}"),
+        ("gradients; optimizer state", f"{size(found.gradients)}; {size(found.optimizer)}"),
         ("activations, all kept", size(made.kept)),
         (f"activations, recomputed (context.checkpoint_blocks={again})", size(made.recomputed)),
         ("keys of other devices, while gathered", size(found.gathered)),
         ("the process itself, and gaps in its heap", f"{size(made.process)}; {size(made.gaps)}"),
         ("peak memory", f"{size(made.peak)} of {size(made.room)} ({made.peak / made.room:.0%})"),
-        ("operations: forward; backward; again", "; ".join(_told(part / 1e12) for part in made.flops) + " TFLOP"),
+        ("operations: forward; backward; recomputed", "; ".join(_told(part / 1e12) for part in made.flops) + " TFLOP"),
         *((f"received, branch {long}/{every}", size(sent)) for (long, every), sent in made.traffic.branches),
         ("received, halos; weights", f"{size(made.traffic.halos)}; {size(made.traffic.weights)}"),
-        ("received, all", size(made.traffic.all)),
+        ("received, total", size(made.traffic.all)),
         ("seconds: arithmetic; memory; link", "; ".join(map(_told, took))),
-        ("seconds a step", f"{_told(took.all)}, mostly {took.limit}: {bases / took.all:,.0f} bases/s of all devices"),
+        ("seconds a step", f"{_told(took.all)}, mostly {took.limit}: {bases / took.all:,.0f} bases/s on all devices"),
     ]  # fmt: skip
     shared = f", {step.sequence} to a window" if step.sequence > 1 else ""
     title = f"one device of {step.devices}{shared}; window {step.window_bp:,}, batch {step.batch}, one optimizer step"
@@ -106,10 +106,10 @@ def notes(made: Plan) -> list[str]:
     """What to turn where it does not fit, and how sure the figures are."""
     lines = [
         f"rates: {_told(made.rates.operations / 1e12)} TFLOP/s, memory {_told(made.rates.moved / 1e9)} GB/s, "
-        f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} are moved in memory"
+        f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} moved in memory"
     ]
     if not made.fits:
-        lines.append(f"does not fit: {size(made.peak)} are needed, where there are {size(made.room)}; what would help:")
+        lines.append(f"does not fit: {size(made.peak)} needed, {size(made.room)} available; what would help:")
         for remedy in made.remedies:
             needed = remedy.peak + made.process + made.gaps
             lines.append(

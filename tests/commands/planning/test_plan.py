@@ -47,7 +47,7 @@ def test_what_does_not_fit_says_what_to_turn_and_what_that_gives():
     made = plan(settings("model=large", "context=1m", "context.checkpoint_blocks=2", "device=rtx4090"))
     assert not made.fits
     _, first, *rest = notes(made)
-    assert first.startswith("does not fit: ") and "where there are 25.3 GB" in first
+    assert first.startswith("does not fit: ") and "25.3 GB available" in first
     assert any(
         line.startswith("  trainer.devices=2 parallel.sequence=2: ") and line.endswith(", fits") for line in rest
     )
