@@ -13,9 +13,9 @@ STATUS_WORDS = (
     "without a score: " + ", ".join(status for status in Status if status not in SCORED)
 )
 MODE_WORDS = {
-    "exact": "its site hidden from the model, in the middle of the window",
-    "shared": "its site hidden from the model, together with others of the window",
-    "unmasked": "its site seen by the model",
+    "exact": "site hidden from the model, in the middle of the window",
+    "shared": "site hidden from the model, together with others in the window",
+    "unmasked": "site seen by the model",
 }
 
 
@@ -50,21 +50,21 @@ class EffectFields:
                 llr,
                 "Float",
                 "log p(ALT) - log p(REF) in nats, mean of both strands; below 0: the model finds ALT less likely. "
-                f"Single bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window less that "
+                f"Single bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window minus that "
                 f"of the REF window over the longer allele and {flank} bases on either side. {told}",
             ),
             (
                 distance,
                 "Float",
-                "Euclidean distance between the model's mean states of the ALT and the REF window over the longer "
+                "Euclidean distance between the model's mean states of the ALT and REF windows over the longer "
                 f"allele and {flank} bases on either side, mean of both strands. {told}",
             ),
             (
                 chance,
                 "Float",
-                f"Probability of {self.chance_of}, from the ALT and the REF window, nothing hidden. {told}",
+                f"Probability of {self.chance_of}, from the ALT and REF windows, nothing hidden. {told}",
             ),
-            (status, "String", f"Of each ALT allele: {STATUS_WORDS}"),
+            (status, "String", f"For each ALT allele: {STATUS_WORDS}"),
         ]
         pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in origin.items())
         lines = [
