@@ -104,14 +104,14 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     parts = split(genome, data, run.window_bp)
     notes = []
     if not same and asked.fasta is None:
-        notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 has changed since")
+        notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 is different")
     trained = [*split(genome, run.data, run.window_bp).train] if same else []
     for earlier in run.before:  # of the weights that the run began with
         if earlier.knows(genome) and earlier.regions_are_there():
             trained += earlier.stretches(genome)
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
     if leaked:
-        notes.append(f"the model was trained on bases of {leaked:,} of {counted(len(parts.validation), 'window')}")
+        notes.append(f"the model was trained on bases in {leaked:,} of {counted(len(parts.validation), 'window')}")
     return _Data(genome, parts, data.beds, tuple(notes))
 
 
@@ -127,7 +127,7 @@ def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome
     title = f"{run.name} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
     tables = [readers_table(title, measured.readers, measured.figures)]
     if contexts:
-        title = "the same bases, windows cut to a context of so many bases (nats/base)"
+        title = "the same bases, with windows cut to each context (nats/base)"
         tables.append(contexts_table(title, contexts, measured.figures))
     return tuple(tables)
 

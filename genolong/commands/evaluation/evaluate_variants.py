@@ -79,11 +79,11 @@ def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
     inputs = record.get("inputs_sha256")
     if isinstance(inputs, Mapping) and record.get("head_vcf_sha256") in inputs.values():
         yield (
-            f"{field} is of a head that was trained on labels of this very VCF: its figures are better here than on "
-            "alleles that it did not see, which are in the record of its training"
+            f"{field} is from a head trained on labels of this very VCF: its figures are better here than on alleles "
+            "that it did not see; those are in the record of its training"
         )
     else:
-        yield f"{field} is of a trained head: its figures mean nothing where it learned from these alleles"
+        yield f"{field} is from a trained head: its figures mean nothing if it learned from these alleles"
 
 
 def measured(
@@ -109,7 +109,7 @@ def _common(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group
         return [], ()
     group = measured("common", scored, ~np.logical_or.reduce(missing), 1, settings)
     if not group.found:
-        return [], ("no figures of the alleles that all of these scores have: one class has none",)
+        return [], ("no figures for alleles that have all of these scores: one class has none",)
     return [group], ()
 
 
@@ -127,7 +127,7 @@ def _strata(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group
     if few:
         shown = ", ".join(f"{each.name} ({each.positives:,} and {each.negatives:,})" for each in few[:SHOWN])
         more = f" and {len(few) - SHOWN:,} more" if len(few) > SHOWN else ""
-        notes.append(f"no figures of strata with fewer than {LEAST_OF_STRATUM} of either class: {shown}{more}")
+        notes.append(f"no figures for strata with fewer than {LEAST_OF_STRATUM} of either class: {shown}{more}")
     without = stratum.numbers < 0
     if without.any():
         counts = f"{(without & positive).sum():,} positive and {(without & ~positive).sum():,} negative"
@@ -149,9 +149,9 @@ def _tables(
     scored: ScoredVcf, whole: Group, common: Sequence[Group], strata: Sequence[Group], settings: EvaluationSettings
 ) -> tuple[Table, ...]:
     titles = {score.name: score.title for score in scored.scores}
-    drawn = f" (95 % of {settings.bootstrap:,} draws within either class)" if settings.bootstrap else ""
+    drawn = f" (95 % of {settings.bootstrap:,} bootstrap draws within each class)" if settings.bootstrap else ""
     tables = [scores_table(f"{Path(scored.name).name}: {scored.classes.title}{drawn}", whole, titles)]
-    tables += [scores_table("the alleles that all of these scores have", group, titles) for group in common]
+    tables += [scores_table("alleles that have all of these scores", group, titles) for group in common]
     if settings.strata and strata:
         tables.append(strata_table(settings.strata, strata, titles))
     return tuple(tables)

@@ -61,7 +61,7 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     changed = set(own.sha256.values()) != run.sha256
     if changed:
         path = ", ".join(own.sha256)
-        notes = (*notes, f"{path} is not what the run was trained on: its sha256 has changed since")
+        notes = (*notes, f"{path} is not what the run was trained on: its sha256 is different")
     if not changed and set(genome.sha256.values()) == run.sha256:
         notes = (*notes, _seen(sites, names, train))
     read = {**own.sha256, **genome.sha256}

@@ -192,7 +192,7 @@ def test_the_runs_own_bases_are_its_own_wherever_its_genome_lies_now(run, tmp_pa
 
 def test_held_out_bases_that_were_trained_on_are_told(run):
     evaluation = evaluate(replace(SETTINGS, data=replace(RUNS_OWN, validation=["one"])))
-    assert "the model was trained on bases of 22 of 26 windows" in evaluation.notes
+    assert "the model was trained on bases in 22 of 26 windows" in evaluation.notes
     record = json.loads((run.folder / "evaluation_of_genome.record.json").read_text())
     assert record["notes"] == list(evaluation.notes)
 
@@ -200,13 +200,13 @@ def test_held_out_bases_that_were_trained_on_are_told(run):
 def test_the_runs_own_genome_under_another_name_is_known(run, tmp_path):
     copy = write_fasta(tmp_path, LETTERS, name="copy.fa")
     evaluation = evaluate(replace(SETTINGS, data=replace(RUNS_OWN, fasta=str(copy), validation=["one"])))
-    assert "the model was trained on bases of 22 of 26 windows" in evaluation.notes
+    assert "the model was trained on bases in 22 of 26 windows" in evaluation.notes
 
 
 def test_a_genome_that_changed_since_training_is_told(run):
     write_fasta(Path(run.data.fasta).parent, {"one": random_letters(4_001, 5)})
     evaluation = evaluate(SETTINGS)
-    assert any("its sha256 has changed since" in note for note in evaluation.notes)
+    assert any("its sha256 is different" in note for note in evaluation.notes)
     assert evaluation.files[0].name == "evaluation_of_genome.json"
 
 

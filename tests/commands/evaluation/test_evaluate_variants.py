@@ -66,7 +66,7 @@ def test_a_low_log_likelihood_ratio_and_a_high_score_of_any_other_kind_are_posit
     assert found.value("vcf/CADD/missing") == 19
     assert found.value("vcf/GENOLONG_LLR/common/positives") == found.value("vcf/CADD/positives") < 31
     whole, common = found.tables
-    assert whole.title == "x.vcf: CLASS disrupting against neutral (95 % of 40 draws within either class)"
+    assert whole.title == "x.vcf: CLASS disrupting against neutral (95 % of 40 bootstrap draws within each class)"
     assert [row[0].split(" (")[0] for row in whole.rows] == ["-GENOLONG_LLR", "GENOLONG_DIST", "CADD", "chance"]
     assert all(row[-1] == "0" for row in common.rows)
 
@@ -128,7 +128,7 @@ def test_strata_with_enough_of_both_classes_have_figures_and_the_others_are_told
     scores = [[-LLR[at] for at in chosen if (LABELS[at] == "disrupting") == which] for which in (True, False)]
     assert found.value("vcf/GENOLONG_LLR/GENE=g1/auroc") == pytest.approx(auroc(*scores), abs=1e-6)
     assert found.notes == (
-        "no figures of strata with fewer than 10 of either class: GENE=g2 (3 and 7)",
+        "no figures for strata with fewer than 10 of either class: GENE=g2 (3 and 7)",
         "1 positive and 2 negative alleles without GENE are in no stratum",
     )
 
@@ -143,7 +143,7 @@ def test_a_score_without_values_for_both_classes_is_told(tmp_path):
 def test_scores_that_no_allele_has_together_are_not_compared_on_the_same_alleles(tmp_path):
     infos = [info if at < 40 else info.replace("GENOLONG_LLR", "CADD") for at, info in enumerate(PLAIN)]
     found = evaluate_variants(replace(write(tmp_path, infos), baselines=["CADD"]))
-    assert found.notes[-1].startswith("no figures of the alleles that all of these scores have")
+    assert found.notes[-1].startswith("no figures for alleles that have all of these scores")
     assert len(found.tables) == 1
     assert found.value("vcf/CADD/missing") == 40
 

@@ -77,7 +77,7 @@ def test_variants_of_another_genome_are_refused(run):
 def test_a_genome_that_changed_since_training_is_told(fasta, run):
     write_fasta(fasta.parent, LETTERS | {"two": random_letters(1_009, 3)})
     (note,) = kmer_effects(run, OWN, sites(LETTERS["chr1"]), follow).notes
-    assert note == f"{fasta} is not what the run was trained on: its sha256 has changed since"
+    assert note == f"{fasta} is not what the run was trained on: its sha256 is different"
 
 
 def test_a_genome_that_is_gone_is_told(fasta, run):

@@ -203,7 +203,7 @@ def test_evaluate_tells_what_an_earlier_training_read(home: Path, tmp_path: Path
     trained_on_both(home, run)
     assert not any("trained on bases" in note for note in evaluate(evaluation(home, run)).notes)
     notes = evaluate(evaluation(home, run, "data.validation=[one]", f"output={tmp_path / 'one.json'}")).notes
-    assert any("the model was trained on bases of" in note for note in notes)
+    assert any("the model was trained on bases in" in note for note in notes)
 
 
 def test_an_exported_model_keeps_what_it_read(home: Path, tmp_path: Path):

@@ -84,13 +84,13 @@ def test_a_head_that_is_measured_on_what_it_learned_from_is_told(made, tmp_path,
         scored(made, done.folder, "seen.vcf", "mode=unmasked")
     assert "labelled.vcf is what the head of this run was trained on: GENOLONG_PROB is better here than" in caplog.text
     asked = f"vcf={made / 'seen.vcf'}", "label=KIND", "positive=bad", "negative=good", "bootstrap=0"
-    seen = "GENOLONG_PROB is of a head that was trained on labels of this very VCF"
+    seen = "GENOLONG_PROB is from a head trained on labels of this very VCF"
     assert any(line.startswith(seen) for line in evaluate_variants(evaluation_settings(*asked)).notes)
     report = json.loads((made / "seen.vcf.evaluation.record.json").read_text())
     assert any(line.startswith(seen) for line in report["notes"])
     (made / "seen.vcf.record.json").unlink()
     notes = evaluate_variants(evaluation_settings(*asked)).notes
-    assert "GENOLONG_PROB is of a trained head: its figures mean nothing where it learned from these alleles" in notes
+    assert "GENOLONG_PROB is from a trained head: its figures mean nothing if it learned from these alleles" in notes
     others = made / "others.vcf"
     others.write_bytes(b"".join((made / "labelled.vcf").read_bytes().splitlines(keepends=True)[:-1]))
     caplog.clear()
