@@ -7,7 +7,7 @@ from typing import Any
 from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
 
 NAME = "evaluation.json"  # in the run's folder
-OF_OTHERS = "is of other bases than those that this training held out"
+OF_OTHERS = "is about bases other than those this training held out"
 
 
 def reads_own_bases(

@@ -40,7 +40,7 @@ def export(settings: ExportSettings) -> Export:
         write_exported(folder, _about(built, stored.about), stored.weights, answers)
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
     files = ", ".join(stored.about["inputs_sha256"])
-    paths = f"config.json and {CARD} name the files of the training as they lie here ({files}); edit what is private"
+    paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"
     return Export(Path(settings.output), (*results.notes, paths))
 
 

@@ -34,14 +34,14 @@ import genolong
 model = genolong.load("FOLDER")  # this folder
 model.logits("ACGTN"), model.embed("ACGTN"), model.score("CONTIG:POSITION REF>ALT", fasta="genome.fa.gz")
 ```"""
-INTENDED = """For research: to rank the variants of a genome like those it was trained on, for embeddings of their
-sequences, and to be trained further. A score says how expected an allele is to a model that has read the files below;
-it is no measure of harm, and nothing that a diagnosis or a treatment should rest on.
+INTENDED = """For research: ranking the variants of genomes like those it was trained on, embedding their sequences, and
+further training. A score says how expected an allele is to a model that has read the files below; it is not a measure
+of harm, and no basis for a diagnosis or a treatment.
 
-- Nothing is known of other genomes than those below until it is measured (`evaluate model=FOLDER data.fasta=...`).
-- Context beyond the window was not trained, though any length can be read.
-- N and other letters than A C G T are read as unknown.
-- Whether the model tells more than counting does is in the table of figures: look there before you use it."""
+- On genomes other than those below, nothing is known until it is measured (`evaluate model=FOLDER data.fasta=...`).
+- It was not trained on context beyond the window, though it can read any length.
+- N and letters other than A C G T are read as unknown.
+- The table of figures shows whether the model does better than counting k-mers: look there before you use it."""
 
 
 def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], results: RunResults) -> str:
@@ -49,7 +49,7 @@ def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], res
     try:
         parts = [
             f"{TOP}# {_plain(run.name)}", _about(run, built), "## Intended use, and limits", INTENDED,
-            "## Use", f"`FOLDER` is where this file lies.\n\n{USE}",
+            "## Use", f"`FOLDER` is the folder with this file.\n\n{USE}",
             "## Data", _data(built, inputs), "## Figures", *_figures(results), *_training(results),
         ]  # fmt: skip
         return "\n\n".join(parts) + "\n"
@@ -61,7 +61,7 @@ def _about(run: TrainedRun, built: BuiltFrom) -> str:
     model = built.model
     parameters = sum(weight.numel() for weight in run.model.parameters())
     rows = [
-        ("what it does", "names hidden bases of DNA from both sides, at single-base resolution"),
+        ("what it does", "predicts hidden bases of DNA from both sides, at single-base resolution"),
         ("encoder", f"LongNet (dilated attention): {model.layers} blocks, width {model.width}, {model.heads} heads"),
         ("parameters", f"{parameters:,}"),
         ("context window", f"{run.window_bp:,} bases"),
@@ -71,7 +71,7 @@ def _about(run: TrainedRun, built: BuiltFrom) -> str:
         rows.append(("trained head", f"{of_head:,} more parameters; probability of {run.head_is}"))
     if run.before:
         windows = ", ".join(f"{earlier.window_bp:,}" for earlier in reversed(run.before))
-        rows.append(("began with weights", f"trained before, on windows of {windows} bases"))
+        rows.append(("started from weights", f"trained before, on windows of {windows} bases"))
     rows += [("weights", f"sha256 {run.weights_sha256}"), ("exported by", f"genolong {version('genolong')}")]
     return _table(("", ""), rows)
 
@@ -99,13 +99,13 @@ def _figures(results: RunResults) -> Iterable[str]:
             shown = f"{accuracy.value:.1%}" if accuracy else ""
             rows.append((words, f"{loss.value:.4f}{spread}", shown, f"{loss.n:,}"))
     if rows:
-        yield _table(("held-out bases, read by", "nats a base", "named right", "bases"), rows)
+        yield _table(("held-out bases, predicted by", "nats a base", "accuracy", "bases"), rows)
     gain = figures.get("model/gain_over_best_kmer")
     if gain is not None:
         worse = "" if gain.value > 0 else " **It is no better than counting k-mers.**"
         yield f"Gain over the best k-mer counter: {gain.value:.4f} nats a base.{worse}"
     if not rows:
-        yield "Not measured beside baselines: `python -m genolong evaluate model=FOLDER` does that."
+        yield "Not compared with baselines: `python -m genolong evaluate model=FOLDER` does that."
     metrics = {} if results.record is None else results.record["metrics"]
     own = [(name, f"{value:.4f}") for name, value in metrics.items() if name.startswith("validation/")]
     if own:
@@ -115,9 +115,9 @@ def _figures(results: RunResults) -> Iterable[str]:
 def _training(results: RunResults) -> Iterable[str]:
     """The command, and what it ran with."""
     record = results.record
-    yield "## Made by"
+    yield "## Training"
     if record is None:
-        yield "Not known: these are not the weights that the training's record is of, or there is none."
+        yield "Unknown: the training's record is missing, or belongs to other weights."
         return
     command = _command(record["command"])
     if command:
@@ -130,7 +130,7 @@ def _training(results: RunResults) -> Iterable[str]:
     yield (
         f"{counted(record['steps'], 'step')}{bases}, on {_plain(str(on))}, with {_plain(versions)}"
         + (f", commit `{_plain(str(commit))}`" if commit else "")
-        + ". With the run's folder, `python -m genolong reproduce run=RUN` makes the weights again and compares them."
+        + ". With the run's folder, `python -m genolong reproduce run=RUN` trains again and compares the weights."
     )
 
 

@@ -29,7 +29,7 @@ def run_results(run: TrainedRun) -> RunResults:
     if path.is_file():
         record = read_record(path)
         if record.get("weights_sha256") != wanted:
-            notes.append(f"{path}: is not of these weights, so the model card does not tell how they were trained")
+            notes.append(f"{path}: belongs to other weights, so the model card does not say how these were trained")
             record = None
     path = run.folder / FIGURES
     if path.is_file():
@@ -40,6 +40,7 @@ def run_results(run: TrainedRun) -> RunResults:
             notes.append(f"{path}: {OF_OTHERS}, so the model card leaves it out; run evaluate again")
         else:
             notes.append(
-                f"{path}: does not say that it is of these weights, so the model card leaves it out; run evaluate again"
+                f"{path}: does not say that it was measured with these weights, so the model card leaves it out; "
+                "run evaluate again"
             )
     return RunResults(record, figures, tuple(notes))

@@ -314,8 +314,8 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
         assert line in card, line
     assert str(trained) not in card
     assert done.notes == (
-        f"config.json and README.md name the files of the training as they lie here ({trained / 'genome.fa'}); edit "
-        "what is private",
+        f"config.json and README.md name the training's files as they are called here ({trained / 'genome.fa'}); "
+        "edit what is private",
     )
 
 
@@ -330,12 +330,12 @@ def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path:
     (run / "evaluation.json").write_bytes((trained / "run" / "evaluation.json").read_bytes())
     done = exported(run, tmp_path / "model")
     assert done.notes[:2] == (
-        f"{run / 'record.json'}: is not of these weights, so the model card does not tell how they were trained",
-        f"{run / 'evaluation.json'}: does not say that it is of these weights, so the model card leaves it out; run "
-        "evaluate again",
+        f"{run / 'record.json'}: belongs to other weights, so the model card does not say how these were trained",
+        f"{run / 'evaluation.json'}: does not say that it was measured with these weights, so the model card leaves "
+        "it out; run evaluate again",
     )
     card = (tmp_path / "model" / "README.md").read_text()
-    assert "Not measured beside baselines" in card and "Not known: these are not the weights" in card
+    assert "Not compared with baselines" in card and "Unknown: the training's record is missing" in card
 
 
 def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):
@@ -346,10 +346,10 @@ def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path,
     (run / "evaluation.record.json").write_text(json.dumps(record))
     done = exported(run, tmp_path / "model")
     assert done.notes[0] == (
-        f"{run / 'evaluation.json'}: is of other bases than those that this training held out, so the model card "
+        f"{run / 'evaluation.json'}: is about bases other than those this training held out, so the model card "
         "leaves it out; run evaluate again"
     )
-    assert "Not measured beside baselines" in (tmp_path / "model" / "README.md").read_text()
+    assert "Not compared with baselines" in (tmp_path / "model" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_an_exported_model_keeps_what_it_read(home: Path, tmp_path: Path):
     assert [each.window_bp for each in exported.before] == [
         each.window_bp for each in open_run(str(home / "long")).before
     ]
-    assert "began with weights" in (tmp_path / "model" / "README.md").read_text()
+    assert "started from weights" in (tmp_path / "model" / "README.md").read_text()
     with pytest.raises(SettingsError, match="was trained on one"):
         train(longer(home, f"init_from={tmp_path / 'model'}", "data.validation=[one]"), tmp_path / "run")
 
