@@ -264,7 +264,7 @@ def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(type
     page = tmp_path / "a" / "report.html"
     *_, told, last = err.splitlines()
     assert told == "wrote a/report.html, to be opened in a browser" and last.startswith("the run is in ")
-    assert "not evaluated yet" in page.read_text()
+    assert "not been evaluated yet" in page.read_text()
     code, _, err = typed("evaluate", "model=a", "device=cpu")
     assert code == 0 and err.splitlines()[-1] == "wrote a/report.html, to be opened in a browser"
     assert "Bits a base on held-out bases" in page.read_text()

@@ -30,7 +30,7 @@ def held_out(figures: Sequence[Figure]) -> Markup:
             f"Loss against context: {panel.title}",
             inline_svg(f"context-{number}", f"Loss against context, {panel.title}", _told(panel.model, contexts),
                        partial(_panel, panel=panel, contexts=contexts)),
-            "The same bases, read with less and less around them: a line that falls says that context pays here.",
+            "The same bases, read with less and less context: a falling line means that context pays off here.",
         )
         for number, panel in enumerate(panels_of(figures, contexts) if len(contexts) > 1 else ())
     ]  # fmt: skip
@@ -90,10 +90,10 @@ def _bits(found: Mapping[str, Figure], readers: Mapping[str, str]) -> Markup:
         pane.margins(x=0.16)
         pane.set_xlim(left=0)
         pane.grid(visible=False, axis="y")
-        pane.set_xlabel("bits a base, lower is better (2 = knows nothing)")
+        pane.set_xlabel("bits a base, lower is better (2 = a guess among four)")
 
-    svg = inline_svg("bits", "Bits a base of every reader", told, draw, height=max(2.4, 0.42 * len(shown) + 1.1))
-    caption = "Bars end in their standard error. k-mer counters see every flank and were fitted on the training part."
+    svg = inline_svg("bits", "Bits a base for every reader", told, draw, height=max(2.4, 0.42 * len(shown) + 1.1))
+    caption = "Error bars are standard errors. k-mer counters see every flank and were fitted on the training part."
     return picture("Bits a base on held-out bases", svg, caption)
 
 

@@ -38,7 +38,7 @@ def files_read(record: Record) -> Markup:
         if record.get(key)
     ]
     if not read and not models:
-        return note("The record names no file that was read.")
+        return note("The record names no input files.")
     rows = ((name, joined(("sha256 ", code(sha256)))) for name, sha256 in (*read, *models))
     return pairs(rows, long_names=True)
 
@@ -53,7 +53,7 @@ def composition(record: Record) -> Markup:
     """Which bases of which contigs trained and validated."""
     known = _mapping(record, "split")
     if not known:
-        return note("The record does not say how the genome was split: it is of an earlier version of genolong.")
+        return note("The record does not say how the genome was split: it is from an earlier version of genolong.")
     rows = [
         (
             str(each.get("contig")),
@@ -63,7 +63,7 @@ def composition(record: Record) -> Markup:
         if isinstance(each, Mapping)
     ]
     titles = ("contig", "bases", "for training", "for validation")
-    shown = table(Table("bases of every contig, the longest ones first", titles, tuple(rows)))
+    shown = table(Table("bases of every contig, longest first", titles, tuple(rows)))
     others = _mapping(known, "others")
     more = None
     if others.get("contigs"):
@@ -87,11 +87,11 @@ def cost(record: Record) -> Markup:
             rows.append(("bases a second", f"{record['bases'] / steps * since / seconds:,.0f}"))
     waited = record.get("waited_for_data_s")
     if seconds and isinstance(waited, float):
-        rows.append(("waiting for data", f"{waited:,.1f} s, {waited / seconds:.1%} of it"))
+        rows.append(("waiting for data", f"{waited:,.1f} s, {waited / seconds:.1%} of the time"))
     memory = _mapping(record, "peak_memory_bytes")
-    for name, whose in (("host", "memory of the first process, at most"), ("gpu", "memory of its GPU, at most")):
+    for name, whose in (("host", "peak memory of the first process"), ("gpu", "peak memory of its GPU")):
         rows.append((whose, size(memory[name]) if isinstance(memory.get(name), int) else None))
-    told = "Time is from the start of the last command to its end: opening files, validation and checkpoints included."
+    told = "Time is from the start of the last command to its end, including opening files, validation and checkpoints."
     if not memory:
         told += " Memory was not recorded."
     return joined((pairs(rows), note(told)))
@@ -115,7 +115,7 @@ def provenance(record: Record) -> Markup:
         ("seed", record.get("seed")), ("threads", machine.get("threads")), ("GPU", machine.get("gpu") or "none"),
         ("processor", ", ".join(str(machine[key]) for key in ("processor", "vectors") if machine.get(key)) or None),
         ("attention", record.get("attention")), ("cores", machine.get("cores")), ("system", machine.get("system")),
-        ("genolong's commit", code(source["commit"]) if source.get("commit") else None), ("changes to it", changed),
+        ("genolong commit", code(source["commit"]) if source.get("commit") else None), ("uncommitted changes", changed),
         ("weights", joined(("sha256 ", code(record["weights_sha256"]))) if record.get("weights_sha256") else None),
         ("command", _command_of(record)),
     )  # fmt: skip
@@ -126,11 +126,9 @@ def provenance(record: Record) -> Markup:
 def made_again(record: Record, place: str) -> Markup:
     """The command that makes the same again."""
     if record.get("status") != "finished":
-        return note(
-            "This run has not finished, so there is nothing to make again yet; the same command goes on with it."
-        )
-    told = "makes the same result again from the record alone, and says whether it is the same:"
-    return joined((paragraph("This ", told), command(command_on("reproduce", "run", place))))
+        return note("This run has not finished, so there is nothing to reproduce yet; the same command continues it.")
+    told = "This repeats the work from the record alone, and says whether the result is the same:"
+    return joined((paragraph(told), command(command_on("reproduce", "run", place))))
 
 
 def statuses(title: str, counts: Mapping[str, int], scored: tuple[str, ...]) -> Markup:
@@ -142,9 +140,7 @@ def statuses(title: str, counts: Mapping[str, int], scored: tuple[str, ...]) -> 
 def footer(record: Record) -> str:
     """The last line of a page."""
     version = _mapping(record, "versions").get("genolong")
-    return (
-        f"genolong {version or 'of an unknown version'}; all numbers are from the files of the run, none is typed in."
-    )
+    return f"genolong {version or 'of an unknown version'}; all numbers come from the run's files, none is typed in."
 
 
 def command_on(name: str, setting: str, value: str) -> str:

@@ -30,14 +30,14 @@ def course_pictures(courses: Mapping[str, Course], bases_per_step: int | None) -
         caption = "How far one step may move the weights; it rises at first and falls at the end."
         drawn.append(_single("rate", "Learning rate", courses[RATE], "learning rate", caption, BLUE))
     if len(courses[ACCURACY][0]) > 1:
-        caption = "Of hidden bases of the held-out windows, the share whose likeliest base was the right one."
+        caption = "Share of hidden bases in held-out windows for which the likeliest base was the right one."
         drawn.append(
             _single("accuracy", "Accuracy on held-out bases", courses[ACCURACY], "share of bases", caption, VERMILION)
         )
     if len(courses[AUROC][0]) > 1:
         drawn.append(_areas(courses))
     if len(courses[NORM][0]) > 1:
-        caption = "Length of the gradient before it is clipped; peaks are steps that would have gone far."
+        caption = "Length of the gradient before clipping; without it, peaks would have been large steps."
         drawn.append(_single("norm", "Gradient norm", courses[NORM], "gradient norm", caption, ORANGE, log=True))
     return drawn
 
@@ -95,8 +95,8 @@ def _areas(courses: Mapping[str, Course]) -> Markup:
         pane.legend(fontsize=8, frameon=False)
         _over_steps(pane)
 
-    svg = inline_svg("areas", "AUROC and AUPRC of held-out alleles over steps", f"at the end {told}", draw)
-    return picture("Held-out alleles told apart", svg, f"At the end {told}.")
+    svg = inline_svg("areas", "AUROC and AUPRC of held-out alleles over steps", f"at the end: {told}", draw)
+    return picture("Held-out AUROC and AUPRC", svg, f"At the end: {told}.")
 
 
 def _bounds(values: Float64[np.ndarray, " points"]) -> tuple[float, float]:

@@ -61,12 +61,12 @@ def discrimination_pictures(positive: Positive, scores: Sequence[Compared], base
     return [
         picture(
             "ROC", inline_svg("roc", "True against false positive rate", f"area: {told[0]}", roc, height=4.6),
-            "Every threshold from the highest score down. In the legend, areas under the curves; 0.5 is chance.",
+            "Every threshold from the highest score down. The legend gives the areas under the curves; 0.5 is chance.",
         ),
         picture(
             "Precision and recall",
             inline_svg("precision", "Precision against recall", f"area: {told[1]}", precision, height=4.6),
-            f"The dotted line is the share of positives, {base_rate:.3f}: the precision of a score that knows nothing.",
+            f"The dotted line is the share of positives, {base_rate:.3f}: the precision of an uninformative score.",
         ),
     ]  # fmt: skip
 
@@ -75,14 +75,14 @@ def calibration_picture(number: int, positive: Positive, score: Compared) -> Mar
     """Of alleles with about the same probability, the share that is positive."""
     bins = calibration_bins(positive, score.values)
     error = calibration_error(bins)
-    told = "; ".join(f"{each.mean:.2f} said, {each.share:.2f} of {each.alleles:,} are" for each in bins)
+    told = "; ".join(f"{each.mean:.2f} predicted, {each.share:.2f} of {each.alleles:,} observed" for each in bins)
     title = f"Calibration of {score.title}"
     svg = inline_svg(f"calibration-{number}", title, told, lambda pane: _draw_calibration(pane, bins), height=4.6)
     return picture(
         title, svg,
-        f"On the dotted line probabilities mean what they say; the mean distance from it is {error:.3f} (expected "
-        f"calibration error). {len(bins)} bins with 95 % intervals, the larger a point, the more alleles. Alleles "
-        "that a head was trained on, if there are any among these, look better than new ones would.",
+        f"The dotted line is perfect calibration; the mean distance from it is {error:.3f} (expected calibration "
+        f"error). {len(bins)} bins with 95 % intervals; larger points hold more alleles. Any alleles among these that "
+        "a head was trained on look better than new ones would.",
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def distribution_picture(number: int, positive: Positive, score: Compared) -> Ma
     known = ~np.isnan(score.values)
     medians = {name: float(np.median(score.values[known & (positive == is_it)])) for name, _, is_it in CLASSES}
     counts = {name: int((known & (positive == is_it)).sum()) for name, _, is_it in CLASSES}
-    told = "; ".join(f"{name}: median {medians[name]:.4g} of {counts[name]:,} alleles" for name in medians)
+    told = "; ".join(f"{name}: median {medians[name]:.4g} ({counts[name]:,} alleles)" for name in medians)
 
     def draw(pane: Axes) -> None:
         edges = _edges(score.values[known])
@@ -101,13 +101,13 @@ def distribution_picture(number: int, positive: Positive, score: Compared) -> Ma
             pane.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
             pane.stairs(shares, edges, color=colour, linewidth=1.4, label=f"{name} ({len(values):,})")
         pane.set_xlabel(literal(short(score.title)))
-        pane.set_ylabel("share of alleles of its class")
+        pane.set_ylabel("share of alleles in the class")
         pane.legend(fontsize=8, frameon=False)
 
     title = f"{score.title} by class"
-    caption = f"{told.capitalize()}. The outermost bars hold what lies beyond them."
+    caption = f"{told.capitalize()}. The outermost bars include all values beyond."
     if score.title.startswith("-"):
-        caption += f" The sign is turned: {score.title[1:]} itself is low where an allele is likely positive."
+        caption += f" The sign is flipped: {score.title[1:]} itself is low where an allele is likely positive."
     return picture(title, inline_svg(f"distribution-{number}", title, told, draw), caption)
 
 
@@ -155,7 +155,7 @@ def _draw_calibration(pane: Axes, bins: list[Bin]) -> None:
         yerr=[[max(0.0, each.share - each.low) for each in bins], [max(0.0, each.high - each.share) for each in bins]],
     )  # fmt: skip
     pane.scatter(means, shares, s=[12 + 60 * each.alleles / most for each in bins], color=BLUE, zorder=3)
-    pane.set_xlabel("probability that is said")
+    pane.set_xlabel("predicted probability")
     pane.set_ylabel("share of alleles that are positive")
     pane.set_xlim(-0.02, 1.02)
     pane.set_ylim(-0.02, 1.02)

@@ -67,8 +67,11 @@ def test_nothing_is_made_up_where_the_record_is_silent():
     text = Page(told.cost({"settings": {}})).text
     assert "a second" not in text and "Memory was not recorded" in text
     assert "waiting" not in text
-    assert "waiting for data 2.0 s, 2.0% of it" in Page(told.cost({**RECORD, "waited_for_data_s": 2.0})).text
-    assert "at most 3.15 MB" in Page(told.cost({**RECORD, "peak_memory_bytes": {"host": 3 << 20}})).text
+    assert "waiting for data 2.0 s, 2.0% of the time" in Page(told.cost({**RECORD, "waited_for_data_s": 2.0})).text
+    assert (
+        "peak memory of the first process 3.15 MB"
+        in Page(told.cost({**RECORD, "peak_memory_bytes": {"host": 3 << 20}})).text
+    )
     assert "does not say how the genome was split" in Page(told.composition(RECORD)).text
     assert told.seconds_of({"started": "yesterday", "finished": 3}) is None
     assert told.moment({"started": "x"}, "started") == "at an unknown time"

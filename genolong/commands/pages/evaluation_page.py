@@ -53,14 +53,14 @@ def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> st
     )
     shown = figures[:MOST_FIGURES]
     count = f"{len(figures):,}" if len(shown) == len(figures) else f"the first {len(shown):,} of {len(figures):,}"
-    everything = folded("all figures", count, table(everything_table(f"as they stand in {path.name}", shown)))
+    everything = folded("all figures", count, table(everything_table(f"as stored in {path.name}", shown)))
     last = sections.pop()
     sections += [
         last._replace(content=joined((last.content, everything))),
-        Section("files", "Files that were read", told.files_read(record)),
+        Section("files", "Input files", told.files_read(record)),
         Section("settings", "Settings", told.settings(record)),
         Section("provenance", "Provenance", told.provenance(record)),
-        Section("again", "The same again", told.made_again(record, str(path.resolve()))),
+        Section("again", "How to reproduce it", told.made_again(record, str(path.resolve()))),
     ]
     lead = f"Evaluated {told.moment(record, 'finished')}; figures in {path.resolve()}"
     return page(f"Evaluation {path.name}", lead, [tiles(opening)], sections, told.footer(record))
@@ -111,19 +111,19 @@ def _alleles(
         if score.name in whole.found
     }
     sections = [
-        Section("scores", "How well scores tell the classes apart", joined((
+        Section("scores", "How well scores separate the classes", joined((
             pictures(*discrimination_pictures(scored.classes.positive, list(compared.values()), whole.base_rate)),
             *_tables(scored, whole, groups, titles, settings),
-            note("Curves of the k-mer counter need the genome: they are in the picture that evaluate drew.")
+            note("The k-mer counter's curves need the genome: see the picture that evaluate drew.")
             if "best_kmer" in whole.found else None,
         ))),
-        Section("distributions", "How scores lie", pictures(*_distributions(scored, compared, groups, settings))),
-        Section("statuses", "What became of the alleles", _statuses(statuses, settings)),
+        Section("distributions", "Score distributions", pictures(*_distributions(scored, compared, groups, settings))),
+        Section("statuses", "Statuses of the alleles", _statuses(statuses, settings)),
     ]  # fmt: skip
     chance = compared.get(f"{settings.prefix}_PROB")
     if chance is not None and is_probability(chance.values):
         drawn = pictures(calibration_picture(0, scored.classes.positive, chance))
-        sections.insert(1, Section("calibration", "Whether probabilities mean what they say", drawn))
+        sections.insert(1, Section("calibration", "Calibration of the probabilities", drawn))
     sections.append(Section("figures", "Figures and notes", _noted(told.notes(record) or scored.notes)))
     return list(_first(whole, titles)), sections
 
@@ -169,12 +169,12 @@ def _first(whole: Group, titles: Mapping[str, str]) -> Iterator[tuple[str, str, 
 def _tables(
     scored: ScoredVcf, whole: Group, groups: Sequence[Group], titles: Mapping[str, str], settings: EvaluationSettings
 ) -> Iterator[Markup]:
-    drawn = f" (95 % of {settings.bootstrap:,} draws within either class)" if settings.bootstrap else ""
+    drawn = f" (95 % of {settings.bootstrap:,} bootstrap draws within each class)" if settings.bootstrap else ""
     yield table(scores_table(f"{Path(scored.name).name}: {scored.classes.title}{drawn}", whole, titles))
     common = [group for group in groups if group.name == COMMON]
     strata = [group for group in groups if group.name not in ("", COMMON)]
     for group in common:
-        yield table(scores_table("the alleles that all of these scores have", group, titles))
+        yield table(scores_table("alleles that have all of these scores", group, titles))
     if settings.strata and strata:
         yield table(strata_table(settings.strata, strata, titles))
 

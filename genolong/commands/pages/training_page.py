@@ -35,16 +35,16 @@ def training_page(folder: Path, record: Record) -> str:
         sections.append(Section("held-out", "Held-out bases", _held_out_bases(figures, warnings, place)))
         sections.append(Section("data", "Data", told.composition(record)))
     sections += [
-        Section("files", "Files that were read", told.files_read(record)),
+        Section("files", "Input files", told.files_read(record)),
         Section("cost", "Time and memory", told.cost(record)),
         Section("settings", "Settings", told.settings(record)),
         Section("provenance", "Provenance", told.provenance(record)),
-        Section("again", "The same again", told.made_again(record, place)),
+        Section("again", "How to reproduce it", told.made_again(record, place)),
     ]
     opening = [tiles(_first(record, figures))]
     if record.get("status") != "finished":
         opening.insert(0, warning(f"This training has not finished; its record says: {record.get('status')}."))
-    kind = "a head that tells labelled variants apart" if is_variant_head else "a genome model"
+    kind = "a head that separates labelled variants" if is_variant_head else "a genome model"
     lead = f"Training of {kind}, {told.moment(record, 'started')}; in {place}"
     return page(f"Training {name}", lead, opening, sections, told.footer(record))
 
@@ -82,12 +82,12 @@ def _course(folder: Path, settings: Record, *, is_variant_head: bool) -> Markup:
     except InputError as error:
         return warning(str(error))
     if not len(courses[LOSS][0]):
-        return note("No step was logged yet.")
+        return note("No step has been logged yet.")
     drawn = pictures(*course_pictures(courses, None if is_variant_head else _bases_per_step(settings)))
     last = [
         (name, f"{values[-1]:.6g} at step {steps[-1]:,.0f}") for name, (steps, values) in courses.items() if len(steps)
     ]
-    return joined((drawn, folded("last values", "of metrics.csv", pairs(last))))
+    return joined((drawn, folded("last values", "from metrics.csv", pairs(last))))
 
 
 def _bases_per_step(settings: Record) -> int | None:
@@ -100,10 +100,8 @@ def _held_out_bases(figures: list[Figure], warnings: list[str], place: str) -> M
     told_first = [warning(line) for line in warnings]
     if not figures:
         line = told.command_on("evaluate", "model", place)
-        return joined((*told_first, note("This training was not evaluated yet; it is by"), command(line)))
-    everything = folded(
-        "all figures", f"{len(figures):,}", table(everything_table(f"as they stand in {FIGURES}", figures))
-    )
+        return joined((*told_first, note("This training has not been evaluated yet; to evaluate it:"), command(line)))
+    everything = folded("all figures", f"{len(figures):,}", table(everything_table(f"as stored in {FIGURES}", figures)))
     return joined((*told_first, held_out(figures), everything))
 
 
@@ -133,11 +131,11 @@ def _evaluation(folder: Path, record: Record) -> tuple[list[Figure], list[str]]:
     except InputError as error:
         return [], [str(error)]
     if not about:
-        warnings.append(f"{FIGURES} has no record beside it: what it was measured on is not known.")
+        warnings.append(f"{FIGURES} has no record next to it, so what it was measured on is unknown.")
     elif about.get("output_sha256") != sha256_of(path):
-        warnings.append(f"{FIGURES} is not as evaluate wrote it: its sha256 is another than in its record.")
+        warnings.append(f"{FIGURES} has changed since evaluate wrote it: its sha256 differs from its record.")
     elif record.get("status") != "finished" or about.get("model_sha256") != record.get("weights_sha256"):
-        warnings.append(f"{FIGURES} was measured with other weights than those that this training ended with.")
+        warnings.append(f"{FIGURES} was not measured with the final weights of this training.")
     if about and not says_own_bases(
         about, dict(record["settings"].get("data") or {}), dict(record.get("inputs_sha256") or {}).values()
     ):

@@ -71,16 +71,16 @@ def test_a_training_is_told_from_its_files(run: Path):
     assert "one 811 " in page.text and "two 401 " in page.text and "training on" in page.text
     assert f"python -m genolong reproduce run={run.resolve()}" in page.text
     assert "optimizer.learning_rate" in page.text and "model.width 6" in page.text
-    assert "memory of the first process, at most" in page.text
+    assert "peak memory of the first process" in page.text
     figures = {figure["name"]: figure for figure in json.loads((run / "evaluation.json").read_text())}
     for name in ("model/bits", "best_kmer/bits"):
         assert f"{figures[name]['value']:.3f}" in page.text
     titles = [each.attributes["aria-label"] or "" for each in page.all("svg")]
     assert [title.split(":")[0] for title in titles] == [
         "Loss over steps", "Learning rate over steps", "Accuracy on held-out bases over steps",
-        "Gradient norm over steps", "Bits a base of every reader",
+        "Gradient norm over steps", "Bits a base for every reader",
     ]  # fmt: skip
-    assert "not evaluated" not in page.text and not [
+    assert "not been evaluated" not in page.text and not [
         each for each in page.elements if each.attributes.get("class") == "warning"
     ]
 
@@ -88,7 +88,7 @@ def test_a_training_is_told_from_its_files(run: Path):
 @pytest.mark.parametrize("asked", [{"fasta": "other.fa"}, {"validation": ["one"]}, {"regions": "other.bed"}])
 def test_figures_of_other_bases_are_not_shown_as_those_of_the_training(run: Path, asked: dict[str, Any]):
     evaluated = json.loads((run / "evaluation.record.json").read_text())
-    shown = "Bits a base of every reader"
+    shown = "Bits a base for every reader"
     assert shown in [(each.attributes["aria-label"] or "").split(":")[0] for each in page_of(run).all("svg")]
     settings = {**evaluated["settings"], "data": {**evaluated["settings"]["data"], **asked}}
     read = {"other.fa": "0" * 64} if "fasta" in asked else evaluated["inputs_sha256"]
@@ -117,19 +117,19 @@ def test_it_is_readable_on_a_phone_in_the_dark_and_on_paper(run: Path):
 def test_a_training_that_was_not_evaluated_says_how_it_is(run: Path):
     (run / "evaluation.json").unlink()
     page = page_of(run)
-    assert f"not evaluated yet; it is by python -m genolong evaluate model={run.resolve()}" in page.text
+    assert f"not been evaluated yet; to evaluate it: python -m genolong evaluate model={run.resolve()}" in page.text
 
 
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda run: changed(run / "evaluation.record.json", model_sha256="0"), "with other weights than those"),
+        (lambda run: changed(run / "evaluation.record.json", model_sha256="0"), "not measured with the final weights"),
         (
             lambda run: changed(run / "evaluation.record.json", inputs_sha256={"other.fa": "0"}),
-            "evaluation.json is of other bases than those that this training held out, and is left out",
+            "evaluation.json is about bases other than those this training held out, and is left out",
         ),
-        (lambda run: changed(run / "evaluation.record.json", output_sha256="0"), "is not as evaluate wrote it"),
-        (lambda run: (run / "evaluation.record.json").unlink(), "what it was measured on is not known"),
+        (lambda run: changed(run / "evaluation.record.json", output_sha256="0"), "has changed since evaluate wrote it"),
+        (lambda run: (run / "evaluation.record.json").unlink(), "what it was measured on is unknown"),
         (lambda run: (run / "evaluation.json").write_text("[{]"), "holds no figures"),
         (lambda run: (run / "metrics.csv").write_text("step,train/loss\n0,1.x\n"), "metrics.csv, line 2"),
         (lambda run: (run / "metrics.csv").unlink(), "metrics.csv: cannot be read"),
@@ -153,7 +153,7 @@ def test_a_row_that_is_being_written_is_no_row(run: Path, cut: int):
     assert len(page_of(run).all("svg")) == 5
     header = log.split(b"\n")[0] + b"\n"
     (run / "metrics.csv").write_bytes(header)
-    assert "No step was logged yet." in page_of(run).text
+    assert "No step has been logged yet." in page_of(run).text
 
 
 def test_a_record_of_an_earlier_version_is_told_as_far_as_it_goes(run: Path):
