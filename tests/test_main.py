@@ -172,7 +172,7 @@ def test_help_shows_every_setting_without_loading_torch():
         "try: main(['train', '--help', 'all'])\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for word in ("window_bp", "segment", "bases of one example", "learning_rate", "fasta", "max_steps", "tiny"):
+    for word in ("window_bp", "segment", "bases per window", "learning_rate", "fasta", "max_steps", "tiny"):
         assert word in shown
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from genolong.errors import InputError, LostProcessError
 from genolong.parallel.causes import Cause, KnownChild, breaks_connection, first_cause
 from genolong.parallel.child import TICK_S, Orders, begin, exit_code, say
 from genolong.parallel.interruption import Interruption, held_back
+from genolong.parallel.meeting import meeting_point
 from genolong.parallel.place import Place
 from genolong.parallel.signs_of_life import SignsOfLife
 
@@ -43,14 +43,12 @@ def launched(
         return
     threads = torch.get_num_threads()
     share = max(1, threads // size)
-    address = f"127.0.0.1:{_free_port()}"
-    places = [Place(rank, size, rank, size, address) for rank in range(size)]
-    with _Crew(places[1:], patience_s, interrupts) as crew:
+    with meeting_point(size) as address, _Crew(size, address, patience_s, interrupts) as crew:
         crew.start(share, work, arguments)
         torch.set_num_threads(share)
         try:
             with crew.at_work():
-                yield places[0]
+                yield Place(0, size, 0, size, address)
             crew.wait_for(crew.all_done)
         finally:
             torch.set_num_threads(threads)
@@ -59,11 +57,12 @@ def launched(
 class _Crew:
     """The other processes, and the thread that watches them; raises what ended the work instead of what followed."""
 
-    def __init__(self, places: list[Place], patience_s: int, interrupts: int) -> None:
+    def __init__(self, size: int, address: str, patience_s: int, interrupts: int) -> None:
         self.all_there, self.all_done = threading.Event(), threading.Event()
-        self._places, self._patience_s = places, patience_s
+        self._places = [Place(rank, size, rank, size, address) for rank in range(1, size)]
+        self._patience_s = patience_s
         self._context = get_context("spawn")
-        self._counters = self._context.RawArray(c_uint64, places[0].size)
+        self._counters = self._context.RawArray(c_uint64, size)
         self._children: list[KnownChild] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._interruption = Interruption(interrupts)
@@ -189,9 +188,3 @@ def _track_quietly() -> None:
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     resource_tracker.ensure_running()
     sys.warnoptions.pop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -1,6 +1,7 @@
-"""Processes meet before they work together, and part afterwards; in a sweep, time and again."""
+"""Where processes meet before they work together, and part afterwards; in a sweep, time and again."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +13,32 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 from torch.distributed.rendezvous import rendezvous
 
 from genolong.parallel.place import Place
+
+LOCAL = "127.0.0.1"
+INTERFACE = "GLOO_SOCKET_IFNAME"
+
+
+@contextmanager
+def meeting_point(size: int) -> Iterator[str]:
+    """Within this, new processes of this machine can meet at this address, which nobody reaches from elsewhere."""
+    listening = socket.create_server((LOCAL, 0))
+    port = listening.getsockname()[1]
+    store = TCPStore(
+        LOCAL, port, size, is_master=True, wait_for_workers=False, use_libuv=False, master_listen_fd=listening.detach()
+    )
+    own = {} if INTERFACE in os.environ else {INTERFACE: _loopback()}
+    os.environ.update(own)  # which they inherit; gloo would take the one that the machine's name means
+    try:
+        yield f"{LOCAL}:{port}"
+    finally:
+        for name in own:
+            del os.environ[name]
+        del store
+
+
+def _loopback() -> str:
+    """lo on Linux, lo0 on macOS."""
+    return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
 
 
 @contextmanager
@@ -30,7 +57,7 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
         store = PrefixStore(f"start {start}, meeting {next(meetings)}", store)
     else:
         host, _, port = place.address.rpartition(":")  # not by a rendezvous, which would look for torchrun's own store
-        store = TCPStore(host, int(port), place.size, is_master=place.rank == 0, timeout=longest)
+        store = TCPStore(host, int(port), place.size, is_master=False, timeout=longest)
     dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
     try:
         yield

@@ -8,6 +8,7 @@ import time
 
 import torch
 import torch.distributed as dist
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from genolong.errors import InputError
 from genolong.parallel.launcher import launched
@@ -48,7 +49,9 @@ def misbehave(what: str) -> None:
 
 def meet(place: Place) -> list[int]:
     """The process ids of all."""
-    dist.init_process_group("gloo", f"tcp://{place.address}", rank=place.rank, world_size=place.size)
+    host, _, port = place.address.rpartition(":")
+    store = TCPStore(host, int(port), place.size, is_master=False)
+    dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size)
     ids: list[int] = [0] * place.size
     dist.all_gather_object(ids, os.getpid())
     return ids
