@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import pickletools
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +23,9 @@ ANSWERS = "answers.pt"
 OF_TRAINING = {  # what Lightning goes on from
     "pytorch-lightning_version": str, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
 }  # fmt: skip
+ZIPPED = b"PK\3\4"
+TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch [A-Z][A-Za-z0-9]*Storage")
+NAMING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}  # of a pickle's operations
 VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
@@ -141,11 +146,27 @@ def _packed(value: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _refuse_other_names(archive: zipfile.ZipFile) -> None:
+    """Raises UnpicklingError where a pickle names more than plain tensors are made of.
+
+    Weights-only reading would also call `bytearray(n)`, and make sparse, quantised and meta tensors.
+    """
+    for record in (name for name in archive.namelist() if name.endswith(".pkl")):
+        for operation, argument, _ in pickletools.genops(archive.read(record)):
+            names = operation.name in NAMING
+            if names and not (operation.name == "GLOBAL" and TENSORS.fullmatch(str(argument))):
+                raise UnpicklingError(f"names {argument}")
+
+
 def _unpacked(part: bytes, path: Any) -> Any:
     try:
         if part.startswith(PICKLED):
             raise UnpicklingError("a bare pickle")
-        refuse_compressed(zipfile.ZipFile(io.BytesIO(part)), path)
+        if not part.startswith(ZIPPED):  # torch would read it in the way of its first versions, and check little
+            raise ValueError("no archive of torch's")
+        archive = zipfile.ZipFile(io.BytesIO(part))
+        refuse_compressed(archive, path)
+        _refuse_other_names(archive)
         return torch.load(io.BytesIO(part), map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise UnsafeInputError(

@@ -331,3 +331,32 @@ def test_a_checkpoint_that_no_training_could_go_on_from_is_told(path: Path, name
     rest = {each: value for each, value in training().items() if each != name}
     with pytest.raises(InputError, match=f"last.ckpt: training.pt lacks {name}, so no training can go on from it"):
         RunCheckpointIO({}).load_checkpoint(rewritten(path, training_pt=packed(rest)))
+
+
+def archive_of(pickled: bytes) -> bytes:
+    """As torch.save writes one, with that pickle."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in (("data.pkl", pickled), ("version", b"3\n"), ("byteorder", b"little")):
+            archive.writestr(f"archive/{name}", content)
+    return buffer.getvalue()
+
+
+OF_SIZE = b"\x80\x02}X\x01\x00\x00\x00acbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85Rs."  # 1.9 GB, if it were called
+
+
+@pytest.mark.parametrize(
+    "part",
+    [archive_of(OF_SIZE), packed({"a": torch.eye(3).to_sparse()}), packed({"a": torch.empty(1 << 40, device="meta")})],
+    ids=["bytearray", "sparse", "meta"],
+)
+def test_names_that_plain_tensors_are_not_made_of_are_not_called(path: Path, part: bytes):
+    with pytest.raises(UnsafeInputError, match="holds more than tensors and plain values"):
+        load_weights(rewritten(path, weights_pt=part))
+
+
+def test_an_archive_behind_something_else_is_not_read_as_torch_once_did(path: Path):
+    part = b"\x8a\x01\x00." + packed(state())
+    assert zipfile.is_zipfile(io.BytesIO(part))
+    with pytest.raises(InputError, match=r"not a checkpoint of genolong \(no archive of torch's\)"):
+        load_weights(rewritten(path, weights_pt=part))
