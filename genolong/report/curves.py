@@ -42,7 +42,7 @@ def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
             for row in rows:
                 for name in filter(row.get, names):
                     found[name][int(row["step"]) + 1] = float(row[name])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(
             f"{metrics}, line {rows.line_num}: {error}; wanted numbers in the columns step, {', '.join(names)}"
         ) from error

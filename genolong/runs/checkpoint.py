@@ -26,6 +26,7 @@ OF_TRAINING = {  # what Lightning goes on from
 ZIPPED = b"PK\3\4"
 TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch [A-Z][A-Za-z0-9]*Storage")
 NAMING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}  # of a pickle's operations
+IS_BEST = "is_best"  # of the callback that wrote it, in training.pt: whether its validation is the best so far
 VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]

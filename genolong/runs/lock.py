@@ -20,21 +20,12 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises BusyError where one does, OutputError where the folder cannot be made.
     """
+    handle = _opened(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
-        ) from error
-    try:
-        try:
-            alone = take(handle)
-        except NoLocksError:
-            logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
-            alone = True
-        if not alone:
-            raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another")
+        while _taken(handle, folder) and not _is_there_still(handle, folder):  # who was refused has just removed it
+            other = _opened(folder)
+            os.close(handle)
+            handle = other
         yield
     finally:
         os.close(handle)
@@ -54,3 +45,32 @@ def lock_removed(folder: Path) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def _opened(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+        ) from error
+
+
+def _taken(handle: int, folder: Path) -> bool:
+    """Whether there is a lock now; raises BusyError where another process has it."""
+    try:
+        alone = take(handle)
+    except NoLocksError:
+        logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
+        return False
+    if not alone:
+        raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another")
+    return True
+
+
+def _is_there_still(handle: int, folder: Path) -> bool:
+    try:
+        return os.path.samestat(os.stat(folder / LOCK), os.fstat(handle))
+    except FileNotFoundError:
+        return False

@@ -31,6 +31,11 @@ def point(name: str, target: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
     os.replace(link, target.with_name(name))
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def tidy(folder: Path, keep: int) -> None:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from genolong.errors import InputError
+from genolong.runs.checkpoint import IS_BEST
 from genolong.runs.plain_values import said, unlike
 from genolong.runs.sealed_zip import told
 
@@ -51,9 +52,12 @@ def check_goes_on(path: Path, training: Mapping[str, Any], optimizer: Optimizer,
     if counted != step:
         _refuse(path, "loops.fit_loop", f"at step {counted}", f"step {step}, as global_step says")
     _compare(path, "callbacks", training["callbacks"], {"Checkpoints": {}})
-    best = training["callbacks"]["Checkpoints"].get("best")
+    written_by = training["callbacks"]["Checkpoints"]
+    best, is_best = written_by.get("best"), written_by.get(IS_BEST, False)
     if not isinstance(best, float) or best != best:
         _refuse(path, "callbacks.Checkpoints.best", best, "the best validation's loss")
+    if not isinstance(is_best, bool):
+        _refuse(path, f"callbacks.Checkpoints.{IS_BEST}", is_best, "true or false")
     for name, wanted in (("optimizer_states", optimizer), ("lr_schedulers", schedule)):
         if len(training[name]) != 1:
             _refuse(path, name, f"{len(training[name])} of them", f"the state of 1 {type(wanted).__name__}")

@@ -26,7 +26,7 @@ NOT_READ = (  # by a training; or any number will do
 NUMBERS = {"lr", "initial_lr", "weight_decay", "eps", "momentum", "best", "0", "1", "2"}  # in rows: betas, rates
 SUPPLIED = {
     "_get_lr_called_within_step", "_is_initial", "_last_lr", "_step_count", "amsgrad", "maximize", "foreach",
-    "capturable", "differentiable", "fused",
+    "capturable", "differentiable", "fused", "is_best",  # which earlier versions did not write
 }  # fmt: skip
 IS_NULL = "lr_lambdas."
 

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 from genolong.commands.training.fit_loop import FitLoop
 from genolong.parallel.stop_request import StopRequest
 from genolong.parallel.stopped import Left, Stopped
-from genolong.runs.checkpoint import VALIDATED
+from genolong.runs.checkpoint import IS_BEST, VALIDATED
 from genolong.runs.metrics_log import MetricsLog
 from genolong.runs.saved import BEST, LAST, of_step, point, tidy
 from genolong.settings import CheckpointSettings
@@ -39,7 +39,7 @@ class Checkpoints(Checkpoint):
         self._best_is_new = False
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, IS_BEST: self._best_is_new}
 
     def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         FitLoop.of(trainer).owes_validation = not checkpoint.get(VALIDATED, True)

@@ -11,10 +11,10 @@ from torch import Tensor
 from genolong.errors import InputError, OutputError, SettingsError, UnsafeInputError
 from genolong.report.typed_settings import leaves, typed
 from genolong.runs.begun_record import begun_record
-from genolong.runs.checkpoint import VALIDATED, check_fits, load_all
+from genolong.runs.checkpoint import IS_BEST, VALIDATED, check_fits, load_all
 from genolong.runs.folder import is_begun
 from genolong.runs.metrics_log import lost_rows, rows_before
-from genolong.runs.saved import BEST, Newest, newest
+from genolong.runs.saved import BEST, Newest, newest, of_step, point
 from genolong.runs.training_state import check_goes_on
 from genolong.settings import refuse_active
 
@@ -77,14 +77,13 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     if source is None:
         return Beginning(None, 0, [], False, (), None)
     found = newest(source, lambda path: _read(path, wanted))
-    home = source if source.is_dir() else source.resolve().parent.parent
-    record = begun_record(home)
+    home, record = _home(source, wanted)
     said = record if found is None else found.content[0]
     if found is None and source.resolve() != folder.resolve():
         raise InputError(f"resume={asked}: no checkpoint was written there; name another run or checkpoint")
     if difference := _difference(wanted, said, source):
         raise difference
-    step, validated = (0, True) if found is None else found.content[1:]
+    step, validated, is_best = (0, True, False) if found is None else found.content[1:]
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
     if step >= last_step and finished:
         raise OutputError(
@@ -96,11 +95,25 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
             f"trainer.max_steps={last_step}: the run in {source} has done {step} steps already; take as many or more, "
             "or a new folder"
         )
+    path = of_step(folder, step)
+    if is_best and path.exists():  # who wrote it may have been killed before it pointed to it
+        point(BEST, path)
     notes = (*_notes(found, source, step), *lost_rows(home / "metrics.csv", step))
     return Beginning(
         None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
         (folder / "checkpoints" / BEST).exists(), notes, record or said,
     )  # fmt: skip
+
+
+def _home(source: Path, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
+    """The folder whose metrics.csv goes on, and its record; a file that lies with another run's has none of either."""
+    if source.is_dir():
+        return source, begun_record(source)
+    folder = source.resolve().parent
+    record = begun_record(folder.parent) if folder.name == "checkpoints" else {}
+    if record and _difference(wanted, record, source) is None:
+        return folder.parent, record
+    return folder, {}
 
 
 def gone_on_with(asked: str, folder: Path) -> dict[str, Any]:
@@ -130,8 +143,8 @@ def _source(asked: str, folder: Path) -> Path | None:
     return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
 
 
-def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
-    """What a checkpoint says of its run, its step, and whether that is validated; it holds the model that it says."""
+def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool, bool]:
+    """What a checkpoint says of its run, its step, whether that is validated and the best; it holds its model."""
     about, checkpoint = load_all(path)
     try:
         refuse_active(about)
@@ -141,7 +154,9 @@ def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool]:
     if _difference(wanted, said, path) is None:
         check_fits(path, checkpoint["state_dict"], wanted.weights)
         check_goes_on(path, checkpoint, wanted.trained_by["optimizer"], wanted.trained_by["lr_scheduler"]["scheduler"])
-    return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True))
+    state = checkpoint["callbacks"].get("Checkpoints")
+    is_best = isinstance(state, dict) and state.get(IS_BEST) is True
+    return said, checkpoint["global_step"], bool(checkpoint.get(VALIDATED, True)), is_best
 
 
 def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:

@@ -220,6 +220,33 @@ def test_other_data_are_refused_and_moved_ones_are_not(home: Path, whole: Path, 
         run(home, other, f"data.fasta={moved}")
 
 
+def test_the_best_one_is_pointed_to_where_a_kill_left_that_undone(home: Path, whole: Path, tmp_path: Path):
+    best = (whole / "checkpoints" / "best.ckpt").resolve()
+    for name, others in (
+        ("none", []),
+        ("another", [path for path in (whole / "checkpoints").glob("step-*") if path != best]),
+    ):
+        folder = at_step(whole, tmp_path / name, int(best.stem[5:]))
+        (folder / "checkpoints" / "best.ckpt").unlink(missing_ok=True)
+        if others:
+            (folder / "checkpoints" / "best.ckpt").symlink_to(min(others).name)
+        run(home, folder)
+        assert (folder / "checkpoints" / "best.ckpt").resolve().name == best.name
+        assert_same(folder, whole)
+
+
+def test_a_checkpoint_that_lies_with_another_run_brings_none_of_its_history(home: Path, whole: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    run(home, other, "seed=5", steps=4)
+    for place in (other / "checkpoints", tmp_path / "alone"):
+        place.mkdir(exist_ok=True)
+        lone = shutil.copy(whole / "checkpoints" / "step-00000007.ckpt", place / "lone.ckpt")
+        folder = tmp_path / f"from-{place.parent.name}"
+        run(home, folder, f"resume={lone}")
+        assert (rows_of(folder)[0]["step"], state_sha256(folder)) == ("7", state_sha256(whole))
+        assert record_of(folder)["resumed"][0]["then"] == {}
+
+
 def test_files_after_which_contigs_are_called_keep_their_names(home: Path, tmp_path: Path):
     for name, seed in (("x", 1), ("y", 2)):
         (tmp_path / f"{name}.fa").write_text(f">one\n{random_letters(811, seed)}\n")
