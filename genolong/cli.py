@@ -101,7 +101,7 @@ def train_variants(config: DictConfig) -> None:
         found["auroc"], found["auprc"], found["calibration_error"], found["calibration_error_before"],
     )  # fmt: skip
     tell.info(
-        "the LLR alone, for which no label is needed: AUROC %.3f, AUPRC %.3f",
+        "the LLR alone, which needs no labels: AUROC %.3f, AUPRC %.3f",
         done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
     )  # fmt: skip
     _leave_report(done.folder)
@@ -119,7 +119,7 @@ def evaluate(config: DictConfig) -> None:
 
     settings = check(config, EvaluationSettings)
     if Place.joined():
-        raise SettingsError("evaluate: works in one process; start it without torchrun or srun")
+        raise SettingsError("evaluate: runs in a single process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
     done = run(settings, follow)
     for table in done.tables:
@@ -184,7 +184,7 @@ def export(config: DictConfig) -> None:
     from genolong.settings import check
 
     if Place.joined():
-        raise SettingsError("export: works in one process; start it without torchrun or srun")
+        raise SettingsError("export: runs in a single process; start it without torchrun or srun")
     done = run(check(config, ExportSettings))
     for note in done.notes:
         tell.info(note)
@@ -231,7 +231,7 @@ def _leave_report(run: Path) -> None:
     except Exception as error:
         tell.warning("no report was written (%s)", " ".join(str(error).split()) or type(error).__name__)
     else:
-        tell.info("wrote %s, to be opened in a browser", os.path.relpath(page))
+        tell.info("wrote %s; open it in a browser", os.path.relpath(page))
 
 
 def plan(config: DictConfig) -> None:
@@ -300,7 +300,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             if elsewhere:
                 raise
             if job.mode is RunMode.MULTIRUN:
-                tell.info(f"run {job.job.num + 1} of this sweep failed; those behind it do not start")
+                tell.info(f"run {job.job.num + 1} of this sweep failed; the runs after it are not started")
             _fail(error, command.__name__)
 
     return run
@@ -309,17 +309,17 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
 def _told(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
     """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
     if command not in ("train", "train_variants"):
-        again = "the same command begins anew" if command == "reproduce" else "the same command goes on"
-        return f"stopped by {stopped.name}; {again}"
+        aim = "start over" if command == "reproduce" else "continue"
+        return f"stopped by {stopped.name}; run the same command again to {aim}"
     where = quote(f"hydra.run.dir={folder}")
-    again = f"the same command with {where}"
+    again = f"run the same command with {where}"
     if swept:
-        again = f"the same command without -m, with this run's values and {where},"
+        again = f"run the same command without -m, with this run's values and {where},"
     if stopped.step is None:
-        return f"stopped by {stopped.name} outside of its steps; {again} goes on"
+        return f"stopped by {stopped.name} outside of its steps; {again} to continue"
     if stopped.step == 0:
-        return f"stopped by {stopped.name} before its first step; {again} begins anew"
-    return f"stopped by {stopped.name} after step {stopped.step}; {again} goes on"
+        return f"stopped by {stopped.name} before its first step; {again} to start over"
+    return f"stopped by {stopped.name} after step {stopped.step}; {again} to continue"
 
 
 COMMANDS = {
@@ -418,8 +418,8 @@ def _refuse_one_folder(overrides: Sequence[str]) -> None:
     for word in overrides:
         if word.lstrip("+").startswith("hydra.run.dir="):
             raise SettingsError(
-                f"{word}: a sweep (-m) has a folder for each of its runs; name where they lie with hydra.sweep.dir= "
-                "(and what each is called with hydra.sweep.subdir=), or leave out -m"
+                f"{word}: a sweep (-m) has a folder for each run; choose where they go with hydra.sweep.dir= "
+                "(and their names with hydra.sweep.subdir=), or leave out -m"
             )
 
 
@@ -442,12 +442,12 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     if isinstance(error, InputError):
         return str(error), error.exit_code
     if isinstance(error, ConnectionError) and error.filename is None:
-        return f"another process is gone ({error.strerror or error}); give the same command again", 75
+        return f"lost the connection to another process ({error.strerror or error}); run the same command again", 75
     if isinstance(error, OSError):
         kinds = (PermissionError, FileExistsError, NotADirectoryError)
         cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
         return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
-    return f"{type(error).__name__}: {error} (a mistake in genolong; debug=true shows where)", 70
+    return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
 
 
 class Lines(logging.Handler):

@@ -61,7 +61,7 @@ def guard() -> None:
             if error.errno != errno.ENAMETOOLONG:
                 raise
             raise SettingsError(
-                "a group of settings has a name longer than a file's; wanted one of those there are"
+                "a settings group has a name longer than a file name may be; wanted one of the existing groups"
             ) from error
         except (HydraException, OmegaConfBaseException, YAMLError, InputError):
             raise
@@ -110,7 +110,7 @@ def _guard_sources() -> None:
         for place in config_search_path.get_path():
             scheme, _, package = str(place.path).partition("://")
             if scheme == "pkg" and package.split(".")[0] not in ("hydra", "hydra_plugins"):
-                raise UnsafeInputError(f"{place.path}: settings are read from folders; a package could run code")
+                raise UnsafeInputError(f"{place.path}: settings are read only from folders; a package could run code")
         opened(self, config_search_path)
 
     ConfigRepository.load_config = load_config  # type: ignore[method-assign]
@@ -130,18 +130,20 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         if group == "experiment" and (TRAINED / group / f"{choice}.yaml").is_file():
-            return SettingsError(f"{group}={choice}: is a recipe of task=variant_effect; take it with train, and alone")
+            return SettingsError(
+                f"{group}={choice}: is a recipe for task=variant_effect; use it with train, and on its own"
+            )
         hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
         of_variants = group == "task" and command == "train"  # whose settings are other ones
         if group == "task" and choice == "variant_effect" and not of_variants:
-            return SettingsError(f"{group}={choice}: is a task of train; {command} knows masked_bases alone")
+            return SettingsError(f"{group}={choice}: is a task for train; {command} knows only masked_bases")
         options = [*error.options, *(["variant_effect"] if of_variants else [])]
         near = nearest(choice, options)
-        return SettingsError(f"{group}={choice}: no such choice; there are {', '.join(options)}{near}{hint}")
+        return SettingsError(f"{group}={choice}: no such choice; the choices are {', '.join(options)}{near}{hint}")
     if isinstance(error, OverrideParseException):
         why = error.message.splitlines()[0]
         return SettingsError(
-            f"{error.override}: not understood as name=value ({why}); a text within a list is put in quotes: "
+            f"{error.override}: not understood as name=value ({why}); put text within a list in quotes: "
             "'data.fasta=[\"a (1).fa\",b.fa]'"
         )
     if isinstance(error, ConfigCompositionException) and found and "already at" not in str(error):
@@ -150,10 +152,10 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
     if lines and lines[0].startswith("Ambiguous value for argument"):
         given = lines[0].split("'")[1]
         name, _, value = given.partition("=")
-        return SettingsError(f"{given}: a list is written {name}=[{value}]; to try one after the other, add -m")
+        return SettingsError(f"{given}: write a list as {name}=[{value}]; to try the values one after another, add -m")
     if lines and lines[0].startswith("Multiple values for "):
         group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
-        return SettingsError(f"{group}: is chosen as {group}=NAME, without a +")
+        return SettingsError(f"{group}: choose it as {group}=NAME, without a +")
     told = [line for line in lines if not line.startswith(("full_key:", "object_type", "reference_type", "See https"))]
     return SettingsError("; ".join(told) or type(error).__name__)
 

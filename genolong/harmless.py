@@ -56,11 +56,11 @@ def refuse_large_file(path: Path) -> None:
     before anything is composed.
     """
     if path.stat().st_size > LARGEST_BYTES:
-        raise SettingsError(f"{path}: holds more than {LARGEST_BYTES:,} bytes; wanted a file of settings")
+        raise SettingsError(f"{path}: holds more than {LARGEST_BYTES:,} bytes; wanted a settings file")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: is no text in UTF-8; wanted a file of settings") from error
+        raise SettingsError(f"{path}: is not UTF-8 text; wanted a settings file") from error
     depth = 0
     for token in yaml.scan(text):
         line = token.start_mark.line + 1
@@ -77,7 +77,7 @@ def refuse_large_file(path: Path) -> None:
         if isinstance(token, yaml.ScalarToken) and token.plain and _ODD_NUMBER.fullmatch(token.value):
             raise SettingsError(
                 f"{path}, line {line}: YAML reads {token.value} as the number {yaml.safe_load(token.value)}; "
-                "write a number without leading zeros and colons, or text in quotes"
+                "write a number without leading zeros or colons, or text in quotes"
             )
 
 
@@ -94,11 +94,11 @@ def _refuse_names_of_code(key: str, value: Any) -> None:
     text = str(value)
     makes = last == "()" or last.startswith("_") or (last == "class" and text not in LOGGING)
     if makes and not (key.startswith(("hydra.launcher._", "hydra.sweeper._")) and text.startswith(HYDRAS_OWN)):
-        raise UnsafeInputError(f"{key}={value}: settings name no code; remove this key")
+        raise UnsafeInputError(f"{key}={value}: settings may not name code; remove this key")
     if text.startswith(("ext://", "cfg://")) and text not in STREAMS:
-        raise UnsafeInputError(f"{key}={value}: settings name no code; take {' or '.join(STREAMS)}")
+        raise UnsafeInputError(f"{key}={value}: settings may not name code; use {' or '.join(STREAMS)}")
     if room in ("env_set", "callbacks"):
-        raise UnsafeInputError(f"{key}={value}: not taken from settings; remove this key")
+        raise UnsafeInputError(f"{key}={value}: cannot be set here; remove this key")
 
 
 def _refuse_other_places(key: str, value: Any, typed: Collection[str]) -> None:
@@ -107,18 +107,18 @@ def _refuse_other_places(key: str, value: Any, typed: Collection[str]) -> None:
         return
     _, room, *rest = key.split(".")
     if room.endswith("_logging") and key.endswith(".filename") and value != LOG_FILE:
-        raise UnsafeInputError(f"{key}={value}: a log is written to {LOG_FILE} alone; remove this key")
+        raise UnsafeInputError(f"{key}={value}: a log is written only to {LOG_FILE}; remove this key")
     if key == "hydra.job.name" and isinstance(value, str) and not {"/", "\\", "$"}.isdisjoint(value):
         raise UnsafeInputError(f"{key}={value}: names the log file; wanted a name without / and $")
     if room == "launcher" and rest and rest[0] in SHELL and value and key not in typed:
         raise UnsafeInputError(f"{key}={value}: goes into a job's script; type it on the command line if you mean it")
     if room == "sweeper" and rest[:1] == ["params"] and "".join(rest[1:2]).lstrip("+~").startswith("hydra"):
-        raise UnsafeInputError(f"{key}={value}: a sweep varies settings of genolong; remove this key")
+        raise UnsafeInputError(f"{key}={value}: a sweep varies only genolong's settings; remove this key")
     if key in FOLDERS and isinstance(value, str) and key not in typed:
         path = PurePath(_HARMLESS_PART.sub("x", value))
         if path.is_absolute() or ".." in path.parts or "$" in str(path) or str(path).startswith("~"):
             raise UnsafeInputError(
-                f"{key}={value}: a file of settings chooses no place outside of this folder; "
+                f"{key}={value}: a settings file may not choose a place outside this folder; "
                 "type it on the command line if you mean it"
             )
 

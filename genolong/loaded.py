@@ -162,7 +162,7 @@ class LoadedModel:
             length = lengths[interval.contig]
             raise InputError(
                 f"region={region}: ends beyond {interval.contig}, which has {length:,} bases; "
-                "map it as far as that goes"
+                "map it only up to the end of the contig"
             )
         settings = self._scoring("map", longest_allele=1)
         return MutationMapper(
@@ -184,7 +184,7 @@ class LoadedModel:
             genome.known(Interval(typed.contig, 0, 1))  # says which contigs there are
         if status is Status.PAST_CONTIG_END:
             length = genome.contigs[contig].length
-            raise InputError(f"{text}: lies beyond {contig}, which has {length:,} bases; is it of another build?")
+            raise InputError(f"{text}: lies beyond {contig}, which has {length:,} bases; is it from another build?")
         raise InputError(
             f"{text}: REF is {typed.reference.decode()[:50]}, but the genome has {found.decode()[:50]} there; was this "
             "variant called on another build?"

@@ -145,8 +145,8 @@ class TrainSettings:
             ):  # fmt: skip
                 if value != wanted:
                     raise SettingsError(
-                        f"{name}={value}: wants every matrix whole, which parallel.share_weights=true does not keep; "
-                        f"take {name}={wanted}"
+                        f"{name}={value}: needs whole matrices, but parallel.share_weights=true splits them; "
+                        f"use {name}={wanted}"
                     )
         if not 0 <= self.seed < 1 << 32:
             raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
@@ -164,13 +164,13 @@ def check(config: Any, schema: type[Schema]) -> Schema:
     try:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
         if not isinstance(plain, dict):
-            raise SettingsError(f"{str(plain)[:40]!r}: wanted settings by name")
+            raise SettingsError(f"{str(plain)[:40]!r}: wanted named settings")
         refuse_active(plain)
         merged = OmegaConf.merge(OmegaConf.structured(_thawed(schema)), cast(dict[str, Any], plain))
         values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         for key, value in entries(values):
             if isinstance(value, (int, float)) and not -LARGEST < value < LARGEST:
-                raise SettingsError(f"{key}={value}: wanted a number that is not out of all bounds")
+                raise SettingsError(f"{key}={value}: wanted a number within sensible limits")
         return _made(schema, cast(dict[str, Any], values))
     except OmegaConfBaseException as error:
         key = error.full_key or ""
@@ -187,7 +187,7 @@ def refuse_active(plain: Any) -> None:
     """Raises UnsafeInputError for settings that would name code, or be looked up."""
     for key, value in entries(plain):
         if key.rsplit(".", 1)[-1].startswith("_"):
-            raise UnsafeInputError(f"{key}: a configuration names no code; remove this key")
+            raise UnsafeInputError(f"{key}: settings may not name code; remove this key")
         if isinstance(value, str) and "${" in value:  # in a checkpoint, or what was looked up holds it
             raise UnsafeInputError(f"{key}={value}: is not looked up (again); write the value itself")
 

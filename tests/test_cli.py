@@ -55,27 +55,31 @@ def fasta(tmp_path: Path) -> str:
     [
         (["train", "--nonsense"], 64, "--nonsense: no such option; settings are given as name=value"),
         (["train", "--experimental-rerun", "x.pickle"], 77, "--experimental-rerun: would run whatever that file holds"),
-        (["train", "+model._target_=os.system"], 77, "model._target_=os.system: settings name no code"),
+        (["train", "+model._target_=os.system"], 77, "model._target_=os.system: settings may not name code"),
         (["train", "run.name=${oc.env:HOME}"], 77, "run.name: ${oc.env:...} is not looked up"),
         (["train", "-cd", "/does/not/exist"], 64, "Additional config directory '/does/not/exist' not found"),
         (["train", "modle=tiny"], 64, "modle: no such setting; did you mean model?"),
-        (["train", "--help", "model=huge"], 64, "model=huge: no such choice; there are base, large, mini, small, tiny"),
+        (
+            ["train", "--help", "model=huge"],
+            64,
+            "model=huge: no such choice; the choices are base, large, mini, small, tiny",
+        ),
         (["train", "trainer.max_step=3"], 64, "trainer.max_step: no such setting; did you mean trainer.max_steps?"),
         (
             ["train", "model=smal"],
             64,
-            "model=smal: no such choice; there are base, large, mini, small, tiny; did you mean s",
+            "model=smal: no such choice; the choices are base, large, mini, small, tiny; did you mean s",
         ),
         (
             ["train", "task=variant_efect"],
             64,
-            "task=variant_efect: no such choice; there are masked_bases, variant_effect; did you mean variant_effect?",
+            "task=variant_efect: no such choice; the choices are masked_bases, variant_effect; did you mean variant",
         ),
         (["train", "fasta=x.fa"], 64, "fasta: no such setting; did you mean data.fasta?"),
         (["train", "run.name=2024"], 64, "run.name=2024: is read as a number; put it in quotes: 'run.name=\"2024\"'"),
         (["train", "run.name=true"], 64, "run.name=true: is read as true or false; put it in quotes: 'run.name=\"tr"),
-        (["train", "experiment=yest"], 64, "experiment=yest: no such choice; there are celegans_1m, "),
-        (["train", "+experiment=yeast"], 64, "experiment: is chosen as experiment=NAME, without a +"),
+        (["train", "experiment=yest"], 64, "experiment=yest: no such choice; the choices are celegans_"),
+        (["train", "+experiment=yeast"], 64, "experiment: choose it as experiment=NAME, without a +"),
         (
             ["train", "experiment=brca1_supervised", "data.fasta=x.fa"],
             66,
@@ -84,7 +88,7 @@ def fasta(tmp_path: Path) -> str:
         (
             ["plan", "experiment=brca1_supervised"],
             64,
-            "experiment=brca1_supervised: is a recipe of task=variant_effect",
+            "experiment=brca1_supervised: is a recipe for task=variant_effect",
         ),
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
@@ -111,7 +115,7 @@ def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, cod
     *before, last = err.splitlines()
     assert last.startswith(f"genolong: error: {line}")
     assert not before or "-m" in arguments
-    assert ("run 2 of this sweep failed; those behind it do not start" in before) == ("-m" in arguments)
+    assert ("run 2 of this sweep failed; the runs after it are not started" in before) == ("-m" in arguments)
     kept = list(tmp_path.rglob("record.json"))
     assert len(kept) == ("-m" in arguments), "of a sweep, what came before the mistake"
     if "-m" not in arguments:
@@ -152,7 +156,7 @@ def test_folders_of_a_sweep_are_those_that_were_typed(typed, fasta, tmp_path):
 def test_one_folder_for_all_runs_of_a_sweep_is_refused(typed, fasta, tmp_path, how):
     code, _, err = typed("train", how, "seed=1,2", fasta, f"hydra.run.dir={tmp_path / 'here'}", *TINY)
     assert code == 64
-    assert f"hydra.run.dir={tmp_path / 'here'}: a sweep (-m) has a folder for each of its runs; name where they" in err
+    assert f"hydra.run.dir={tmp_path / 'here'}: a sweep (-m) has a folder for each run; choose where they go" in err
     assert not (tmp_path / "here").exists() and not (tmp_path / "runs").exists()
 
 
@@ -163,26 +167,28 @@ def test_the_version_is_told(typed):
 @pytest.mark.parametrize(
     ("command", "step", "line"),
     [
-        ("train", 7, "stopped by SIGTERM after step 7; the same command with hydra.run.dir=runs/x goes on"),
+        ("train", 7, "stopped by SIGTERM after step 7; run the same command with hydra.run.dir=runs/x to continue"),
         (
             "train",
             0,
-            "stopped by SIGTERM before its first step; the same command with hydra.run.dir=runs/x begins anew",
+            "stopped by SIGTERM before its first step; run the same command with hydra.run.dir=runs/x to start over",
         ),
         (
             "train_variants",
             None,
-            "stopped by SIGTERM outside of its steps; the same command with hydra.run.dir=runs/x g",
+            "stopped by SIGTERM outside of its steps; run the same command with hydra.run.dir=runs/x to c",
         ),
-        ("reproduce", 7, "stopped by SIGTERM; the same command begins anew"),
-        ("predict", None, "stopped by SIGTERM; the same command goes on"),
+        ("reproduce", 7, "stopped by SIGTERM; run the same command again to start over"),
+        ("predict", None, "stopped by SIGTERM; run the same command again to continue"),
     ],
 )
 def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
     assert cli._told(Stopped(signal.SIGTERM, step), "runs/x", command).startswith(line)
     if command == "train" and step:
         swept = cli._told(Stopped(signal.SIGTERM, step), "runs/x", command, swept=True)
-        assert swept.endswith("the same command without -m, with this run's values and hydra.run.dir=runs/x, goes on")
+        assert swept.endswith(
+            "run the same command without -m, with this run's values and hydra.run.dir=runs/x, to continue"
+        )
         spaced = cli._told(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
         assert shlex.split(spaced.partition(" with ")[2])[0] == "hydra.run.dir=runs/it's mine"
 
@@ -205,13 +211,13 @@ def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):
         (
             ConnectionResetError(104, "Connection reset by peer"),
             75,
-            "another process is gone (Connection reset by peer); give the same command again",
+            "lost the connection to another process (Connection reset by peer); run the same command again",
         ),
         (OSError(5, "Input/output error", "/x"), 74, "/x: Input/output error"),
         (
             ZeroDivisionError("by zero"),
             70,
-            "ZeroDivisionError: by zero (a mistake in genolong; debug=true shows where)",
+            "ZeroDivisionError: by zero (a bug in genolong; debug=true shows where)",
         ),
     ],
 )
@@ -245,7 +251,9 @@ def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
     (tmp_path / "a" / "record.json").write_text(json.dumps(record))
     code, out, err = typed("reproduce", "run=a")
     assert (code, out) == (70, "")
-    assert err.splitlines()[-1].startswith("genolong: error: not the same: the weights have another sha256; of metrics")
+    assert err.splitlines()[-1].startswith(
+        "genolong: error: not the same: the weights have a different sha256; in metrics"
+    )
 
 
 def test_a_record_that_lacks_a_setting_is_made_again_while_hydra_runs(typed, fasta, tmp_path):
@@ -255,7 +263,7 @@ def test_a_record_that_lacks_a_setting_is_made_again_while_hydra_runs(typed, fas
     (tmp_path / "a" / "record.json").write_text(json.dumps(record))
     code, out, err = typed("reproduce", "run=a")
     assert (code, out[:46]) == (0, "the weights are the same to the last bit (sha2")
-    assert "trainer.check_memory=True: not in the record, so as it is by default" in err
+    assert "trainer.check_memory=True: not in the record, so the default is used" in err
 
 
 def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(typed, fasta, tmp_path):
@@ -378,9 +386,9 @@ def test_streams_that_were_closed_get_nothing_and_mix_nothing(closed: str, tmp_p
 
 def test_a_task_that_plan_does_not_count_is_not_offered(typed):
     assert typed("plan", "task=variant_effect")[2] == (
-        "genolong: error: task=variant_effect: is a task of train; plan knows masked_bases alone\n"
+        "genolong: error: task=variant_effect: is a task for train; plan knows only masked_bases\n"
     )
-    assert "there are masked_bases\n" in typed("plan", "task=variant")[2]
+    assert "the choices are masked_bases\n" in typed("plan", "task=variant")[2]
 
 
 def test_ctrl_c_waits_while_a_command_is_imported(monkeypatch):

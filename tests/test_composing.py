@@ -20,7 +20,7 @@ def composed(*overrides: str, folder: Path = CONF, command: str = "train"):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("+model._target_=os.system", ["model._target_=os.system", "settings name no code"]),
+        ("+model._target_=os.system", ["model._target_=os.system", "settings may not name code"]),
         ("data.fasta={_args_: [x]}", ["data.fasta._args_"]),
         ("+hydra.callbacks.mine._target_=os.system", ["hydra.callbacks.mine"]),
         ("hydra.launcher._target_=subprocess.run", ["hydra.launcher._target_"]),
@@ -41,7 +41,7 @@ def test_what_could_run_code_is_refused_before_hydra_makes_anything(override, wo
 
 
 def test_log_handlers_made_by_a_factory_are_refused():
-    with pytest.raises(UnsafeInputError, match=r"formatters.a.\(\)=os.system: settings name no code"):
+    with pytest.raises(UnsafeInputError, match=r"formatters.a.\(\)=os.system: settings may not name code"):
         refuse_code({"hydra": {"job_logging": {"formatters": {"a": {"()": "os.system"}}}}})
 
 
@@ -83,16 +83,22 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
         ("model.widht=3", "model.widht: no such setting; did you mean model.width?"),
         ("contxt=2k", "contxt: no such setting; did you mean context?"),
         ("~data.fastas", "data.fastas: no such setting; did you mean data.fasta?"),
-        ("model=huge", "model=huge: no such choice; there are base, large, mini, small, tiny"),
-        ("model=smal", "model=smal: no such choice; there are base, large, mini, small, tiny; did you mean small?"),
-        ("+experiment=yeast", "experiment: is chosen as experiment=NAME, without a +"),
-        ("experiment=yest", "experiment=yest: no such choice; there are celegans_1m, celegans_32k, "),
+        ("model=huge", "model=huge: no such choice; the choices are base, large, mini, small, tiny"),
+        (
+            "model=smal",
+            "model=smal: no such choice; the choices are base, large, mini, small, tiny; did you mean small?",
+        ),
+        ("+experiment=yeast", "experiment: choose it as experiment=NAME, without a +"),
+        ("experiment=yest", "experiment=yest: no such choice; the choices are celegans_1m, celegans_32k, "),
         (
             "hydra/launcher=submitit_x",
-            "hydra/launcher=submitit_x: no such choice; there are basic; run `pip install gen",
+            "hydra/launcher=submitit_x: no such choice; the choices are basic; run `pip install gen",
         ),
         ("data.fasta=[a", "data.fasta=[a: not understood as name=value"),
-        ("data.fasta=a,b", "data.fasta=a,b: a list is written data.fasta=[a,b]; to try one after the other, add -m"),
+        (
+            "data.fasta=a,b",
+            "data.fasta=a,b: write a list as data.fasta=[a,b]; to try the values one after another, add -m",
+        ),
         ("+seed=3", "Could not append to config. An item is already at 'seed'"),
     ],
 )

@@ -24,19 +24,19 @@ def nested(key: str, value: object) -> dict:
         (
             "hydra.job_logging.handlers.a.filename",
             "/x",
-            r"a.filename=/x: a log is written to .* alone; remove this key",
+            r"a.filename=/x: a log is written only to .*; remove this key",
         ),
-        ("hydra.job_logging.handlers.a.class", "logging.handlers.SMTPHandler", r"settings name no code"),
+        ("hydra.job_logging.handlers.a.class", "logging.handlers.SMTPHandler", r"settings may not name code"),
         ("hydra.job.name", "../x", r"hydra.job.name=../x: names the log file; wanted a name without / and \$"),
         ("hydra.job.name", "${run.folder}", r"names the log file; wanted a name without / and \$"),
         ("hydra.launcher.setup", ["touch x"], r"hydra.launcher.setup=.*goes into a job's script; type it"),
-        ("hydra.sweeper.params.+hydra/launcher", "x", r"hydra/launcher=x: a sweep varies settings of genolong"),
-        ("hydra.run.dir", "../x", r"hydra.run.dir=../x: a file of settings chooses no place outside of this folder"),
-        ("hydra.run.dir", "${now:..}/x", r"chooses no place outside"),
-        ("hydra.run.dir", "${data.fasta}/x", r"chooses no place outside"),
-        ("hydra.sweep.dir", "/x", r"chooses no place outside"),
-        ("hydra.sweep.subdir", "x/../../y", r"chooses no place outside"),
-        ("hydra.output_subdir", "~/x", r"chooses no place outside"),
+        ("hydra.sweeper.params.+hydra/launcher", "x", r"hydra/launcher=x: a sweep varies only genolong's settings"),
+        ("hydra.run.dir", "../x", r"hydra.run.dir=../x: a settings file may not choose a place outside this folder"),
+        ("hydra.run.dir", "${now:..}/x", r"may not choose a place outside"),
+        ("hydra.run.dir", "${data.fasta}/x", r"may not choose a place outside"),
+        ("hydra.sweep.dir", "/x", r"may not choose a place outside"),
+        ("hydra.sweep.subdir", "x/../../y", r"may not choose a place outside"),
+        ("hydra.output_subdir", "~/x", r"may not choose a place outside"),
     ],
 )
 def test_what_reaches_beyond_the_settings_is_refused(key: str, value: object, words: str):
@@ -79,7 +79,7 @@ def test_values_that_grow_when_they_are_looked_up_are_refused(reference: str):
         ("a: 12:30", r"line 1: YAML reads 12:30 as the number 750"),
         ("a: " + "[" * 51 + "]" * 51, r"line 1: settings nested more than 50 deep"),
         ("# " + "x" * (1 << 20), r"holds more than 1,048,576 bytes"),
-        ("a: \udcff", r"is no text in UTF-8"),
+        ("a: \udcff", r"is not UTF-8 text"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused_with_its_line(tmp_path: Path, text: str, words: str):

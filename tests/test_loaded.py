@@ -149,7 +149,7 @@ def test_a_score_is_what_predict_writes(home: Path, tmp_path: Path, run: str):
     [
         ("chr1 7 A>C", r"^'chr1 7 A>C': wanted a variant as CONTIG:POSITION REF>ALT"),
         ("chr3:7 A>C", r"^there is no contig chr3 in .*genome.fa; did you mean chr"),
-        ("chr1:6001 A>C", r"^chr1:6001 A>C: lies beyond chr1, which has 6,000 bases; is it of another build\?$"),
+        ("chr1:6001 A>C", r"^chr1:6001 A>C: lies beyond chr1, which has 6,000 bases; is it from another build\?$"),
         (
             f"chr1:60 {OTHER[base(60)]}>{base(60)}",
             rf"^chr1:60 .>.: REF is {OTHER[base(60)]}, but the genome has {base(60)} there; was this variant called on",
@@ -219,12 +219,14 @@ def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, 
         assert all(
             ("GENOLONG_PROB" in record.info) == (run == "head" and probability) for record in file if record.alts
         )
-    told = "the trained head of this run reads four more windows a base; probability=false leaves it out"
+    told = "the trained head of this run reads four more windows per base; probability=false skips it"
     assert (told in caplog.messages) == (run == "head" and probability)
 
 
 def test_a_region_that_is_not_of_this_genome_is_refused(model: LoadedModel):
-    with pytest.raises(InputError, match=r"^region=chr1:5990-6001: ends beyond chr1, which has 6,000 bases; map it as"):
+    with pytest.raises(
+        InputError, match=r"^region=chr1:5990-6001: ends beyond chr1, which has 6,000 bases; map it only"
+    ):
         model.map("chr1:5990-6001")
     with pytest.raises(InputError, match=r"^region=chr1:7: wanted CONTIG:FIRST-LAST, like chr17"):
         model.map("chr1:7")

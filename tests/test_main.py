@@ -252,7 +252,10 @@ def test_evaluate_refuses_to_be_one_of_several(trained, monkeypatch, capfd, rank
     for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank)):
         monkeypatch.setenv(name, str(value))
     code, line = refused(trained, monkeypatch, capfd, "evaluate", "model=runs/train/latest")
-    assert (code, line) == (64, "genolong: error: evaluate: works in one process; start it without torchrun or srun")
+    assert (code, line) == (
+        64,
+        "genolong: error: evaluate: runs in a single process; start it without torchrun or srun",
+    )
 
 
 def test_one_process_of_several_shows_the_help(tmp_path, monkeypatch, capfd):

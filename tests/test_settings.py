@@ -61,7 +61,7 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("model", 3, r"model: "),
         ("model.segments", 8, r"model.segments: wanted a list; write model.segments=\[...\], also for a single value"),
         ("data.workers", None, r"data.workers: Incompatible value 'None'"),
-        ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number that is not out of all bounds"),
+        ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number within sensible limits"),
         ("model.rotary_base", float("nan"), r"model.rotary_base=nan: wanted a number"),
         ("run.name", "../x", r"run.name='../x': wanted the name of a folder"),
         ("seed", -1, r"seed=-1: wanted a whole number from 0 to 4294967295"),
@@ -90,7 +90,7 @@ def test_what_cannot_be_right_is_refused_in_one_line(key, value, words):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("data.fasta", {"_target_": "os.system"}, r"data.fasta._target_: a configuration names no code"),
+        ("data.fasta", {"_target_": "os.system"}, r"data.fasta._target_: settings may not name code"),
         ("data.cache", "${oc.env:HOME}", r"data.cache=\${oc.env:HOME}: is not looked up"),
     ],
 )
@@ -101,7 +101,7 @@ def test_what_could_run_code_is_refused_for_safety(key, value, words):
 
 @pytest.mark.parametrize("settings", [None, 3, "seed: 1", ["seed"]])
 def test_what_is_no_settings_at_all_is_refused(settings):
-    with pytest.raises(SettingsError, match="wanted settings by name"):
+    with pytest.raises(SettingsError, match="wanted named settings"):
         check(settings, TrainSettings)
 
 

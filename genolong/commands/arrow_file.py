@@ -20,7 +20,7 @@ def arrow(setting: str = "output") -> tuple[ModuleType, ModuleType]:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise SettingsError(
-            f"{setting}: a Parquet file takes pyarrow, which is not installed; run `pip install genolong[parquet]` (or "
+            f"{setting}: a Parquet file needs pyarrow, which is not installed; run `pip install genolong[parquet]` (or "
             "`pip install pyarrow`)"
         ) from error
 

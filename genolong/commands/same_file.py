@@ -26,4 +26,4 @@ def same_file(one: str | Path, other: str | Path) -> bool:
 def check_output(output: str | None) -> None:
     """Raises SettingsError for the name of a folder."""
     if output is not None and output.endswith(("/", "/.", "/..")):
-        raise SettingsError(f"output={output}: is the name of a folder; wanted that of a file in it")
+        raise SettingsError(f"output={output}: is a folder; wanted the name of a file in it")

@@ -162,7 +162,7 @@ class _Rows:
         try:
             numbers = [nan if part in (b".", b"") else float(part) for part in parts]
         except ValueError as error:
-            raise InputError(f"{where}: no number; wanted one for each ALT allele, or one for all, or .") from error
+            raise InputError(f"{where}: not a number; wanted one for each ALT allele, or one for all, or .") from error
         return numbers * alleles if len(numbers) < alleles else numbers
 
 

@@ -35,6 +35,6 @@ def naming_broken_ways() -> Iterator[None]:
 def _lost(how: str) -> LostProcessError:
     how = how.partition("\n")[0].rstrip(". ")
     return LostProcessError(
-        f"data.workers: a process that reads windows {how} (was there too little memory, or too little in /dev/shm?); "
-        "the same command goes on from the last checkpoint; data.workers=0 reads without other processes"
+        f"data.workers: a process that reads windows {how} (too little memory, or too little space in /dev/shm?); "
+        "run the same command again to continue from the last checkpoint; data.workers=0 reads in this process"
     )

@@ -30,8 +30,8 @@ class MaskingSettings:
                 raise SettingsError(f"task.masking.{name}={getattr(self, name)}: wanted a share from 0 to 1")
         if self.as_mask + self.as_random > 1 + 1e-9:
             raise SettingsError(
-                f"task.masking.as_mask={self.as_mask} and task.masking.as_random={self.as_random} are more than 1 "
-                "together; the rest of the hidden bases stays as it is"
+                f"task.masking.as_mask={self.as_mask} and task.masking.as_random={self.as_random} add up to more than "
+                "1; the rest of the hidden bases stays unchanged"
             )
 
 

@@ -49,8 +49,8 @@ class TrainingOrder:
         self._tiles, self._tile_ends = np.concatenate(usable), list(accumulate(map(len, usable)))
         if not len(self._tiles):
             raise InputError(
-                f"no window of {window_bp:,} bases in the {count_bases(regions):,} bases to train on has "
-                f"{self.least_known:,} known ones (A C G T); lower data.min_known, or take a smaller context"
+                f"no window of {window_bp:,} bases in the {count_bases(regions):,} training bases has "
+                f"{self.least_known:,} known ones (A C G T); lower data.min_known, or use a smaller context"
             )
 
     @property
@@ -61,7 +61,7 @@ class TrainingOrder:
         if not skipped:
             return ()
         return (
-            f"{skipped:,} of {tiles:,} windows to train on, laid end to end, hold less than {self.least_known:,} known "
+            f"{skipped:,} of {tiles:,} training windows, laid end to end, have fewer than {self.least_known:,} known "
             f"bases of {self.window_bp:,} (data.min_known): such windows are never drawn",
         )
 

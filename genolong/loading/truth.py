@@ -24,7 +24,7 @@ def perfect_readers(genome: Genome) -> tuple[Mapping[str, PerfectReader], tuple[
     if not (rules.is_file() and bed.is_file()):
         return {}, ()
     if sha256 not in _described(rules):
-        return {}, (f"{fasta} is not the genome that {rules} describes, so no perfect reader is asked",)
+        return {}, (f"{fasta} is not the genome that {rules} describes, so the perfect reader is left out",)
     truth = Truth.read(bed, rules)
     return {name: PerfectReader.of(truth, name, _letters(genome, name)) for name in truth.contigs}, ()
 

@@ -39,7 +39,7 @@ def split_variants(
         present = {variant.contig for variant in variants}
         for asked, name in held.items():
             if name not in present:
-                raise InputError(f"data.validation: no labelled allele is on {asked}; there are {', '.join(present)}")
+                raise InputError(f"data.validation: no labelled allele is on {asked}; they are on {', '.join(present)}")
         validation = np.array([variant.contig in held.values() for variant in variants], bool)
     else:
         validation = _blocks(variants, share)

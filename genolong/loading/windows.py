@@ -113,7 +113,7 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
     if not train:
         raise InputError(
             f"nothing is left to train on: validation takes {count_bases(held):,} of {count_bases(allowed):,} bases, "
-            f"and no stretch of {window_bp:,} remains; hold out less (data.validation), or take a smaller context"
+            f"and no stretch of {window_bp:,} remains; hold out less (data.validation), or use a smaller context"
         )
     windows = _validation_windows(genome, held, settings, window_bp, notes)
     told = (
@@ -130,7 +130,7 @@ def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[
         longest = max(short, key=short.__getitem__)
         raise InputError(
             f"every contig is shorter than the window of {window_bp:,} bases: the longest of {len(short):,}, "
-            f"{longest}, has {short[longest]:,}; take a smaller context (context.window_bp={short[longest]} or less)"
+            f"{longest}, has {short[longest]:,}; use a smaller context (context.window_bp={short[longest]} or less)"
         )
     if short:
         notes.append(
@@ -150,7 +150,7 @@ def _widened(
     if not widened:
         raise InputError(
             f"{path}: every interval lies on a contig shorter than the window of {window_bp:,} bases; "
-            "take a smaller context or other intervals"
+            "use a smaller context or other intervals"
         )
     if len(fit) < len(asked):
         notes.append(f"{path}: left out {counted(len(asked) - len(fit), 'interval')} on contigs shorter than a window")
@@ -174,7 +174,7 @@ def _named(
         longest = max(found, key=lambda name: genome.contigs[name].length)
         raise InputError(
             f"data.validation: {longest} has {genome.contigs[longest].length:,} bases, less than a window of "
-            f"{window_bp:,}; hold out a longer contig, or take a smaller context"
+            f"{window_bp:,}; hold out a longer contig, or use a smaller context"
         )
     return fit
 
@@ -219,11 +219,11 @@ def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: li
     if longest.length < 2 * window_bp:
         raise InputError(
             f"the longest stretch, {longest}, has {longest.length:,} bases: too few for a window of {window_bp:,} to "
-            "train on and another to validate on; take a smaller context, or name contigs to hold out (data.validation)"
+            "train on and another to validate on; use a smaller context, or name contigs to hold out (data.validation)"
         )
     last = Interval(longest.contig, longest.end - window_bp, longest.end)
     notes.append(
-        f"data.validation is not set, and the last {100 * share:.3g} % of no contig holds a window of {window_bp:,}: "
+        f"data.validation is not set, and no contig's last {100 * share:.3g} % holds a window of {window_bp:,}: "
         f"held out the last window of the longest, {last}"
     )
     return [last]
@@ -233,8 +233,8 @@ def _long_enough(stretches: list[Interval], window_bp: int, notes: list[str]) ->
     short = [stretch for stretch in stretches if stretch.length < window_bp]
     if short:
         notes.append(
-            f"left out {counted(len(short), 'stretch')} shorter than a window of {window_bp:,} when validation is "
-            f"taken out, {counted(count_bases(short), 'base')} in all"
+            f"left out {counted(len(short), 'stretch')} shorter than a window of {window_bp:,} once validation is "
+            f"held out, {counted(count_bases(short), 'base')} in all"
         )
     return [stretch for stretch in stretches if stretch.length >= window_bp]
 
@@ -256,7 +256,7 @@ def _validation_windows(
         )
     if len(usable) < tiles:
         notes.append(
-            f"left out {counted(tiles - len(usable), 'validation window')} with less than {least:,} known bases"
+            f"left out {counted(tiles - len(usable), 'validation window')} with fewer than {least:,} known bases"
         )
     if rest := count_bases(held) - tiles * window_bp:
         notes.append(

@@ -43,7 +43,7 @@ def naming_the_lost(place: Place) -> Iterator[None]:
         if not breaks_connection(error):
             raise
         raise LostProcessError(
-            f"process {place.rank} of {place.size}: another one is gone; see what it said, and try again ({error})"
+            f"process {place.rank} of {place.size}: another one is gone; see its message, and try again ({error})"
         ) from error
 
 
@@ -77,8 +77,8 @@ class KnownChild:
         if self._ended is None:
             return Cause(False, 0, silence_of(rank, size, patience_s)) if silent_s > patience_s else None
         how = f"was killed by signal {-self._ended}" if self._ended < 0 else f"ended with exit code {self._ended}"
-        hint = " (was there too little memory?)" if self._ended == -9 else ""
-        return Cause(False, 0, LostProcessError(f"process {rank} of {size} {how}{hint}; all others were ended, too"))
+        hint = " (too little memory?)" if self._ended == -9 else ""
+        return Cause(False, 0, LostProcessError(f"process {rank} of {size} {how}{hint}; all others were stopped, too"))
 
     def _heard(self) -> LastWord | None:
         try:
@@ -87,7 +87,7 @@ class KnownChild:
             return None
         except Exception as error:  # an exception may be anything, as of a class that is only known there
             return LastWord(
-                RuntimeError(f"process {self.rank} raised what cannot be read here: {error}"), time.monotonic()
+                RuntimeError(f"process {self.rank} raised an error that cannot be read here: {error}"), time.monotonic()
             )
 
     def kill(self) -> None:

@@ -73,7 +73,7 @@ def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
     """What is raised for a process that was stopped, or whose machine no longer gets anywhere."""
     return LostProcessError(
         f"process {rank} of {size} gave no sign of life for {patience_s} s (parallel.patience_s); "
-        "all others were ended, too"
+        "all others were stopped, too"
     )
 
 

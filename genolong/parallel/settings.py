@@ -15,7 +15,7 @@ class ParallelSettings:
 
     def __post_init__(self) -> None:
         if self.sequence < 1:
-            raise SettingsError(f"parallel.sequence={self.sequence}: wanted 1 or more devices to a window")
+            raise SettingsError(f"parallel.sequence={self.sequence}: wanted 1 or more devices per window")
         if self.patience_s < 5:
             raise SettingsError(f"parallel.patience_s={self.patience_s}: wanted 5 seconds or more")
 
@@ -25,7 +25,7 @@ class ParallelSettings:
         if (place.size if place else devices) % self.sequence:
             wanted = f"trainer.devices={devices}" if place is None else f"the {place.size} processes that were started"
             raise SettingsError(
-                f"parallel.sequence={self.sequence} does not divide {wanted}; take a number that is a multiple of it"
+                f"parallel.sequence={self.sequence} does not divide {wanted}; use a multiple of parallel.sequence"
             )
 
 

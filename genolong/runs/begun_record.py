@@ -9,7 +9,7 @@ from genolong.runs.plain_values import said, unlike
 from genolong.runs.record import NAME, read_record
 
 KINDS = {"status": "finished", "inputs_sha256": {}, "regions_sha256": {}}  # of what it may say
-REMEDY = "put back the record of this run, or take a new folder"
+REMEDY = "put back the record of this run, or use a new folder"
 
 
 def begun_record(folder: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def begun_record(folder: Path) -> dict[str, Any]:
 def _wrong(record: Mapping[str, Any]) -> str | None:
     resumed = record.get("resumed", [])
     if not isinstance(resumed, list):
-        return said("resumed", resumed, "a row")
+        return said("resumed", resumed, "a list")
     lines = [unlike(record.get(name, example), example, name) for name, example in KINDS.items()]
     lines += [unlike(each, {"step": 0}, f"resumed.{at}") for at, each in enumerate(resumed)]
     return next(filter(None, lines), None)

@@ -82,10 +82,10 @@ def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     parts = read_zip(path, (SETTINGS, WEIGHTS, TRAINING))
     training = _unpacked(parts[TRAINING], path)
     if not isinstance(training, dict) or type(step := training.get("global_step")) is not int or step < 0:
-        raise InputError(f"{path}: {TRAINING} does not say its step; wanted a checkpoint of genolong")
+        raise InputError(f"{path}: {TRAINING} does not say its step; wanted a genolong checkpoint")
     for name, kind in OF_TRAINING.items():
         if not isinstance(training.get(name), kind):
-            raise InputError(f"{path}: {TRAINING} lacks {name}, so no training can go on from it; take another one")
+            raise InputError(f"{path}: {TRAINING} lacks {name}, so no training can resume from it; use another one")
     return _about(parts, path), {**training, "state_dict": _tensors(parts[WEIGHTS], path, WEIGHTS)}
 
 
@@ -94,7 +94,7 @@ def check_fits(path: Path, state: Mapping[str, Tensor], model: Mapping[str, Tens
     for name in (*model, *state):
         found, wanted = (_kind(tensors.get(name)) for tensors in (state, model))
         if found != wanted:
-            raise InputError(f"{path}: its weights are not those of its settings ({name} is {found}, wanted {wanted})")
+            raise InputError(f"{path}: its weights do not match its settings ({name} is {found}, wanted {wanted})")
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
@@ -111,9 +111,9 @@ def _about(parts: Mapping[str, bytes], path: Path) -> dict[str, Any]:
     try:
         about = json.loads(parts[SETTINGS])
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a checkpoint of genolong") from error
+        raise InputError(f"{path}: {SETTINGS} is not JSON ({error}); wanted a genolong checkpoint") from error
     if not isinstance(about, dict):
-        raise InputError(f"{path}: {SETTINGS} holds no settings; wanted a checkpoint of genolong")
+        raise InputError(f"{path}: {SETTINGS} holds no settings; wanted a genolong checkpoint")
     return about
 
 
@@ -122,15 +122,13 @@ def _tensors(part: bytes, path: Path, name_of_part: str) -> dict[str, Tensor]:
     state = _unpacked(part, path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(
-            f"{path}: {name_of_part} holds something else than named tensors; wanted a checkpoint of genolong"
+            f"{path}: {name_of_part} holds something other than named tensors; wanted a genolong checkpoint"
         )
     for name, tensor in state.items():
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():  # repeats what is stored once
-            raise InputError(
-                f"{path}: {name} is larger than what the file holds of it; wanted a checkpoint of genolong"
-            )
+            raise InputError(f"{path}: {name} is larger than its data in the file; wanted a genolong checkpoint")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise InputError(f"{path}: {name} holds numbers that are not finite; take an earlier checkpoint")
+            raise InputError(f"{path}: {name} holds numbers that are not finite; use an earlier checkpoint")
     return state
 
 
@@ -177,4 +175,4 @@ def _unpacked(part: bytes, path: Any) -> Any:
     except InputError:
         raise
     except Exception as error:  # whatever torch says of bytes that somebody else wrote
-        raise InputError(f"{path}: not a checkpoint of genolong ({told(error)})") from error
+        raise InputError(f"{path}: not a genolong checkpoint ({told(error)})") from error

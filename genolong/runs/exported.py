@@ -49,7 +49,7 @@ def read_exported(folder: Path) -> Exported:
     config = folder / CONFIG
     about = _config(config)
     if about.get("kind") != KIND:
-        raise InputError(f"{config}: is not of a model of genolong; wanted a folder that export wrote, or a run's")
+        raise InputError(f"{config}: does not describe a genolong model; wanted a folder that export wrote, or a run's")
     if about.get("format") != FORMAT:
         raise InputError(
             f"{config}: format {str(about.get('format'))[:20]}, this version reads {FORMAT}; update genolong"
@@ -75,7 +75,7 @@ def _config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({str(error)[:80]}); copy the folder again") from error
     if not isinstance(about, dict):
-        raise InputError(f"{path}: holds no settings by name; wanted a folder that export wrote")
+        raise InputError(f"{path}: holds no named settings; wanted a folder that export wrote")
     return about
 
 
@@ -89,7 +89,7 @@ def _tensors(path: Path, sha256: Any) -> dict[str, Tensor]:
         finite = {name: bool(torch.isfinite(tensor).all()) for name, tensor in tensors.items()}
     except Exception as error:  # whatever safetensors and torch say of bytes that somebody else wrote
         told = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:200])
-        raise InputError(f"{path}: no safetensors that can be read ({told}); copy the folder again") from error
+        raise InputError(f"{path}: cannot be read as safetensors ({told}); copy the folder again") from error
     wrong = next((name for name, whole in finite.items() if not whole), None)
     if wrong is not None:
         raise InputError(f"{path}: {wrong} holds numbers that are not finite; export the run again")
@@ -98,7 +98,7 @@ def _tensors(path: Path, sha256: Any) -> dict[str, Tensor]:
 
 def _bytes(path: Path, most: int | None = None) -> bytes:
     if not path.is_file():
-        raise MissingInputError(f"{path}: is not there; copy the whole folder that export wrote")
+        raise MissingInputError(f"{path}: is missing; copy the whole folder that export wrote")
     try:
         with path.open("rb") as file:
             found = file.read() if most is None else file.read(most + 1)

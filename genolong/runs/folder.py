@@ -27,7 +27,7 @@ def make_folder(folder: Path, runs: Path) -> None:
     latest = runs / "latest"
     if latest.is_dir() and not latest.is_symlink():
         raise OutputError(
-            f"{latest}: is a folder, where a link to the newest run is to be; take another run.name, or move it away"
+            f"{latest}: is a folder, but a link to the newest run belongs there; use another run.name, or move it away"
         )
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def make_folder(folder: Path, runs: Path) -> None:
             os.replace(link, latest)
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+            f"{folder}: cannot be created ({error.strerror}); use another place (run.folder=...)"
         ) from error
 
 

@@ -38,15 +38,16 @@ class Journal:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{self.path}: cannot be read ({type(error).__name__}: {error}); start anew with resume=no"
+                f"{self.path}: cannot be read ({type(error).__name__}: {error}); start over with resume=no"
             ) from error
         if version != FORMAT:
-            raise InputError(f"{self.path}: format {version}, this version reads {FORMAT}; start anew with resume=no")
+            raise InputError(f"{self.path}: format {version}, this version reads {FORMAT}; start over with resume=no")
         other = [name for name in {**identity, **self._identity} if identity.get(name) != self._identity.get(name)]
         if other:
             raise SettingsError(
-                f"{self.path}: an unfinished result of another command is here (another {', '.join(sorted(other))}); "
-                "give that command again to finish it, or start anew with resume=no"
+                f"{self.path}: holds an unfinished result of another command, which differs in "
+                f"{', '.join(sorted(other))}; run that command again to finish it, or start over "
+                "with resume=no"
             )
         return state
 

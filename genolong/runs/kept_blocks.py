@@ -50,8 +50,8 @@ class KeptBlocks:
         if not self.resumed:
             return
         self._used = True
-        logger.info("going on after %s blocks that were %s before", f"{self.resumed:,}", done)
-        advance = follow(f"reading what was {done} before", self.resumed)
+        logger.info("resuming after %s blocks that were already %s", f"{self.resumed:,}", done)
+        advance = follow(f"reading what was already {done}", self.resumed)
         with self._partial.open("rb") as file:
             for _ in range(self.resumed):
                 yield self._read(file)
@@ -88,7 +88,7 @@ class KeptBlocks:
                 raise ValueError("it ends too soon")
             return load(file.read(size))
         except (SafetensorError, ValueError) as error:
-            raise InputError(f"{self._partial}: cannot be read ({error}); start anew with resume=no") from error
+            raise InputError(f"{self._partial}: cannot be read ({error}); start over with resume=no") from error
 
     def _note(self) -> None:
         if self._file is None:

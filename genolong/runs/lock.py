@@ -53,7 +53,7 @@ def _opened(folder: Path) -> int:
         return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot be made ({error.strerror}); take another place (run.folder=...)"
+            f"{folder}: cannot be created ({error.strerror}); use another place (run.folder=...)"
         ) from error
 
 
@@ -62,10 +62,12 @@ def _taken(handle: int, folder: Path) -> bool:
     try:
         alone = take(handle)
     except NoLocksError:
-        logger.info("%s: this file system knows no locks; start no second run in this folder", folder)
+        logger.info("%s: this file system does not support locks; do not start a second run in this folder", folder)
         return False
     if not alone:
-        raise BusyError(f"{folder}: another process works in this folder; wait for its end, or take another")
+        raise BusyError(
+            f"{folder}: another process is working in this folder; wait for it to finish, or use another"
+        )
     return True
 
 

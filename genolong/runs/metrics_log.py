@@ -108,7 +108,7 @@ def lost_rows(path: Path, step: int) -> tuple[str, ...]:
     The last line may be cut off: a process that was killed was writing it.
     """
     if not path.is_file():
-        return (f"{path}: is not there; what was logged of {counted(step, 'step')} is lost",) if step else ()
+        return (f"{path}: is missing; what was logged for {counted(step, 'step')} is lost",) if step else ()
     rows = list(_rows(path))
     broken = [line for line, row in rows[:-1] if not _is_whole(row)]
     steps = {int(row["step"]) for _, row in rows if _is_whole(row)}
@@ -119,7 +119,7 @@ def lost_rows(path: Path, step: int) -> tuple[str, ...]:
             "a number in every column; left out"
         )
     if missing := step - len(steps & set(range(step))):
-        notes.append(f"{path}: holds no row of {missing:,} of {counted(step, 'step')}; what was logged there is lost")
+        notes.append(f"{path}: has no row for {missing:,} of {counted(step, 'step')}; what was logged for them is lost")
     return tuple(notes)
 
 

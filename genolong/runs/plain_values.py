@@ -13,13 +13,13 @@ def unlike(found: Any, example: Any, where: str) -> str | None:
     """
     if isinstance(example, Mapping):
         if not isinstance(found, dict):
-            return said(where, found, "a table")
+            return said(where, found, "a mapping")
         if missing := [name for name in example if name not in found]:
             return f"{where}: found no {missing[0]}, wanted {_kind(example[missing[0]])}"
         places = ((name, found[name], value) for name, value in example.items())
     elif isinstance(example, list | tuple):
         if not isinstance(found, list | tuple) or len(found) != len(example):
-            return said(where, found, f"{len(example)} in a row")
+            return said(where, found, f"a list of {len(example)}")
         places = ((at, found[at], value) for at, value in enumerate(example))
     else:
         return None if _alike(found, example) else said(where, found, _kind(example))
@@ -43,7 +43,7 @@ def _alike(found: Any, example: Any) -> bool:
 
 def _kind(example: Any) -> str:
     names = {
-        int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "a table", list: "a row",
-        tuple: "a row",
+        int: "a whole number", float: "a number", bool: "true or false", str: "text", dict: "a mapping", list: "a list",
+        tuple: "a list",
     }  # fmt: skip
     return names.get(type(example), "null")

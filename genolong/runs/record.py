@@ -127,14 +127,14 @@ def read_record(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         near = nearest_run(path.parent) or nearest_path(path)
         raise MissingInputError(
-            f"{path}: no such record; name a run's folder, or a file that has one beside it{near}"
+            f"{path}: no such record; name a run's folder, or a file that has one next to it{near}"
         ) from error
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({str(error)[:80]}); wanted the record of a run") from error
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
-        raise InputError(f"{path}: says no settings; wanted the record of a run")
+        raise InputError(f"{path}: holds no settings; wanted the record of a run")
     return record
 
 

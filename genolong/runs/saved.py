@@ -70,8 +70,8 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
         except InputError as error:
             passed_over.append(str(error))
     if passed_over:
-        none = "its one checkpoint is not" if len(passed_over) == 1 else f"none of {len(passed_over)} checkpoints is"
-        raise InputError(f"{checkpoints}: {none} whole ({passed_over[0]})")
+        none = "its only checkpoint is not" if len(passed_over) == 1 else f"none of {len(passed_over)} checkpoints is"
+        raise InputError(f"{checkpoints}: {none} intact ({passed_over[0]})")
     return None
 
 

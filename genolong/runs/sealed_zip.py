@@ -74,11 +74,11 @@ def read_zip(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()
     except InputError:
         raise
     except KeyError as error:
-        raise InputError(f"{path}: not a checkpoint of genolong ({error.args[0]})") from error
+        raise InputError(f"{path}: not a genolong checkpoint ({error.args[0]})") from error
     except PermissionError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were
-        raise InputError(f"{path}: not a whole checkpoint of genolong ({told(error)}); copy it again") from error
+        raise InputError(f"{path}: not an intact genolong checkpoint ({told(error)}); copy it again") from error
     if version != FORMAT:
         raise InputError(f"{path}: checkpoint format {version}, this version reads {FORMAT}; update genolong")
     for name, part in parts.items():
@@ -120,9 +120,9 @@ def _refuse_broken_seal(path: Path) -> None:
     if head.startswith(PICKLED):
         raise UnsafeInputError(f"{path}: is a pickle, which could run code; it was not loaded; wanted a run's folder")
     hints = [hint for start, hint in _STARTS if head.startswith(start)] or [
-        "it is cut or something else; copy it again"
+        "it is truncated or something else; copy it again"
     ]
-    raise InputError(f"{path}: not a whole checkpoint of genolong; {hints[0]}")
+    raise InputError(f"{path}: not an intact genolong checkpoint; {hints[0]}")
 
 
 def told(error: Exception) -> str:

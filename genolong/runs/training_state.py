@@ -15,7 +15,7 @@ from genolong.runs.checkpoint import IS_BEST
 from genolong.runs.plain_values import said, unlike
 from genolong.runs.sealed_zip import told
 
-REMEDY = "no training can go on from it; take another checkpoint"
+REMEDY = "no training can resume from it; use another checkpoint"
 
 _DONE = {"ready": 0, "completed": 0}
 _BEGUN = {**_DONE, "started": 0}
@@ -148,4 +148,4 @@ def _refuse(path: Path, where: str, found: Any, wanted: Any) -> NoReturn:
 
 def _refuse_if_not_finite(path: Path, where: str, value: Tensor) -> None:
     if value.is_floating_point() and not bool(value.isfinite().all()):
-        raise InputError(f"{path}: training.pt, {where} holds numbers that are not finite; take an earlier checkpoint")
+        raise InputError(f"{path}: training.pt, {where} holds numbers that are not finite; use an earlier checkpoint")

@@ -19,14 +19,14 @@ def whole_folder(path: Path, setting: str) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path.expanduser()))
     if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        raise OutputError(f"{setting}={path}: is there already; name a new folder, or remove that one first")
+        raise OutputError(f"{setting}={path}: already exists; name a new folder, or remove that one first")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         filled = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as error:
         if error.errno in FAILED_DISK:
             raise
-        raise OutputError(f"{setting}={path}: cannot be made ({error.strerror}); name another place") from error
+        raise OutputError(f"{setting}={path}: cannot be created ({error.strerror}); name another place") from error
     try:
         yield filled
         for each in (*filled.iterdir(), filled):

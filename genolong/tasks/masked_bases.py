@@ -111,8 +111,8 @@ class MaskedBases(pl.LightningModule):
     def on_train_end(self) -> None:
         if self._empty_steps:
             logger.warning(
-                "no base counted in %s of %s, which have no loss and taught nothing: what is hidden there was "
-                "soft-masked (task.repeat_weight_train=%g), or nothing is hidden (task.masking.share=%g)",
+                "no base counted in %s of %s, which have no loss and taught nothing: all bases hidden there "
+                "were soft-masked (task.repeat_weight_train=%g), or none were hidden (task.masking.share=%g)",
                 f"{self._empty_steps:,}", counted(self._steps, "step"), self.task.repeat_weight_train,
                 self.task.masking.share,
             )  # fmt: skip
@@ -139,13 +139,13 @@ class MaskedBases(pl.LightningModule):
         means = self._means()
         if "loss" not in means:
             raise InputError(
-                "no base of the validation windows counts: none is hidden, or all of those are soft-masked, with "
+                "no base of the validation windows counts: none is hidden, or all hidden ones are soft-masked, with "
                 f"task.repeat_weight_validation={self.task.repeat_weight_validation}; hold out more (data.validation)"
             )
         if not isfinite(means["loss"]):
             raise NumericalError(
-                f"step {self.trainer.global_step}: the validation loss is {means['loss']}, no finite number. "
-                "Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
+                f"step {self.trainer.global_step}: the validation loss is {means['loss']}, not a finite number. "
+                "Lower optimizer.learning_rate, or use trainer.precision=32-true, in a new folder"
             )
         for name, mean in means.items():
             self.log(f"validation/{name}", mean)

@@ -118,7 +118,7 @@ def clipped(
     if not (isfinite(loss) and isfinite(norm)):
         raise NumericalError(
             f"step {step + 1}: the loss is {loss} and its gradient's norm {norm}, not finite numbers; nothing was "
-            f"updated. {read()}Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
+            f"updated. {read()}Lower optimizer.learning_rate, or use trainer.precision=32-true, in a new folder"
         )
     return norm
 

@@ -83,8 +83,8 @@ class FrozenEffect(pl.LightningModule):
         self.read.clear()
         if not logits.isfinite().all():
             raise NumericalError(
-                f"step {self.trainer.global_step}: the head gives held-out alleles what is no finite number. "
-                "Lower optimizer.learning_rate, or take trainer.precision=32-true, in a new folder"
+                f"step {self.trainer.global_step}: the head's outputs for held-out alleles are not finite. "
+                "Lower optimizer.learning_rate, or use trainer.precision=32-true, in a new folder"
             )
         for name, value in held_out_figures(logits, positive).items():
             self.log(f"validation/{name}", value)

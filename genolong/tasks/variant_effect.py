@@ -53,8 +53,8 @@ class ScoringSettings:
         """Raises SettingsError for a window in which not one base has its place between both flanks."""
         if window_bp <= 2 * self.flank:
             raise SettingsError(
-                f"flank={self.flank}: a base with as many on either side does not fit into the window of "
-                f"{window_bp:,}; lower it, or take a longer window_bp"
+                f"flank={self.flank}: a base with that many on either side does not fit into the window of "
+                f"{window_bp:,}; lower it, or use a longer window_bp"
             )
 
 

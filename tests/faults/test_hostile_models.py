@@ -182,7 +182,7 @@ def test_code_in_a_model_never_runs(home, stranger, tmp_path, monkeypatch, capfd
         _, err = capfd.readouterr()
         assert not (tmp_path / "marker").exists(), entry
         assert len(err.splitlines()) == 1 and "last.ckpt: " in err, err
-        assert "weights_only" not in err and "a mistake in genolong" not in err
+        assert "weights_only" not in err and "a bug in genolong" not in err
         assert left.value.code == CODES.get(form, 65), (entry, err)
 
 
@@ -194,7 +194,7 @@ def test_code_in_what_a_training_goes_on_with_never_runs(home, stranger, tmp_pat
         cli.main([*typed, *SMALL, "context.window_bp=16"])
     *_, last = capfd.readouterr().err.splitlines()
     assert not (tmp_path / "marker").exists()
-    assert last.startswith("genolong: error: ") and "last.ckpt" in last and "a mistake in genolong" not in last
+    assert last.startswith("genolong: error: ") and "last.ckpt" in last and "a bug in genolong" not in last
     assert left.value.code in (65, 77), last
 
 
@@ -216,7 +216,7 @@ def test_an_address_is_not_opened(tmp_path, monkeypatch, capfd):
     with pytest.raises(SystemExit) as left:
         cli.main(["evaluate", "model=https://example.org/last.ckpt"])
     assert left.value.code == 64
-    assert "nothing is loaded from an address; download it" in capfd.readouterr().err
+    assert "models are not loaded from a web address; download it" in capfd.readouterr().err
 
 
 def test_tensors_that_claim_more_than_there_is_take_no_memory(stranger, home, tmp_path):
@@ -225,5 +225,5 @@ def test_tensors_that_claim_more_than_there_is_take_no_memory(stranger, home, tm
         whole = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
     path = tmp_path / "huge.ckpt"
     path.write_bytes(sealed(whole | {"weights.pt": packed({"a": torch.zeros(1).expand(1 << 40)})}))
-    with pytest.raises(InputError, match="a is larger than what the file holds of it"):
+    with pytest.raises(InputError, match="a is larger than its data in the file"):
         open_run(str(path))

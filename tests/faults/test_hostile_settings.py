@@ -99,7 +99,7 @@ def refused(folder: Path, capfd: pytest.CaptureFixture[str], *arguments: str) ->
     _, err = capfd.readouterr()
     lines = err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("genolong: error: "), err[:2000]
-    assert "a mistake in genolong" not in err and "no such option" not in err
+    assert "a bug in genolong" not in err and "no such option" not in err
     assert "a-secret" not in err
     after = {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
     assert all(path.name == "runs" and not [*path.iterdir()] for path in after - before) and before <= after

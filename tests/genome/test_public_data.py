@@ -235,7 +235,7 @@ def test_the_script_is_interrupted_in_one_line(script: ModuleType, monkeypatch, 
     monkeypatch.setattr(script, "get_public", interrupted)
     monkeypatch.setattr(sys, "argv", ["download", "--folder", str(tmp_path), "yeast"])
     assert script.main() == 130
-    assert capsys.readouterr().err == "download: error: interrupted; the same command goes on\n"
+    assert capsys.readouterr().err == "download: error: interrupted; run the same command again to continue\n"
 
 
 def test_the_scripts_help_names_all_there_is(script: ModuleType, monkeypatch, capsys):

@@ -73,7 +73,7 @@ def test_only_some_of_them(tmp_path):
     ("info", "message"),
     [
         ("L=x;S=1,2", r"x\.vcf, line 6: S=1,2: 2 values for 3 ALT alleles; wanted one for each, or one for all"),
-        ("L=x;S=1,high,2", r"x\.vcf, line 6: S=1,high,2: no number; wanted one for each ALT allele"),
+        ("L=x;S=1,high,2", r"x\.vcf, line 6: S=1,high,2: not a number; wanted one for each ALT allele"),
     ],
 )
 def test_a_malformed_score_is_refused_with_its_line(tmp_path, info, message):

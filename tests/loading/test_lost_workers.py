@@ -39,7 +39,8 @@ def read(what: object, workers: int) -> None:
 def test_a_killed_one_is_lost(workers: int):
     with (
         pytest.raises(
-            LostProcessError, match=r"^data.workers: a process that reads windows .*; the same command goes on"
+            LostProcessError,
+            match=r"^data.workers: a process that reads windows .*; run the same command again to continue",
         ) as told,
         naming_lost_workers(),
     ):

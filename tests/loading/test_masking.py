@@ -99,7 +99,7 @@ def test_another_seed_key_or_place_hides_other_bases(other: dict[str, int]) -> N
         ({"as_random": 1.5}, r"task\.masking\.as_random=1\.5: wanted a share from 0 to 1"),
         (
             {"as_mask": 0.8, "as_random": 0.3},
-            r"as_mask=0\.8 and task\.masking\.as_random=0\.3 are more than 1 together",
+            r"as_mask=0\.8 and task\.masking\.as_random=0\.3 add up to more than 1;",
         ),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_is_mostly_unknown_is_counted() -> None:
     genome = MemoryGenome({"chr1": random_letters(310, 1) + "N" * 62 + random_letters(31, 2)})
     regions = [Interval("chr1", 0, 403)]
     assert order_of(genome, regions).notes == (
-        "2 of 13 windows to train on, laid end to end, hold less than 10 known bases of 31 (data.min_known): "
+        "2 of 13 training windows, laid end to end, have fewer than 10 known bases of 31 (data.min_known): "
         "such windows are never drawn",
     )
     assert order_of(MemoryGenome({"chr1": random_letters(310, 1)}), [Interval("chr1", 0, 310)]).notes == ()
@@ -138,8 +138,8 @@ def test_what_is_mostly_unknown_is_counted() -> None:
 def test_regions_of_nothing_but_unknown_bases_are_refused() -> None:
     genome = MemoryGenome({"chr1": "N" * 1_000})
     said = (
-        r"no window of 31 bases in the 1,000 bases to train on has 10 known ones \(A C G T\); "
-        r"lower data\.min_known, or take a smaller context"
+        r"no window of 31 bases in the 1,000 training bases has 10 known ones \(A C G T\); "
+        r"lower data\.min_known, or use a smaller context"
     )
     with pytest.raises(InputError, match=said):
         order_of(genome, [Interval("chr1", 0, 1_000)])

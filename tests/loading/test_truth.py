@@ -43,4 +43,6 @@ def test_the_truth_of_other_letters_is_not_used_and_that_is_told(folder, tmp_pat
     path = write_fasta(tmp_path, {"chr1": random_letters(101, 1)})
     readers, (note,) = perfect_readers(Genome.open([path], tmp_path / "cache"))
     assert readers == {}
-    assert note == f"{path} is not the genome that {tmp_path / 'floor.json'} describes, so no perfect reader is asked"
+    assert (
+        note == f"{path} is not the genome that {tmp_path / 'floor.json'} describes, so the perfect reader is left out"
+    )

@@ -68,5 +68,5 @@ def test_alleles_of_one_site_stay_together():
 
 
 def test_a_contig_without_labelled_alleles_cannot_be_held_out():
-    with pytest.raises(InputError, match=r"data\.validation: no labelled allele is on chr9; there are chr1"):
+    with pytest.raises(InputError, match=r"data\.validation: no labelled allele is on chr9; they are on chr1"):
         split_variants([Variant("chr1", 5, b"A", b"C")], NAMES, ["chr9"], 0.5, 10)

@@ -176,7 +176,7 @@ def test_of_contigs_whose_share_holds_no_window_the_longest_gives_up_its_last() 
     assert set(found.train) == {Interval("chr1", 0, 908), Interval("chr2", 0, 307), Interval("chrM", 0, 103)}
     assert found.notes[2:] == (
         "left out 1 contig shorter than a window of 101, 5 bases in all",
-        "data.validation is not set, and the last 5 % of no contig holds a window of 101: "
+        "data.validation is not set, and no contig's last 5 % holds a window of 101: "
         "held out the last window of the longest, chr1:909-1009",
     )
 
@@ -196,7 +196,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         "left out 2 contigs shorter than a window of 100, 9 bases in all",
         f"{path}: left out 1 interval on contigs shorter than a window",
         f"{path}: extended 1 interval to a window of 100 bases",
-        "left out 5 validation windows with less than 50 known bases",
+        "left out 5 validation windows with fewer than 50 known bases",
         "neither trained nor validated on: 10 bases at the ends of validation regions, in no window",
         "validating on 2 of 4 windows, evenly spread (data.validation_windows)",
     )
@@ -205,9 +205,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
 def test_training_stretches_between_validation_regions_may_be_too_short(tmp_path: Path) -> None:
     held = [Interval("chr1", 100, 200), Interval("chr1", 250, 350)]
     found = split(GENOME, replace(DEFAULT, validation=bed(tmp_path / "held.bed", held)), 100)
-    assert (
-        "left out 1 stretch shorter than a window of 100 when validation is taken out, 50 bases in all" in found.notes
-    )
+    assert "left out 1 stretch shorter than a window of 100 once validation is held out, 50 bases in all" in found.notes
 
 
 def test_named_contigs_shorter_than_a_window_are_counted() -> None:
@@ -228,12 +226,12 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     (
         {}, 2_000,
         r"every contig is shorter than the window of 2,000 bases: the longest of 4, chr1, has 1,009; "
-        r"take a smaller context \(context\.window_bp=1009 or less\)",
+        r"use a smaller context \(context\.window_bp=1009 or less\)",
     ),
     (
         {}, 600,
         r"the longest stretch, chr1:1-1009, has 1,009 bases: too few for a window of 600 to train on and another to "
-        r"validate on; take a smaller context, or name contigs to hold out \(data\.validation\)",
+        r"validate on; use a smaller context, or name contigs to hold out \(data\.validation\)",
     ),
     ({"validation": ["chr1", "chrr2"]}, 100, r"data\.validation: no contig is called chrr2; did you mean chr2"),
     ({"validation": "zzz"}, 100, r"no contig is called zzz; the genome's 4 are chr1, chr2, chrM, tiny$"),

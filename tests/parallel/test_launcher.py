@@ -75,9 +75,9 @@ def test_all_share_the_threads_and_a_second_job_follows(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "what", "error", "told"), [
-    (3, "die", LostProcessError, "process 2 of 3 was killed by signal 9 (was there too little memory?); all others "
+    (3, "die", LostProcessError, "process 2 of 3 was killed by signal 9 (too little memory?); all others "
      "were ended, too"),
-    (2, "exit", LostProcessError, "process 1 of 2 ended with exit code 0; all others were ended, too"),
+    (2, "exit", LostProcessError, "process 1 of 2 ended with exit code 0; all others were stopped, too"),
     (3, "raise", InputError, "thirteen"),
     (2, "peculiar", RuntimeError, "Peculiar: 1 and 3"),
 ])  # fmt: skip
@@ -183,7 +183,7 @@ def test_a_process_that_is_killed_ends_a_first_one_that_notices_and_one_that_doe
     with job(3, PATIENT_S, what) as (first, processes):
         os.kill(processes[2], signal.SIGKILL)
         found = first.communicate(timeout=LIMIT_S)
-    told = "process 2 of 3 was killed by signal 9 (was there too little memory?); all others were ended, too\n"
+    told = "process 2 of 3 was killed by signal 9 (too little memory?); all others were stopped, too\n"
     assert first.returncode == 75
     assert found == ((out + told, "") if out else ("", f"genolong: error: {told}"))
 

@@ -11,7 +11,7 @@ def test_groups_divide_the_devices(monkeypatch):
     settings.check_devices(6)
     with pytest.raises(SettingsError) as refusal:
         settings.check_devices(4)
-    told = "parallel.sequence=3 does not divide trainer.devices=4; take a number that is a multiple of it"
+    told = "parallel.sequence=3 does not divide trainer.devices=4; use a multiple of parallel.sequence"
     assert str(refusal.value) == told
 
 

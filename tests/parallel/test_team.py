@@ -116,7 +116,7 @@ def test_who_joined_ends_with_the_code_of_the_first(tmp_path):
 
 def lead_where_one_dies(folder: Path) -> None:
     with launched(2, join, folder, patience_s=PATIENCE_S) as place:
-        gone = "process 0 of 2: another one is gone; see what it said, and try again"
+        gone = "process 0 of 2: another one is gone; see its message, and try again"
         with pytest.raises(LostProcessError, match=gone):
             lead_the_joined(place, [1, 17])
 

@@ -22,16 +22,16 @@ def test_a_record_comes_back_and_where_there_is_none_nothing_does(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([1], "says no settings; wanted the record of a run"),
-        ({}, "says no settings; wanted the record of a run"),
-        ({**RECORD, "settings": 3}, "says no settings"),
-        ({**RECORD, "resumed": 3}, "resumed: found 3, wanted a row"),
-        ({**RECORD, "resumed": [3]}, "resumed.0: found 3, wanted a table"),
+        ([1], "holds no settings; wanted the record of a run"),
+        ({}, "holds no settings; wanted the record of a run"),
+        ({**RECORD, "settings": 3}, "holds no settings"),
+        ({**RECORD, "resumed": 3}, "resumed: found 3, wanted a list"),
+        ({**RECORD, "resumed": [3]}, "resumed.0: found 3, wanted a mapping"),
         ({**RECORD, "resumed": [{"step": 1}, {"from": "x"}]}, "resumed.1: found no step, wanted a whole number"),
-        ({**RECORD, "resumed": None}, "resumed: found null, wanted a row"),
-        ({**RECORD, "status": ["finished"]}, r"status: found \['finished'\], wanted a text"),
-        ({**RECORD, "inputs_sha256": "abc"}, "inputs_sha256: found abc, wanted a table"),
-        ({**RECORD, "regions_sha256": []}, r"regions_sha256: found \[\], wanted a table"),
+        ({**RECORD, "resumed": None}, "resumed: found null, wanted a list"),
+        ({**RECORD, "status": ["finished"]}, r"status: found \['finished'\], wanted text"),
+        ({**RECORD, "inputs_sha256": "abc"}, "inputs_sha256: found abc, wanted a mapping"),
+        ({**RECORD, "regions_sha256": []}, r"regions_sha256: found \[\], wanted a mapping"),
     ],
 )
 def test_what_is_of_another_kind_is_told_with_the_remedy(tmp_path: Path, content: Any, words: str):
@@ -40,7 +40,7 @@ def test_what_is_of_another_kind_is_told_with_the_remedy(tmp_path: Path, content
     with pytest.raises(InputError, match=words) as caught:
         begun_record(tmp_path)
     assert str(caught.value).startswith(f"{path}: ")
-    assert str(caught.value).endswith("; put back the record of this run, or take a new folder")
+    assert str(caught.value).endswith("; put back the record of this run, or use a new folder")
     assert caught.value.exit_code == 65
 
 

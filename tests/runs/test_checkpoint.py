@@ -155,11 +155,11 @@ def test_a_flipped_bit_is_refused_or_does_not_matter(path, data):
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"weights_pt": None}, r"not a checkpoint of genolong \(.*'weights.pt'"),
-        ({"weights_pt": b"hello"}, r"not a checkpoint of genolong"),
-        ({"weights_pt": b""}, r"not a checkpoint of genolong"),
-        ({"weights_pt": packed([1, 2])}, r"weights.pt holds something else than named tensors"),
-        ({"weights_pt": packed({"a": 3})}, r"weights.pt holds something else than named tensors"),
+        ({"weights_pt": None}, r"not a genolong checkpoint \(.*'weights.pt'"),
+        ({"weights_pt": b"hello"}, r"not a genolong checkpoint"),
+        ({"weights_pt": b""}, r"not a genolong checkpoint"),
+        ({"weights_pt": packed([1, 2])}, r"weights.pt holds something other than named tensors"),
+        ({"weights_pt": packed({"a": 3})}, r"weights.pt holds something other than named tensors"),
         ({"settings_json": b"{"}, r"settings.json is not JSON"),
         ({"settings_json": b"\xff"}, r"settings.json is not JSON"),
         ({"settings_json": b"{}", "honest": False}, r"settings.json is damaged .*copy it again"),
@@ -178,21 +178,21 @@ def test_a_wrong_part_is_told(path, parts, words):
 @pytest.mark.parametrize("manifest", [b"", b"[]", b"{}", b'{"format": 1}', b'{"format": 1, "sha256": 3}', b"\xff"])
 def test_a_foreign_manifest_is_told(path, manifest):
     write_zip(path, {"manifest.json": manifest, "settings.json": b"{}", "weights.pt": packed({})})
-    with pytest.raises(InputError, match=r"not a (whole )?checkpoint of genolong"):
+    with pytest.raises(InputError, match=r"not an? (intact )?genolong checkpoint"):
         load_weights(path)
 
 
 def test_a_foreign_zip_is_told(tmp_path):
     path = tmp_path / "model.pt"
     torch.save(state(), path)
-    with pytest.raises(InputError, match=r"not a checkpoint of genolong \(.*'manifest.json'"):
+    with pytest.raises(InputError, match=r"not a genolong checkpoint \(.*'manifest.json'"):
         load_weights(path)
 
 
 @pytest.mark.parametrize(
     ("content", "code", "words"),
     [
-        (b"", 65, "it is cut or something else; copy it again"),
+        (b"", 65, "it is truncated or something else; copy it again"),
         (b"version https://git-lfs.github.com/spec/v1", 65, "it is a git-lfs pointer: run git lfs pull"),
         (b"<!DOCTYPE html>", 65, "is it HTML"),
         (pickle.dumps({"a": 1}), 77, "is a pickle, which could run code; it was not loaded"),
@@ -221,7 +221,7 @@ def test_a_seal_that_is_broken_or_cut_off_is_told(path):
     with pytest.raises(InputError, match=r"is damaged .its sha256 is not the one it was sealed with.; copy it again"):
         load_weights(path)
     path.write_bytes(whole[:-64])
-    with pytest.raises(InputError, match="it is cut or something else"):
+    with pytest.raises(InputError, match="it is truncated or something else"):
         load_weights(path)
 
 
@@ -230,7 +230,7 @@ def test_names_inside_cannot_break_the_line_or_speak_to_the_terminal(path):
     with zipfile.ZipFile(part, "w") as archive:
         archive.writestr("a/data.pkl", b"")
         archive.writestr("b\n\x1b[2J/data/0", b"")
-    with pytest.raises(InputError, match="not a checkpoint of genolong") as caught:
+    with pytest.raises(InputError, match="not a genolong checkpoint") as caught:
         load_weights(rewritten(path, weights_pt=part.getvalue()))
     assert str(caught.value).isprintable()
 
@@ -291,8 +291,8 @@ def test_a_checkpoint_can_be_read_by_whom_the_umask_allows(path):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"a": torch.tensor([1.0, float("nan")])}, r"a holds numbers that are not finite; take an earlier checkpoint"),
-        ({"a": torch.zeros(1).expand(10**12)}, r"a is larger than what the file holds of it"),
+        ({"a": torch.tensor([1.0, float("nan")])}, r"a holds numbers that are not finite; use an earlier checkpoint"),
+        ({"a": torch.zeros(1).expand(10**12)}, r"a is larger than its data in the file"),
     ],
 )
 def test_weights_that_cannot_be_used_are_told(path, state, words):
@@ -329,7 +329,7 @@ def test_a_full_disk_is_told_with_the_file_that_it_kept(path, monkeypatch):
 )
 def test_a_checkpoint_that_no_training_could_go_on_from_is_told(path: Path, name: str):
     rest = {each: value for each, value in training().items() if each != name}
-    with pytest.raises(InputError, match=f"last.ckpt: training.pt lacks {name}, so no training can go on from it"):
+    with pytest.raises(InputError, match=f"last.ckpt: training.pt lacks {name}, so no training can resume from it"):
         RunCheckpointIO({}).load_checkpoint(rewritten(path, training_pt=packed(rest)))
 
 

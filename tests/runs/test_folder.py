@@ -30,13 +30,13 @@ def test_a_run_elsewhere_leaves_latest_alone(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"file/run: cannot be made \(Not a directory\); take another place"):
+    with pytest.raises(OutputError, match=r"file/run: cannot be created \(Not a directory\); use another place"):
         make_folder(tmp_path / "file" / "run", tmp_path / "file")
 
 
 def test_a_folder_in_the_place_of_latest_is_named_and_nothing_is_left(tmp_path: Path):
     (tmp_path / "runs" / "latest").mkdir(parents=True)
-    with pytest.raises(OutputError, match=r"runs/latest: is a folder, where a link to the newest run is to be"):
+    with pytest.raises(OutputError, match=r"runs/latest: is a folder, but a link to the newest run belongs there"):
         make_folder(tmp_path / "runs" / "one", tmp_path / "runs")
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["latest"]
 

@@ -37,8 +37,8 @@ def test_another_command_is_refused_and_told_what_differs(output: Path, other: d
     with pytest.raises(SettingsError) as refusal:
         Journal(output, other).state()
     assert str(refusal.value) == (
-        f"{output}.journal: an unfinished result of another command is here (another mode, window); "
-        "give that command again to finish it, or start anew with resume=no"
+        f"{output}.journal: holds an unfinished result of another command, which differs in mode, window; "
+        "run that command again to finish it, or start over with resume=no"
     )
     Journal(output, other).note({"offset": 5})  # anew
     assert Journal(output, other).state() == {"offset": 5}
@@ -50,7 +50,7 @@ def test_another_command_is_refused_and_told_what_differs(output: Path, other: d
 def test_what_is_no_journal_is_refused(output: Path, content: bytes):
     Path(f"{output}.journal").write_bytes(content)
     with pytest.raises(
-        InputError, match=r"out\.vcf\.gz\.journal: cannot be read \(\w+: .*\); start anew with resume=no"
+        InputError, match=r"out\.vcf\.gz\.journal: cannot be read \(\w+: .*\); start over with resume=no"
     ):
         Journal(output, IDENTITY).state()
 
@@ -60,7 +60,7 @@ def test_another_format_is_refused(output: Path):
     Path(f"{output}.journal").write_text(text)
     with pytest.raises(InputError) as refusal:
         Journal(output, IDENTITY).state()
-    assert str(refusal.value) == f"{output}.journal: format 2, this version reads 1; start anew with resume=no"
+    assert str(refusal.value) == f"{output}.journal: format 2, this version reads 1; start over with resume=no"
 
 
 def test_a_folder_that_is_not_there_holds_no_journal(tmp_path: Path):

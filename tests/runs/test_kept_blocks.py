@@ -97,7 +97,9 @@ def test_short_work_writes_nothing(tmp_path: Path, monkeypatch):
 def test_of_another_command_is_refused_and_left(tmp_path: Path):
     with pytest.raises(Stop):
         work(tmp_path, BLOCKS, Stop())
-    with pytest.raises(SettingsError, match=r"x.journal: an unfinished result of another command .*another window"):
+    with pytest.raises(
+        SettingsError, match=r"x.journal: holds an unfinished result of another command .*differs in window"
+    ):
         work(tmp_path, [], window=8)
     assert same(work(tmp_path, []), BLOCKS)
 
@@ -116,7 +118,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, cut: int):
         work(tmp_path, BLOCKS, Stop())
     path = tmp_path / "x.kept.partial"
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(InputError, match=r"x.kept.partial: cannot be read \(.+\); start anew with resume=no$"):
+    with pytest.raises(InputError, match=r"x.kept.partial: cannot be read \(.+\); start over with resume=no$"):
         work(tmp_path, [])
 
 
@@ -126,7 +128,7 @@ def test_other_bytes_are_told(tmp_path: Path, byte: bytes):
         work(tmp_path, BLOCKS, Stop())
     path = tmp_path / "x.kept.partial"
     path.write_bytes(byte * path.stat().st_size)
-    with pytest.raises(InputError, match=r"x.kept.partial: cannot be read \(.+\); start anew with resume=no$"):
+    with pytest.raises(InputError, match=r"x.kept.partial: cannot be read \(.+\); start over with resume=no$"):
         work(tmp_path, [])
 
 

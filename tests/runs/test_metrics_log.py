@@ -66,11 +66,11 @@ def test_rows_without_numbers_are_left_out_and_told(tmp_path: Path):
     assert [row["step"] for row in rows_of(path)] == ["1", "2", "2", "3", "4"]
     assert lost_rows(path, 5) == (
         f"{path}, line 2: the first of 5 rows without a number in every column; left out",
-        f"{path}: holds no row of 1 of 5 steps; what was logged there is lost",
+        f"{path}: has no row for 1 of 5 steps; what was logged for them is lost",
     )
     path.write_text(head + '"' + "x" * 200_000)  # longer than the csv module reads
     assert rows_of(path) == []
-    assert lost_rows(path, 1) == (f"{path}: holds no row of 1 of 1 step; what was logged there is lost",)
+    assert lost_rows(path, 1) == (f"{path}: has no row for 1 of 1 step; what was logged for them is lost",)
     path.unlink()
-    assert lost_rows(path, 1) == (f"{path}: is not there; what was logged of 1 step is lost",)
+    assert lost_rows(path, 1) == (f"{path}: is missing; what was logged for 1 step is lost",)
     assert lost_rows(path, 0) == ()

@@ -111,7 +111,7 @@ def test_every_value_of_another_kind_is_refused_in_a_line(saved, value: Any):
         (("pytorch-lightning_version",), "two", r"pytorch-lightning_version: found two, wanted a version like 2.6.6"),
         (("callbacks", "Checkpoints"), {}, r"callbacks.Checkpoints.best: found null, wanted the best validation's"),
         ((*ADAMWS, "exp_avg_sq"), -1.0, r"exp_avg_sq: found less than 0, wanted means of squares"),
-        ((*ADAMWS, "exp_avg"), float("nan"), r"exp_avg holds numbers that are not finite; take an earlier checkpoint"),
+        ((*ADAMWS, "exp_avg"), float("nan"), r"exp_avg holds numbers that are not finite; use an earlier checkpoint"),
         ((*ADAMWS, "step"), 7.0, r"step: found 7.0, wanted 3"),
     ],
 )

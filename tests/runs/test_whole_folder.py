@@ -48,12 +48,12 @@ def test_what_is_there_is_left_alone(tmp_path: Path, there: str):
     with pytest.raises(OutputError) as refusal, whole_folder(tmp_path / there, "output"):
         pytest.fail("begun")
     assert str(refusal.value) == (
-        f"output={tmp_path / there}: is there already; name a new folder, or remove that one first"
+        f"output={tmp_path / there}: already exists; name a new folder, or remove that one first"
     )
 
 
 def test_a_place_that_cannot_be_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
-    line = r"^output=\S*file/x: cannot be made \(.*\); name another place$"
+    line = r"^output=\S*file/x: cannot be created \(.*\); name another place$"
     with pytest.raises(OutputError, match=line), whole_folder(tmp_path / "file" / "x", "output"):
         pytest.fail("begun")

@@ -112,7 +112,7 @@ def test_what_is_no_number_ends_the_training():
     assert one.value.exit_code == 70
     frozen, _, _ = stepped(1.0, torch.randn(8, 37))
     frozen.validation_step(FeatureBatch(features, torch.arange(8) < 2), 0)
-    with pytest.raises(NumericalError, match=r"^step 4: the head gives held-out alleles what is no finite number"):
+    with pytest.raises(NumericalError, match=r"^step 4: the head's outputs for held-out alleles are not finite"):
         frozen.on_validation_epoch_end()
 
 

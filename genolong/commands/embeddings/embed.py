@@ -121,8 +121,8 @@ def _summary(tally: Tally, genome: Genome) -> list[str]:
 
 
 _WORDS = {
-    "edge": "with N beyond an end of a contig",
-    "n_rich": "of which more than a tenth is N",
+    "edge": "reaching beyond an end of a contig, padded with N",
+    "n_rich": "with more than a tenth N",
 }
 
 

@@ -31,13 +31,15 @@ class EmbedSettings(MismatchSettings, ReadingSettings):
         MismatchSettings.__post_init__(self)
         ReadingSettings.__post_init__(self)
         if (self.regions is None) == (self.vcf is None):
-            raise SettingsError("regions: wanted a BED file (regions=) or a VCF (vcf=), one of them")
+            raise SettingsError("regions: wanted either a BED file (regions=) or a VCF (vcf=)")
         if not self.output.endswith(".parquet") or Path(self.output).name == ".parquet":
             raise SettingsError(f"output={self.output}: wanted a name that ends in .parquet")
         if self.per not in PER:
             raise SettingsError(f"per={self.per}: wanted {' or '.join(PER)}")
         if self.regions is not None and self.synonyms is not None:
-            raise SettingsError(f"synonyms={self.synonyms}: is for a VCF; a BED file names contigs as the FASTA does")
+            raise SettingsError(
+                f"synonyms={self.synonyms}: applies only to a VCF; a BED file must name contigs as the FASTA does"
+            )
         for name in ("window_bp", "longest_allele", "batch", "regions_at_once"):
             value = getattr(self, name)
             if value is not None and value < 1:

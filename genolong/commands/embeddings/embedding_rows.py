@@ -48,7 +48,7 @@ def rows_of(settings: EmbedSettings, tiles: GenomeTiles, window_bp: int) -> Iter
         return
     longest = min(settings.longest_allele, window_bp)
     if longest < settings.longest_allele:
-        logger.info(f"alleles of more than {longest:,} bases do not fit into the window and are left out: too_long")
+        logger.info(f"alleles of more than {longest:,} bases do not fit into the window and are left out (too_long)")
     assert settings.vcf is not None
     with VcfReader(settings.vcf) as reader:
         tally = Tally()
@@ -63,7 +63,7 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
         if region.interval.length > window_bp:
             raise InputError(
                 f"{path}: {region.name} has {region.interval.length:,} bases, more than the window of {window_bp:,}; "
-                "cut it, or take a longer window_bp"
+                "shorten it, or use a longer window_bp"
             )
     return [Row(region.interval, region.name, region.strand, "", "") for region in regions]
 

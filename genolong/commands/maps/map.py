@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # not in what is computed
 EDGES = {
-    "edge": "read in a window that reaches beyond an end of the contig, where N is read",
-    "n_rich": "read in a window that is N for more than a tenth",
+    "edge": "read in a window that reaches beyond an end of the contig, padded with N",
+    "n_rich": "read in a window that is more than a tenth N",
 }
 
 
@@ -81,13 +81,13 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     for note in run.moved_on(mapper.scorer.device):
         logger.warning(note)
     if mapper.with_probability:
-        logger.info("the trained head of this run reads four more windows a base; probability=false leaves it out")
+        logger.info("the trained head of this run reads four more windows per base; probability=false skips it")
     contigs = {name: genome.contigs[name].length for name in sorted(genome.contigs)}
     intervals, notes = _intervals(settings, contigs)
     known = sum(genome.known(interval) for interval in intervals)
     bases = sum(interval.length for interval in intervals)
     if not known:
-        raise InputError(f"{_asked(settings)}: holds no base that is A C G or T, so there is nothing to substitute")
+        raise InputError(f"{_asked(settings)}: has no A, C, G or T, so there is nothing to substitute")
     origin = {
         "version": version("genolong"), "model": run.name, "weights_sha256": run.weights_sha256,
         "fasta": ",".join(Path(path).name for path in genome.sha256), "fasta_sha256": ",".join(genome.sha256.values()),
@@ -115,7 +115,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     told += [f"  {_bases(counts[status])} {words}" for status, words in EDGES.items() if counts[status]]
     paths = (*files.paths, *drawn)
     older = [path for end in ENDS if (path := settings.file(end)) not in paths and path.exists()]
-    told += [f"{path} is of an earlier map, and was left as it is" for path in older]
+    told += [f"{path} belongs to an earlier map, and was left unchanged" for path in older]
     return MutationMap(paths, 3 * known, (*opened.notes, *notes, *files.notes, *pictures.notes, *told))
 
 
@@ -127,14 +127,16 @@ def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Int
         if asked.end <= length:
             return [asked], ()
         beyond = f"region={asked}: ends {asked.end - length:,} bases beyond {asked.contig}, which has {length:,}"
-        return [Interval(asked.contig, asked.start, length)], (f"{beyond}; mapped as far as that goes",)
+        return [Interval(asked.contig, asked.start, length)], (f"{beyond}; mapped up to the end of the contig",)
     assert settings.regions is not None
     read = read_bed(settings.regions, contigs)
     merged = merge(read)
     if len(merged) < len(read):
-        told = f"{settings.regions}: {len(read):,} regions, of which some overlap or touch; mapped as {len(merged):,}"
+        told = f"{settings.regions}: {len(read):,} regions, some of which overlap or touch; mapped as {len(merged):,}"
         return merged, (told,)
-    return merged, () if merged == read else (f"{settings.regions}: its regions are written by contig and start",)
+    return merged, () if merged == read else (
+        f"{settings.regions}: its regions are written in order of contig and start",
+    )
 
 
 def _sha256(intervals: list[Interval]) -> str:

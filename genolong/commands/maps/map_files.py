@@ -104,7 +104,7 @@ class MapFiles:
 def _big_wig(setting: str) -> None:
     if big_wig_library() is None:
         raise SettingsError(
-            f"{setting}: a bigWig file takes pyBigWig, which is not installed; run `pip install genolong[map]` (or "
+            f"{setting}: a bigWig file needs pyBigWig, which is not installed; run `pip install genolong[map]` (or "
             "`pip install pyBigWig`)"
         )
 

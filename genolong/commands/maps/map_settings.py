@@ -42,7 +42,7 @@ class MapSettings(ReadingSettings):
         _ = self.scoring  # checked there
         check_prefix(self.prefix)
         if (self.region is None) == (self.regions is None):
-            raise SettingsError("region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them")
+            raise SettingsError("region: wanted either a region (region=chr1:1-1,000) or a BED file (regions=)")
         for name in ("bigwig", "parquet"):
             if getattr(self, name) not in WHETHER:
                 raise SettingsError(f"{name}={getattr(self, name)}: wanted {' or '.join(WHETHER)}")
@@ -68,13 +68,13 @@ class MapSettings(ReadingSettings):
 
     def _check_output(self) -> None:
         if self.output.endswith("/") or Path(self.output).name in ("", ".", ".."):
-            raise SettingsError(f"output={self.output}: wanted what names of files begin with, like maps/brca1")
+            raise SettingsError(f"output={self.output}: wanted the start of file names, like maps/brca1")
         end = next((end for end in (*ENDS, ".vcf", ".bed") if self.output.endswith(end)), None)
         if end is not None:
             raise SettingsError(
-                f"output={self.output}: wanted what names of files begin with; take {self.output.removesuffix(end)}"
+                f"output={self.output}: wanted the start of file names; use {self.output.removesuffix(end)}"
             )
         for end in ENDS:
             path = among(self.output + end, (self.regions, *self.data.paths))
             if path is not None:
-                raise SettingsError(f"output={self.output}: {path} would be written over; name another place")
+                raise SettingsError(f"output={self.output}: {path} would be overwritten; name another place")

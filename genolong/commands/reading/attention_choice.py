@@ -24,7 +24,7 @@ def choose_attention(
     wanted = wanted_kernels(asked, cuda=cuda)
     reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
     if reason and asked != "auto":
-        raise SettingsError(f"{name}={asked}: {reason}; take auto or aten")
+        raise SettingsError(f"{name}={asked}: {reason}; use auto or aten")
     encoder.kernels = "aten" if reason else wanted
     if reason:
         return (f"attention by PyTorch's kernels, {WITHOUT[wanted]}: {reason}",)

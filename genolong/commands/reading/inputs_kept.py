@@ -23,4 +23,4 @@ def refuse_to_write_over(setting: str, written: Iterable[str | Path | None], rea
     for path in written:
         found = among(path, read)
         if found is not None:
-            raise SettingsError(f"{setting}={path}: {found} is read, and would be written over; name another file")
+            raise SettingsError(f"{setting}={path}: {found} is an input, and would be overwritten; name another file")

@@ -49,7 +49,7 @@ def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
     except MissingInputError as error:
         if asked.fasta:
             raise
-        raise MissingInputError(f"the FASTA of the training is not there ({error}); name one (data.fasta=)") from error
+        raise MissingInputError(f"the FASTA used for training is missing ({error}); name one (data.fasta=)") from error
     if not asked.fasta and set(genome.sha256.values()) != run.sha256:
         raise InputError(
             f"{', '.join(genome.sha256)}: its content has changed since the training; "

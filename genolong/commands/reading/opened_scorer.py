@@ -45,7 +45,7 @@ def _check_window(asked: ScoringSettings, window_bp: int, run: TrainedRun) -> No
         ):  # fmt: skip
             if value != trained:
                 raise SettingsError(
-                    f"{name}={value}: the variant head of this run was trained with {trained}; take that"
+                    f"{name}={value}: the variant head of this run was trained with {trained}; use that"
                 )
     asked.check_window(window_bp)
 

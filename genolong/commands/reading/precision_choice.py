@@ -24,6 +24,6 @@ def slow_notes(setting: str) -> tuple[str, ...]:
     if multiplies_bfloat16():
         return ()
     return (
-        f"{setting}={MIXED} is no faster here, and may be four times slower: PyTorch tells of no products of bfloat16 "
-        f"on this processor; take {setting}=32-true",
+        f"{setting}={MIXED} is no faster here, and may be four times slower: PyTorch reports no bfloat16 arithmetic "
+        f"on this processor; use {setting}=32-true",
     )

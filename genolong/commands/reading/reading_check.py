@@ -41,11 +41,11 @@ def check_reading(reading: Reading, chosen: DeviceSettings, processes: int, *, a
         return
     choices = [_smaller_batches(reading), *([_shorter_windows(reading)] if any_window else [])]
     fitting = [next((typed for typed, other in each if other.needed <= room), None) for each in choices]
-    turn = next(filter(None, fitting), "a machine with more, or more of them for a window (parallel.sequence)")
+    turn = next(filter(None, fitting), "a machine with more memory, or more devices per window (parallel.sequence)")
     raise SettingsError(
         f"window_bp={reading.window_bp}: reading {counted(reading.batch, 'window')} at once needs at least "
-        f"{size(reading.needed)} a process, where there are {size(room)}; take {turn}; trainer.check_memory=false "
-        "tries all the same"
+        f"{size(reading.needed)} per process, but {size(room)} are available; use {turn}; "
+        "trainer.check_memory=false tries anyway"
     )
 
 

@@ -59,7 +59,7 @@ class DeviceSettings:
             raise SettingsError(f"trainer.accelerator={self.accelerator}: wanted auto, cpu or cuda")
         check_attention(self.attention, "trainer.attention")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
-            raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+            raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; use auto or cpu")
         if self.torch_device(0).type == "cuda" and self.devices > torch.cuda.device_count():
             raise SettingsError(f"trainer.devices={self.devices}: this machine has {torch.cuda.device_count()} GPUs")
 

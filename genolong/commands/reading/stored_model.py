@@ -35,14 +35,16 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
     messages name the setting.
     """
     if "://" in path:
-        raise SettingsError(f"{setting}={path}: nothing is loaded from an address; download it, and name the folder")
+        raise SettingsError(
+            f"{setting}={path}: models are not loaded from a web address; download it, and name the folder"
+        )
     place = Path(path).expanduser()
     if not place.exists():
         raise MissingInputError(
             f"{setting}={path}: no such run; name a run's folder, like runs/quickstart/latest{nearest_path(place)}"
         )
     if place.name in (WEIGHTS, CONFIG):
-        raise InputError(f"{setting}={path}: is a part of an exported model; name its folder")
+        raise InputError(f"{setting}={path}: is part of an exported model; name its folder")
     checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
     if place.is_dir() and not checkpoint.is_file() and is_exported(place):
         return StoredModel(place, *read_exported(place))

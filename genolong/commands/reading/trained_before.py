@@ -51,7 +51,7 @@ def trained_before(about: Mapping[str, Any], place: Path) -> tuple[Earlier, ...]
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{place}: {error}") from error
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{place}: does not say what its weights had learned from before ({error})") from error
+        raise InputError(f"{place}: does not say what its weights were trained on before ({error})") from error
 
 
 def _earlier(said: Mapping[str, Any]) -> Earlier:

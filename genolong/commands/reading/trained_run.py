@@ -77,8 +77,8 @@ class TrainedRun:
             return ()
         what = "bfloat16 on this device" if self.model.encoder.mixed else "this device"
         return (
-            f"{what} ({device}) moves what the model says, of {self.known.codes.numel():,} known bases by up to "
-            f"{by:.2g} nats (rounding alone by less than {TOLERATED:g}); its scores will differ from those of others",
+            f"{what} ({device}) changes the model's answers to {self.known.codes.numel():,} known bases by up to "
+            f"{by:.2g} nats (rounding alone: less than {TOLERATED:g}); its scores will differ from those elsewhere",
         )
 
     @cached_property
@@ -129,7 +129,7 @@ def _known(answers: Mapping[str, Tensor], checkpoint: Path) -> KnownAnswers | No
         return KnownAnswers.of(answers)
     except ValueError as error:
         raise InputError(
-            f"{checkpoint}: what its model made of known bases is damaged ({error}); copy it again"
+            f"{checkpoint}: its model's answers to known bases are damaged ({error}); copy it again"
         ) from error
 
 
@@ -156,7 +156,7 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
     except (InputError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise InputError(
-            f"{checkpoint}: its settings are not those of this version ({error}); open it with the one that wrote it"
+            f"{checkpoint}: its settings do not match this version ({error}); open it with the version that wrote it"
         ) from error
 
 
@@ -165,7 +165,7 @@ def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], check
     widest = max((max(tensor.shape, default=1) for tensor in weights.values()), default=0)
     if asked.layers > len(weights) or asked.width > widest:
         raise InputError(
-            f"{checkpoint}: its weights are not those of its settings ({asked.layers} layers of width {asked.width}); "
+            f"{checkpoint}: its weights do not match its settings ({asked.layers} layers of width {asked.width}); "
             "copy the run again"
         )
 

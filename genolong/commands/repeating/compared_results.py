@@ -26,26 +26,26 @@ def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: M
     """By the sha256 of all weights, and by every figure of metrics.csv."""
     logged = _metrics(place)
     figures = compared(_named(logged, _metrics(folder)) if logged else ())
-    of_metrics = f"of metrics.csv {figures.line}" if logged else "it has no metrics.csv to compare with"
+    of_metrics = f"in metrics.csv, {figures.line}" if logged else "there is no metrics.csv to compare with"
     if then.get("weights_sha256") == now["weights_sha256"]:
         same = f"the weights are the same to the last bit (sha256 {now['weights_sha256']}); {of_metrics}"
         return Result(not figures.unequal, same)
-    return Result(False, f"the weights have another sha256; {of_metrics}")
+    return Result(False, f"the weights have a different sha256; {of_metrics}")
 
 
 def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
     """By the sha256 of the file, and by every figure or score in it."""
     sha256, wanted = sha256_of(now), then.get("output_sha256")
     if sha256 == wanted:
-        return Result(True, f"{now.name} is the same to the byte (sha256 {sha256})")
+        return Result(True, f"{now.name} is the same byte for byte (sha256 {sha256})")
     before = place / now.name
     if not before.is_file() or sha256_of(before) != wanted:
-        return Result(False, f"{now.name} has another sha256, and {before} is not there as it was written")
+        return Result(False, f"{now.name} has a different sha256, and {before} is missing or has changed since")
     if now.suffix == ".json":
         pairs = _named(_figures(before), _figures(now))
     else:
         pairs = _embeddings(before, now) if now.suffix == ".parquet" else _scores(before, now)
-    return Result(False, f"{now.name} has another sha256; {compared(pairs).line}")
+    return Result(False, f"{now.name} has a different sha256; {compared(pairs).line}")
 
 
 def _metrics(folder: Path) -> dict[str, float]:

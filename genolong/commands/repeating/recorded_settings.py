@@ -36,7 +36,7 @@ def recorded_settings(
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{asked.record}: its settings: {error}") from error
     except (InputError, AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{asked.record}: its settings are not those of this version ({error})") from error
+        raise InputError(f"{asked.record}: its settings do not match this version ({error})") from error
 
 
 def _copied(node: Any) -> Any:
@@ -57,7 +57,7 @@ def _filled(plain: dict[str, Any], made_by: str, schema: type) -> tuple[str, ...
         for group in groups:
             node = node.setdefault(group, {})
         node[last] = OmegaConf.select(defaults, key)
-        notes.append(f"{key}={node[last]}: not in the record, so as it is by default")
+        notes.append(f"{key}={node[last]}: not in the record, so the default is used")
     return tuple(notes)
 
 

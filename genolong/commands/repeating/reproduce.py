@@ -79,7 +79,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     place = Place.joined()
     first = place is None or place.rank == 0
     parts = map(str, way) if len(way) > 1 else ()
-    for line in (*notes, *parts, *(f"another here: {line}" for line in other)) if first else ():
+    for line in (*notes, *parts, *(f"different here: {line}" for line in other)) if first else ():
         logger.info(line)
     folder.mkdir(parents=True, exist_ok=True)
     if way:
@@ -108,7 +108,7 @@ def _made_by(record: Mapping[str, Any], path: Path) -> str:
     if made_by not in SCHEMAS:
         raise InputError(f"{path}: made by {made_by[:40]!r}; wanted {', '.join(SCHEMAS)}")
     if record.get("status") != "finished":
-        raise InputError(f"{path}: this run did not finish, so there is nothing to compare with; go on with it first")
+        raise InputError(f"{path}: this run did not finish, so there is nothing to compare with; finish it first")
     return made_by
 
 
@@ -116,7 +116,7 @@ def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
     """The verdict, with the likeliest cause of a difference."""
     if result.same:
         return Reproduction(True, result.line, other)
-    cause = f"the likeliest cause: {other[0]}" if other else "nothing that is known to matter is another here"
+    cause = f"the likeliest cause: {other[0]}" if other else "nothing that is known to matter is different here"
     return Reproduction(False, f"not the same: {result.line}; {cause}", other)
 
 

@@ -25,16 +25,18 @@ def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
     for path, sha256 in wanted.items():
         if sha256 in named:
             continue
-        remedy = "put it back" if path in beds else f"name where it lies now {NAMED}"
+        remedy = "put it back" if path in beds else f"name its new location {NAMED}"
         now = _sha256(path, f"is no longer there; {remedy}")
         if now != sha256:
-            remedy = "put back the one that was read" if path in beds else f"name the file that was read {NAMED}"
+            remedy = "put back the file that was read" if path in beds else f"name the file that was read {NAMED}"
             raise InputError(
                 f"{path}: its content has changed since (sha256 {sha256[:12]}… then, {now[:12]}… now); {remedy}"
             )
     for sha256, path in named.items():
         if sha256 not in wanted.values():
-            raise InputError(f"{path}: is none of the files that were read (sha256 {sha256[:12]}…): {_listed(wanted)}")
+            raise InputError(
+                f"{path}: is not one of the files that were read (sha256 {sha256[:12]}…): {_listed(wanted)}"
+            )
     if [sha256 for sha256 in wanted.values() if sha256 in named] != list(named):
         raise InputError(f"data.fasta: wanted the files in the order in which they were read: {_listed(wanted)}")
 
@@ -62,7 +64,7 @@ def check_model(record: Mapping[str, Any], model: str | None) -> None:
 def _hashes(record: Mapping[str, Any], name: str, asked: ReproduceSettings) -> dict[str, str]:
     hashes = record.get(name, {})
     if not isinstance(hashes, dict) or not all(isinstance(each, str) for each in hashes.values()):
-        raise InputError(f"{asked.record}: {name} says no sha256 of files; wanted the record of a run")
+        raise InputError(f"{asked.record}: {name} holds no sha256 of files; wanted the record of a run")
     return hashes
 
 

@@ -61,7 +61,7 @@ def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
         return None
     stored = stored_model(settings.init_from, "init_from")
     run = run_of(stored)
-    notes = [f"begins with the weights of {stored.place}, trained on windows of {run.window_bp:,} bases"]
+    notes = [f"starts from the weights of {stored.place}, trained on windows of {run.window_bp:,} bases"]
     notes += _another_model(settings, run)
     own = Earlier(
         replace(run.data, cache=None), run.window_bp, stored.about["inputs_sha256"],
@@ -70,7 +70,7 @@ def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
     before = (own, *run.before)
     notes += _leaks(settings, genome, before)
     if run.variant_head is not None:
-        notes.append(f"init_from={settings.init_from}: its variant head is left behind")
+        notes.append(f"init_from={settings.init_from}: its variant head is not carried over")
     return Begun(
         str(stored.place.resolve()), run.weights_sha256, run.model.state_dict(),
         [asdict(each) for each in before], tuple(notes),
@@ -85,7 +85,7 @@ def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
         now, before = pairs[name]
         if now != before:
             raise SettingsError(
-                f"model.{name}={now}: init_from={settings.init_from} has {before}; take the same model (model=)"
+                f"model.{name}={now}: init_from={settings.init_from} has {before}; use the same model (model=)"
             )
     return [
         f"model.{name}={now}, where init_from has {before}" for name, (now, before) in pairs.items() if now != before
@@ -100,10 +100,10 @@ def _leaks(settings: TrainSettings, genome: Genome, before: Sequence[Earlier]) -
     notes = []
     for each in before:
         if not each.knows(genome):
-            notes.append("init_from was trained on other files; whether they hold what is held out here is not known")
+            notes.append("init_from was trained on other files, which may contain what is held out here")
         elif not each.regions_are_there():
             notes.append(
-                "the BED files of init_from are not what they were; whether it read what is held out is not known"
+                "the BED files of init_from are missing or have changed; it may have read what is held out here"
             )
         elif clash := first_overlap(each.stretches(genome), held):
             raise SettingsError(

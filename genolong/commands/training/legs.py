@@ -44,7 +44,7 @@ class Leg(NamedTuple):
     def __str__(self) -> str:
         """To be told before it is gone again."""
         shown = ", ".join(f"{key}={typed(value)}" for key, value in self.other.items())
-        return f"up to step {self.end.step:,}{f' with {shown}' if shown else ''}, as then"
+        return f"up to step {self.end.step:,}{f' with {shown}' if shown else ''}, as in the original run"
 
 
 def went_on(before: Mapping[str, Any], now: Mapping[str, Any], step: int, checkpoint: Path | None) -> dict[str, Any]:
@@ -94,9 +94,9 @@ def legs(record: Mapping[str, Any], place: Path) -> list[Leg]:
 def causes(record: Mapping[str, Any]) -> Iterator[str]:
     """What could explain that a training that went on is another when it is made again: its machine was another."""
     for entry in record.get("resumed", ()):
-        where = f"when it went on after step {entry['step']}"
+        where = f"when it resumed after step {entry['step']}"
         if "then" not in entry:
-            yield f"{where}: an earlier version did not note what was another until then"
+            yield f"{where}: an earlier version did not record what was different until then"
         yield from (f"{where}: {line}" for line in entry.get("another", ()))
 
 

@@ -24,6 +24,6 @@ def check_memory(settings: TrainSettings, *, cuda: bool, processes: int) -> None
     fitting = [remedy for remedy in remedies(step, room) if remedy.peak <= room]
     turn = " or ".join(f"{remedy.settings} ({size(remedy.peak)})" for remedy in fitting) or "a smaller model"
     raise SettingsError(
-        f"context.window_bp={step.window_bp}: one step needs about {size(needed)} a process, where there are "
-        f"{size(room)}; take {turn}; trainer.check_memory=false tries all the same"
+        f"context.window_bp={step.window_bp}: one step needs about {size(needed)} per process, but "
+        f"{size(room)} are available; use {turn}; trainer.check_memory=false tries anyway"
     )

@@ -35,7 +35,7 @@ def placed(
     if joined.size != devices:
         raise SettingsError(
             f"trainer.devices={devices}, but torchrun or SLURM started {joined.size} processes; "
-            f"take trainer.devices={joined.size}"
+            f"use trainer.devices={joined.size}"
         )
     with obeyed(), naming_the_lost(joined), met(joined, PATIENCE):
         yield joined

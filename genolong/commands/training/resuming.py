@@ -87,13 +87,13 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
     if step >= last_step and finished:
         raise OutputError(
-            f"{folder}: holds a run already, finished at step {step}; go on with more trainer.max_steps=, or take a "
-            "new folder"
+            f"{folder}: already holds a run, finished at step {step}; continue it with a larger trainer.max_steps=, or "
+            "use a new folder"
         )
     if step > last_step:
         raise SettingsError(
-            f"trainer.max_steps={last_step}: the run in {source} has done {step} steps already; take as many or more, "
-            "or a new folder"
+            f"trainer.max_steps={last_step}: the run in {source} has already done {step} steps; ask for as many or "
+            "more, or use a new folder"
         )
     path = of_step(folder, step)
     if is_best and path.exists():  # who wrote it may have been killed before it pointed to it
@@ -134,12 +134,12 @@ def _source(asked: str, folder: Path) -> Path | None:
     record = begun_record(folder)
     if not record:
         raise OutputError(
-            f"{folder}: holds checkpoints, but no record.json that says of which run; put it back, go on from them in "
-            f"a new folder (resume={folder}), or take a new folder"
+            f"{folder}: holds checkpoints, but no record.json to say which run they are from; put it back, continue "
+            f"from them in a new folder (resume={folder}), or use a new folder"
         )
     again = named is not None and record["settings"].get("resume") == asked
     if asked == "no" or not (named is None or again or named.resolve() == folder.resolve()):
-        raise OutputError(f"{folder}: holds a run already; wanted a new folder, or resume=auto to go on with it")
+        raise OutputError(f"{folder}: already holds a run; wanted a new folder, or resume=auto to continue it")
     return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
 
 
@@ -170,37 +170,39 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
         examples = _examples_a_step(before)
         known = dict(leaves(before))
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
-        return InputError(f"{source}: does not say how it was made ({error!r}); take a new folder")
+        return InputError(f"{source}: does not say how it was made ({error!r}); use a new folder")
     for key, value in leaves(plain):
         if key in known and key not in FREE and key.split(".")[0] not in FREE_GROUPS and value != known[key]:
             return SettingsError(
-                f"{key}={typed(value)}: the run in {source} has {typed(known[key])}; take the same, or a new folder"
+                f"{key}={typed(value)}: the run in {source} has {typed(known[key])}; use the same, or a new folder"
             )
     if examples != _examples_a_step(plain):
         return SettingsError(
             f"context.batch={plain['context']['batch']}: {_examples_a_step(plain)} windows a step on all devices, but "
-            f"the run in {source} reads {examples}; change context.batch or context.accumulation, or take a new folder"
+            f"the run in {source} reads {examples}; change context.batch or context.accumulation, or use a new folder"
         )
     if read != list(wanted.inputs.values()):
         other = next((name for name, sha256 in wanted.inputs.items() if sha256 not in read), None)
         key = next((key for key, value in leaves(plain) if value == other and key in FREE), "data.fasta")
         return InputError(f"{key}: not the files that the run in {source} reads (their sha256 differ)")
     if titles != list(wanted.titles):
-        return InputError(f"data.fasta: {renamed(titles, wanted.titles)}, or take a new folder")
+        return InputError(f"data.fasta: {renamed(titles, wanted.titles)}, or use a new folder")
     if beds != list(wanted.regions.values()):
         return InputError(f"data.regions, data.validation: not the BED files that the run in {source} reads")
     if said.get("init_from_sha256") != wanted.model:
         began = before.get("init_from")
-        remedy = f"; take init_from={began}, or a new folder" if isinstance(began, str) else "; take a new folder"
-        return InputError(f"init_from: not the model that the run in {source} began with (their sha256 differ){remedy}")
+        remedy = f"; use init_from={began}, or a new folder" if isinstance(began, str) else "; use a new folder"
+        return InputError(
+            f"init_from: not the model that the run in {source} started from (their sha256 differ){remedy}"
+        )
     return None
 
 
 def renamed(then: Sequence[str], now: Sequence[str]) -> str:
     """What is told where contigs had other names: which windows are read, and what is hidden of them, go by these."""
     return (
-        f"contigs that several files name alike are called after the files, which are {', '.join(now)} now, and were "
-        f"{', '.join(then)}; name them so again (a link of that name will do)"
+        f"contigs with the same name in several files are told apart by the files' names, which are "
+        f"{', '.join(now)} now, and were {', '.join(then)}; restore those names (a link of that name will do)"
     )
 
 
@@ -215,5 +217,5 @@ def _examples_a_step(plain: Mapping[str, Any]) -> int:
 
 def _notes(found: Newest | None, source: Path, step: int) -> tuple[str, ...]:
     if found is None:
-        return (f"{source}: stopped before a checkpoint was written; begins anew",)
-    return (*(f"passed over {why}" for why in found.passed_over), f"goes on after step {step} ({found.path})")
+        return (f"{source}: stopped before a checkpoint was written; starting over",)
+    return (*(f"skipped {why}" for why in found.passed_over), f"resuming after step {step} ({found.path})")

@@ -113,11 +113,11 @@ def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int
 def accelerator(chosen: TrainerSettings, devices: int) -> str:
     """cuda or cpu; refuses a GPU that is not there."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; take auto or cpu")
+        raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; use auto or cpu")
     if chosen.accelerator != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < devices:
         raise SettingsError(
-            f"trainer.devices={chosen.devices}: wants {devices} GPUs on this machine, where torch sees "
-            f"{torch.cuda.device_count()}; take fewer, or trainer.accelerator=cpu"
+            f"trainer.devices={chosen.devices}: needs {devices} GPUs on this machine, but torch sees "
+            f"{torch.cuda.device_count()}; use fewer, or trainer.accelerator=cpu"
         )
     if chosen.accelerator == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -139,7 +139,7 @@ def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
         return slow_notes("trainer.precision")
     if chosen.precision != "auto" or not multiplies_bfloat16():
         return ()
-    return ("in float32; this processor multiplies bfloat16, too, and trainer.precision=bf16-mixed trains faster",)
+    return ("in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed trains faster",)
 
 
 def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:
@@ -171,7 +171,7 @@ def fit(
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
             raise SettingsError(
-                "context: one step needs more memory than there is; take a smaller context.window_bp or context.batch, "
-                "a larger context.checkpoint_blocks (recompute instead of keeping), or a smaller model"
+                "context: one step needs more memory than is available; use a smaller context.window_bp or "
+                "context.batch, a larger context.checkpoint_blocks (recompute instead of keeping), or a smaller model"
             ) from error
         raise

@@ -94,7 +94,7 @@ def _classes(data: LabelledDataSettings) -> TwoClasses:
         alleles = read_alleles(reader.name, reader, data.label, [], None)
         if not alleles.label.texts:
             near = nearest(data.label, info_types(reader.header))
-            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=){near}")
+            raise InputError(f"{reader.name}: no allele has a value for {data.label} (data.label=){near}")
         return two_classes(reader.name, data.label, alleles, data.positives, data.negatives)
 
 
@@ -126,6 +126,6 @@ def _tell(
             )
     if parts.dropped:
         logger.info(
-            f"neither: {counted(parts.dropped, 'allele')} whose window of {run.window_bp:,} bases could overlap a "
-            "held-out one's"
+            f"left out of both: {counted(parts.dropped, 'allele')} whose window of {run.window_bp:,} bases could "
+            "overlap a held-out one's"
         )

@@ -32,7 +32,7 @@ class LabelledDataSettings(GenomeSettings):
             raise SettingsError("data.vcf=-: is read twice, which standard input cannot be; name a file")
         if (self.positive is None) != (self.negative is None):
             one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
-            raise SettingsError(f"data.{other}: wanted values of {self.label} too, where data.{one}= names some")
+            raise SettingsError(f"data.{other}: wanted values of {self.label} too, because data.{one}= names some")
         if both := set(self.positives or ()) & set(self.negatives or ()):
             raise SettingsError(f"data.positive and data.negative: both name {min(both)}; keep it in one of them")
         if not 0 < self.validation_share < 1:
@@ -103,7 +103,9 @@ class VariantTrainSettings:
         if self.parallel.sequence != self.trainer.devices:
             raise SettingsError(
                 f"parallel.sequence={self.parallel.sequence}: devices train a variant head on the same windows, each "
-                f"on its slice; take parallel.sequence={self.trainer.devices}, as trainer.devices"
+                f"on its slice; use parallel.sequence={self.trainer.devices}, the same as trainer.devices"
             )
         if self.trainer.ema_decay:
-            raise SettingsError(f"trainer.ema_decay={self.trainer.ema_decay}: wanted 0; a variant head is calibrated")
+            raise SettingsError(
+                f"trainer.ema_decay={self.trainer.ema_decay}: wanted 0; a variant head is calibrated, not averaged"
+            )

@@ -97,9 +97,9 @@ class RecordChecks:
         checked, mismatched = self._tally.checked, self._tally.mismatched
         if checked >= least and mismatched > self._most * checked:
             raise RefusedRecordError(
-                f"{self._name}: REF is not what the genome has in {mismatched} of the first {checked} records that can "
-                "be compared; were these variants called on another build? Name its FASTA (data.fasta=), or go on "
-                "all the same with most_mismatches=1"
+                f"{self._name}: REF differs from the genome in {mismatched} of the first {checked} records that can "
+                "be compared; were these variants called on another build? Name its FASTA (data.fasta=), or continue "
+                "anyway with most_mismatches=1"
             )
 
 

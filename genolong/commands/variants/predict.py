@@ -84,8 +84,8 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         work = stack.enter_context(PredictionWork(settings, fields, origin, header))
         if run.head_vcf_sha256 and run.head_vcf_sha256 == work.hashes.get("vcf"):
             logger.warning(
-                f"{reader.name} is what the head of this run was trained on: {settings.prefix}_PROB is better here "
-                "than elsewhere; figures of held-out alleles are in the record of its training"
+                f"{reader.name} is the VCF that the head of this run was trained on: {settings.prefix}_PROB looks "
+                "better here than it is elsewhere; figures for held-out alleles are in the record of its training"
             )
         checks = RecordChecks(reader.name, _allele_checks(settings, scorer), work.tally, settings)
         watch.begin(reader.bytes_total, work.resumed_after)
@@ -149,6 +149,6 @@ def _refuse_held_fields(reader: VcfReader, fields: EffectFields, settings: Predi
     held = declared_info(reader.header) & fields.keys
     if held and not settings.overwrite_fields:
         raise InputError(
-            f"{reader.name}: has the INFO field {min(held).decode()} already; "
-            "take overwrite_fields=true to replace it, or another prefix="
+            f"{reader.name}: already has the INFO field {min(held).decode()}; "
+            "use overwrite_fields=true to replace it, or another prefix="
         )

@@ -46,7 +46,7 @@ class PredictProgress(Watch):
 
     def begin(self, total: int | None, resumed_after: int) -> None:
         if resumed_after:
-            logger.info("going on after %s done before", counted(resumed_after, "record"))
+            logger.info("resuming after %s", counted(resumed_after, "record"))
         self._total, self._begun = total, time.monotonic()
         self._told, self._before = self._begun, -1
         self._from = self._to = self._windows = self._read = 0

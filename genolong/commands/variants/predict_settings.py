@@ -39,4 +39,4 @@ class PredictSettings(ScoringSettings, MismatchSettings, ReadingSettings):
             if among(path, read) is not None:
                 raise SettingsError(f"{name}={path}: is the input itself; name another file")
         if self.skipped_to is not None and same_file(self.skipped_to, self.output):
-            raise SettingsError(f"skipped_to={self.skipped_to}: is the output, too; name another file")
+            raise SettingsError(f"skipped_to={self.skipped_to}: is also the output; name another file")

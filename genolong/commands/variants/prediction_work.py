@@ -147,6 +147,6 @@ class PredictionWork:
 
     def _holds(self, record: Record, held: Collection[bytes]) -> RefusedRecordError:
         return RefusedRecordError(
-            f"{self._settings.vcf}, line {record.line}: has the INFO field {min(held).decode()} already; take "
+            f"{self._settings.vcf}, line {record.line}: already has the INFO field {min(held).decode()}; use "
             "overwrite_fields=true to replace it, or another prefix="
         )

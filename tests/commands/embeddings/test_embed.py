@@ -109,8 +109,8 @@ def test_regions_have_the_mean_of_what_a_notebook_has(go, home: Path, tmp_path: 
     np.testing.assert_allclose(np.array(found["embedding"]), wanted, rtol=1e-4, atol=1e-5)
     assert done.rows == 5 and done.notes[-3:] == (
         "embedded 5 regions",
-        "  1 window with N beyond an end of a contig",
-        "  1 window of which more than a tenth is N",
+        "  1 window reaching beyond an end of a contig, padded with N",
+        "  1 window with more than a tenth N",
     )
 
 
@@ -205,7 +205,7 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(
         assert {path.name for path in tmp_path.glob("x*")} == {"x.parquet.kept.partial", "x.parquet.journal"}
         again = StopAt("embedding", 99)
         done = go(*options, source=source, follow=again)
-        assert again.done["reading what was embedded before"] == stop
+        assert again.done["reading what was already embedded"] == stop
         assert (done.rows, done.notes) == (whole.rows, whole.notes)
         assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
         for name in ("x.parquet", "x.parquet.record.json"):
@@ -217,7 +217,7 @@ def test_what_another_command_left_is_refused_and_gone_with_resume_no(go, tmp_pa
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     with pytest.raises(Stop):
         go("regions_at_once=1", follow=StopAt("embedding", 2))
-    with pytest.raises(SettingsError, match=r"x.parquet.journal: an unfinished result .*\(another layer\)"):
+    with pytest.raises(SettingsError, match=r"x.parquet.journal: holds an unfinished result .* differs in layer;"):
         go("regions_at_once=1", "layer=0")
     with pytest.raises(SettingsError, match=r"^resume=yes: wanted auto or no$"):
         go("resume=yes")
@@ -263,26 +263,27 @@ def test_it_is_reproduced_to_the_byte(go, home: Path, tmp_path: Path, source: st
     record["settings"]["layer"] = 1
     path.write_text(json.dumps(record))
     done = reproduce(asked(tmp_path / "x.parquet", cache=str(home / "cache")), tmp_path / "third")
-    assert done is not None and not done.same and "x.parquet has another sha256; " in done.verdict
+    assert done is not None and not done.same and "x.parquet has a different sha256; " in done.verdict
     assert " of embedding " in done.verdict
 
 
 @pytest.mark.parametrize(
     ("overrides", "source", "line"),
     [
-        ((), "none", "regions: wanted a BED file (regions=) or a VCF (vcf=), one of them"),
-        (("vcf=x.vcf",), "regions", "regions: wanted a BED file (regions=) or a VCF (vcf=), one of them"),
+        ((), "none", "regions: wanted either a BED file (regions=) or a VCF (vcf=)"),
+        (("vcf=x.vcf",), "regions", "regions: wanted either a BED file (regions=) or a VCF (vcf=)"),
         (("output=x.tsv",), "regions", "output=x.tsv: wanted a name that ends in .parquet"),
         (("output=a/.parquet",), "regions", "output=a/.parquet: wanted a name that ends in .parquet"),
         (("per=window",), "regions", "per=window: wanted span or base"),
-        (("synonyms=x",), "regions", "synonyms=x: is for a VCF; a BED file names contigs as the FASTA does"),
+        (("synonyms=x",), "regions", "synonyms=x: applies only to a VCF; a BED file must name contigs as the FASTA "
+         "does"),
         (("window_bp=0",), "regions", "window_bp=0: wanted 1 or more"),
         (("regions_at_once=0",), "regions", "regions_at_once=0: wanted 1 or more"),
         (("layer=-1",), "regions", "layer=-1: wanted 0 (the bases as they enter) to 1 (after the last block), or "
          "null/None for the last one's normed states"),
         (("on_ref_mismatch=x",), "vcf", "on_ref_mismatch=x: wanted skip, warn or error"),
-        (("parallel.sequence=2",), "vcf", "parallel.sequence=2 does not divide trainer.devices=1; take a number that "
-         "is a multiple of it"),
+        (("parallel.sequence=2",), "vcf", "parallel.sequence=2 does not divide trainer.devices=1; use a multiple of "
+         "parallel.sequence"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_right_are_refused(go, tmp_path: Path, overrides, source: str, line: str):
@@ -296,7 +297,7 @@ def test_a_region_that_is_longer_than_the_window_is_refused(go, home: Path, tmp_
     with pytest.raises(InputError) as refusal:
         go("window_bp=59")
     assert str(refusal.value) == (
-        f"{home / 'in.bed'}: whole has 61 bases, more than the window of 59; cut it, or take a longer window_bp"
+        f"{home / 'in.bed'}: whole has 61 bases, more than the window of 59; shorten it, or use a longer window_bp"
     )
     assert go("window_bp=67").rows == 5
 
@@ -305,7 +306,7 @@ def test_alleles_longer_than_the_window_are_left_out_and_told(go, caplog):
     with caplog.at_level(logging.INFO, "genolong"):
         done = go("longest_allele=1000", source="vcf")
     assert done.rows == go("longest_allele=61", source="vcf").rows
-    assert "alleles of more than 61 bases do not fit into the window and are left out: too_long" in caplog.text
+    assert "alleles of more than 61 bases do not fit into the window and are left out (too_long)" in caplog.text
 
 
 def test_a_vcf_without_any_allele_is_refused_and_leaves_nothing(go, tmp_path: Path):
@@ -345,7 +346,7 @@ def test_what_the_run_names_is_never_written_over(go, home: Path, tmp_path: Path
     link = tmp_path / "x.parquet"
     link.symlink_to(home / "run" / "checkpoints" / "last.ckpt")
     before = link.read_bytes()
-    with pytest.raises(SettingsError, match=r"^output=.*x\.parquet: .*\.ckpt is read, and would be written over"):
+    with pytest.raises(SettingsError, match=r"^output=.*x\.parquet: .*\.ckpt is an input, and would be overwritten"):
         go(f"output={link}")
     assert link.read_bytes() == before
 

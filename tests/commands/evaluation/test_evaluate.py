@@ -116,7 +116,9 @@ def test_the_same_again_gives_the_same_file(run):
 def test_the_genome_of_the_run_is_never_written_over(run):
     (fasta,) = [run.data.fasta] if isinstance(run.data.fasta, str) else run.data.fasta
     before = Path(fasta).read_bytes()
-    with pytest.raises(SettingsError, match=r"^output=.*: .* is read, and would be written over; name another file$"):
+    with pytest.raises(
+        SettingsError, match=r"^output=.*: .* is an input, and would be overwritten; name another file$"
+    ):
         evaluate(replace(SETTINGS, contexts=False, output=fasta))
     assert Path(fasta).read_bytes() == before
 
@@ -139,7 +141,7 @@ def test_names_with_a_point_have_pictures_of_their_own_and_a_device_is_left_alon
     monkeypatch.setattr(command, "measure", lambda *_: pytest.fail("the work had begun"))
     with pytest.raises(OutputError, match="null: is no file, but a device or a pipe"):
         evaluate(replace(SETTINGS, output=os.devnull))
-    with pytest.raises(SettingsError, match="output=new/: is the name of a folder; wanted that of a file in it"):
+    with pytest.raises(SettingsError, match="output=new/: is a folder; wanted the name of a file in it"):
         replace(SETTINGS, output="new/")
 
 

@@ -74,7 +74,7 @@ def test_a_low_log_likelihood_ratio_and_a_high_score_of_any_other_kind_are_posit
 def test_the_vcf_is_never_written_over(tmp_path):
     settings = write(tmp_path, PLAIN)
     before = (tmp_path / "x.vcf").read_bytes()
-    with pytest.raises(SettingsError, match=r"^output=.*x\.vcf: .*x\.vcf is read, and would be written over"):
+    with pytest.raises(SettingsError, match=r"^output=.*x\.vcf: .*x\.vcf is an input, and would be overwritten"):
         evaluate_variants(replace(settings, output=settings.vcf))
     assert (tmp_path / "x.vcf").read_bytes() == before
 
@@ -85,7 +85,7 @@ def test_the_genome_and_the_model_of_the_k_mers_are_never_written_over(tmp_path,
     (run / "record.json").write_text("{}")
     before = (tmp_path / name).read_bytes()
     settings = replace(write(tmp_path, PLAIN), model=str(run), output=str(tmp_path / name))
-    with pytest.raises(SettingsError, match=rf"^output=.*{name}: .*{name} is read, and would be written over"):
+    with pytest.raises(SettingsError, match=rf"^output=.*{name}: .*{name} is an input, and would be overwritten"):
         evaluate_variants(settings)
     assert (tmp_path / name).read_bytes() == before
 

@@ -112,8 +112,8 @@ def test_every_base_has_a_record_with_its_three_substitutions(go, tmp_path: Path
     assert done.notes == (
         "mapped 168 bases: 477 substitutions",
         "  9 bases N: no substitution, and no value",
-        "  30 bases read in a window that reaches beyond an end of the contig, where N is read",  # 3 ... 32
-        "  33 bases read in a window that is N for more than a tenth",  # 129 ... 150, 160 ... 170
+        "  30 bases read in a window that reaches beyond an end of the contig, padded with N",  # 3 ... 32
+        "  33 bases read in a window that is more than a tenth N",  # 129 ... 150, 160 ... 170
     )
 
 
@@ -207,9 +207,9 @@ def test_regions_that_overlap_are_mapped_once_and_sorted(go, tmp_path: Path):
     places = [(record.chrom, record.pos) for record in records(tmp_path / "x.vcf.gz")]
     wanted = [("chr10", at) for at in (*range(32, 42), *range(61, 68))] + [("chr2", at) for at in range(10, 18)]
     assert places == wanted
-    assert done.notes[0] == f"{tmp_path / 'in.bed'}: 5 regions, of which some overlap or touch; mapped as 3"
+    assert done.notes[0] == f"{tmp_path / 'in.bed'}: 5 regions, some of which overlap or touch; mapped as 3"
     done = go(bed(tmp_path, "chr2 9 13", "chr10 60 67"), *NONE)
-    assert done.notes[0] == f"{tmp_path / 'in.bed'}: its regions are written by contig and start"
+    assert done.notes[0] == f"{tmp_path / 'in.bed'}: its regions are written in order of contig and start"
     assert go(bed(tmp_path, "chr10 60 67", "chr2 9 13"), *NONE).notes[0] == "mapped 11 bases: 33 substitutions"
 
 
@@ -225,7 +225,7 @@ def test_a_region_that_ends_beyond_its_contig_is_cut_and_it_is_told(go, tmp_path
     done = go("region='chr2:100-1,100'", *NONE)
     assert [record.pos for record in records(tmp_path / "x.vcf.gz")] == [100, 101, 102, 103]
     assert done.notes[0] == (
-        "region=chr2:100-1100: ends 997 bases beyond chr2, which has 103; mapped as far as that goes"
+        "region=chr2:100-1100: ends 997 bases beyond chr2, which has 103; mapped up to the end of the contig"
     )  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, m
         assert {path.name for path in tmp_path.glob("x*")} == {"x.vcf.gz.kept.partial", "x.vcf.gz.journal"}
         again = StopAt("mapping", 99)
         done = go(regions, *options, "bigwig=no", "pictures=1", follow=again)
-        assert again.done["reading what was mapped before"] == stop
+        assert again.done["reading what was already mapped"] == stop
         assert again.done["mapping"] == again.totals["mapping"] and done.notes == whole.notes
         for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".chr10_21-170.svg"):
             assert (tmp_path / f"x{end}").read_bytes() == (tmp_path / f"whole{end}").read_bytes(), end
@@ -272,19 +272,19 @@ def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go
         ("window_bp=32", "window_bp"),
         ("flank=3", "flank"),
     ):
-        with pytest.raises(SettingsError, match=rf"x.vcf.gz.journal: .*\(another {what}\)"):
+        with pytest.raises(SettingsError, match=rf"x.vcf.gz.journal: .* differs in {what};"):
             go("region=chr10:3-170", "mode=exact", *NONE, other)
     again = StopAt("mapping", 99)
     go("region=chr10", "mode=exact", "resume=no", *NONE, f"output={tmp_path / 'other'}")
     go(bed(tmp_path, "chr10 2 170"), "mode=exact", "bigwig=no", "parquet=no", "prefix=MINE", follow=again)
-    assert again.done["reading what was mapped before"] == 1
+    assert again.done["reading what was already mapped"] == 1
 
 
 def test_files_of_an_earlier_map_that_are_not_written_again_are_told(go, tmp_path: Path):
     go("region=chr2:7-19", "bigwig=no", "parquet=no")
     done = go("region=chr2:7-19", *NONE)
     assert done.notes[-2:] == tuple(
-        f"{tmp_path / name} is of an earlier map, and was left as it is" for name in ("x.png", "x.svg")
+        f"{tmp_path / name} belongs to an earlier map, and was left unchanged" for name in ("x.png", "x.svg")
     )
 
 
@@ -292,7 +292,7 @@ def test_what_the_run_names_is_never_written_over(go, home: Path, tmp_path: Path
     link = tmp_path / "x.tsv"
     link.symlink_to(home / "genome.fa")
     before = link.read_bytes()
-    with pytest.raises(SettingsError, match=r"^output=.*x\.tsv: .*genome\.fa is read, and would be written over"):
+    with pytest.raises(SettingsError, match=r"^output=.*x\.tsv: .*genome\.fa is an input, and would be overwritten"):
         go("region=chr2:7-19", *NONE)
     assert link.read_bytes() == before
 
@@ -348,9 +348,9 @@ def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path
         monkeypatch.setitem(sys.modules, module, None)
     done = go("region=chr2:7-9", "pictures=0")
     assert done.notes[:2] == (
-        "not written: bigwig=auto: a bigWig file takes pyBigWig, which is not installed; run "
+        "not written: bigwig=auto: a bigWig file needs pyBigWig, which is not installed; run "
         "`pip install genolong[map]` (or `pip install pyBigWig`)",
-        "not written: parquet=auto: a Parquet file takes pyarrow, which is not installed; run "
+        "not written: parquet=auto: a Parquet file needs pyarrow, which is not installed; run "
         "`pip install genolong[parquet]` (or `pip install pyarrow`)",
     )
     before = names(tmp_path)
@@ -358,7 +358,7 @@ def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path
         "x.vcf.gz", "x.vcf.gz.tbi", "x.vcf.gz.record.json", "x.tsv", "x.importance.bedgraph", "x.uncertainty.bedgraph",
     }  # fmt: skip
     for name in ("bigwig", "parquet"):
-        with pytest.raises(SettingsError, match=f"^{name}=yes: a .* file takes py"):
+        with pytest.raises(SettingsError, match=f"^{name}=yes: a .* file needs py"):
             go("region=chr2:7-9", f"{name}=yes", f"output={tmp_path / 'y'}")
     assert names(tmp_path) == before
 
@@ -366,22 +366,21 @@ def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ((), "region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of them"),
-        (("region=a", "regions=b"), "region: wanted a region (region=chr1:1-1,000) or a BED file (regions=), one of "
-         "them"),
-        (("region=a", "output=x/"), "output=x/: wanted what names of files begin with, like maps/brca1"),
-        (("region=a", "output=.."), "output=..: wanted what names of files begin with, like maps/brca1"),
-        (("region=a", "output=a.vcf.gz"), "output=a.vcf.gz: wanted what names of files begin with; take a"),
-        (("region=a", "output=a.uncertainty.bw"), "output=a.uncertainty.bw: wanted what names of files begin with; "
-         "take a"),
+        ((), "region: wanted either a region (region=chr1:1-1,000) or a BED file (regions=)"),
+        (("region=a", "regions=b"), "region: wanted either a region (region=chr1:1-1,000) or a BED file (regions=)"),
+        (("region=a", "output=x/"), "output=x/: wanted the start of file names, like maps/brca1"),
+        (("region=a", "output=.."), "output=..: wanted the start of file names, like maps/brca1"),
+        (("region=a", "output=a.vcf.gz"), "output=a.vcf.gz: wanted the start of file names; use a"),
+        (("region=a", "output=a.uncertainty.bw"), "output=a.uncertainty.bw: wanted the start of file names; "
+         "use a"),
         (("region=a", "mode=fast"), "mode=fast: wanted exact or shared or unmasked"),
         (("region=a", "spacing=0"), "spacing=0: wanted 1 or more"),
         (("region=a", "pictures=-1"), "pictures=-1: wanted 0 (none) or more"),
         (("region=a", "bigwig=maybe"), "bigwig=maybe: wanted auto or yes or no"),
         (("region=a", "parquet=maybe"), "parquet=maybe: wanted auto or yes or no"),
         (("region=a", "prefix=1"), "prefix=1: wanted letters, digits and _, the first no digit"),
-        (("region=a", "flank=32"), "flank=32: a base with as many on either side does not fit into the window of 64; "
-         "lower it, or take a longer window_bp"),
+        (("region=a", "flank=32"), "flank=32: a base with that many on either side does not fit into the window of 64; "
+         "lower it, or use a longer window_bp"),
         (("region=a", "trainer.devices=0"), "trainer.devices=0: wanted 1 or more"),
     ],
 )  # fmt: skip
@@ -398,7 +397,7 @@ def test_settings_that_cannot_be_right_are_refused(go, tmp_path: Path, overrides
         ("chr3:1-9", "region=chr3:1-9: the genome has no contig chr3; did you mean chr2 or chr10?"),
         ("chr2:104-104", "region=chr2:104-104: lies beyond chr2, which has 103 bases; is it of another build of the "
          "genome?"),
-        ("chr10:151-159", "region=chr10:151-159: holds no base that is A C G or T, so there is nothing to substitute"),
+        ("chr10:151-159", "region=chr10:151-159: has no A, C, G or T, so there is nothing to substitute"),
         ("chr2:9", "region=chr2:9: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and "
          "the last base belongs to it (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"),
     ],
@@ -416,7 +415,7 @@ def test_a_region_that_is_none_of_this_genome_is_refused(go, tmp_path: Path, reg
         ("", " holds no region; wanted lines of contig, start and end; is it the right file?"),
         ("chr2\t90\t104\n", ", line 1: end 104 lies beyond chr2, which has 103 bases; is it another build of the "
          "genome?"),
-        ("chr10\t150\t159\n", ": holds no base that is A C G or T, so there is nothing to substitute"),
+        ("chr10\t150\t159\n", ": has no A, C, G or T, so there is nothing to substitute"),
     ],
 )  # fmt: skip
 def test_a_bed_file_that_is_none_of_this_genome_is_refused(go, tmp_path: Path, content: str, line: str):
@@ -432,7 +431,7 @@ def test_inputs_are_never_written_over_and_a_folder_must_be_there(go, home: Path
     beds.write_text("chr2\t7\t9\n")
     with pytest.raises(SettingsError) as refusal:
         go(f"regions={beds}")
-    assert str(refusal.value) == f"output={tmp_path / 'x'}: {beds} would be written over; name another place"
+    assert str(refusal.value) == f"output={tmp_path / 'x'}: {beds} would be overwritten; name another place"
     with pytest.raises(OutputError, match=r"nowhere/x.vcf.gz: there is no folder"):
         go("region=chr2:7-9", f"output={tmp_path / 'nowhere' / 'x'}")
     assert names(tmp_path) == {"x.importance.bedgraph"}

@@ -43,13 +43,13 @@ def test_the_encoder_is_told_and_so_is_the_person(asked, reason, cuda, kernels, 
 
 def test_cpp_is_refused_where_it_cannot_be(monkeypatch):
     monkeypatch.setattr(native_attention, "why_not", lambda _width: "no C++ compiler was found")
-    with pytest.raises(SettingsError, match=r"attention=cpp: no C\+\+ compiler was found; take auto or aten"):
+    with pytest.raises(SettingsError, match=r"attention=cpp: no C\+\+ compiler was found; use auto or aten"):
         choose_attention(Encoder(encoder_settings()), "cpp", cuda=False, name="attention")
 
 
 def test_flash_is_refused_where_it_cannot_be(monkeypatch):
     monkeypatch.setattr(triton, "no_triton", lambda *, cuda: "no GPU")
-    with pytest.raises(SettingsError, match=r"^trainer.attention=flash: no GPU; take auto or aten$"):
+    with pytest.raises(SettingsError, match=r"^trainer.attention=flash: no GPU; use auto or aten$"):
         choose_attention(Encoder(encoder_settings()), "flash", cuda=False)
 
 
@@ -61,6 +61,6 @@ def test_triton_is_taken_where_it_is_asked_for_and_refused_where_it_cannot_be(cu
         assert choose_attention(encoder, "triton", cuda=True) == ()
         assert encoder.kernels == "triton"
     else:
-        with pytest.raises(SettingsError, match=r"^trainer.attention=triton: no GPU; take auto or aten$"):
+        with pytest.raises(SettingsError, match=r"^trainer.attention=triton: no GPU; use auto or aten$"):
             choose_attention(encoder, "triton", cuda=False)
         assert encoder.kernels == "aten"

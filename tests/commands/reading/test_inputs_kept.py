@@ -29,6 +29,6 @@ def test_links_are_followed_and_what_is_no_file_is_let_be(tmp_path: Path):
     other.symlink_to(read)
     refuse_to_write_over("output", [None, "-", tmp_path / "new"], [read])
     with pytest.raises(
-        SettingsError, match=r"^output=.*/other: .*/read is read, and would be written over; name another"
+        SettingsError, match=r"^output=.*/other: .*/read is an input, and would be overwritten; name another"
     ):
         refuse_to_write_over("output", ["-", other], [read])

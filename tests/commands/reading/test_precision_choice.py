@@ -14,8 +14,8 @@ from tests.builders.models import encoder_settings
 @pytest.mark.parametrize(("asked", "cuda", "able", "told"), [
     ("32-true", False, False, ()), ("bf16-mixed", False, True, ()), ("bf16-mixed", True, False, ()),
     ("bf16-mixed", False, False,
-     ("precision=bf16-mixed is no faster here, and may be four times slower: PyTorch tells of no products of bfloat16 "
-      "on this processor; take precision=32-true",)),
+     ("precision=bf16-mixed is no faster here, and may be four times slower: PyTorch reports no bfloat16 arithmetic "
+      "on this processor; use precision=32-true",)),
 ])  # fmt: skip
 def test_the_encoder_is_told_and_so_is_the_person(asked, cuda, able, told, monkeypatch):
     monkeypatch.setattr(precision_choice, "multiplies_bfloat16", lambda: able)

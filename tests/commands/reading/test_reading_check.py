@@ -23,7 +23,7 @@ def on_a_cpu(*, check_memory: bool = True) -> DeviceSettings:
     ("read", "any_window", "turn"),
     [
         (reading(4096, 1), True, "window_bp=2048"),
-        (reading(4096, 1), False, "a machine with more, or more of them for a window (parallel.sequence)"),
+        (reading(4096, 1), False, "a machine with more memory, or more devices per window (parallel.sequence)"),
         (reading(1024, 16), True, "batch=2"),
         (reading(1024, 16), False, "batch=2"),
         (reading(4096, 4), True, "window_bp=512"),
@@ -35,8 +35,8 @@ def test_windows_that_cannot_fit_are_refused_with_what_would(monkeypatch, read: 
         check_reading(read, on_a_cpu(), 1, any_window=any_window)
     windows = "1 window" if read.batch == 1 else f"{read.batch} windows"
     assert str(refused.value) == (
-        f"window_bp={read.window_bp}: reading {windows} at once needs at least {size(read.needed)} a process, where "
-        f"there are {size(reading(2048, 1).needed)}; take {turn}; trainer.check_memory=false tries all the same"
+        f"window_bp={read.window_bp}: reading {windows} at once needs at least {size(read.needed)} per process, but "
+        f"{size(reading(2048, 1).needed)} are available; use {turn}; trainer.check_memory=false tries anyway"
     )
     check_reading(read, on_a_cpu(check_memory=False), 1)
     check_reading(reading(2048, 1), on_a_cpu(), 1)

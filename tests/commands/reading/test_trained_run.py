@@ -75,7 +75,7 @@ def test_a_folder_without_a_checkpoint_is_no_run(tmp_path):
 
 def test_a_file_that_is_no_checkpoint_is_told(tmp_path):
     (tmp_path / "x.ckpt").write_text("hello")
-    with pytest.raises(InputError, match=r"x.ckpt: not a whole checkpoint"):
+    with pytest.raises(InputError, match=r"x.ckpt: not an intact genolong checkpoint"):
         open_run(str(tmp_path / "x.ckpt"))
 
 
@@ -83,7 +83,7 @@ def test_settings_of_another_version_are_told(settings, model, tmp_path):
     plain = asdict(settings)
     del plain["model"]["width"]
     for about in ({"settings": plain, "inputs_sha256": {}}, {"settings": asdict(settings)}, {}):
-        with pytest.raises(InputError, match=r"last.ckpt: its settings are not those of this version") as caught:
+        with pytest.raises(InputError, match=r"last.ckpt: its settings do not match this version") as caught:
             open_run(str(save(tmp_path, about, model)))
         assert caught.value.exit_code == 65
 
@@ -102,9 +102,7 @@ def test_weights_of_another_model_are_told(settings, model, tmp_path):
     plain = asdict(settings)
     plain["model"]["layers"] = 3
     folder = save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)
-    with pytest.raises(
-        InputError, match=r"last.ckpt: its weights are not those of its settings \(.* is missing, wanted"
-    ):
+    with pytest.raises(InputError, match=r"last.ckpt: its weights do not match its settings \(.* is missing, wanted"):
         open_run(str(folder))
 
 
@@ -113,9 +111,9 @@ def test_weights_of_another_type_or_without_a_finite_number_are_told(folder, set
     state = model.state_dict()
     name = next(iter(state))
     for change, words in (
-        (lambda tensor: tensor.double(), rf"weights are not those of its settings \({name} is float64\["),
-        (lambda tensor: tensor[..., :-1], rf"weights are not those of its settings \({name} is float32\["),
-        (lambda tensor: tensor / 0, rf"{name} holds numbers that are not finite; take an earlier checkpoint"),
+        (lambda tensor: tensor.double(), rf"weights do not match its settings \({name} is float64\["),
+        (lambda tensor: tensor[..., :-1], rf"weights do not match its settings \({name} is float32\["),
+        (lambda tensor: tensor / 0, rf"{name} holds numbers that are not finite; use an earlier checkpoint"),
     ):
         path = tmp_path / "changed.ckpt"
         changed = {"state_dict": {**state, name: change(state[name])}, "global_step": 5}
@@ -128,20 +126,20 @@ def test_weights_of_another_type_or_without_a_finite_number_are_told(folder, set
 def test_settings_that_want_a_giant_model_take_no_memory(settings, model, tmp_path, key: str, value: int):
     plain = asdict(settings)
     plain["model"][key] = value
-    with pytest.raises(InputError, match=r"weights are not those of its settings \(.* layers of width"):
+    with pytest.raises(InputError, match=r"weights do not match its settings \(.* layers of width"):
         open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
 
 
 @pytest.mark.parametrize("hashes", [3, None, [1], {"genome.fa": 3}])
 def test_hashes_that_are_none_are_told(settings, model, tmp_path, hashes: object):
-    with pytest.raises(InputError, match=r"its settings are not those of this version"):
+    with pytest.raises(InputError, match=r"its settings do not match this version"):
         open_run(str(save(tmp_path, {"settings": asdict(settings), "inputs_sha256": hashes}, model)))
 
 
 def test_settings_without_a_window_are_told(settings, model, tmp_path):
     plain = asdict(settings)
     plain["context"]["window_bp"] = None
-    with pytest.raises(InputError, match=r"not those of this version \('context.window_bp"):
+    with pytest.raises(InputError, match=r"do not match this version \('context.window_bp"):
         open_run(str(save(tmp_path, {"settings": plain, "inputs_sha256": {}}, model)))
 
 
@@ -156,7 +154,7 @@ def test_a_variant_head_without_its_settings_is_told(settings, model, tmp_path):
     about = {"settings": asdict(settings), "inputs_sha256": {}}
     state = {**model.state_dict(), "variant_head.x": torch.zeros(1)}
     RunCheckpointIO(about).save_checkpoint({"state_dict": state, "global_step": 5}, tmp_path / "x.ckpt")
-    with pytest.raises(InputError, match=r"x.ckpt: the settings of its variant head: 'None': wanted settings by name"):
+    with pytest.raises(InputError, match=r"x.ckpt: the settings of its variant head: 'None': wanted named settings"):
         open_run(str(tmp_path / "x.ckpt"))
 
 
@@ -182,8 +180,8 @@ def test_a_device_or_precision_that_moves_the_answers_is_told(settings, model, t
     run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
     run.model.bfloat16()
     (note,) = run.moved_on(torch.device("cpu"))
-    assert note.startswith("this device (cpu) moves what the model says, of 1,021 known bases by up to 0.")
-    assert note.endswith("nats (rounding alone by less than 0.001); its scores will differ from those of others")
+    assert note.startswith("this device (cpu) changes the model's answers to 1,021 known bases by up to 0.")
+    assert note.endswith("nats (rounding alone: less than 0.001); its scores will differ from those elsewhere")
 
 
 def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
@@ -191,7 +189,7 @@ def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
     run = open_run(str(save_with(asked(model), settings, model, tmp_path / "x.ckpt")))
     choose_precision(run.model.encoder, "bf16-mixed", cuda=False)
     (note,) = run.moved_on(torch.device("cpu"))
-    assert note.startswith("bfloat16 on this device (cpu) moves what the model says")
+    assert note.startswith("bfloat16 on this device (cpu) changes the model's answers")
 
 
 def test_a_run_without_answers_is_not_asked(folder):
@@ -202,5 +200,5 @@ def test_a_run_without_answers_is_not_asked(folder):
 def test_answers_that_cannot_be_such_are_told(settings, model, tmp_path):
     answers = {**asked(model), "codes": torch.full((1, 5), 6, dtype=torch.uint8)}
     path = save_with(answers, settings, model, tmp_path / "x.ckpt")
-    with pytest.raises(InputError, match=r"x.ckpt: what its model made of known bases is damaged .wanted codes"):
+    with pytest.raises(InputError, match=r"x.ckpt: its model.s answers to known bases are damaged .wanted codes"):
         open_run(str(path))

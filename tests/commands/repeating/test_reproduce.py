@@ -88,24 +88,26 @@ def test_a_run_without_its_metrics_is_compared_by_its_weights(made: Path, tmp_pa
     (tmp_path / "run" / "metrics.csv").unlink()
     done = reproduce(asked(tmp_path / "run", cache=str(made / "cache")), tmp_path / "again")
     assert done is not None and done.same and done.explained
-    assert done.verdict.endswith("; it has no metrics.csv to compare with")
+    assert done.verdict.endswith("; there is no metrics.csv to compare with")
 
 
 def test_files_after_which_contigs_are_called_are_to_keep_their_names(made: Path, tmp_path: Path):
     shutil.copytree(made / "run", tmp_path / "run")
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     (tmp_path / "run" / "record.json").write_text(json.dumps(record | {"fasta_titles": ["human"]}))
-    with pytest.raises(InputError, match="called after the files, which are genome now, and were human; name them so"):
+    with pytest.raises(
+        InputError, match="told apart by the files' names, which are genome now, and were human; restore those"
+    ):
         reproduce(asked(tmp_path / "run", fasta=str(made / "genome.fa")), tmp_path / "again")
 
 
 RESULTS = {
-    "run": "the weights are the same to the last bit (sha256 {}); of metrics.csv all 20 figures are the same",
-    "head": "the weights are the same to the last bit (sha256 {}); of metrics.csv all ",
-    "out.vcf.gz": "out.vcf.gz is the same to the byte (sha256 {})",
-    "out.vcf.gz.record.json": "out.vcf.gz is the same to the byte (sha256 {})",
-    "bases.json": "bases.json is the same to the byte (sha256 {})",
-    "alleles.json": "alleles.json is the same to the byte (sha256 {})",
+    "run": "the weights are the same to the last bit (sha256 {}); in metrics.csv, all 20 figures are the same",
+    "head": "the weights are the same to the last bit (sha256 {}); in metrics.csv, all ",
+    "out.vcf.gz": "out.vcf.gz is the same byte for byte (sha256 {})",
+    "out.vcf.gz.record.json": "out.vcf.gz is the same byte for byte (sha256 {})",
+    "bases.json": "bases.json is the same byte for byte (sha256 {})",
+    "alleles.json": "alleles.json is the same byte for byte (sha256 {})",
 }
 
 
@@ -154,7 +156,7 @@ def moved(made: Path, tmp_path: Path) -> Path:
 )
 def test_inputs_that_were_moved_are_named_anew(moved: Path, tmp_path: Path, name: str, missing: str, remedy: str):
     with pytest.raises(
-        MissingInputError, match=f"/gone/{missing}: is no longer there; name where it lies now .{remedy}"
+        MissingInputError, match=f"/gone/{missing}: is no longer there; name its new location .{remedy}"
     ):
         reproduce(asked(moved / name), tmp_path / "again")
     named = {"fasta": str(moved / "genome.fa"), "cache": str(moved / "cache")}
@@ -172,7 +174,7 @@ def test_a_bed_file_cannot_be_named_anew_and_is_put_back(tmp_path: Path):
     record = {"inputs_sha256": {}, "regions_sha256": {str(bed): sha256_of(bed)}}
     check_inputs(record, asked(tmp_path))
     bed.write_text("one\t1\t8\n")
-    with pytest.raises(InputError, match=r"x.bed: its content has changed since .*; put back the one that was read$"):
+    with pytest.raises(InputError, match=r"x.bed: its content has changed since .*; put back the file that was read$"):
         check_inputs(record, asked(tmp_path))
     bed.unlink()
     with pytest.raises(MissingInputError, match=r"x.bed: is no longer there; put it back$"):
@@ -207,7 +209,9 @@ def test_a_changed_input_is_refused(made: Path, copy: Path, tmp_path: Path):
 def test_a_file_that_was_not_read_is_refused(made: Path, tmp_path: Path):
     other = tmp_path / "other.fa"
     other.write_text(">one\nACGT\n")
-    with pytest.raises(InputError, match=r"other.fa: is none of the files that were read \(sha256 .*…\): genome.fa "):
+    with pytest.raises(
+        InputError, match=r"other.fa: is not one of the files that were read \(sha256 .*…\): genome.fa "
+    ):
         reproduce(asked(made / "run", fasta=str(other)), tmp_path / "again")
 
 
@@ -245,10 +249,10 @@ def test_another_model_is_refused(made: Path, tmp_path: Path):
     [
         (lambda record: record.update(status="started"), InputError, "did not finish, so there is nothing to compare"),
         (lambda record: record.update(made_by="fold"), InputError, "made by 'fold'; wanted train, "),
-        (lambda record: record.update(settings=[1]), InputError, "says no settings; wanted the record of a run"),
-        (lambda record: record.update(inputs_sha256=[1]), InputError, "inputs_sha256 says no sha256 of files"),
-        (lambda record: record["settings"].update(colour=1), InputError, "not those of this version .colour: no such"),
-        (lambda record: record["settings"].update(data=1), InputError, "are not those of this version"),
+        (lambda record: record.update(settings=[1]), InputError, "holds no settings; wanted the record of a run"),
+        (lambda record: record.update(inputs_sha256=[1]), InputError, "inputs_sha256 holds no sha256 of files"),
+        (lambda record: record["settings"].update(colour=1), InputError, "do not match this version .colour: no such"),
+        (lambda record: record["settings"].update(data=1), InputError, "do not match this version"),
         (lambda record: record["settings"].update(_target_="os.system"), UnsafeInputError, "its settings: _target_"),
         (lambda record: record["settings"].update(model="${oc.env:HOME}"), UnsafeInputError, "its settings: model="),
     ],
@@ -264,7 +268,7 @@ def test_a_record_that_cannot_be_taken_is_refused_in_one_line(copy: Path, tmp_pa
 @pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 99_999, "null", "\xff"])
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str):
     (tmp_path / "record.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match=r"record.json: (is not JSON|says no settings)"):
+    with pytest.raises(InputError, match=r"record.json: (is not JSON|holds no settings)"):
         reproduce(asked(tmp_path), tmp_path / "again")
 
 
@@ -304,7 +308,7 @@ def test_what_an_older_record_lacks_is_as_by_default_and_told(copy: Path, tmp_pa
     done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
     assert done is not None and done.same
     for key in ("checkpoint.every_n_steps=500", "checkpoint.keep=2", "trainer.check_memory=True"):
-        assert f"{key}: not in the record, so as it is by default" in caplog.messages
+        assert f"{key}: not in the record, so the default is used" in caplog.messages
 
 
 def test_a_difference_is_named_with_its_likeliest_cause(copy: Path, tmp_path: Path):
@@ -315,7 +319,7 @@ def test_a_difference_is_named_with_its_likeliest_cause(copy: Path, tmp_path: Pa
     rewrite(copy / "run" / "record.json", change)
     done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
     assert done is not None and not done.same and done.explained
-    assert done.verdict.startswith("not the same: the weights have another sha256; of metrics.csv ")
+    assert done.verdict.startswith("not the same: the weights have a different sha256; in metrics.csv, ")
     assert done.verdict.endswith("; the likeliest cause: threads (OMP_NUM_THREADS): 97 then, 1 now")
 
 
@@ -342,7 +346,7 @@ def test_a_difference_without_a_cause_is_not_explained(copy: Path, tmp_path: Pat
     rewrite(copy / "run" / "record.json", lambda record: record["settings"].update(seed=2))
     done = reproduce(asked(copy / "run", cache=str(copy / "cache")), tmp_path / "again")
     assert done is not None and not done.explained
-    assert done.verdict.endswith("nothing that is known to matter is another here")
+    assert done.verdict.endswith("nothing that is known to matter is different here")
 
 
 def test_scores_of_two_files_are_compared(copy: Path, tmp_path: Path):
@@ -352,18 +356,20 @@ def test_scores_of_two_files_are_compared(copy: Path, tmp_path: Path):
     rewrite(copy / "out.vcf.gz.record.json", change)
     settings = asked(copy / "out.vcf.gz", cache=str(copy / "cache"))
     done = reproduce(settings, tmp_path / "again")
-    assert done is not None and "out.vcf.gz has another sha256; " in done.verdict
+    assert done is not None and "out.vcf.gz has a different sha256; " in done.verdict
     assert "GENOLONG_" in done.verdict and "of allele 1 of record " in done.verdict
     (copy / "out.vcf.gz").unlink()
     done = reproduce(settings, tmp_path / "third")
-    assert done is not None and f"and {copy}/out.vcf.gz is not there as it was written" in done.verdict
+    assert done is not None and f"and {copy}/out.vcf.gz is missing or has changed since" in done.verdict
 
 
 def test_figures_of_two_evaluations_are_compared(copy: Path, tmp_path: Path):
     rewrite(copy / "bases.record.json", lambda record: record["settings"].update(share=0.5))
     done = reproduce(asked(copy / "bases.json", cache=str(copy / "cache")), tmp_path / "again")
     assert (
-        done is not None and "bases.json has another sha256; " in done.verdict and " figures differ, " in done.verdict
+        done is not None
+        and "bases.json has a different sha256; " in done.verdict
+        and " figures differ, " in done.verdict
     )
 
 

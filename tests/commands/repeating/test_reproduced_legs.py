@@ -120,5 +120,5 @@ def test_threads_that_changed_within_a_run_explain_a_difference(home: Path, tmp_
     record.write_text(json.dumps({**record_of(tmp_path / "run"), "weights_sha256": "another"}))
     done = again(home, tmp_path / "run", tmp_path / "again")
     assert done.explained and done.verdict.endswith(
-        "the likeliest cause: when it went on after step 3: threads (OMP_NUM_THREADS): 97 then, 1 now"
+        "the likeliest cause: when it resumed after step 3: threads (OMP_NUM_THREADS): 97 then, 1 now"
     )

@@ -107,7 +107,7 @@ def test_a_stopped_training_goes_on_with_the_same_beginning_only(home: Path, tmp
     done = train(longer(home, "trainer.max_steps=3"), folder)
     assert done.trainer.global_step == 3
     other = train(settings_of(home, *FEW, "seed=2"), tmp_path / "other").folder
-    with pytest.raises(InputError, match=r"init_from: not the model that the run in .* began with"):
+    with pytest.raises(InputError, match=r"init_from: not the model that the run in .* started from"):
         train(settings_of(home, *FEW, *LONGER, f"init_from={other}", "trainer.max_steps=4"), folder)
 
 
@@ -130,7 +130,7 @@ def test_a_stopped_training_goes_on_whatever_became_of_its_beginning(home: Path,
     assert open_run(str(folder)).before and done.record["settings"]["init_from"].startswith(str(short))
     began = done.record["settings"]["init_from"]
     elsewhere = train(settings_of(home, *FEW, "seed=3"), tmp_path / "other").folder
-    with pytest.raises(InputError, match=rf"\(their sha256 differ\); take init_from={began}, or a new folder"):
+    with pytest.raises(InputError, match=rf"\(their sha256 differ\); use init_from={began}, or a new folder"):
         train(longer(home, f"init_from={elsewhere}", "trainer.max_steps=4"), folder)
     assert train(longer(home, f"init_from={began}", "trainer.max_steps=4"), folder).trainer.global_step == 4
 
@@ -151,9 +151,9 @@ def test_a_run_without_a_checkpoint_still_needs_its_beginning(home: Path, tmp_pa
             ["data.validation=[one]"],
             r"init_from=.*short: was trained on one:1-.*, and one:1-.* is held out here; hold out",
         ),
-        (["model.width=24"], r"model.width=24: init_from=.*short has \d+; take the same model"),
-        (["model.heads=1"], r"model.heads=1: init_from=.*short has \d+; take the same model"),
-        (["init_from=https://x.org/m"], r"init_from=https://x.org/m: nothing is loaded from an address"),
+        (["model.width=24"], r"model.width=24: init_from=.*short has \d+; use the same model"),
+        (["model.heads=1"], r"model.heads=1: init_from=.*short has \d+; use the same model"),
+        (["init_from=https://x.org/m"], r"init_from=https://x.org/m: models are not loaded from a web address"),
     ],
 )
 def test_what_does_not_fit_is_refused(home: Path, tmp_path: Path, words: list[str], message: str):
@@ -178,7 +178,7 @@ def test_of_another_genome_it_cannot_be_known(home: Path, tmp_path: Path):
     settings = longer(home, f"data.fasta={tmp_path / 'other.fa'}", "data.validation=['2']")
     begun = begun_from(settings, Genome.open([str(tmp_path / "other.fa")], str(home / "cache")))
     assert begun is not None
-    assert "init_from was trained on other files; whether they hold what is held out here is not known" in begun.notes
+    assert "init_from was trained on other files, which may contain what is held out here" in begun.notes
 
 
 def test_regions_that_changed_are_told(home: Path, tmp_path: Path):
@@ -190,7 +190,7 @@ def test_regions_that_changed_are_told(home: Path, tmp_path: Path):
     assert begun is not None and len(begun.notes) == 1
     bed.write_text("one\t0\t300\n")
     begun = begun_from(settings, genome_of(home))
-    assert begun is not None and "the BED files of init_from are not what they were" in begun.notes[1]
+    assert begun is not None and "the BED files of init_from are missing or have changed" in begun.notes[1]
 
 
 def trained_on_both(home: Path, folder: Path) -> Training:
@@ -219,10 +219,10 @@ def test_an_exported_model_keeps_what_it_read(home: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("before", [3, [3], [{"data": {}}], [{}] * 100, {"a": 1}])
 def test_a_list_of_trainings_that_is_none_is_refused(before: Any):
-    with pytest.raises(InputError, match=r"x.ckpt: does not say what its weights had learned from before"):
+    with pytest.raises(InputError, match=r"x.ckpt: does not say what its weights were trained on before"):
         trained_before({"trained_before": before}, Path("x.ckpt"))
 
 
 def test_a_list_of_trainings_that_names_code_is_refused_for_safety():
-    with pytest.raises(UnsafeInputError, match=r"x.ckpt: trained_before.0._target_: a configuration names no code"):
+    with pytest.raises(UnsafeInputError, match=r"x.ckpt: trained_before.0._target_: settings may not name code"):
         trained_before({"trained_before": [{"_target_": "os.system"}]}, Path("x.ckpt"))

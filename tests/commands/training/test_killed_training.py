@@ -108,11 +108,13 @@ def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, n
     record = record_of(folder)
     name = signal.Signals(number).name
     assert record["status"] == f"stopped: {name}" and 26 <= record["steps"] < STEPS
-    told = f"stopped by {name} after step {record['steps']}; the same command with hydra.run.dir={folder} goes on"
+    told = (
+        f"stopped by {name} after step {record['steps']}; run the same command with hydra.run.dir={folder} to continue"
+    )
     assert said.splitlines()[-1] == f"genolong: {told}"
     assert "Traceback" not in said
     again = finish(home, folder, *more)
-    assert f"goes on after step {record['steps']} (" in again, again
+    assert f"resuming after step {record['steps']} (" in again, again
     assert state_sha256(folder) == state_sha256(whole)
     assert rows_of(folder) == rows_of(whole)
 
@@ -147,7 +149,7 @@ def test_a_signal_before_the_first_step_ends_it_and_the_same_command_begins(home
     assert "Traceback" not in said
     told = said.splitlines()[-1]
     assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} ")
-    assert f"; the same command with hydra.run.dir={folder} " in told
+    assert f"; run the same command with hydra.run.dir={folder} " in told
     finish(home, folder, *LONG)
     assert_same(folder, whole)
 
@@ -189,7 +191,7 @@ def test_two_trainings_in_one_folder_are_one_too_many(home, tmp_path):
     with held(tmp_path / "run"), start(home, tmp_path / "run", *LONG) as process:
         _, said = process.communicate()
     assert process.returncode == 75
-    assert f"genolong: error: {tmp_path}/run: another process works in this folder" in said
+    assert f"genolong: error: {tmp_path}/run: another process is working in this folder" in said
 
 
 TWO = ("trainer.devices=2", "parallel.sequence=2", "parallel.patience_s=30")

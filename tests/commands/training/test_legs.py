@@ -110,8 +110,8 @@ def test_attention_by_pytorchs_kernels_was_so_whoever_chose_them():
 def test_causes_are_named_and_so_is_what_nobody_noted():
     noted = {**entry(3), "another": ["torch: 2 then, 3 now"]}
     assert [*causes({"resumed": [noted, {"step": 5}]})] == [
-        "when it went on after step 3: torch: 2 then, 3 now",
-        "when it went on after step 5: an earlier version did not note what was another until then",
+        "when it resumed after step 3: torch: 2 then, 3 now",
+        "when it resumed after step 5: an earlier version did not record what was different until then",
     ]
 
 

@@ -26,9 +26,11 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch):
     with pytest.raises(SettingsError) as refused:
         check_memory(settings(), cuda=False, processes=1)
     message = str(refused.value)
-    assert message.startswith("context.window_bp=8192: one step needs about 1.34 GB a process, where there are 500 MB;")
-    assert re.search(r"take context\.checkpoint_blocks=1 \(\d+ MB\) or .*parallel\.sequence=4 \(\d+ MB\)", message)
-    assert message.endswith("trainer.check_memory=false tries all the same")
+    assert message.startswith(
+        "context.window_bp=8192: one step needs about 1.34 GB per process, but 500 MB are available;"
+    )
+    assert re.search(r"use context\.checkpoint_blocks=1 \(\d+ MB\) or .*parallel\.sequence=4 \(\d+ MB\)", message)
+    assert message.endswith("trainer.check_memory=false tries anyway")
     check_memory(settings("context.checkpoint_blocks=1"), cuda=False, processes=1)
     check_memory(settings("trainer.check_memory=false"), cuda=False, processes=1)
 
@@ -36,7 +38,7 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch):
 def test_processes_of_one_machine_share_its_memory(monkeypatch):
     monkeypatch.setattr(memory_check, "memory_there", lambda cuda: 2_000_000_000)
     check_memory(settings(), cuda=False, processes=1)
-    with pytest.raises(SettingsError, match="where there are 1 GB"):
+    with pytest.raises(SettingsError, match="but 1 GB are available"):
         check_memory(settings(), cuda=False, processes=2)
 
 
@@ -59,7 +61,7 @@ def test_attention_in_triton_gathers_nothing_on_a_gpu_and_flash_holds_what_all_b
 
 def test_where_no_setting_would_do_a_smaller_model_is_named(monkeypatch):
     monkeypatch.setattr(memory_check, "memory_there", lambda cuda: 1000)
-    with pytest.raises(SettingsError, match=r"take a smaller model; trainer.check_memory"):
+    with pytest.raises(SettingsError, match=r"use a smaller model; trainer.check_memory"):
         check_memory(settings(), cuda=False, processes=1)
 
 
@@ -95,6 +97,6 @@ def test_what_fits_comes_first_and_costs_no_more_than_it_must():
 
 def test_train_checks_before_it_leaves_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(memory_check, "memory_there", lambda cuda: 1000)
-    with pytest.raises(SettingsError, match=r"one step needs about .* where there are 1 kB"):
+    with pytest.raises(SettingsError, match=r"one step needs about .* but 1 kB are available"):
         train(settings(f"data.cache={tmp_path}"), tmp_path / "runs" / "now")
     assert not (tmp_path / "runs").exists()

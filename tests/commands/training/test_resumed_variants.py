@@ -74,7 +74,7 @@ def test_a_head_killed_and_stopped_by_the_command_line_ends_as_the_uninterrupted
         if number != signal.SIGKILL:
             told = said.splitlines()[-1]
             assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} after step "), said
-            assert told.endswith(f"; the same command with hydra.run.dir={folder} goes on"), said
+            assert told.endswith(f"; run the same command with hydra.run.dir={folder} to continue"), said
     finished(start_with(folder, *asked))
     assert_same(folder, tmp_path / "whole")
     assert len(record_of(folder)["resumed"]) == 4
@@ -101,7 +101,7 @@ def test_a_head_that_was_given_more_steps_is_the_same_again(home, tmp_path):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("batch=4", r"batch=4: the run in .* has 8; take the same, or a new folder"),
+        ("batch=4", r"batch=4: the run in .* has 8; use the same, or a new folder"),
         ("head.hidden=8", r"head.hidden=8: the run in .* has 64"),
         ("encoder=tuned", r"encoder=tuned: the run in .* has frozen"),
         ("data.positive=[good,bad]", r"data.positive and data.negative: both name good"),
@@ -125,21 +125,21 @@ def test_other_variants_and_another_model_are_refused_and_moved_ones_are_not(hom
     Path(moved).write_text((home / "labelled.vcf").read_text().replace("KIND=bad", "KIND=other", 1))
     with pytest.raises(InputError, match=r"data.vcf: not the files that the run in .* reads"):
         run(home, other, f"data.vcf={moved}")
-    with pytest.raises(InputError, match=r"init_from: not the model that the run in .* began with"):
+    with pytest.raises(InputError, match=r"init_from: not the model that the run in .* started from"):
         run(home, other, f"init_from={whole}")
 
 
 def test_a_folder_in_which_a_run_works_or_has_ended_is_refused(home, whole, stopped, monkeypatch):
-    with pytest.raises(OutputError, match=r"holds a run already, finished at step 12; go on with more"):
+    with pytest.raises(OutputError, match=r"already holds a run, finished at step 12; continue it with"):
         run(home, whole)
-    with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder, or resume=auto"):
+    with pytest.raises(OutputError, match=r"already holds a run; wanted a new folder, or resume=auto"):
         run(home, stopped, "resume=no")
 
     def busy(*_: object) -> None:
         raise BlockingIOError
 
     monkeypatch.setattr("genolong.genome.files.file_lock.fcntl.lockf", busy)
-    with pytest.raises(BusyError, match=r"another process works in this folder") as caught:
+    with pytest.raises(BusyError, match=r"another process is working in this folder") as caught:
         run(home, stopped)
     assert caught.value.exit_code == 75
 

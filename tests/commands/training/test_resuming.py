@@ -103,9 +103,9 @@ def test_broken_checkpoints_are_passed_over_and_told(home: Path, whole: Path, st
     (stopped / "checkpoints" / ".step-00000007.ckpt.x7").write_bytes(b"half")
     run(home, stopped)
     assert_same(stopped, whole)
-    told = [message for message in caplog.messages if "passed over" in message]
+    told = [message for message in caplog.messages if "skipped" in message]
     assert len(told) == 2 and str(newest) in told[0] and str(newer) in told[1]
-    assert f"goes on after step 4 ({stopped}/checkpoints/step-00000004.ckpt)" in caplog.messages
+    assert f"resuming after step 4 ({stopped}/checkpoints/step-00000004.ckpt)" in caplog.messages
     assert not list((stopped / "checkpoints").glob(".*"))
 
 
@@ -116,14 +116,14 @@ def test_a_checkpoint_with_a_seal_but_without_the_optimizers_state_is_passed_ove
     RunCheckpointIO(about).save_checkpoint({**training, "optimizer_states": []}, path)
     run(home, stopped)
     assert_same(stopped, whole)
-    assert f"passed over {path}: training.pt, optimizer_states: found 0 of them, wanted the state of 1" in caplog.text
-    assert f"goes on after step 5 ({stopped}/checkpoints/step-00000005.ckpt)" in caplog.messages
+    assert f"skipped {path}: training.pt, optimizer_states: found 0 of them, wanted the state of 1" in caplog.text
+    assert f"resuming after step 5 ({stopped}/checkpoints/step-00000005.ckpt)" in caplog.messages
 
 
 def test_a_run_without_any_whole_checkpoint_is_refused(home: Path, stopped: Path):
     for path in (stopped / "checkpoints").glob("step-*"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of 6 checkpoints is whole"):
+    with pytest.raises(InputError, match=r"none of 6 checkpoints is intact"):
         run(home, stopped)
 
 
@@ -132,7 +132,7 @@ def test_a_run_that_stopped_before_its_first_checkpoint_begins_anew(home: Path, 
     shutil.rmtree(stopped / "checkpoints")
     run(home, stopped)
     assert_same(stopped, whole)
-    assert "stopped before a checkpoint was written; begins anew" in caplog.text
+    assert "stopped before a checkpoint was written; starting over" in caplog.text
 
 
 def test_checkpoints_without_a_record_are_not_written_over(home: Path, whole: Path, stopped: Path, tmp_path: Path):
@@ -140,7 +140,7 @@ def test_checkpoints_without_a_record_are_not_written_over(home: Path, whole: Pa
     before = {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()}
     for more in ((), ("resume=no",), (f"resume={whole}",)):
         with pytest.raises(
-            OutputError, match=r"run: holds checkpoints, but no record.json that says of which run; put"
+            OutputError, match=r"run: holds checkpoints, but no record.json to say which run they are from; put"
         ):
             run(home, stopped, *more)
     assert {path: path.read_bytes() for path in stopped.rglob("*.*") if path.is_file()} == before | {
@@ -158,25 +158,25 @@ def test_rows_that_a_run_has_lost_are_told_when_it_goes_on(home: Path, whole: Pa
     log.write_text("".join([*lines[:3], lines[3].replace(".", "x"), *lines[4:]]))
     run(home, folder)
     assert f"{log}, line 4: a row without a number in every column; left out" in caplog.messages
-    assert f"{log}: holds no row of 1 of 6 steps; what was logged there is lost" in caplog.messages
+    assert f"{log}: has no row for 1 of 6 steps; what was logged for them is lost" in caplog.messages
     assert state_sha256(folder) == state_sha256(whole)
     folder = at_step(whole, tmp_path / "other", 6)
     (folder / "metrics.csv").unlink()
     run(home, folder)
-    assert f"{folder / 'metrics.csv'}: is not there; what was logged of 6 steps is lost" in caplog.messages
+    assert f"{folder / 'metrics.csv'}: is missing; what was logged for 6 steps is lost" in caplog.messages
     assert rows_of(folder)[0]["step"] == "6"
 
 
 def test_a_record_that_is_none_is_told_and_the_run_is_not_touched(home: Path, stopped: Path):
     (stopped / "record.json").write_text("[1]")
-    with pytest.raises(InputError, match=r"record.json: says no settings; wanted the record of a run; put back the"):
+    with pytest.raises(InputError, match=r"record.json: holds no settings; wanted the record of a run; put back the"):
         run(home, stopped)
     assert (stopped / "record.json").read_text() == "[1]"
 
 
 def test_less_steps_than_a_stopped_run_has_taken_are_refused(home: Path, stopped: Path, tmp_path: Path):
     for folder, more in ((stopped, ()), (tmp_path / "new", (f"resume={stopped}",))):
-        with pytest.raises(SettingsError, match=rf"trainer.max_steps=5: the run in {stopped} has done 6 steps already"):
+        with pytest.raises(SettingsError, match=rf"trainer.max_steps=5: the run in {stopped} has already done 6 steps"):
             run(home, folder, *more, steps=5)
 
 
@@ -184,7 +184,7 @@ def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, who
     folder = tmp_path / "run"
     every = ("trainer.ema_decay=0.9", "optimizer.schedule=wsd", "optimizer.decay_share=0.0")
     run(home, folder, *every, steps=5)
-    with pytest.raises(OutputError, match=r"finished at step 5; go on with more trainer.max_steps="):
+    with pytest.raises(OutputError, match=r"finished at step 5; continue it with a larger trainer.max_steps="):
         run(home, folder, *every, steps=5)
     run(home, folder, *every)
     run(home, tmp_path / "whole", *every)
@@ -194,7 +194,7 @@ def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, who
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("model.width=12", r"model.width=12: the run in .* has 6; take the same, or a new folder"),
+        ("model.width=12", r"model.width=12: the run in .* has 6; use the same, or a new folder"),
         ("optimizer.clip=2.0", r"optimizer.clip=2.0: the run in .* has 1.0"),
         ("data.validation=[two]", r"data.validation=\[two\]: the run in .* has null"),
         ("seed=2", r"seed=2: the run in .* has 1"),
@@ -257,7 +257,7 @@ def test_files_after_which_contigs_are_called_keep_their_names(home: Path, tmp_p
     for name in ("x", "z"):
         shutil.copy(tmp_path / "x.fa", tmp_path / "moved" / f"{name}.fa")
     folder = at_step(tmp_path / "whole", tmp_path / "run", 5)
-    with pytest.raises(InputError, match=r"are z, y now, and were x, y; name them so again .*, or take a new folder"):
+    with pytest.raises(InputError, match=r"are z, y now, and were x, y; restore those names .*, or use a new folder"):
         run(home, folder, f"data.fasta=[{tmp_path / 'moved' / 'z.fa'},{tmp_path / 'y.fa'}]")
     run(home, folder, f"data.fasta=[{tmp_path / 'moved' / 'x.fa'},{tmp_path / 'y.fa'}]")
     assert_same(folder, tmp_path / "whole")
@@ -284,13 +284,13 @@ def test_a_command_that_named_another_run_can_be_given_again(home: Path, whole: 
         run(home, again, f"resume={stopped}")
         assert_same(again, whole)
         assert [resumed["step"] for resumed in record_of(again)["resumed"]] == ([6, 9] if step == 9 else [6])
-    with pytest.raises(OutputError, match=r"holds a run already, finished at step 12"):
+    with pytest.raises(OutputError, match=r"already holds a run, finished at step 12"):
         run(home, again, f"resume={stopped}")
 
 
 def test_without_resume_a_run_is_not_touched(home: Path, stopped: Path, whole: Path):
     for more in ("resume=no", f"resume={whole}"):
-        with pytest.raises(OutputError, match=r"holds a run already; wanted a new folder, or resume=auto"):
+        with pytest.raises(OutputError, match=r"already holds a run; wanted a new folder, or resume=auto"):
             run(home, stopped, more)
 
 
@@ -299,7 +299,7 @@ def test_a_folder_in_which_a_run_works_is_refused(home: Path, stopped: Path, mon
         raise BlockingIOError
 
     monkeypatch.setattr("genolong.genome.files.file_lock.fcntl.lockf", busy)
-    with pytest.raises(BusyError, match=r"another process works in this folder") as caught:
+    with pytest.raises(BusyError, match=r"another process is working in this folder") as caught:
         run(home, stopped)
     assert caught.value.exit_code == 75
 

@@ -182,7 +182,7 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_its_windows(
 
 def test_a_run_is_not_written_over(settings: TrainSettings, tmp_path: Path):
     done = train(settings, tmp_path / "run")
-    with pytest.raises(OutputError, match=r"holds a run already"):
+    with pytest.raises(OutputError, match=r"already holds a run"):
         train(settings, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "record.json").read_text()) == done.record
 
@@ -196,7 +196,7 @@ def test_a_run_that_cannot_begin_leaves_nothing(tmp_path: Path, override: str):
 
 def test_a_place_that_cannot_be_written_is_told(settings: TrainSettings, tmp_path: Path):
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(OutputError, match=r"runs/train/now: cannot be made .*run.folder"):
+    with pytest.raises(OutputError, match=r"runs/train/now: cannot be created .*run.folder"):
         train(settings, tmp_path / "runs" / "train" / "now")
 
 
@@ -205,7 +205,7 @@ def test_a_place_that_cannot_be_written_is_told(settings: TrainSettings, tmp_pat
     [
         (SystemExit(1), KeyboardInterrupt, None),
         (SIGTERMException(), Stopped, "143"),
-        (torch.OutOfMemoryError("CUDA"), SettingsError, "context: one step needs more memory than there is"),
+        (torch.OutOfMemoryError("CUDA"), SettingsError, "context: one step needs more memory than is available"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), SettingsError, "needs more memory"),
         (MemoryError(), SettingsError, r"a larger context.checkpoint_blocks"),
         (RuntimeError("a bug"), RuntimeError, "a bug"),
@@ -238,7 +238,7 @@ def test_where_another_precision_is_faster_that_is_told(settings, monkeypatch, a
     for where in (trainer, precision_choice):
         monkeypatch.setattr(where, "multiplies_bfloat16", lambda: able)
     told = {
-        ("auto", True): "in float32; this processor multiplies bfloat16, too, and trainer.precision=bf16-mixed trains",
+        ("auto", True): "in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed trains",
         ("bf16-mixed", False): "trainer.precision=bf16-mixed is no faster here, and may be four times slower: PyTorch",
     }.get((asked, able))
     notes = precision_notes(replace(settings.trainer, precision=asked), 1)

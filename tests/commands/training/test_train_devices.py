@@ -110,7 +110,7 @@ def test_a_head_and_its_encoder_learn_on_two_devices_what_they_learn_on_one(home
 
 
 def test_a_head_is_not_trained_on_other_windows_by_other_devices(home, alone):
-    with pytest.raises(SettingsError, match=r"parallel.sequence=1: devices train .* take parallel.sequence=2"):
+    with pytest.raises(SettingsError, match=r"parallel.sequence=1: devices train .* use parallel.sequence=2"):
         variant_settings(home, alone, "trainer.devices=2")
 
 

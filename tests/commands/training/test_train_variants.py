@@ -108,7 +108,7 @@ def test_alleles_that_do_not_fit_into_the_window_are_left_out_and_counted(made, 
         train_variants(settings(made, *asked), tmp_path / "run")
     assert "left out 1 labelled allele: too_long" in caplog.text
     with pytest.raises(
-        SettingsError, match=r"^flank=16: a base with as many on either side does not fit into the wind"
+        SettingsError, match=r"^flank=16: a base with that many on either side does not fit into the wind"
     ):
         train_variants(settings(made, *asked, "head.flank=16"), tmp_path / "other")
 

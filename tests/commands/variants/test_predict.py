@@ -303,7 +303,7 @@ def test_another_command_over_an_unfinished_result_is_refused(go, tmp_path, monk
     skipped = f"skipped_to={tmp_path / 'skipped.tsv'}"
     unfinished(go, monkeypatch, skipped)
     before = names(tmp_path)
-    with pytest.raises(SettingsError, match=rf"unfinished result of another command is here \(another {named}\)"):
+    with pytest.raises(SettingsError, match=rf"unfinished result of another command, which differs in {named};"):
         go("records_at_once=4", skipped, option)
     assert names(tmp_path) == before
     go("records_at_once=4", skipped, option, "resume=no")
@@ -326,7 +326,7 @@ def test_a_changed_input_is_another_command(go, tmp_path, monkeypatch):
     vcf = write(tmp_path, *LINES)
     unfinished(go, monkeypatch, vcf=vcf)
     write(tmp_path, *LINES, snv("chr2", 50))
-    with pytest.raises(SettingsError, match="another vcf_sha256"):
+    with pytest.raises(SettingsError, match="differs in vcf_sha256;"):
         go("records_at_once=4", vcf=vcf)
 
 
@@ -358,8 +358,8 @@ def test_another_build_is_noticed_before_anything_is_written(go, tmp_path):
     with pytest.raises(InputError) as refusal:
         go("records_at_once=300", vcf=vcf)
     assert str(refusal.value) == (
-        f"{vcf}: REF is not what the genome has in 200 of the first 200 records that can be compared; were these "
-        "variants called on another build? Name its FASTA (data.fasta=), or go on all the same with most_mismatches=1"
+        f"{vcf}: REF differs from the genome in 200 of the first 200 records that can be compared; were these "
+        "variants called on another build? Name its FASTA (data.fasta=), or continue anyway with most_mismatches=1"
     )
     few = write(tmp_path, *wrong[:20], name="few.vcf")
     with pytest.raises(InputError, match="in 20 of the first 20 records"):
@@ -396,9 +396,7 @@ def test_fields_that_are_there_are_replaced_on_request_only(go, tmp_path):
     go()
     once = (tmp_path / "out.vcf").read_bytes()
     shutil.move(tmp_path / "out.vcf", tmp_path / "scored.vcf")
-    with pytest.raises(
-        InputError, match=r"scored.vcf: has the INFO field GENOLONG_DIST already; take overwrite_fields"
-    ):
+    with pytest.raises(InputError, match=r"scored.vcf: already has the INFO field GENOLONG_DIST; use overwrite_fields"):
         go(vcf=tmp_path / "scored.vcf")
     assert names(tmp_path) == {"scored.vcf", "out.vcf.record.json"}
     go("overwrite_fields=true", vcf=tmp_path / "scored.vcf")
@@ -412,7 +410,7 @@ def test_fields_that_are_there_are_replaced_on_request_only(go, tmp_path):
 
 def test_a_field_that_no_header_declares_is_found(go, tmp_path):
     vcf = write(tmp_path, snv("chr1", 60), record_line("chr1", 61, base("chr1", 61), "<X>", "A=1;GENOLONG_LLR=7;B"))
-    with pytest.raises(InputError, match=r"my.vcf, line 6: has the INFO field GENOLONG_LLR already"):
+    with pytest.raises(InputError, match=r"my.vcf, line 6: already has the INFO field GENOLONG_LLR"):
         go(vcf=vcf)
     go("overwrite_fields=true", vcf=vcf, output="two.vcf")
     assert (tmp_path / "two.vcf").read_bytes().endswith(b"\tA=1;B;GENOLONG_STATUS=symbolic\n")
@@ -489,7 +487,7 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
         go(model=own)
     assert go(f"data.fasta={fasta}", model=own).tally.scored
     fasta.unlink()
-    with pytest.raises(MissingInputError, match=r"the FASTA of the training is not there \(.*genome.fa.*\); name one"):
+    with pytest.raises(MissingInputError, match=r"the FASTA used for training is missing \(.*genome.fa.*\); name one"):
         go(model=own)
     with pytest.raises(MissingInputError, match=r"^\S*genome\.fa"):
         go(f"data.fasta={fasta}", model=own)
@@ -497,7 +495,7 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
 
 
 @pytest.mark.parametrize(("option", "words"), [
-    ("window_bp=8", "flank=4: a base with as many on either side does not fit into the window of 8; lower it, or take "
+    ("window_bp=8", "flank=4: a base with that many on either side does not fit into the window of 8; lower it, or use "
      "a longer window_bp"),
     ("on_ref_mismatch=stop", "on_ref_mismatch=stop: wanted skip, warn or error"),
     ("most_mismatches=1.5", "most_mismatches=1.5: wanted a share from 0 to 1"),
@@ -506,9 +504,9 @@ def test_a_genome_that_changed_since_the_training_is_refused_unless_it_is_named(
     ("resume=yes", "resume=yes: wanted auto or no"),
     ("records_at_once=0", "records_at_once=0: wanted 1 or more"),
     ("trainer.devices=0", "trainer.devices=0: wanted 1 or more"),
-    ("parallel.sequence=0", "parallel.sequence=0: wanted 1 or more devices to a window"),
+    ("parallel.sequence=0", "parallel.sequence=0: wanted 1 or more devices per window"),
     ("parallel.sequence=2",
-     "parallel.sequence=2 does not divide trainer.devices=1; take a number that is a multiple of it"),
+     "parallel.sequence=2 does not divide trainer.devices=1; use a multiple of parallel.sequence"),
     ("parallel.patience_s=4", "parallel.patience_s=4: wanted 5 seconds or more"),
     ("trainer.accelerator=tpu", "trainer.accelerator=tpu: wanted auto, cpu or cuda"),
     ("precision=16-mixed", "precision=16-mixed: wanted 32-true or bf16-mixed"),
@@ -525,7 +523,7 @@ def test_settings_that_cannot_be_right_are_refused(go, option: str, words: str):
 
 def test_a_gpu_that_is_not_there_is_refused(go, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(SettingsError, match="torch sees no CUDA device here; take auto or cpu"):
+    with pytest.raises(SettingsError, match="torch sees no CUDA device here; use auto or cpu"):
         go("trainer.accelerator=cuda")
     assert go("trainer.accelerator=auto").tally.scored
 
@@ -558,7 +556,7 @@ def test_the_default_settings_take_a_model_of_any_window(go, tmp_path):
 def test_what_the_run_names_is_never_written_over(go, home, setting, name):
     before = (home / name).read_bytes()
     with pytest.raises(
-        SettingsError, match=rf"{setting}=.*{name}: .* is read, and would be written over; name another"
+        SettingsError, match=rf"{setting}=.*{name}: .* is an input, and would be overwritten; name another"
     ):
         go(f"{setting}={home / name}")
     assert (home / name).read_bytes() == before
@@ -577,7 +575,7 @@ def test_what_is_read_is_never_written_over(go, home, tmp_path):
             go(*options, vcf=vcf, output=output)
     with pytest.raises(SettingsError, match=r"output=.*genome\.fa: is the input itself"):
         go(f"data.fasta={fasta}", vcf=vcf, output="genome.fa")
-    with pytest.raises(SettingsError, match=r"skipped_to=.*out\.vcf: is the output, too; name another file"):
+    with pytest.raises(SettingsError, match=r"skipped_to=.*out\.vcf: is also the output; name another file"):
         go(f"skipped_to={tmp_path / 'out.vcf'}", vcf=vcf)
 
 
@@ -625,7 +623,7 @@ def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monk
 def test_a_refused_record_is_taken_with_another_setting_from_there_on(go, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction_work, "NOTED_EVERY_S", -1.0)
     vcf = write(tmp_path, *[snv("chr1", pos) for pos in range(60, 70)], snv("chr1", 70) + b";GENOLONG_LLR=1")
-    with pytest.raises(RefusedRecordError, match=r"line \d+: has the INFO field GENOLONG_LLR already"):
+    with pytest.raises(RefusedRecordError, match=r"line \d+: already has the INFO field GENOLONG_LLR"):
         go("records_at_once=2", vcf=vcf)
     assert {"out.vcf.partial", "out.vcf.journal"} <= names(tmp_path)
     watch = StopAt(99)

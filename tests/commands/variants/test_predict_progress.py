@@ -60,7 +60,7 @@ def test_no_speed_is_told_before_there_is_one(monkeypatch, caplog):
 def test_what_was_done_before_is_told(clock, caplog):
     with caplog.at_level(logging.INFO):
         PredictProgress(Console(file=io.StringIO())).begin(10, 12_345)
-    assert caplog.messages == ["going on after 12,345 records done before"]
+    assert caplog.messages == ["resuming after 12,345 records"]
 
 
 @pytest.mark.parametrize("total", [1_000, None])
