@@ -65,9 +65,7 @@ def _taken(handle: int, folder: Path) -> bool:
         logger.info("%s: this file system does not support locks; do not start a second run in this folder", folder)
         return False
     if not alone:
-        raise BusyError(
-            f"{folder}: another process is working in this folder; wait for it to finish, or use another"
-        )
+        raise BusyError(f"{folder}: another process is working in this folder; wait for it to finish, or use another")
     return True
 
 

@@ -28,6 +28,6 @@ def test_what_another_process_holds_is_neither_taken_nor_removed(tmp_path: Path)
     (tmp_path / LOCK).touch()
     with held_by_another(tmp_path / LOCK):
         assert not lock_removed(tmp_path)
-        with pytest.raises(BusyError, match="another process works in this folder"), held(tmp_path):
+        with pytest.raises(BusyError, match="another process is working in this folder"), held(tmp_path):
             pytest.fail("it was taken")
     assert lock_removed(tmp_path) and lock_removed(tmp_path)
