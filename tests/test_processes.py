@@ -130,7 +130,7 @@ def children_of(process: int) -> list[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 @pytest.mark.parametrize(("sent", "code", "last"), [
     (signal.SIGKILL, 75, "genolong: error: process 1 of 2 was killed by signal 9"),
-    (signal.SIGINT, 130, "genolong: interrupted"),
+    (signal.SIGINT, 130, "genolong: stopped by SIGINT; run the same command again to continue"),
 ])  # fmt: skip
 def test_a_prediction_that_is_stopped_leaves_no_process_and_can_be_continued(home, tmp_path, sent, code, last):
     output = tmp_path / "out.vcf"

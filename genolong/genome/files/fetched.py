@@ -102,7 +102,7 @@ def _patiently(work: Callable[[], Any], url: str, place: Path, tell: Tell) -> An
             return work()
         except CUT as error:
             tried = 0 if _size(place) > before else tried
-            kept = f"; {_size(place):,} bytes are kept, and the same command goes on" if _size(place) else ""
+            kept = f"; {_size(place):,} bytes are kept; run the same command again to continue" if _size(place) else ""
             if tried == len(WAITS_S):
                 raise BusyError(f"{url}: cannot be reached ({_why(error)}){kept}; try again later") from error
             tell(f"{place.name}: {_why(error)}; again in {WAITS_S[tried]:g} s")
