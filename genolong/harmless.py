@@ -109,7 +109,7 @@ def _refuse_other_places(key: str, value: Any, typed: Collection[str]) -> None:
     if room.endswith("_logging") and key.endswith(".filename") and value != LOG_FILE:
         raise UnsafeInputError(f"{key}={value}: a log is written only to {LOG_FILE}; remove this key")
     if key == "hydra.job.name" and isinstance(value, str) and not {"/", "\\", "$"}.isdisjoint(value):
-        raise UnsafeInputError(f"{key}={value}: names the log file; wanted a name without / and $")
+        raise UnsafeInputError(f"{key}={value}: names the log file; wanted a name without / or $")
     if room == "launcher" and rest and rest[0] in SHELL and value and key not in typed:
         raise UnsafeInputError(f"{key}={value}: goes into a job's script; type it on the command line if you mean it")
     if room == "sweeper" and rest[:1] == ["params"] and "".join(rest[1:2]).lstrip("+~").startswith("hydra"):

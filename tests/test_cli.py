@@ -93,11 +93,11 @@ def fasta(tmp_path: Path) -> str:
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
         (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
-        (["train", f"+{'context' * 99}=1k"], 64, "a group of settings has a name longer than a file's"),
+        (["train", f"+{'context' * 99}=1k"], 64, "a settings group has a name longer than a file name may be"),
         (["embed", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
         (["map", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
         (["map", "model=x", "region=chr1:1,001-2,000"], 64, "output: is missing; add output=... (--help says what"),
-        (["map", "model=x", "output=y"], 64, "region: wanted a region (region=chr1:1-1,000) or a BED file (regions=),"),
+        (["map", "model=x", "output=y"], 64, "region: wanted either a region (region=chr1:1-1,000) or a BED file"),
         (["export", "output=x"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["export", "run=nothing", "output=x"], 66, "run=nothing: no such run; name a run's folder, like runs/quick"),
         (["reproduce"], 64, "run: is missing; add run=... (--help says what it is)"),
@@ -271,17 +271,17 @@ def test_a_training_and_an_evaluation_leave_a_page_and_it_can_be_made_again(type
     assert (code, out) == (0, "")
     page = tmp_path / "a" / "report.html"
     *_, told, last = err.splitlines()
-    assert told == "wrote a/report.html, to be opened in a browser" and last.startswith("the run is in ")
+    assert told == "wrote a/report.html; open it in a browser" and last.startswith("the run is in ")
     assert "not been evaluated yet" in page.read_text()
     code, _, err = typed("evaluate", "model=a", "device=cpu")
-    assert code == 0 and err.splitlines()[-1] == "wrote a/report.html, to be opened in a browser"
+    assert code == 0 and err.splitlines()[-1] == "wrote a/report.html; open it in a browser"
     assert "Bits a base on held-out bases" in page.read_text()
     content = page.read_bytes()
     assert typed("report", "run=a", "output=again.html") == (0, "", "wrote again.html\n")
     assert (tmp_path / "again.html").read_bytes() == content
     for other in ("e/evaluation", "a/other"):
         code, _, err = typed("evaluate", "model=a", "device=cpu", f"output={other}.json")
-        assert code == 0 and err.splitlines()[-1] == f"wrote {other}.report.html, to be opened in a browser"
+        assert code == 0 and err.splitlines()[-1] == f"wrote {other}.report.html; open it in a browser"
     assert page.read_bytes() == content
 
 

@@ -225,7 +225,7 @@ def test_nothing_to_score_is_done(trained, monkeypatch, capfd):
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
     (["vcf=symbolic.vcf", "output=out.vcf"], 65, "no allele could be scored; all records are in out.vcf"),
-    (["vcf=wrong.vcf", "output=out.vcf"], 65, "wrong.vcf: REF is not what the genome has in 40 of the first 40"),
+    (["vcf=wrong.vcf", "output=out.vcf"], 65, "wrong.vcf: REF differs from the genome in 40 of the first 40"),
     (["vcf=no.vcf", "output=out.vcf"], 65, "no.vcf"),
     (["vcf=none.vcf", "output=out.vcf"], 66, "none.vcf"),
     (["vcf=in.vcf", "output=out.vcf", "data.fasta=none.fa"], 66, "none.fa"),

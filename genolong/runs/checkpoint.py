@@ -162,7 +162,7 @@ def _unpacked(part: bytes, path: Any) -> Any:
         if part.startswith(PICKLED):
             raise UnpicklingError("a bare pickle")
         if not part.startswith(ZIPPED):  # torch would read it in the way of its first versions, and check little
-            raise ValueError("no archive of torch's")
+            raise ValueError("not a torch archive")
         archive = zipfile.ZipFile(io.BytesIO(part))
         refuse_compressed(archive, path)
         _refuse_other_names(archive)

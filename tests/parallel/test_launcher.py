@@ -76,7 +76,7 @@ def test_all_share_the_threads_and_a_second_job_follows(tmp_path):
 
 @pytest.mark.parametrize(("size", "what", "error", "told"), [
     (3, "die", LostProcessError, "process 2 of 3 was killed by signal 9 (too little memory?); all others "
-     "were ended, too"),
+     "were stopped, too"),
     (2, "exit", LostProcessError, "process 1 of 2 ended with exit code 0; all others were stopped, too"),
     (3, "raise", InputError, "thirteen"),
     (2, "peculiar", RuntimeError, "Peculiar: 1 and 3"),
@@ -172,7 +172,7 @@ def test_without_the_first_one_all_end(sent):
         out, err = first.communicate(timeout=LIMIT_S)
     assert first.returncode == -signal.SIGKILL and out == ""
     if sent == signal.SIGSTOP:
-        told = f"process 0 of 3 gave no sign of life for {IMPATIENT_S} s (parallel.patience_s); all others were ended"
+        told = f"process 0 of 3 gave no sign of life for {IMPATIENT_S} s (parallel.patience_s); all others were stopped"
         assert err == f"genolong: error: {told}, too\n"
     else:
         assert err == ""

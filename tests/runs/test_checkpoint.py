@@ -358,5 +358,5 @@ def test_names_that_plain_tensors_are_not_made_of_are_not_called(path: Path, par
 def test_an_archive_behind_something_else_is_not_read_as_torch_once_did(path: Path):
     part = b"\x8a\x01\x00." + packed(state())
     assert zipfile.is_zipfile(io.BytesIO(part))
-    with pytest.raises(InputError, match=r"not a checkpoint of genolong \(ValueError: no archive of torch's\)"):
+    with pytest.raises(InputError, match=r"not a genolong checkpoint \(ValueError: not a torch archive\)"):
         load_weights(rewritten(path, weights_pt=part))

@@ -98,7 +98,7 @@ def test_of_another_command_is_refused_and_left(tmp_path: Path):
     with pytest.raises(Stop):
         work(tmp_path, BLOCKS, Stop())
     with pytest.raises(
-        SettingsError, match=r"x.journal: holds an unfinished result of another command .*differs in window"
+        SettingsError, match=r"x.journal: holds an unfinished result of another command, which differs in window"
     ):
         work(tmp_path, [], window=8)
     assert same(work(tmp_path, []), BLOCKS)

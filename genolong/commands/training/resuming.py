@@ -201,7 +201,7 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
 def renamed(then: Sequence[str], now: Sequence[str]) -> str:
     """What is told where contigs had other names: which windows are read, and what is hidden of them, go by these."""
     return (
-        f"contigs with the same name in several files are told apart by the files' names, which are "
+        "contigs with the same name in several files are told apart by the files' names, which are "
         f"{', '.join(now)} now, and were {', '.join(then)}; restore those names (a link of that name will do)"
     )
 

@@ -171,7 +171,7 @@ def test_a_record_of_an_earlier_version_is_told_as_far_as_it_goes(run: Path):
     [
         ({"steps": 3, "metrics": 7}, "is not as genolong writes it"),
         ({"made_by": "predict"}, "made by 'predict'; wanted a training's folder, or a file that evaluate wrote"),
-        ({"settings": 3}, "says no settings"),
+        ({"settings": 3}, "holds no settings"),
     ],
 )
 def test_what_is_no_record_of_these_is_refused(run: Path, values: dict[str, Any], line: str):

@@ -130,5 +130,5 @@ def test_a_convolution_that_reaches_beyond_the_next_slice_is_refused(home):
 
 @pytest.mark.parametrize(("knob", "value"), [("optimizer", "muon"), ("trainer.ema_decay", "0.9")])
 def test_what_wants_whole_matrices_is_refused_with_shared_weights(home, knob, value):
-    with pytest.raises(SettingsError, match=r"wants every matrix whole, which parallel.share_weights=true"):
+    with pytest.raises(SettingsError, match=r"needs whole matrices, but parallel.share_weights=true splits them"):
         settings(home, "trainer.devices=2", "parallel.share_weights=true", f"{knob}={value}")

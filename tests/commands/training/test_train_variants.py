@@ -82,7 +82,10 @@ def test_a_head_that_is_measured_on_what_it_learned_from_is_told(made, tmp_path,
     done = train_variants(settings(made, "trainer.max_steps=2"), tmp_path / "run")
     with caplog.at_level(logging.WARNING, "genolong"):
         scored(made, done.folder, "seen.vcf", "mode=unmasked")
-    assert "labelled.vcf is what the head of this run was trained on: GENOLONG_PROB is better here than" in caplog.text
+    assert (
+        "labelled.vcf is the VCF that the head of this run was trained on: GENOLONG_PROB looks better here than"
+        in caplog.text
+    )
     asked = f"vcf={made / 'seen.vcf'}", "label=KIND", "positive=bad", "negative=good", "bootstrap=0"
     seen = "GENOLONG_PROB is from a head trained on labels of this very VCF"
     assert any(line.startswith(seen) for line in evaluate_variants(evaluation_settings(*asked)).notes)
@@ -174,9 +177,9 @@ def test_contigs_may_be_held_out(made, caplog):
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
-        (["data.label=NONE"], InputError, "no allele has a value of NONE"),
+        (["data.label=NONE"], InputError, "no allele has a value for NONE"),
         (["data.positive=[worse]"], InputError, "no allele is positive: KIND is never worse"),
-        (["data.positive=null", "data.negative=null"], InputError, "choose what is told apart"),
+        (["data.positive=null", "data.negative=null"], InputError, "choose which values to tell apart"),
         (["data.positive=null"], SettingsError, "data.positive: wanted values of KIND too"),
         (["data.positive=[good]"], SettingsError, "both name good"),
         (["data.validation=[chr7]"], InputError, "no labelled allele is on chr7"),
