@@ -1,12 +1,9 @@
-"""The command line: one short function a command; alone prints to people and exits."""
+"""The command line: one short function a command, and how commands begin."""
 
-import errno
-import logging
 import os
 import re
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
@@ -14,27 +11,22 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.table import Table
-from yaml import YAMLError
 
 from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
-from genolong.composing import FOLDERS, as_settings_error, guard
+from genolong.composing import FOLDERS, guard
+from genolong.endings import fail, reader_left, told_of
 from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import open_descriptor
 from genolong.help import help_text
 from genolong.long_work import follow
+from genolong.messages import err, set_up_messages, show, tell
 from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
@@ -42,9 +34,6 @@ from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 from genolong.typed_words import understood
-
-if TYPE_CHECKING:  # matplotlib and the like load when a command runs
-    from genolong.report.figures import Table as Figures
 
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
@@ -67,8 +56,6 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   genolong train experiment=yeast    a recipe from conf/experiment (docs/recipes.md)
   genolong --version
 """
-tell = logging.getLogger("genolong")
-err = Console(stderr=True, highlight=False)
 
 
 def train(config: DictConfig) -> None:
@@ -123,7 +110,7 @@ def evaluate(config: DictConfig) -> None:
     run = read_bases if settings.vcf is None else evaluate_variants
     done = run(settings, follow)
     for table in done.tables:
-        _show(table)
+        show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe is gone
@@ -243,29 +230,11 @@ def plan(config: DictConfig) -> None:
 
     settings = on_a_genome(config, PlanSettings)
     made = run(settings)
-    _show(table(made))
+    show(table(made))
     for line in notes(made):
         tell.info(line)
     if settings.json is not None:
         tell.info("wrote %s", settings.json)
-
-
-class _Output(Console):
-    """stdout, of which the reader may leave."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def _show(table: "Figures") -> None:
-    """A table on stdout."""
-    shown = Table(title=table.title, title_justify="left")
-    for at, name in enumerate(table.columns):
-        shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
-    for row in table.rows:
-        shown.add_row(*row)
-    out = _Output(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
-    out.print(shown)
 
 
 def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
@@ -280,17 +249,17 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             import_module(f"genolong.commands.{module}")
         elsewhere = not tell.handlers  # submitit runs a job in another process, and hands back what it raised
         if elsewhere:
-            _set_up_messages()
+            set_up_messages()
         try:
             with bars(err):
                 command(config)
         except Stopped as stopped:
             job = HydraConfig.get()
             swept = job.mode is RunMode.MULTIRUN
-            tell.info(f"genolong: {_told(stopped, job.runtime.output_dir, command.__name__, swept=swept)}")
+            tell.info(f"genolong: {told_of(stopped, job.runtime.output_dir, command.__name__, swept=swept)}")
             raise
         except BrokenPipeError:
-            _reader_left()
+            reader_left()
         except Exception as error:
             if config.get("debug"):
                 raise
@@ -301,25 +270,9 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
                 raise
             if job.mode is RunMode.MULTIRUN:
                 tell.info(f"run {job.job.num + 1} of this sweep failed; the runs after it are not started")
-            _fail(error, command.__name__)
+            fail(error, command.__name__)
 
     return run
-
-
-def _told(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
-    """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
-    if command not in ("train", "train_variants"):
-        aim = "start over" if command == "reproduce" else "continue"
-        return f"stopped by {stopped.name}; run the same command again to {aim}"
-    where = quote(f"hydra.run.dir={folder}")
-    again = f"run the same command with {where}"
-    if swept:
-        again = f"run the same command without -m, with this run's values and {where},"
-    if stopped.step is None:
-        return f"stopped by {stopped.name} outside of its steps; {again} to continue"
-    if stopped.step == 0:
-        return f"stopped by {stopped.name} before its first step; {again} to start over"
-    return f"stopped by {stopped.name} after step {stopped.step}; {again} to continue"
 
 
 COMMANDS = {
@@ -368,11 +321,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("genolong: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
-        _reader_left()
+        reader_left()
     except Exception as error:
         if "debug=true" in rest:
             raise
-        _fail(error, command)
+        fail(error, command)
 
 
 def _about(command: str) -> int:
@@ -391,7 +344,7 @@ def _about(command: str) -> int:
 
 def _run(command: str, arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a trace
-    _set_up_messages()
+    set_up_messages()
     guard()
     options, unknown = get_args_parser().parse_known_intermixed_args(arguments)
     if unknown:
@@ -421,56 +374,6 @@ def _refuse_one_folder(overrides: Sequence[str]) -> None:
                 f"{word}: a sweep (-m) has a folder for each run; choose where they go with hydra.sweep.dir= "
                 "(and their names with hydra.sweep.subdir=), or leave out -m"
             )
-
-
-def _reader_left() -> NoReturn:
-    """Whoever read stdout, like `head`, had enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(141) from None
-
-
-def _fail(error: Exception, command: str) -> NoReturn:
-    line, code = explain(error, command)
-    print(f"genolong: error: {' '.join(line.split())}", file=sys.stderr)
-    raise SystemExit(code) from None
-
-
-def explain(error: Exception, command: str) -> tuple[str, int]:
-    """What a person is told about an error of a command, and the exit code."""
-    if isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)):
-        error = as_settings_error(error, FOLDERS[command], command)
-    if isinstance(error, InputError):
-        return str(error), error.exit_code
-    if isinstance(error, ConnectionError) and error.filename is None:
-        return f"lost the connection to another process ({error.strerror or error}); run the same command again", 75
-    if isinstance(error, OSError):
-        kinds = (PermissionError, FileExistsError, NotADirectoryError)
-        cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
-        return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
-    return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
-
-
-class Lines(logging.Handler):
-    """Messages as plain lines on what is stderr when they come."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            print(self.format(record), file=sys.stderr)
-        except Exception:
-            self.handleError(record)
-
-
-def _set_up_messages() -> None:
-    logging.raiseExceptions = False  # a message that cannot be written is lost, without a trace: its reader has left
-    watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
-    tell.handlers, tell.propagate = [watched if err.is_terminal else Lines()], False
-    tell.setLevel(logging.INFO)
-    logging.basicConfig(
-        handlers=[Lines(logging.WARNING)]
-    )  # where there is none, Lightning adds one that shows everything
-    for library in ("pytorch_lightning", "lightning_fabric"):  # advice to programmers; what matters we say ourselves
-        warnings.filterwarnings("ignore", module=library)
-        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _complete(arguments: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
-from genolong.cli import explain
+from genolong.endings import explain, told_of
 from genolong.errors import InputError, NumericalError, OutputError
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
@@ -183,13 +183,13 @@ def test_the_version_is_told(typed):
     ],
 )
 def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
-    assert cli._told(Stopped(signal.SIGTERM, step), "runs/x", command).startswith(line)
+    assert told_of(Stopped(signal.SIGTERM, step), "runs/x", command).startswith(line)
     if command == "train" and step:
-        swept = cli._told(Stopped(signal.SIGTERM, step), "runs/x", command, swept=True)
+        swept = told_of(Stopped(signal.SIGTERM, step), "runs/x", command, swept=True)
         assert swept.endswith(
             "run the same command without -m, with this run's values and hydra.run.dir=runs/x, to continue"
         )
-        spaced = cli._told(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
+        spaced = told_of(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
         assert shlex.split(spaced.partition(" with ")[2])[0] == "hydra.run.dir=runs/it's mine"
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from genolong.cli import explain
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
+from genolong.endings import explain
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.vcf import VcfReader

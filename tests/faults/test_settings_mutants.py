@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from genolong.cli import explain
 from genolong.composing import CONF, guard
+from genolong.endings import explain
 from genolong.errors import InputError
 from genolong.settings import TrainSettings, train_settings
 from tests.faults.judged import times, works_or_refuses

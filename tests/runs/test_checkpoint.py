@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genolong.cli import explain
+from genolong.endings import explain
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs import sealed_zip
 from genolong.runs.checkpoint import RunCheckpointIO, check_fits, load_weights, weights_sha256

@@ -15,12 +15,12 @@ import pysam
 import pytest
 from hydra import compose, initialize_config_dir
 
-from genolong.cli import explain
 from genolong.commands.maps.map import MutationMap, map_regions
 from genolong.commands.maps.map_settings import MapSettings
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
+from genolong.endings import explain
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.files.bgzf_writer import PlainOutput
 from genolong.genome.files.hashed import sha256_of

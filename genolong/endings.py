@@ -1,0 +1,59 @@
+"""How a command ends that was stopped or failed: one line that says what to do, and the exit code (after sysexits)."""
+
+import errno
+import os
+import sys
+from shlex import quote
+from typing import NoReturn
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from genolong.composing import FOLDERS, as_settings_error
+from genolong.errors import InputError
+from genolong.parallel.stopped import Stopped
+
+
+def reader_left() -> NoReturn:
+    """Whoever read stdout, like `head`, had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(141) from None
+
+
+def fail(error: Exception, command: str) -> NoReturn:
+    """Says on stderr what went wrong, and exits."""
+    line, code = explain(error, command)
+    print(f"genolong: error: {' '.join(line.split())}", file=sys.stderr)
+    raise SystemExit(code) from None
+
+
+def explain(error: Exception, command: str) -> tuple[str, int]:
+    """What a person is told about an error of a command, and the exit code."""
+    if isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)):
+        error = as_settings_error(error, FOLDERS[command], command)
+    if isinstance(error, InputError):
+        return str(error), error.exit_code
+    if isinstance(error, ConnectionError) and error.filename is None:
+        return f"lost the connection to another process ({error.strerror or error}); run the same command again", 75
+    if isinstance(error, OSError):
+        kinds = (PermissionError, FileExistsError, NotADirectoryError)
+        cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
+        return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
+    return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
+
+
+def told_of(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
+    """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
+    if command not in ("train", "train_variants"):
+        aim = "start over" if command == "reproduce" else "continue"
+        return f"stopped by {stopped.name}; run the same command again to {aim}"
+    where = quote(f"hydra.run.dir={folder}")
+    again = f"run the same command with {where}"
+    if swept:
+        again = f"run the same command without -m, with this run's values and {where},"
+    if stopped.step is None:
+        return f"stopped by {stopped.name} outside of its steps; {again} to continue"
+    if stopped.step == 0:
+        return f"stopped by {stopped.name} before its first step; {again} to start over"
+    return f"stopped by {stopped.name} after step {stopped.step}; {again} to continue"
