@@ -1,5 +1,7 @@
 """Kept blocks come back as they were, as far as they were noted, to the same command alone, and vanish at the end."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,6 @@ def work(folder: Path, blocks: list, error: BaseException | None = None, *, resu
     """Keeps the blocks behind those that are kept, and fails then; returns those that were kept before."""
     with KeptBlocks(folder / "x", {**IDENTITY, **changes}, resume=resume) as kept:
         before = [*kept.before("done", lambda _what, _total: lambda _more: None)]
-        assert len(before) == kept.resumed
         for block in blocks:
             kept.keep(block)
         if error:
@@ -118,7 +119,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, cut: int):
         work(tmp_path, BLOCKS, Stop())
     path = tmp_path / "x.kept.partial"
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(InputError, match=r"x.kept.partial: cannot be read \(.+\); start over with resume=no$"):
+    with pytest.raises(InputError, match=r"x.kept.partial holds .+ bytes; wanted .+; start again \(resume=no\)$"):
         work(tmp_path, [])
 
 
@@ -153,3 +154,23 @@ def test_what_another_process_keeps_is_left_to_it(tmp_path: Path, resume: bool):
         work(tmp_path, BLOCKS[3:], resume=resume)
     assert [path.read_bytes() for path in kept] == before
     assert same(work(tmp_path, BLOCKS[3:]), BLOCKS[:3])
+
+
+def test_what_another_process_finished_in_the_meantime_is_not_gone_on_with(tmp_path: Path):
+    with pytest.raises(Stop):
+        work(tmp_path, BLOCKS, Stop())
+    with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
+        assert work(tmp_path, []), "the same command, which finishes"
+        assert not [*kept.before("done", lambda _what, _total: lambda _more: None)]
+
+
+def test_what_is_gone_on_with_is_held_until_it_is_removed(tmp_path: Path):
+    with pytest.raises(Stop):
+        work(tmp_path, BLOCKS, Stop())
+    ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    path = tmp_path / "x.kept.partial"
+    with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
+        assert same([*kept.before("done", lambda _what, _total: lambda _more: None)], BLOCKS)
+        asked = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, text=True)
+        assert "BlockingIOError" in asked.stderr
+    assert not names(tmp_path)

@@ -117,6 +117,11 @@ class PartialFile(Stream):
             found = os.pread(descriptor, len(end) + 1, self.size - len(end))
         return found == end
 
+    def read(self, count: int, at: int) -> bytes:
+        """So many bytes from there on, or those there are; through another descriptor, the lock would end with it."""
+        with self._named() as descriptor:
+            return os.pread(descriptor, count, at)
+
     def complete(self) -> None:
         """Sync the bytes, give the file its name, and sync the folder: there is the old file or the whole new one."""
         self.sync()
