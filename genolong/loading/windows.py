@@ -112,8 +112,9 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
     train = _long_enough(subtract(allowed, held), window_bp, notes)
     if not train:
         raise InputError(
-            f"nothing is left to train on: validation takes {count_bases(held):,} of {count_bases(allowed):,} bases, "
-            f"and no stretch of {window_bp:,} remains; hold out less (data.validation), or use a smaller context"
+            f"nothing is left to train on, or to count baselines on: validation takes {count_bases(held):,} of "
+            f"{count_bases(allowed):,} bases, and no stretch of {window_bp:,} remains; hold out less "
+            "(data.validation), or use a smaller context"
         )
     windows = _validation_windows(genome, held, settings, window_bp, notes)
     told = (

@@ -30,6 +30,14 @@ class VariantHeadSettings:
         if not 0 <= self.dropout < 1:
             raise SettingsError(f"head.dropout={self.dropout}: wanted at least 0 and less than 1")
 
+    def check_window(self, window_bp: int) -> None:
+        """Raises SettingsError where the window ends before what the head would see of it."""
+        if window_bp <= 2 * self.around[-1]:
+            raise SettingsError(
+                f"head.around={self.around}: {self.around[-1]:,} bases on either side of an allele do not fit into the "
+                f"run's window of {window_bp:,}; wanted numbers below {window_bp / 2:g}"
+            )
+
 
 class VariantHead(nn.Module):
     """One hidden layer over standardised features, and a calibration that turns its logits into probabilities."""

@@ -238,7 +238,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"validation": "tiny"}, 100, r"data\.validation: tiny has 5 bases, less than a window of 100; hold out a longer"),
     (
         {"validation": ["chr1", "chr2"]}, 200,
-        r"nothing is left to train on: validation takes 1,316 of 1,316 bases, and no stretch of 200 remains; hold",
+        r"nothing is left to train on, or to count baselines on: validation takes 1,316 of 1,316 bases, and no str",
     ),
 ]  # fmt: skip
 

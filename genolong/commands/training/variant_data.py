@@ -79,6 +79,7 @@ def _scorer(
         longest_allele=settings.longest_allele, batch=None,
     )  # fmt: skip
     scoring.check_window(run.window_bp)
+    settings.head.check_window(run.window_bp)
     kind = accelerator(settings.trainer, place.local_size)
     device = torch.device(kind, place.local_rank) if kind == "cuda" else torch.device(kind)
     return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device, shard=shard)

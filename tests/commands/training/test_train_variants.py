@@ -192,6 +192,11 @@ def test_contigs_may_be_held_out(made, caplog):
         (["optimizer.kind=muon"], SettingsError, "optimizer.kind=muon"),
         (["trainer.ema_decay=0.9"], SettingsError, "trainer.ema_decay=0.9"),
         (["data.validation_share=1"], SettingsError, "data.validation_share=1"),
+        (
+            ["head.around=[0,16]"], SettingsError,
+            "head.around=[0, 16]: 16 bases on either side of an allele do not fit into the run's window of 32; wanted "
+            "numbers below 16$",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused_in_one_line(made, changes, kind, message):
