@@ -42,6 +42,7 @@ class HeldOutBasesSettings:
     device: str
     precision: str
     attention: str
+    check_memory: bool
 
     def __post_init__(self) -> None:
         if self.windows is not None and self.windows < 0:

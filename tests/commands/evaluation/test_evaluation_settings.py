@@ -13,6 +13,7 @@ def settings(**changes) -> EvaluationSettings:
     values = {
         "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "share": None,
         "contexts": True, "longest_context": 0, "device": "cpu", "precision": "32-true", "attention": "auto",
+        "check_memory": True,
         "vcf": None, "label": None, "positive": None,
         "negative": None, "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1,
         "output": None, "debug": False,
