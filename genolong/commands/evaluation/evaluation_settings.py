@@ -170,7 +170,8 @@ def texts(name: str, value: Any, *, least: int) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     for each in listed:
         if isinstance(each, bool) or not isinstance(each, (str, int, float)):
-            raise SettingsError(f"{name}={value}: wanted texts, like {name}=[this,that]; found {each}")
+            quoted = f"; quote it twice to mean the text: {name}=\"'{each}'\"" if isinstance(each, bool) else ""
+            raise SettingsError(f"{name}={value}: wanted texts, like {name}=[this,that]; found {each}{quoted}")
     if len(listed) < least:
         raise SettingsError(f"{name}={value}: wanted one text or more")
     return [str(each) for each in listed]

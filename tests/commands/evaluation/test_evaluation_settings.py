@@ -38,7 +38,10 @@ def settings(**changes) -> EvaluationSettings:
         (VCF | {"positive": ["a"]}, "negative: wanted values of CLNSIG too, where positive= names some"),
         (VCF | {"negative": ["a"]}, "positive: wanted values of CLNSIG too, where negative= names some"),
         (VCF | {"positive": [], "negative": ["a"]}, r"positive=\[\]: wanted one text or more"),
-        (VCF | {"positive": [True], "negative": ["a"]}, r"positive=\[True\]: wanted texts, .* found True"),
+        (
+            VCF | {"positive": [True], "negative": ["a"]},
+            r"positive=\[True\]: wanted texts, .* found True; quote it twice to mean the text: positive=\"'True'\"$",
+        ),
         (VCF | {"positive": {"a": 1}, "negative": ["a"]}, "positive={'a': 1}: wanted texts"),
         (VCF | {"positive": ["a", "b"], "negative": "b"}, "positive and negative: both name b"),
         (VCF | {"prefix": "1_"}, "prefix=1_: wanted letters, digits and _"),
