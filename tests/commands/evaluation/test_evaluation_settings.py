@@ -35,8 +35,8 @@ def settings(**changes) -> EvaluationSettings:
         ({"model": "x", "baselines": ["A"]}, r"baselines=\['A'\]: is about a VCF"),
         ({"model": "x", "strata": "A"}, "strata=A: is about a VCF"),
         ({"vcf": "x.vcf"}, "label: wanted the INFO field of x.vcf"),
-        (VCF | {"positive": ["a"]}, "negative: wanted values of CLNSIG too, where positive= names some"),
-        (VCF | {"negative": ["a"]}, "positive: wanted values of CLNSIG too, where negative= names some"),
+        (VCF | {"positive": ["a"]}, "negative: wanted values of CLNSIG too, because positive= names some"),
+        (VCF | {"negative": ["a"]}, "positive: wanted values of CLNSIG too, because negative= names some"),
         (VCF | {"positive": [], "negative": ["a"]}, r"positive=\[\]: wanted one text or more"),
         (
             VCF | {"positive": [True], "negative": ["a"]},
