@@ -15,7 +15,7 @@ from genolong.commands.evaluation.evaluated import (
 )
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
-from genolong.commands.evaluation.own_figures import place_of_figures
+from genolong.commands.evaluation.own_figures import FIGURES, place_of_figures
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
@@ -47,7 +47,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
-    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json")
+    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / FIGURES)
     genome, parts, beds, notes = _data(run, settings.data)
     output = _output(run, settings, genome)
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
