@@ -126,7 +126,7 @@ def predict(config: DictConfig) -> None:
     from genolong.settings import check
 
     done = run(check(config, PredictSettings), PredictProgress(err))
-    if done is None:  # the first process tells
+    if done is None:  # only the first process reports
         return
     for line in (*done.notes, *done.tally.lines()):
         tell.info(line)
@@ -143,7 +143,7 @@ def embed(config: DictConfig) -> None:
     from genolong.settings import check
 
     done = run(check(config, EmbedSettings), follow)
-    if done is None:  # the first process tells
+    if done is None:  # only the first process reports
         return
     for line in done.notes:
         tell.info(line)
@@ -157,7 +157,7 @@ def map(config: DictConfig) -> None:
     from genolong.settings import check
 
     done = map_regions(check(config, MapSettings), follow)
-    if done is None:  # the first process tells
+    if done is None:  # only the first process reports
         return
     for line in done.notes:
         tell.info(line)
@@ -187,7 +187,7 @@ def reproduce(config: DictConfig) -> None:
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     done = run(check(config, ReproduceSettings), folder, PredictProgress(err))
-    if done is None:  # the first process tells
+    if done is None:  # only the first process reports
         return
     if not done.explained:
         raise NumericalError(done.verdict)
