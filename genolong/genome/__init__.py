@@ -1,1 +1,1 @@
-"""Files and coordinates; numpy, no torch."""
+"""Genome files and coordinates; uses numpy, not torch."""

@@ -1,4 +1,4 @@
-"""What an ALT allele is, and whether it can be scored: one word for every reason why not."""
+"""The status of an ALT allele: whether it can be scored and, if not, why."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -18,12 +18,12 @@ _LETTERS = frozenset(b"ACGTNRYSWKMBDHVUacgtnryswkmbdhvu")
 
 
 class Status(StrEnum):
-    """Of one ALT allele; the first three are scored."""
+    """The status of one ALT allele; alleles with one of the first three are scored."""
 
     OK = "ok"
-    EDGE = "edge"  # scored; its window reaches beyond an end of the contig and is filled up with N
+    EDGE = "edge"  # scored; its window extends past an end of the contig and is padded with N
     N_RICH = "n_rich"  # scored; more than a tenth of its window's bases within the contig are N
-    REF_MISMATCH = "ref_mismatch"  # REF is not what the genome has there
+    REF_MISMATCH = "ref_mismatch"  # REF differs from the genome at this position
     NO_CONTIG = "no_contig"
     PAST_CONTIG_END = "past_contig_end"
     SYMBOLIC = "symbolic"  # <DEL>, <NON_REF>, ...
@@ -31,9 +31,9 @@ class Status(StrEnum):
     STAR = "star"  # *: the base is deleted by another record
     NO_ALT = "no_alt"  # ALT is .
     REF_EQ_ALT = "ref_eq_alt"
-    NON_ACGT = "non_acgt"  # other letters of DNA than A C G T
+    NON_ACGT = "non_acgt"  # DNA letters other than A C G T
     TOO_LONG = "too_long"
-    MALFORMED = "malformed"  # not as the VCF format wants it
+    MALFORMED = "malformed"  # violates the VCF format
 
 
 SCORED = (Status.OK, Status.EDGE, Status.N_RICH)
@@ -41,17 +41,17 @@ _IN_ORDER = [*Status]
 
 
 def numbers_of(statuses: Iterable[Status]) -> UInt8[np.ndarray, " statuses"]:
-    """Each by its place among all that there are."""
+    """Each status as its index in the order of the enum."""
     return np.array([_IN_ORDER.index(status) for status in statuses], np.uint8)
 
 
 def statuses_of(numbers: UInt8[np.ndarray, " statuses"]) -> list[Status]:
-    """Those that numbers_of was given."""
+    """The inverse of numbers_of."""
     return [_IN_ORDER[number] for number in numbers.tolist()]
 
 
 def kind(reference: bytes, alternate: bytes) -> Status:
-    """What the two alleles are by their letters alone; OK where both are bases."""
+    """The status that the letters of the two alleles imply; OK where both consist of A C G T and differ."""
     if not alternate:
         return Status.MALFORMED
     if _BASES.issuperset(alternate):
@@ -70,14 +70,14 @@ def kind(reference: bytes, alternate: bytes) -> Status:
 
 
 class ContigNames:
-    """A VCF's names of contigs as the genome's: the same, with or without chr, mitochondria, then synonyms."""
+    """Maps a VCF's contig names to the genome's: same name, with or without chr, mitochondria, then synonyms."""
 
     def __init__(self, lengths: Mapping[str, int], synonyms: Mapping[str, str]) -> None:
         self.lengths, self._synonyms = lengths, synonyms
         self._found: dict[str, str | None] = {}
 
     def find(self, name: str) -> str | None:
-        """The genome's name of it, or None."""
+        """The genome's name for this contig, or None."""
         if name not in self._found:
             found = match_contig(name, self.lengths)
             synonym = match_contig(name, self._synonyms) if found is None else None
@@ -88,9 +88,9 @@ class ContigNames:
 
 
 def read_synonyms(path: str | Path) -> dict[str, str]:
-    """Names that mean the same contig: two columns, separated by a tab or spaces, in either order; # begins a comment.
+    """Pairs of names for the same contig: two columns, separated by blanks, in either order; # starts a comment.
 
-    Raises InputError with the line of what is none, MissingInputError for a file that cannot be read.
+    Raises InputError with the line number for an invalid line, MissingInputError for a file that cannot be read.
     """
     path = Path(path).expanduser()
     try:
@@ -117,16 +117,16 @@ def read_synonyms(path: str | Path) -> dict[str, str]:
 
 
 class AlleleChecks:
-    """Every allele's status against a genome, before any model has seen it.
+    """Checks alleles against a genome before any model scores them.
 
-    `read(contig, start, end)` gives the genome's letters in upper case, N beyond the ends.
+    `read(contig, start, end)` returns the genome's letters in upper case, with N beyond the contig's ends.
     """
 
     def __init__(self, names: ContigNames, read: Callable[[str, int, int], bytes], longest_bp: int) -> None:
         self._names, self._read, self._longest_bp = names, read, longest_bp
 
     def reference(self, contig: str, position: int | None, reference: bytes) -> tuple[Status, str, bytes]:
-        """Of a record's place and REF: OK or what is wrong, the genome's name of the contig, and its letters there."""
+        """The status of a record's position and REF, the genome's name for the contig, and its letters there."""
         if position is None:
             return Status.MALFORMED, "", b""
         name = self._names.find(contig)
@@ -140,7 +140,7 @@ class AlleleChecks:
     def alleles(
         self, contig: str, position: int | None, reference: bytes, alternates: tuple[bytes, ...]
     ) -> list[tuple[Status, Variant | None]]:
-        """Each ALT's status, and the variant where it can be scored."""
+        """The status of each ALT, and the variant if it can be scored."""
         kinds = [kind(reference, alternate) for alternate in alternates]
         placed, name = Status.OK, ""
         if Status.OK in kinds:

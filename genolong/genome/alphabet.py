@@ -5,7 +5,7 @@ from jaxtyping import UInt8
 
 A, C, G, T, N, MASK = range(6)  # MASK stands for a base hidden from the model: it is never read from a file
 BASES = "ACGT"
-AMBIGUOUS = "RYSWKMBDHV"  # IUPAC letters for "one of several": they read as N
+AMBIGUOUS = "RYSWKMBDHV"  # IUPAC letters for "one of several bases": read as N
 _LETTERS = b"ACGTN?"
 _INVALID = 255
 
@@ -22,8 +22,8 @@ _COMPLEMENT = bytes([T, G, C, A, N, MASK, *range(6, 256)])
 
 
 def encode(letters: bytes) -> UInt8[np.ndarray, " length"]:
-    """The code of every letter, in either case; raises ValueError for a letter that is no DNA."""
-    codes = np.frombuffer(bytearray(letters.translate(_CODES)), dtype=np.uint8)  # bytearray: people may write into it
+    """The code of every letter, in either case; raises ValueError for a letter that is not DNA."""
+    codes = np.frombuffer(bytearray(letters.translate(_CODES)), dtype=np.uint8)  # bytearray: callers may write into it
     if codes.size and codes.max() == _INVALID:
         at = int(np.argmax(codes == _INVALID))
         raise ValueError(f"{letters[at : at + 1]!r} at position {at} is no letter of DNA")

@@ -1,4 +1,4 @@
-"""A FASTA file checked once: its index, and a cleaned copy where one is needed, kept in a cache folder by content."""
+"""A checked FASTA file: its index and, if needed, a cleaned copy, cached by the hash of the content."""
 
 import hashlib
 import io
@@ -21,24 +21,24 @@ from genolong.genome.files.cache_folder import CacheFolder
 from genolong.genome.files.pinned_file import PinnedFile
 from genolong.long_work import follow
 
-_FORMAT = b"genolong FASTA index 1 "  # the number rises whenever an index of the same file would hold something else
+_FORMAT = b"genolong FASTA index 1 "  # raise the number when the same file would get a different index
 _ARRAYS = ("lengths", "places", "run_starts", "run_ends", "first_run")
 _CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
 class CheckedFasta:
-    """What reading needs: `reading` is the file itself, or its cleaned copy when `why_copied` says why."""
+    """A FASTA file ready to read: `reading` is the file itself, or a cleaned copy if `why_copied` gives a reason."""
 
     source: PinnedFile
     reading: PinnedFile
     index: FastaIndex
-    blocks: Int64[np.ndarray, "blocks 2"]  # where bgzip blocks begin: in the file, in its text; none for plain text
+    blocks: Int64[np.ndarray, "blocks 2"]  # start of each bgzip block, in the file and in its text; empty if plain
     why_copied: str
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was skipped, replaced or is otherwise than people may think."""
+        """What was skipped or replaced, and what may surprise the user."""
         path, index = self.source.path, self.index
         notes = []
         if index.ambiguous:
@@ -57,9 +57,9 @@ class CheckedFasta:
 
 
 def open_checked(path: Path, cache: CacheFolder) -> CheckedFasta:
-    """Hash the file, and read it whole unless the cache knows its content; raises InputError for what is no DNA.
+    """Hash the file, and read all of it unless its content is in the cache; raises InputError if it is not DNA.
 
-    An index beside the file (.fai, .gzi) is never looked at, so that none can be wrong.
+    An index next to the file (.fai, .gzi) is never used, because it could be wrong.
     """
     source = PinnedFile.pin(path)
     return _load(source, cache) or _check(source, cache)
@@ -94,7 +94,7 @@ def _text_chunks(file: BufferedIOBase, path: Path) -> Iterable[bytes]:
 
 
 def _told(chunks: Iterable[bytes], file: BufferedIOBase, what: str) -> Iterator[bytes]:
-    """The same chunks; who watches is told how much of the file was read for them."""
+    """The same chunks, with the progress through the file reported."""
     size = os.fstat(file.fileno()).st_size
     advance, done = follow(what, size), 0
     for chunk in chunks:
@@ -106,20 +106,20 @@ def _told(chunks: Iterable[bytes], file: BufferedIOBase, what: str) -> Iterator[
 
 
 def _why_not_read_itself(path: Path, index: FastaIndex, chunks: Iterable[bytes]) -> str:
-    """What keeps pyfaidx from reading this file right; empty when nothing does."""
+    """The reason why pyfaidx would misread this file; empty if it would not."""
     name = path.name.lower()
     if index.irregular:
         first, *others = index.irregular
         return f"lines of contig {first}{f' and {len(others):,} more' if others else ''} are not all alike"
     if name.endswith((".gz", ".bgz")) != isinstance(chunks, BlockedText) or name.endswith((".bz2", ".zip")):
-        return "its name does not say how it is compressed"  # and pyfaidx goes by the name
+        return "its name does not say how it is compressed"  # pyfaidx tells compression by the name
     if isinstance(chunks, BlockedText) and chunks.longest_block > 65535:
-        return "its bgzip blocks are full to the last byte"  # pyfaidx seeks to a block's end, and offsets have 16 bits
+        return "its bgzip blocks are full to the last byte"  # pyfaidx seeks to a block's end with a 16-bit offset
     return ""
 
 
 def _write_clean(text: Iterable[Header | Letters], copy: BufferedIOBase) -> None:
-    """Contigs that have bases, each on one line."""
+    """Write the contigs that have bases, each on one line."""
     header = ""
     for part in text:
         if isinstance(part, Header):
@@ -141,7 +141,7 @@ def _copy_name(source: PinnedFile) -> str:
 
 
 def _save(checked: CheckedFasta, file: BufferedIOBase) -> None:
-    """First line: the format and the sha256 of what follows, an .npz whose `facts` are JSON."""
+    """Write one line with the format and the sha256 of the rest, then an .npz whose `facts` are JSON."""
     index = asdict(checked.index)
     facts = {name: value for name, value in index.items() if name not in _ARRAYS}
     facts |= {"sha256": checked.source.sha256, "why_copied": checked.why_copied, "read": checked.reading.sha256}
@@ -157,7 +157,7 @@ def _save(checked: CheckedFasta, file: BufferedIOBase) -> None:
 
 
 def _load(source: PinnedFile, cache: CacheFolder) -> CheckedFasta | None:
-    """What the cache knows of this content; None when that is nothing, damaged, or of another version."""
+    """The cached index of this content; None if it is missing, damaged or of another version."""
     try:
         head, _, held = cache.path(_index_name(source)).read_bytes().partition(b"\n")
     except OSError:

@@ -1,4 +1,4 @@
-"""Places in a genome: 0-based, half-open intervals, and the names of contigs that mean the same."""
+"""Genomic coordinates: 0-based, half-open intervals, and different names of the same contig."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _MITOCHONDRIA = ("M", "MT", "chrM", "chrMT")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
-    """Bases start … end - 1 of a contig, counted from 0; start may lie before the contig and end beyond it."""
+    """Bases start … end - 1 of a contig, counted from 0; either may lie outside the contig."""
 
     contig: str
     start: int
@@ -24,18 +24,18 @@ class Interval:
         return self.end - self.start
 
     def overlaps(self, other: "Interval") -> bool:
-        """Whether they have a base in common."""
+        """Whether the two intervals share a base."""
         return self.contig == other.contig and self.start < other.end and other.start < self.end
 
     def __str__(self) -> str:
-        """As people write it: the first base is 1 and the last one belongs to it."""
+        """In the notation that people use: counted from 1, with the last base included."""
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
 
 def match_contig(name: str, names: Collection[str]) -> str | None:
-    """The one of names that is called so: exactly, with or without `chr`, or any name of the mitochondrion.
+    """The entry of `names` that means contig `name`: equal, with or without `chr`, or another mitochondrial name.
 
-    None when nothing matches, or when several names of the mitochondrion do.
+    None if nothing matches, or if several mitochondrial names do.
     """
     other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
     for candidate in (name, other):

@@ -1,4 +1,4 @@
-"""An allele written into a window: reference and alternate codes of equal length, and where they differ."""
+"""Variants: trimming alleles, placing the window, and writing an alternate allele into it."""
 
 from typing import NamedTuple
 
@@ -19,19 +19,19 @@ class Variant(NamedTuple):
 
     @property
     def is_snv(self) -> bool:
-        """Whether one base takes the place of another."""
+        """Whether the variant replaces a single base."""
         return len(self.reference) == len(self.alternate) == 1
 
     @property
     def span(self) -> int:
-        """Bases of its longer allele."""
+        """Number of bases in the longer allele."""
         return max(len(self.reference), len(self.alternate))
 
 
 def trimmed(contig: str, start: int, reference: bytes, alternate: bytes) -> Variant:
-    """The variant without the bases that both alleles share, first at their ends, then at their beginnings.
+    """The variant without the bases that both alleles share, removed first at their ends, then at their starts.
 
-    As VCF's anchor base asks for; nothing is moved along repeats. Alleles that are equal keep nothing.
+    This drops VCF's anchor base; variants are not shifted along repeats. Equal alleles become empty.
     """
     reference, alternate = reference.upper(), alternate.upper()
     right = _shared(reference[::-1], alternate[::-1])
@@ -41,7 +41,7 @@ def trimmed(contig: str, start: int, reference: bytes, alternate: bytes) -> Vari
 
 
 def place(variant: Variant, window_bp: int) -> Interval:
-    """The window that holds the longer allele in its middle; depends on where it starts and on its span alone."""
+    """The window with the longer allele in its middle; depends only on the variant's start and span."""
     start = variant.start - (window_bp - variant.span) // 2
     return Interval(variant.contig, start, start + window_bp)
 
@@ -49,9 +49,9 @@ def place(variant: Variant, window_bp: int) -> Interval:
 def written(
     variant: Variant, first: int, reference: UInt8[np.ndarray, " reference"], length: int
 ) -> UInt8[np.ndarray, " length"]:
-    """The alternate codes of `length`, made of reference codes in which the variant starts at `first`.
+    """The alternate codes, `length` of them, made from reference codes in which the variant starts at `first`.
 
-    What stands left of the variant keeps its place. What follows it moves, and the right end is cut or filled up:
+    Bases left of the variant keep their positions. Bases right of it shift, so the right end is cut or extended:
     `reference` holds `length` + len(variant.reference) codes, enough for any allele.
 
         reference   left | REF | right ...............|.....

@@ -1,4 +1,4 @@
-"""A genome of one or several FASTA files: any interval as codes, N beyond the ends of a contig."""
+"""A genome in one or several FASTA files: reads any interval as codes, with N beyond a contig's ends."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _ENDINGS = (".gz", ".bgz", ".bgzf", ".fa", ".fasta", ".fna", ".fas", ".ffn", ".s
 
 @dataclass(frozen=True)
 class Contig:
-    """A contig's name, its number of bases, and how many of them are A C G T."""
+    """A contig's name, its number of bases, and how many of these are A C G T."""
 
     name: str
     length: int
@@ -29,10 +29,10 @@ class Contig:
 
 
 class Genome:
-    """Bases by name of contig. Can be pickled and may cross a fork: every process opens the files for itself.
+    """Reads bases by contig name. Safe to pickle and to fork: every process opens the files for itself.
 
-    `contigs` is in file order, `notes` is what people should be told, `sha256` is by path as it was given. `titles` are
-    the files' own names where some contigs are called after them; none where all contigs have names of their own.
+    `contigs` is in file order, `notes` are messages for the user, and `sha256` maps each path as given to its hash.
+    `titles` are the file names that qualify contig names; empty if no contig name needs one.
     """
 
     contigs: Mapping[str, Contig]
@@ -53,10 +53,10 @@ class Genome:
 
     @classmethod
     def open(cls, paths: Sequence[str | Path], cache: str | Path | None = None) -> "Genome":
-        """Check FASTA files, plain or bgzip, and index them by their content in `cache`; known content is only hashed.
+        """Check FASTA files, plain or bgzip, and cache their indexes by content; known content is only hashed.
 
-        A contig name that several files hold is qualified by the file's, as in `human:chr1`. Raises InputError for what
-        is no FASTA of DNA, MissingInputError for a file that cannot be read.
+        A contig name that occurs in several files is qualified by the file's name, as in `human:chr1`. Raises
+        InputError for a file that is not FASTA of DNA, MissingInputError for one that cannot be read.
         """
         listed = [paths] if isinstance(paths, str) else list(paths)
         if not listed:
@@ -66,7 +66,7 @@ class Genome:
         return cls(files, folder.notes)
 
     def read(self, interval: Interval) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
-        """The interval's codes, and whether each is soft-masked (lower case); beyond the contig's ends N and False."""
+        """The interval's codes, and whether each is soft-masked (lower case); N and False beyond the contig's ends."""
         file, contig = self._place(interval.contig)
         start, end = max(interval.start, 0), min(interval.end, self.contigs[interval.contig].length)
         if interval.start == start < end == interval.end:
@@ -84,7 +84,7 @@ class Genome:
         return {name: contig.length for name, contig in self.contigs.items()}
 
     def known(self, interval: Interval) -> int:
-        """How many of the interval's bases are A C G T; from the index, without reading the file."""
+        """How many of the interval's bases are A C G T; taken from the index, without reading the file."""
         file, contig = self._place(interval.contig)
         return self._files[file].index.known(contig, interval.start, interval.end)
 
@@ -95,7 +95,7 @@ class Genome:
         return Contig(name, length, index.known(number, 0, length))
 
     def _place(self, name: str) -> tuple[int, int]:
-        """Which file, and which contig of it."""
+        """The indices of the file and of the contig in it."""
         if name not in self._places:
             near = [each for each in self._places if each.endswith(f":{name}")] or near_names(name, self._places)
             hint = (
@@ -108,7 +108,7 @@ class Genome:
 
 
 def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]:
-    """Name → (file, contig of that file); names that several files hold are qualified."""
+    """Name → (file, contig in that file); names that occur in several files are qualified."""
     held_by = Counter(name for file in files for name in file.index.names)
     places: dict[str, tuple[int, int]] = {}
     for number, (file, title) in enumerate(zip(files, titles_of([file.source.path for file in files]), strict=True)):
@@ -123,7 +123,7 @@ def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]
 
 
 def titles_of(paths: Sequence[Path]) -> list[str]:
-    """What tells the files apart: their stems, with as many parent folders as it takes."""
+    """Names that tell the files apart: their stems, with as many parent folders as necessary."""
     parts = [[*path.absolute().parts[1:-1], _stem(path)] for path in paths]
     titles = ["/".join(part[-1:]) for part in parts]
     depth = 1
@@ -144,7 +144,7 @@ def _stem(path: Path) -> str:
 
 
 def _twins(files: Sequence[CheckedFasta]) -> Iterator[str]:
-    """Files that may be one genome twice, as with and without gzip: what is held out of one would be trained on."""
+    """Notes on files that may be the same genome, such as plain and gzip: held-out bases would be trained on."""
     first: dict[tuple[object, ...], Path] = {}
     for file in files if len(files) > 1 else ():
         shape = (*file.index.names, *map(int, file.index.lengths))

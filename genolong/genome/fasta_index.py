@@ -1,4 +1,4 @@
-"""What one checked pass over a FASTA file finds: its contigs, where their bases stand, and which are unknown."""
+"""The index of a FASTA file, built in one pass: contigs, byte positions of their bases, and unknown bases."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,18 +24,18 @@ class FastaIndex:
     places: Int64[
         np.ndarray, "contigs 3"
     ]  # byte of the first base, bases a line, bytes a line: columns 3 to 5 of a .fai
-    run_starts: Int64[np.ndarray, " runs"]  # stretches of N and ambiguous letters, in bases of their contig
+    run_starts: Int64[np.ndarray, " runs"]  # runs of N and ambiguous letters, in positions of their contig
     run_ends: Int64[np.ndarray, " runs"]
     first_run: Int64[np.ndarray, " contigs+1"]
-    irregular: tuple[str, ...]  # contigs whose lines are not alike: `places` does not hold for them
-    empty: tuple[str, ...]  # headers without a base
+    irregular: tuple[str, ...]  # contigs with lines of unequal shape: `places` is not valid for them
+    empty: tuple[str, ...]  # headers without bases
     ambiguous: dict[str, int]  # how often each ambiguous letter occurs
     has_upper: bool
     has_lower: bool
 
     @property
     def soft_masked(self) -> bool:
-        """Whether lower case tells anything: not where it is everywhere."""
+        """Whether lower case marks repeats: not if all bases are lower case."""
         return self.has_upper and self.has_lower
 
     @cached_property
@@ -43,7 +43,7 @@ class FastaIndex:
         return np.append(0, np.cumsum(self.run_ends - self.run_starts))
 
     def known(self, contig: int, start: int, end: int) -> int:
-        """How many bases of start … end - 1 are A C G T; what lies outside the contig is not."""
+        """How many of the bases start … end - 1 are A C G T; positions outside the contig do not count."""
         start, end = max(start, 0), min(end, int(self.lengths[contig]))
         if end <= start:
             return 0
@@ -51,13 +51,13 @@ class FastaIndex:
 
     def _unknown_until(self, contig: int, position: int) -> int:
         first, stop = self.first_run[contig], self.first_run[contig + 1]
-        run = first + np.searchsorted(self.run_starts[first:stop], position)  # the first that begins at or after it
+        run = first + np.searchsorted(self.run_starts[first:stop], position)  # the first run at or after `position`
         beyond = max(0, int(self.run_ends[run - 1]) - position) if run > first else 0
         return int(self._unknown_before[run]) - beyond
 
 
 def build_index(chunks: Iterable[bytes], path: Path) -> FastaIndex:
-    """Read a FASTA file's text once; raises InputError for whatever `read_text` refuses, and where no base is found."""
+    """Read a FASTA file's text once; raises InputError for what `read_text` refuses, and if there is no base."""
     contigs: list[_Contig] = []
     seen = 0
     ambiguous: Counter[str] = Counter()
@@ -92,7 +92,7 @@ def build_index(chunks: Iterable[bytes], path: Path) -> FastaIndex:
 
 
 class _Contig:
-    """A contig while its letters come in."""
+    """A contig that is being read."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -100,7 +100,7 @@ class _Contig:
         self.shape = LineShape()
         self._edges: list[
             Int64[np.ndarray, " edges"]
-        ] = []  # from, to, from, to … of unknown stretches, cut at parts' ends
+        ] = []  # start, end, start, end … of unknown runs; a run that spans two parts is cut in two
 
     def add(self, part: Letters) -> None:
         self.shape.add(part)
@@ -112,7 +112,7 @@ class _Contig:
         self.length += len(part.letters)
 
     def unknown_runs(self) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
-        """From, to of every unknown stretch, in order; stretches that meet are one."""
+        """Starts and ends of all unknown runs, in order; adjacent runs are merged."""
         edges = np.concatenate([np.empty(0, dtype=np.int64), *self._edges])
         starts, ends = edges[::2], edges[1::2]
         if not edges.size:

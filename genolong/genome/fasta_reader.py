@@ -1,4 +1,4 @@
-"""Bases of one checked FASTA file through pyfaidx, opened anew in every process and whenever the file looks touched."""
+"""Reads bases of a checked FASTA file with pyfaidx; reopens it in every process and after a change."""
 
 import os
 import struct
@@ -16,11 +16,11 @@ from genolong.genome.alphabet import N, encode
 from genolong.genome.checked_fasta import CheckedFasta
 from genolong.genome.files.partial_file import FAILED_DISK
 
-_BLOCKS_HELD = 1024  # of 64 KiB at most: a genome of up to 65 Mb is unpacked once a worker
+_BLOCKS_HELD = 1024  # of at most 64 KiB each: each worker unpacks a genome of up to 65 Mb only once
 
 
 class FastaReader:
-    """Reads contigs by their number in the index. Can be pickled and may cross a fork: no open file ever does."""
+    """Reads contigs by their number in the index. Safe to pickle and to fork: open files are never shared."""
 
     def __init__(self, checked: CheckedFasta) -> None:
         self._checked = checked
@@ -35,7 +35,7 @@ class FastaReader:
     ) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
         """Codes of bases start … end - 1, which must lie inside the contig, and whether each is soft-masked.
 
-        Raises InputError when the file no longer holds what was checked.
+        Raises InputError if the file's content has changed since it was checked.
         """
         index, path = self._checked.index, self._checked.reading.path
         try:
@@ -53,7 +53,7 @@ class FastaReader:
         return codes, np.frombuffer(letters, dtype=np.uint8) >= ord("a")
 
     def _opened(self) -> pyfaidx.Faidx:
-        """The file as this process has it open: a file descriptor shared across fork reads wrong bases."""
+        """This process's own open file: a descriptor shared across a fork would read wrong bases."""
         if self._file is None or self._process != os.getpid():
             self._file, self._process = self._open(), os.getpid()
         elif not self._checked.reading.untouched(self._file.file.fileno()):
@@ -81,14 +81,14 @@ class FastaReader:
         return file
 
     def _write_indexes(self, fai: Path, gzi: Path) -> None:
-        """Our checked index in the two files pyfaidx wants, contigs called by number; it reads them once, at opening.
+        """Write our index as the two files that pyfaidx reads when it opens the FASTA, with contigs named by number.
 
-        They are dated after the FASTA file, or pyfaidx would warn that they are stale; it never rebuilds them.
+        Their times are later than the FASTA file's, or pyfaidx would warn that they are stale; it never rebuilds them.
         """
         index, blocks = self._checked.index, self._checked.blocks
         rows = np.column_stack([np.arange(len(index.names)), index.lengths, index.places]).tolist()
         fai.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="ascii")
-        known_blocks = blocks[1:-1]  # the first is understood, the last is the empty end block
+        known_blocks = blocks[1:-1]  # the .gzi format omits the first; the last is the empty end block
         gzi.write_bytes(struct.pack("<Q", len(known_blocks)) + known_blocks.astype("<u8").tobytes())
         later = self._checked.reading.path.stat().st_mtime + 2
         for file in (fai, gzi):

@@ -1,4 +1,4 @@
-"""The text of a FASTA file as headers and letters; what is no DNA is refused with its line and a remedy."""
+"""Parses a FASTA file's text into headers and letters; refuses anything else with its line and a remedy."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -11,14 +11,14 @@ from jaxtyping import UInt8
 from genolong.errors import InputError
 from genolong.genome.alphabet import AMBIGUOUS, BASES
 
-# Kinds of letters: bits, so that one bitwise "or" over a chunk tells which kinds it holds.
+# Kinds of letters as bits, so that one bitwise "or" over a chunk shows which kinds occur in it.
 UPPER, LOWER, UNKNOWN, AMBIGUOUS_LETTER, FOREIGN = 1, 2, 4, 8, 16
 
 _BLANK = b"\r\n\t "
 _NEWLINE = b"\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_HEADER = 1 << 20
-_STARTS = (  # how files begin that people take for FASTA
+_STARTS = (  # first bytes of other files that people mistake for FASTA
     (b"\xff\xfe", "is it UTF-16? convert it: iconv -f UTF-16 -t ASCII"),
     (b"\xfe\xff", "is it UTF-16? convert it: iconv -f UTF-16 -t ASCII"),
     (b"\x00", "is it UTF-16? convert it: iconv -f UTF-16 -t ASCII"),
@@ -39,7 +39,7 @@ _STARTS = (  # how files begin that people take for FASTA
 
 
 class Header(NamedTuple):
-    """A line that begins a contig: its name is what stands before the first blank; letters begin at byte `start`."""
+    """A line that starts a contig: its name ends at the first blank; the letters start at byte `start`."""
 
     name: str
     line: int
@@ -47,13 +47,13 @@ class Header(NamedTuple):
 
 
 class Letters(NamedTuple):
-    """Some lines, or a part of one: its bytes from byte `start` on, and its letters without what is blank."""
+    """Some lines, or a part of one: the bytes, which start at byte `start` of the file, and the letters in them."""
 
     body: bytes
     start: int
     letters: bytes
     kinds: UInt8[np.ndarray, " letters"]
-    present: int  # the kinds it holds
+    present: int  # the kinds that occur, combined with "or"
 
 
 def _kind_of_every_byte() -> bytes:
@@ -74,9 +74,9 @@ _KINDS = _kind_of_every_byte()
 
 
 def read_text(chunks: Iterable[bytes], path: Path) -> Iterator[Header | Letters]:
-    """The headers of a FASTA file, each followed by its letters in one or many parts; chunks may be cut anywhere.
+    """The headers of a FASTA file, each followed by its letters in one or more parts; chunks may be cut anywhere.
 
-    Raises InputError for what is no FASTA of DNA, names that are missing, and names that come twice.
+    Raises InputError for text that is not FASTA of DNA, and for missing or repeated names.
     """
     chunks = iter(chunks)
     first = next(chunks, b"")
@@ -101,12 +101,12 @@ def read_text(chunks: Iterable[bytes], path: Path) -> Iterator[Header | Letters]
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
-    """(is it a header?, its bytes): whole header lines, and what lies between them in one or many pieces."""
+    """(is it a header?, its bytes): whole header lines, and the text between them in one or more pieces."""
     rest = b""
     line_begins = True
-    for chunk in chain(chunks, (b"\n",)):  # so that the last line ends, too
+    for chunk in chain(chunks, (b"\n",)):  # the extra newline ends the last line
         data, at = rest + chunk, 0
-        # A carriage return waits for the next chunk, so that "\r\n" is never cut.
+        # Hold back a final carriage return until the next chunk, so that "\r\n" is never split.
         data, rest = (data[:-1], b"\r") if data.endswith(b"\r") else (data, b"")
         while at < len(data):
             if is_header := line_begins and data[at : at + 1] == b">":

@@ -1,4 +1,4 @@
-"""The baselines that a model must beat: base composition and bidirectional k-mer counters of both strands."""
+"""Baselines for a model to beat: base composition, and k-mer counters with both flanks and both strands."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from jaxtyping import Float64, Int64, Integer, UInt8, UInt32
 
 LARGEST_FLANK = 6  # 4^13 counts are 268 MB
 CHUNK_BP = 1 << 20
-SAMPLE = 1 << 18  # positions on which the smoothing is chosen
+SAMPLE = 1 << 18  # positions used to choose the smoothing
 STRENGTHS = tuple(2.0**exponent for exponent in range(-2, 11))
 
 
 @dataclass(frozen=True, eq=False)
 class KmerCounter:
-    """What letter stands between `flank` letters on the left and as many on the right; flank 0 is the base composition.
+    """Predicts a letter from the `flank` letters on each side of it; flank 0 is the base composition.
 
-    `counts[j]` holds how often each (2 j + 1)-mer was seen on either strand; its first letter is the highest digit.
-    The letters seen in a context of j + j are mixed with `strengths[j]` imaginary letters that follow the context of
-    (j-1) + (j-1) (interpolated Dirichlet smoothing), down to the composition and, below it, four equal letters.
-    `training_loss` is the loss in nats a base on the training letters, each left out of the counts when it is scored.
+    `counts[j]` holds how often each (2 j + 1)-mer occurs on either strand; its first letter is the highest digit.
+    Counts in a context of j + j letters are smoothed with `strengths[j]` pseudocounts from the context of
+    (j-1) + (j-1) letters (interpolated Dirichlet smoothing), down to the composition, which is smoothed to uniform.
+    `training_loss` is the loss in nats per base on the training letters, each excluded from the counts when scored.
     """
 
     counts: tuple[Integer[np.ndarray, " _"], ...]
@@ -28,20 +28,20 @@ class KmerCounter:
 
     @property
     def flank(self) -> int:
-        """Letters that it looks at on either side."""
+        """Number of context letters on each side."""
         return len(self.counts) - 1
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """Name to display."""
         return f"k-mer counter {self.flank}+{self.flank}" if self.flank else "base composition"
 
     def probabilities(
         self, codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"]
     ) -> Float64[np.ndarray, "positions 4"]:
-        """The chance of A C G T at each position, all flanks visible.
+        """The probabilities of A C G T at each position, given visible flanks.
 
-        Where N or the end of `codes` cuts a flank, a shorter one is used.
+        If N or the end of `codes` cuts a flank, a shorter one is used on both sides.
         """
         known = _known_flank(codes, positions, self.flank)
         chances = np.full((len(positions), 4), 0.25)
@@ -54,14 +54,14 @@ class KmerCounter:
     def losses(
         self, codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"]
     ) -> Float64[np.ndarray, " positions"]:
-        """Nats lost at each position of `codes` (which must hold A C G T there)."""
+        """The loss in nats at each position of `codes` (which must be A C G T there)."""
         return -np.log(self.probabilities(codes, positions)[np.arange(len(positions)), codes[positions]])
 
 
 def fit_baselines(contigs: Iterable[UInt8[np.ndarray, " _"]], bases: int) -> list[KmerCounter]:
-    """Counters of flank 0, 1, 2, ... fitted on `contigs` (read once), in all about `bases` long.
+    """Counters of flank 0, 1, 2, ... fitted on `contigs` (read once), which hold about `bases` bases in total.
 
-    The largest flank is the one whose contexts are about as many as the bases, six at most.
+    The largest flank is the one with about as many contexts as there are bases, but at most six.
     """
     largest = int(np.clip(np.rint(np.log(max(bases, 1)) / np.log(4) / 2), 0, LARGEST_FLANK))
     table = np.zeros(4 ** (2 * largest + 1), np.uint32)
@@ -76,12 +76,12 @@ def fit_baselines(contigs: Iterable[UInt8[np.ndarray, " _"]], bases: int) -> lis
 
 
 def best_baseline(baselines: list[KmerCounter]) -> KmerCounter:
-    """The counter with the smallest loss on the training letters, so that held-out letters choose nothing."""
+    """The counter with the smallest training loss; held-out letters play no part in the choice."""
     return min(baselines, key=lambda baseline: baseline.training_loss)
 
 
 def _kmers(contigs: Iterable[UInt8[np.ndarray, " _"]], length: int) -> Iterator[Int64[np.ndarray, " _"]]:
-    """Every stretch of `length` known letters as one number, a chunk at a time."""
+    """Every k-mer of `length` known letters as a number, in chunks."""
     for codes in contigs:
         for start in range(0, max(len(codes) - length + 1, 0), CHUNK_BP):
             yield _packed(codes[start : start + CHUNK_BP + length - 1], length)
@@ -115,9 +115,9 @@ def _all_orders(table: UInt32[np.ndarray, " _"], largest: int) -> tuple[Integer[
 def _choose_strengths(
     counts: tuple[Integer[np.ndarray, " _"], ...], kmers: Int64[np.ndarray, " sample"]
 ) -> Iterator[tuple[tuple[float, ...], float]]:
-    """For each flank the strengths up to it, each the best given those below it, and the loss they leave.
+    """For each flank, the strengths up to it, each the best given the shorter ones, and the resulting loss.
 
-    A sampled letter is left out of the counts while it is scored: one less of its own, one less of its context.
+    Each sampled letter is excluded from the counts when scored: subtract one from its own count and from the total.
     """
     largest = len(counts) - 1
     chances, strengths = np.full(len(kmers), 0.25), ()
@@ -135,7 +135,7 @@ def _choose_strengths(
 def _known_flank(
     codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"], largest: int
 ) -> Int64[np.ndarray, " positions"]:
-    """How many letters are known on both sides of each position, `largest` at most."""
+    """How many letters are known on both sides of each position, at most `largest`."""
     padded = np.concatenate([np.full(largest, 4, np.uint8), codes, np.full(largest, 4, np.uint8)])
     known, unbroken = np.zeros(len(positions), np.int64), np.ones(len(positions), bool)
     for flank in range(1, largest + 1):
@@ -148,7 +148,7 @@ def _known_flank(
 def _contexts(
     codes: UInt8[np.ndarray, " length"], positions: Integer[np.ndarray, " positions"], flank: int
 ) -> Int64[np.ndarray, " positions"]:
-    """The number of the (2 flank + 1)-mer around each position, were its middle letter A."""
+    """The number of the (2 flank + 1)-mer around each position, with its middle letter set to A."""
     packed = np.zeros(len(positions), np.int64)
     for offset in range(-flank, flank + 1):
         packed = (packed << 2) + (codes[positions + offset] if offset else 0)

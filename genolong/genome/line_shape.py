@@ -1,4 +1,4 @@
-"""Whether a contig's lines are all alike, so that a base's place in the file can be computed instead of searched."""
+"""Whether all lines of a contig have the same shape, so that a base's place in the file can be computed."""
 
 import numpy as np
 from jaxtyping import Int64
@@ -7,9 +7,9 @@ from genolong.genome.fasta_text import Letters
 
 
 class LineShape:
-    """Fed with a contig's letters part by part; base i stands at `first + i // bases * bytes + i % bases` if `regular`.
+    """Takes a contig's letters part by part; if `regular`, base i is at `first + i // bases * bytes + i % bases`.
 
-        first         bytes = 6 with its line end
+        first         bytes = 6, line end included
           v          |-----|
     >chr1\\nACGTA\\nACGTA\\nAC\\n
                   |---|
@@ -19,14 +19,14 @@ class LineShape:
     def __init__(self) -> None:
         self.first = self.bases = self.bytes = 0
         self.regular = True
-        self._whole = 0  # lines seen to their end
-        self._open = (0, 0)  # the line that may go on: from byte, to byte
-        self._end = 0  # byte after all that was seen, blanks included
+        self._whole = 0  # number of complete lines
+        self._open = (0, 0)  # start and end byte of the line that may continue
+        self._end = 0  # the byte after everything seen, blanks included
 
     def add(self, part: Letters) -> None:
-        """Look at some more of the contig's lines."""
+        """Take the next part of the contig."""
         if b" " in part.body or b"\t" in part.body:
-            self.regular = False  # pyfaidx leaves out line ends alone: any other blank would be read as a base
+            self.regular = False  # pyfaidx skips only line ends: any other blank would be read as a base
         self._end = part.start + len(part.body)
         starts, ends = _letter_runs(part)
         if not starts.size:
@@ -45,23 +45,23 @@ class LineShape:
                 )
             expected = self.first + self.bytes * (self._whole + np.arange(starts.size - 1))
             alike = (starts[:-1] == expected) & (ends[:-1] - expected == self.bases)
-            # Other blanks than line ends would be read as bases.
+            # Blanks other than line ends would be read as bases.
             self.regular &= bool(alike.all()) and b" " not in part.body and b"\\t" not in part.body
             self._whole += starts.size - 1
 
     def finish(self, *, last: bool) -> None:
-        """No more lines follow, and no other contig if it is the last."""
+        """End the contig; `last` says that no other contig follows."""
         start, end = self._open
         if not self._whole:
             self.first, self.bases, self.bytes = start, end - start, end - start + 1
         self.regular &= start == self.first + self._whole * self.bytes and end - start <= self.bases
-        # After a full line pyfaidx reads its line end, too: were the last one shorter, it would read the next header.
+        # pyfaidx also reads the line end after a full line: if it is shorter than the others, it reads the next header.
         if end - start == self.bases and not last:
             self.regular &= self._end - end >= self.bytes - self.bases
 
 
 def _letter_runs(part: Letters) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
-    """From byte, to byte of every stretch without blanks."""
+    """Start and end byte of every run without blanks."""
     blanks = np.flatnonzero(np.frombuffer(part.body, dtype=np.uint8) <= ord(" "))
     starts = np.append(-1, blanks) + 1
     ends = np.append(blanks, len(part.body))

@@ -1,4 +1,4 @@
-"""Genomes and variants that everyone uses: where their hosts keep them, and how they are left to be read here."""
+"""Public genomes and variants: where to fetch them, and how to prepare them for use here."""
 
 import gzip
 import json
@@ -23,24 +23,24 @@ from genolong.nearest import nearest
 
 UCSC = "https://hgdownload.soe.ucsc.edu/goldenPath/{build}/bigZips/"
 CLINVAR = "https://ftp.ncbi.nlm.nih.gov/pub/clinvar/vcf_GRCh38/"
-ORIGINS = "origins.json"  # beside what was fetched: from where, when, and the sha256 of what lies there since
-FETCHED = ".fetched"  # what came from a host, and is not yet as it is left
-BYTES = "latin-1"  # text of one byte a letter, whatever these mean
+ORIGINS = "origins.json"  # next to the fetched files: source, time, and sha256 of each
+FETCHED = ".fetched"  # suffix of a file as its host sends it, before it is converted
+BYTES = "latin-1"  # maps every byte to one character, so bytes survive unchanged
 BRCA1 = ("17", 43_044_294, 43_125_364)  # GRCh38, 0-based, half-open
 
 
 @dataclass(frozen=True)
 class Genome:
-    """A FASTA of UCSC's, which is plain gzip there, and bgzip in `file`, so that any of its stretches can be read."""
+    """A FASTA file from UCSC: plain gzip there, converted to bgzip in `file` so that any interval can be read."""
 
     build: str
     file: str
     about: str
 
     def get(self, place: Path, tell: Tell) -> None:
-        """Fetched, checked, and left as bgzip, without alternates and pieces that have no place.
+        """Fetch, check and convert to bgzip, without alternate and unplaced contigs.
 
-        They repeat what is in other contigs: who trains on them has seen what is held out there.
+        These repeat the sequence of other contigs, so training on them would leak what is held out there.
         """
         there = UCSC.format(build=self.build)
         url, sums = f"{there}{self.build}.fa.gz", f"{there}md5sum.txt"
@@ -58,13 +58,13 @@ class Genome:
 
 @dataclass(frozen=True)
 class ClinVar:
-    """NCBI's VCF of clinical significance, as it is this week, and its index."""
+    """NCBI's VCF of clinical significance, this week's version, and its index."""
 
     file: str
     about: str
 
     def get(self, place: Path, tell: Tell) -> None:
-        """Fetched and checked; bgzip as it comes, with an index of our own, for the host's may be of another week."""
+        """Fetch and check; the file is already bgzip, but we index it, as the host's index may be of another week."""
         url, fetched = f"{CLINVAR}{self.file}", place.with_name(f"{self.file}{FETCHED}")
         _fetch_once(url, fetched, f"{url}.md5", tell)
         _index(fetched, place)
@@ -74,13 +74,13 @@ class ClinVar:
 
 @dataclass(frozen=True)
 class Brca1:
-    """The records of ClinVar that lie in BRCA1."""
+    """The ClinVar records in BRCA1."""
 
     file: str
     about: str
 
     def get(self, place: Path, tell: Tell) -> None:
-        """Cut out of ClinVar, which is fetched first."""
+        """Extract the records from ClinVar, which is fetched first."""
         whole = get_public("clinvar", place.parents[1], tell)
         with _bgzip(place) as blocks:
             count = cut_out(whole, blocks.write, *BRCA1)
@@ -100,7 +100,10 @@ PUBLIC: dict[str, Genome | ClinVar | Brca1] = {
 
 
 def get_public(name: str, folder: Path, tell: Tell) -> Path:
-    """What is called so, below the folder; raises what fetching does, SettingsError for an unknown name."""
+    """The public file of this name, fetched into the folder if missing.
+
+    Raises what `fetch` and `is_there` raise, and SettingsError for an unknown name.
+    """
     if name not in PUBLIC:
         raise SettingsError(f"{name}: is not known; there are {', '.join(PUBLIC)}{nearest(name, PUBLIC)}")
     place = folder / name / PUBLIC[name].file
@@ -110,7 +113,7 @@ def get_public(name: str, folder: Path, tell: Tell) -> Path:
 
 
 def is_there(place: Path, tell: Tell) -> bool:
-    """Whether a file was fetched before, and holds what it held then; raises InputError where it does not."""
+    """Whether a file was fetched before; raises InputError if it has changed since or was not fetched by us."""
     if not place.is_file():
         return False
     origin = _origins(place).get(place.name)
@@ -123,7 +126,7 @@ def is_there(place: Path, tell: Tell) -> bool:
 
 
 def _settle(whole: Path, place: Path, source: str) -> None:
-    """Writes down from where a file is, when it came, and its sha256; after that it gets its name, never before."""
+    """Record a file's source, time and sha256, and only then give the file its name."""
     about = {
         "from": source, "fetched": datetime.now(UTC).isoformat(timespec="seconds"), "sha256": sha256_of(whole),
     }  # fmt: skip
@@ -135,7 +138,7 @@ def _settle(whole: Path, place: Path, source: str) -> None:
 
 @contextmanager
 def _bgzip(place: Path) -> Iterator[BlockedOutput]:
-    """Takes text, and leaves it as bgzip on the disk, where `part_of` the place is; nothing after an error."""
+    """Takes text and writes it as bgzip to `part_of(place)`; removes that file after an error."""
     place.parent.mkdir(parents=True, exist_ok=True)
     file = PartialFile(place)
     blocks = BlockedOutput(file)
@@ -153,14 +156,14 @@ def _bgzip(place: Path) -> Iterator[BlockedOutput]:
 
 
 def _index(vcf: Path, place: Path) -> None:
-    """Writes the tabix index of a VCF that will be called `place`."""
+    """Write the tabix index of a VCF that will be renamed to `place`."""
     index = Path(f"{place}.tbi")
     pysam.tabix_index(str(vcf), preset="vcf", force=True, keep_original=True, index=str(part_of(index)))
     part_of(index).replace(index)
 
 
 def _fetch_once(url: str, fetched: Path, sums: str, tell: Tell) -> None:
-    """What lies at `url`, checked by the text of checksums at `sums`; what a command that was stopped left is taken."""
+    """Fetch `url` and check it against the file of checksums at `sums`; uses what an interrupted command fetched."""
     if not fetched.is_file():
         fetch(url, fetched, checksum_in(fetch_text(sums, tell), Path(url).name, sums), tell)
 
@@ -168,9 +171,9 @@ def _fetch_once(url: str, fetched: Path, sums: str, tell: Tell) -> None:
 def as_bgzip(
     fetched: Path, write: Callable[[bytes], object], wanted: Callable[[str], bool]
 ) -> tuple[dict[str, int], dict[str, int]]:  # fmt: skip
-    """Hands on the wanted contigs of a FASTA that is plain gzip; how long these are, and those left out.
+    """Pass the wanted contigs of a gzip FASTA to `write`; returns the lengths of the wanted and of the other contigs.
 
-    Raises InputError where it is damaged.
+    Raises InputError if the file is damaged.
     """
     lengths: dict[bool, dict[str, int]] = {True: {}, False: {}}
     try:
@@ -189,7 +192,7 @@ def as_bgzip(
 
 
 def by_contig(parts: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """FASTA text, cut anywhere, as stretches of one contig each, a header's line apart; nothing of it is lost."""
+    """Split FASTA text, cut anywhere, into (contig, text) pieces; each header line is a piece; no byte is lost."""
     name, held, begins_line = "", b"", True
     for part in parts:
         held += part
@@ -208,7 +211,7 @@ def by_contig(parts: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def _unpacked(file: BufferedReader, path: Path) -> Iterator[bytes]:
-    """The text of a gzip file; who watches is told how much of the file was read."""
+    """The text of a gzip file, with the progress through the file reported."""
     advance, read = follow(f"writing {path.name}", path.stat().st_size), 0
     with gzip.open(file) as text:
         while part := text.read(CHUNK):
@@ -220,7 +223,7 @@ def _unpacked(file: BufferedReader, path: Path) -> Iterator[bytes]:
 
 
 def cut_out(vcf: Path, write: Callable[[bytes], object], contig: str, start: int, end: int) -> int:
-    """Hands on the header and the records of an interval of an indexed VCF, byte for byte; how many records."""
+    """Pass the header and the records of an interval of an indexed VCF to `write`, byte for byte; returns how many."""
     count = 0
     with pysam.TabixFile(str(vcf), encoding=BYTES) as source:
         for line in source.header:

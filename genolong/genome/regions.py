@@ -1,4 +1,4 @@
-"""BED in, intervals out; what intervals cover, share and leave."""
+"""Reads BED files as intervals; merges, subtracts and compares intervals."""
 
 import gzip
 import io
@@ -22,9 +22,9 @@ _DIGIT = re.compile(r"[0-9]")
 
 
 def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interval]:
-    """The regions of a BED file (plain, gzip or bgzip), in its order, with the genome's names of contigs.
+    """The regions of a BED file (plain, gzip or bgzip), in file order, with the genome's contig names.
 
-    `genome_contigs` holds the length of each. Raises InputError with the line of whatever is no region of this genome,
+    `genome_contigs` maps names to lengths. Raises InputError with the line number for an invalid region,
     MissingInputError for a file that cannot be read.
     """
     path = Path(path).expanduser()
@@ -39,7 +39,7 @@ def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interv
 
 
 class NamedRegion(NamedTuple):
-    """A region, its name (its place where the file has none), and its strand: + or -, or . for none."""
+    """A region, its name (its coordinates if the file gives none), and its strand: +, - or . for none."""
 
     name: str
     interval: Interval
@@ -47,7 +47,7 @@ class NamedRegion(NamedTuple):
 
 
 def read_named_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[NamedRegion]:
-    """As read_bed, with the names and strands of columns 4 and 6; a strand that is none is refused, too."""
+    """Like read_bed, with the names and strands of columns 4 and 6; also refuses an invalid strand."""
     path = Path(path).expanduser()
     named = []
     for number, line in enumerate(_lines(path), start=1):
@@ -66,7 +66,7 @@ def read_named_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
-    """What the intervals cover, sorted by contig and start, as few intervals as can be: those that touch are one."""
+    """The bases that the intervals cover, as the fewest intervals, sorted by contig and start; adjacent ones merge."""
     merged: list[Interval] = []
     for interval in sorted(intervals, key=_order):
         last = merged[-1] if merged else None
@@ -78,7 +78,7 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def subtract(intervals: Iterable[Interval], removed: Iterable[Interval]) -> list[Interval]:
-    """What the intervals cover and the removed ones do not, merged."""
+    """The bases that the intervals cover and the removed ones do not, as merged intervals."""
     left: list[Interval] = []
     holes = iter(merge(removed))
     hole = next(holes, None)
@@ -98,9 +98,9 @@ def subtract(intervals: Iterable[Interval], removed: Iterable[Interval]) -> list
 
 
 def first_overlap(one: Iterable[Interval], other: Iterable[Interval]) -> tuple[Interval, Interval] | None:
-    """An interval of `one` and one of `other` that share a base, the first by contig and start; None when none do.
+    """The first overlap, by contig and start, of an interval of `one` with one of `other`; None if there is none.
 
-    A sweep over both in order: of what has begun, only the interval that reaches farthest matters.
+    Sweeps over both in order; on each side only the interval with the farthest end so far matters.
     """
     farthest: list[Interval | None] = [None, None]
     sides = chain(((interval, 0) for interval in one), ((interval, 1) for interval in other))
@@ -119,14 +119,14 @@ def _order(interval: Interval) -> tuple[str, int]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """One by one, however much a compressed file holds."""
+    """The lines one by one, so that memory does not grow with the file."""
     try:
         with path.open("rb") as file:
-            head = file.peek(64)  # a pipe has no way back
+            head = file.peek(64)  # a pipe cannot be rewound
             if is_bgzip(head):
                 bytes_: IO[bytes] = io.BufferedReader(
                     _Chunks(BlockedText(file, path))
-                )  # gzip passes over a missing end
+                )  # gzip would not notice a missing end block
             else:
                 bytes_ = gzip.GzipFile(fileobj=file, mode="rb") if head.startswith(MAGIC) else file  # type: ignore[assignment]
             with io.TextIOWrapper(bytes_, encoding="utf-8-sig", newline=None) as text:
@@ -151,7 +151,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def known_contig(name: str, contigs: Mapping[str, int], where: str) -> str:
-    """The genome's name of a contig; raises InputError with the nearest names where it has none."""
+    """The genome's name for a contig; raises InputError with the nearest names if there is none."""
     contig = match_contig(name, contigs)
     if contig is None:
         near = near_names(name, contigs)
@@ -161,7 +161,7 @@ def known_contig(name: str, contigs: Mapping[str, int], where: str) -> str:
 
 
 class _Chunks(io.RawIOBase):
-    """Chunks of bytes as a file."""
+    """A readable file made of chunks of bytes."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks, self._held = iter(chunks), b""

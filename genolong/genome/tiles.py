@@ -1,4 +1,4 @@
-"""A genome's codes read a tile at a time and kept a while, so that neighbouring windows cost one read of the file."""
+"""Reads a genome in tiles and caches recent ones, so that neighbouring windows read the file once."""
 
 from collections import OrderedDict
 
@@ -10,32 +10,32 @@ from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 
 TILE_BP = 1 << 16
-KEPT = 512  # tiles: 32 MB
+KEPT = 512  # tiles in the cache: 32 MB
 
 _LETTERS = np.frombuffer(f"{BASES}N".encode(), dtype=np.uint8)
 
 
 class GenomeTiles:
-    """The genome, held in memory where it was read last. Beyond a contig's ends there is N."""
+    """A genome with its most recently read tiles in memory; N beyond a contig's ends."""
 
     def __init__(self, genome: Genome, tile_bp: int = TILE_BP, kept: int = KEPT) -> None:
         self.genome, self._tile_bp, self._kept = genome, tile_bp, kept
         self._tiles: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
 
     def codes(self, interval: Interval) -> UInt8[np.ndarray, " length"]:
-        """The codes of an interval, read-only, for other intervals may share them."""
+        """The codes of an interval; read-only, because other intervals may share the array."""
         first, last = interval.start // self._tile_bp, (interval.end - 1) // self._tile_bp
         if first == last:
             tile, begin = self._tile(interval.contig, first), interval.start - first * self._tile_bp
             return tile[begin : begin + interval.length]
-        if last - first >= self._kept // 2:  # as long as all that is kept: read it, and keep what is there
+        if last - first >= self._kept // 2:  # it would flush much of the cache: read it past the cache
             return _read_only(self.genome.read(interval)[0])
         codes = _read_only(np.concatenate([self._tile(interval.contig, number) for number in range(first, last + 1)]))
         begin = interval.start - first * self._tile_bp
         return codes[begin : begin + interval.length]
 
     def letters(self, contig: str, start: int, end: int) -> bytes:
-        """The letters start … end - 1 in upper case; IUPAC letters other than A C G T read as N."""
+        """The letters of start … end - 1 in upper case; IUPAC letters other than A C G T read as N."""
         return _LETTERS[self.codes(Interval(contig, start, end))].tobytes() if end > start else b""
 
     def _tile(self, contig: str, number: int) -> UInt8[np.ndarray, " tile"]:

@@ -1,4 +1,4 @@
-"""A value a base along contigs, as genome browsers read it: bedGraph, which is text, and bigWig, which is indexed."""
+"""Writes per-base values as tracks for genome browsers: bedGraph (text) and bigWig (indexed)."""
 
 import os
 import struct
@@ -18,7 +18,7 @@ from genolong.genome.files.partial_file import SUFFIX, PartialFile
 from genolong.genome.files.whole_text import WholeText
 
 DECIMALS = 4
-_AT_ONCE = 1 << 16  # bases that are formatted together
+_AT_ONCE = 1 << 16  # bases formatted at once
 _MAGIC = struct.pack("<I", 0x888FFC26)  # Kent et al., BigWig and BigBed (2010), supplement: header and total summary
 _HEADER_BYTES, _SUMMARY_AT, _WHOLE_NUMBER = 64, 44, struct.Struct("<Q")
 
@@ -26,19 +26,19 @@ Values = Float64[np.ndarray, " bases"]
 
 
 def shown(values: Values) -> list[str]:
-    """Numbers as all text files have them: four decimals, and no minus before a zero."""
+    """Numbers as all our text files show them: four decimals, and no minus before a zero."""
     return [f"{value:.{DECIMALS}f}" for value in rounded(values)]
 
 
 def rounded(values: Values) -> Values:
-    """As text files have them."""
+    """Values rounded as in our text files."""
     return np.round(values, DECIMALS) + 0.0  # -0.0 + 0.0 is 0.0
 
 
 class BedGraph(WholeText):
-    """A line a base whose value is a number, in the order in which they are written; none for NaN.
+    """One line per base, in the order of writing; bases whose value is NaN are left out.
 
-    The file gets its name in `complete`. Raises OutputError where it cannot be made.
+    The file gets its name in `complete`. Raises OutputError if it cannot be created.
     """
 
     def write(self, interval: Interval, values: Values) -> None:
@@ -55,17 +55,17 @@ class BedGraph(WholeText):
 
 
 class BigWig:
-    """As BedGraph; `contigs` are the lengths of all contigs, in the order in which values come.
+    """Like BedGraph; `contigs` are the lengths of all contigs, in the order of writing.
 
-    Raises OSError where the disk does not take it.
+    Raises OSError if the disk fails or is full.
     """
 
     def __init__(self, path: Path, contigs: Mapping[str, int]) -> None:
         library = big_wig_library()
         assert library is not None, "asked before"
-        PartialFile(path).close()  # says what is wrong where none can be made
+        PartialFile(path).close()  # raises a clear error if the file cannot be created
         self._path, self._partial = path, path.with_name(path.name + SUFFIX)
-        self._bases = 0  # that have a value
+        self._bases = 0  # with a value
         self._file: Any = library.open(str(self._partial), "w")
         self._file.addHeader(list(contigs.items()))
 
@@ -78,7 +78,7 @@ class BigWig:
                 self._bases += len(run)
 
     def end(self) -> None:
-        """No more comes: what lies on the disk is looked at, for of a full one the library may say nothing."""
+        """Finish writing and check the file on the disk, because the library may not report a full disk."""
         self._close()
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -86,12 +86,12 @@ class BigWig:
             raise OSError(f"{self._partial} does not hold on the disk what was written to it; write it again")
 
     def complete(self) -> None:
-        """The file gets its name."""
+        """Finish, and give the file its name."""
         self.end()
         os.replace(self._partial, self._path)
 
     def discard(self) -> None:
-        """Nothing of it is wanted."""
+        """Remove the partial file."""
         with suppress(OSError):
             self._close()
         self._partial.unlink(missing_ok=True)
@@ -112,9 +112,9 @@ class BigWig:
             raise OSError(f"{self._partial}: cannot be written to ({error})") from error
 
     def _is_whole(self) -> bool:
-        """Whether it begins and ends as the format wants it, and says of how many bases it holds a value.
+        """Whether the file starts and ends as the format requires, and states the number of bases written.
 
-        Looked at by ourselves, for of a file that is cut the library makes a segmentation fault.
+        We check it ourselves, because the library crashes with a segmentation fault on a truncated file.
         """
         with self._partial.open("rb") as file:
             content = mmap(file.fileno(), 0, access=ACCESS_READ) if self._partial.stat().st_size else b""
@@ -130,7 +130,7 @@ Track = BedGraph | BigWig
 
 
 def big_wig_library() -> ModuleType | None:
-    """What writes bigWig files, pyBigWig, or None where it is not installed."""
+    """The library pyBigWig, which writes bigWig files, or None if it is not installed."""
     try:
         return import_module("pyBigWig")
     except ImportError:

@@ -1,4 +1,4 @@
-"""What people type: a sequence as codes, and counted from 1 a variant, CONTIG:POSITION REF>ALT, and a region."""
+"""Parses typed input: a sequence, and a variant (CONTIG:POSITION REF>ALT) or region counted from 1."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _SHOWN = 80  # characters
 
 
 class TypedVariant(NamedTuple):
-    """As a VCF has it, but for the position, which counts from 0."""
+    """A variant as in a VCF, except that the position counts from 0."""
 
     contig: str
     position: int
@@ -28,7 +28,7 @@ class TypedVariant(NamedTuple):
 
 
 def codes_of(sequence: str) -> UInt8[np.ndarray, " length"]:
-    """Of A C G T N in either case, and ? for a base that is hidden; raises InputError for any other letter."""
+    """The codes of a sequence of A C G T N, in either case, and ? for a hidden base; raises InputError otherwise."""
     if not sequence:
         raise InputError("the sequence is empty; wanted letters A C G T N")
     wrong = _OTHER.search(sequence)
@@ -43,7 +43,7 @@ def codes_of(sequence: str) -> UInt8[np.ndarray, " length"]:
 
 
 def typed_variant(text: str) -> TypedVariant:
-    """Raises InputError for what is not written so."""
+    """Parse CONTIG:POSITION REF>ALT; raises InputError for any other text."""
     found = _VARIANT.fullmatch(text)
     if found is None or int(found[2].replace(",", "")) < 1:
         raise InputError(
@@ -54,9 +54,9 @@ def typed_variant(text: str) -> TypedVariant:
 
 
 def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
-    """CONTIG:FIRST-LAST as samtools and IGV have it, commas allowed, or CONTIG for all of it; `contigs` has lengths.
+    """Parse CONTIG:FIRST-LAST as in samtools and IGV, commas allowed, or CONTIG for all of it; `contigs` has lengths.
 
-    The end may lie beyond the contig, as it may there. Raises InputError for what is no such region.
+    LAST may lie beyond the contig, as in these programs. Raises InputError for any other text.
     """
     text = text.strip()
     shown = f"region={text[:_SHOWN]}"

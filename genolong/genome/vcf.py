@@ -1,4 +1,4 @@
-"""A VCF line by line: every record keeps its bytes, and only INFO is ever changed."""
+"""Reads a VCF record by record; records keep their exact bytes, and only INFO can be changed."""
 
 from collections.abc import Collection, Iterable, Iterator
 from io import BytesIO
@@ -14,49 +14,49 @@ from genolong.genome.vcf_header import HeaderReader
 from genolong.genome.vcf_info import edited, extended, held_keys
 from genolong.genome.vcf_text import CHUNK_BYTES, VcfText
 
-FIXED_BYTES = 1 << 26  # what columns 1 to 5 may take, with their tabs; a line itself may be of any length
+FIXED_BYTES = 1 << 26  # limit for columns 1 to 5 with their tabs; the whole line may be of any length
 
 _HASH = ord("#")
-_LONGEST_NUMBER = 19  # digits: what 64 bits hold
+_LONGEST_NUMBER = 19  # digits: numbers with fewer fit into 64 bits
 
 
 class Record(NamedTuple):
-    """A line after the header; where `malformed` says why, it is no variant, and passes through unchanged."""
+    """A line after the header; if `malformed` gives a reason, it is not a variant and is copied unchanged."""
 
     line: int  # its number in the file, from 1
-    contig: str  # bytes that are no UTF-8 are kept as lone surrogates
-    position: int | None  # 0-based, so POS 0, the telomere, is -1; None: POS is no whole number
+    contig: str  # bytes that are not UTF-8 are kept as lone surrogates
+    position: int | None  # 0-based, so POS 0, the telomere, is -1; None if POS is not a whole number
     reference: bytes
     alternates: tuple[bytes, ...]  # as written, so a missing one is b"."
-    text: bytes | SpooledLine  # all of the line, with its terminator; spooled where it is longer than a chunk
+    text: bytes | SpooledLine  # the whole line with its terminator; spooled if it is longer than a chunk
     info_start: int  # in the text
     info_end: int
     malformed: str = ""
 
     @property
     def size(self) -> int:
-        """Bytes of the line."""
+        """Length of the line in bytes."""
         return len(self.text) if isinstance(self.text, bytes) else self.text.size
 
     @property
     def id(self) -> str:
-        """The ID column: a dot where there is none."""
+        """The ID column; a dot if there is no ID."""
         before_info = b"".join(self._pieces(0, self.info_start))
         return before_info.split(b"\t", 3)[2].decode("utf-8", "replace")
 
     @property
     def info(self) -> bytes:
-        """The INFO column, however long it is; `held_keys` needs no such memory."""
+        """The whole INFO column in memory; `held_keys` reads it in pieces."""
         return b"".join(self._pieces(self.info_start, self.info_end))
 
     def held_keys(self, keys: Collection[bytes]) -> set[bytes]:
-        """Those of the keys that INFO holds already."""
+        """The given keys that already occur in INFO."""
         return held_keys(self._pieces(self.info_start, self.info_end), keys)
 
     def pieces(self, additions: bytes = b"", removed: Collection[bytes] = ()) -> Iterable[bytes]:
-        """The line with fields (`KEY=value;FLAG`) added to INFO, after those with the removed keys were taken out.
+        """The line with the removed keys taken out of INFO and new fields (`KEY=value;FLAG`) added to it.
 
-        Raises ValueError where a malformed record shall be changed.
+        Raises ValueError for any change to a malformed record.
         """
         if not additions and not removed:
             return self._pieces(0, None)
@@ -65,7 +65,7 @@ class Record(NamedTuple):
         start, end = self.info_start, self.info_end
         if isinstance(self.text, bytes):
             info = self.text[start:end]
-            if not removed or not any(key in info for key in removed):  # most often; several times faster
+            if not removed or not any(key in info for key in removed):  # the usual case, several times faster
                 return (self.text[:start] + extended(info, additions) + self.text[end:],)
         changed = edited(self._pieces(start, end), additions, removed)
         return chain(self._pieces(0, start), changed, self._pieces(end, None))
@@ -79,15 +79,15 @@ class Record(NamedTuple):
 class VcfReader:
     """The header and the records of a VCF or BCF (`-` is standard input), in memory that does not grow with the file.
 
-    A line longer than a chunk lies in a temporary file for as long as its record is held. Raises what VcfText and
-    HeaderReader raise, and InputError where columns 1 to 5 of a record take more than FIXED_BYTES.
+    A line longer than a chunk is kept in a temporary file as long as its record exists. Raises what VcfText and
+    HeaderReader raise, and InputError if columns 1 to 5 of a record take more than FIXED_BYTES.
     """
 
     def __init__(self, path: str | Path, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._text = VcfText(path, chunk_bytes)
         self.name = self._text.name
         self._groups = _lines(self._text, chunk_bytes)
-        self._bytes_before, self._share = 0, 0.0  # bytes of the groups before, and how much of this one is handed out
+        self._bytes_before, self._share = 0, 0.0  # bytes of earlier groups, and the share of this group yielded so far
         try:
             self.header, self._group = self._read_header()
         except BaseException:
@@ -96,12 +96,12 @@ class VcfReader:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the file the records so far took; those of a chunk are spread evenly over its lines."""
+        """How many bytes of the file the records so far took; a chunk's bytes are spread evenly over its lines."""
         return self._bytes_before + round((self._text.bytes_read - self._bytes_before) * self._share)
 
     @property
     def bytes_total(self) -> int | None:
-        """The size of the file, where it is known."""
+        """The size of the file, if known."""
         return self._text.size
 
     def __iter__(self) -> Iterator[Record]:
@@ -126,12 +126,12 @@ class VcfReader:
         self.close()
 
     def _read_header(self) -> tuple[tuple[bytes, ...], list[bytes | SpooledLine]]:
-        """The header's lines, and what of their last group follows them."""
+        """The header's lines, and the lines that follow them in the last group read."""
         header = HeaderReader(self.name)
         for group in self._groups:
             for used, text in enumerate(group, start=1):
                 if not isinstance(text, bytes):
-                    header.refuse_longer(text.size)  # before it is taken into memory
+                    header.refuse_longer(text.size)  # before it is read into memory
                 header.take(text if isinstance(text, bytes) else b"".join(text.pieces()))
                 if header.is_whole:
                     return tuple(header.lines), group[used:]
@@ -186,7 +186,7 @@ def _placed(line: int, columns: list[bytes], text: bytes | SpooledLine, start: i
 
 
 def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -> Record:
-    """`begin` is the text as far as columns 1 to 5; `count` the number of its columns, or 9 where there are more."""
+    """`begin` is the text of columns 1 to 5 or more; `count` is the number of columns, at most 9."""
     if begin.startswith(b"#"):
         why = "a line that starts with #, after the header"
     elif not begin.strip():
@@ -201,7 +201,7 @@ def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -
 def _terminator_bytes(text: bytes) -> int:
     if text.endswith(b"\r\n"):
         return 2
-    return int(text.endswith((b"\n", b"\r")))  # a file that was cut may end in CR
+    return int(text.endswith((b"\n", b"\r")))  # a truncated file may end in CR
 
 
 def _tabs(text: SpooledLine) -> Iterator[int]:
@@ -215,7 +215,7 @@ def _tabs(text: SpooledLine) -> Iterator[int]:
 
 
 def _lines(chunks: Iterable[bytes], longest: int) -> Iterator[list[bytes | SpooledLine]]:
-    """The lines of a text with their terminators, in groups; one that `longest` bytes cannot hold comes spooled."""
+    """The lines of a text with their terminators, in groups; a line longer than `longest` bytes is spooled."""
     spool, spooling = Spool(), False
     rest = b""
     for chunk in chunks:

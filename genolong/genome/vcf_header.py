@@ -1,4 +1,4 @@
-"""A VCF's header: its lines up to #CHROM as they are, which INFO fields they declare, and new ones among them."""
+"""A VCF's header: reads its lines up to #CHROM, lists the INFO fields they declare, and adds new lines."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -9,7 +9,7 @@ from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
 COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 LONGEST_BYTES = 1 << 27
-LINE_BYTES = 64  # what a line takes in memory beside its text: a header of empty lines fills it as well
+LINE_BYTES = 64  # memory of a line besides its text, so that a header of empty lines also reaches the limit
 
 _SHOWN = COLUMNS.decode().replace("\t", " ")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -18,9 +18,9 @@ _TYPE = re.compile(rb"[<,]\s*Type=([^,>]*)")
 
 
 class HeaderReader:
-    """Takes the lines of a VCF one by one until its header is whole: `lines` then end in #CHROM.
+    """Takes the lines of a VCF one by one until its header is complete: `lines` then end with #CHROM.
 
-    Raises InputError for what is no header, and for one that ends too early.
+    Raises InputError for text that is not a header, and for a header that ends too early.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,7 +31,7 @@ class HeaderReader:
         self.is_whole = False
 
     def take(self, line: bytes) -> None:
-        """One more line, with its terminator."""
+        """Take the next line, with its terminator."""
         where = f"{self._name}, line {len(self.lines) + 1}"
         self.refuse_longer(len(line))
         self._bytes += len(line) + LINE_BYTES
@@ -46,7 +46,7 @@ class HeaderReader:
         self.lines.append(line)
 
     def refuse_longer(self, size: int) -> None:
-        """Raises InputError where the header would hold too much with one more line of so many bytes."""
+        """Raise InputError if one more line of `size` bytes would make the header too long."""
         if self._bytes + size + LINE_BYTES > LONGEST_BYTES:
             raise InputError(
                 f"{self._name}, line {len(self.lines) + 1}: the header is longer than {LONGEST_BYTES:,} bytes; "
@@ -54,7 +54,7 @@ class HeaderReader:
             )
 
     def cut_short(self) -> InputError:
-        """What is to be said when the text ends before the header is whole."""
+        """The error to raise when the text ends before the header is complete."""
         if any(b"\r" in line.rstrip(b"\r\n") for line in self.lines):
             return InputError(
                 f"{self._name}, line 1: lines end in CR alone, as on old Macintoshes; wanted LF or CRLF; "
@@ -75,7 +75,7 @@ def declared_info(header: Iterable[bytes]) -> set[bytes]:
 
 
 def info_types(header: Iterable[bytes]) -> dict[str, str]:
-    """The INFO fields that a header declares, in its order: ID → Type (Float, Integer, String, ...)."""
+    """The INFO fields that a header declares, in header order: ID → Type (Float, Integer, String, ...)."""
     found: dict[str, str] = {}
     for line in header:
         identity = _info_id(line)
@@ -86,9 +86,9 @@ def info_types(header: Iterable[bytes]) -> dict[str, str]:
 
 
 def with_lines(header: Sequence[bytes], lines: Iterable[bytes], removed_info: Collection[bytes] = ()) -> list[bytes]:
-    """A header (ending in #CHROM) without the INFO lines of the removed IDs, and new lines right before #CHROM.
+    """A header (ending with #CHROM) without the INFO lines of the removed IDs, and with new lines before #CHROM.
 
-    New lines come without a terminator and get that of the #CHROM line.
+    New lines are given without a terminator and get that of the #CHROM line.
     """
     *others, columns = header
     end = b"\r\n" if columns.endswith(b"\r\n") else b"\n"

@@ -1,4 +1,4 @@
-"""The index beside a VCF: whether its records stand in an order that has one, and tabix to write it."""
+"""The index of a VCF: checks whether the order of its records allows one, and writes it with tabix."""
 
 import os
 from pathlib import Path
@@ -11,16 +11,16 @@ _SUFFIXES = (".tbi", ".csi", ".idx")
 
 
 class RecordOrder:
-    """Follows the records of a file: an index wants contigs in one stretch each, and positions that do not fall."""
+    """Checks the order of records: an index needs each contig's records together and sorted by position."""
 
     def __init__(self) -> None:
         self._contig = ""
         self._position = -1
         self._contigs: set[str] = set()
-        self.broken = ""  # where the order was first left, in words
+        self.broken = ""  # where the order was first violated, in words
 
     def follow(self, record: Record) -> None:
-        """The next record."""
+        """Check the next record."""
         if record.malformed or record.position is None:
             return
         if record.contig != self._contig:
@@ -38,7 +38,7 @@ class RecordOrder:
 
 
 def remove_indexes(path: Path) -> list[str]:
-    """Remove the indexes beside a file that is about to be replaced; a note for each that resists."""
+    """Remove the indexes of a file that is about to be replaced; returns a note for each that cannot be removed."""
     notes = []
     for suffix in _SUFFIXES:
         index = Path(f"{path}{suffix}")
@@ -50,7 +50,7 @@ def remove_indexes(path: Path) -> list[str]:
 
 
 def write_index(path: Path) -> list[str]:
-    """Write the index of a bgzip VCF, .tbi or, where positions are too large for it, .csi; a note where none can be."""
+    """Write the index of a bgzip VCF: .tbi, or .csi if positions are too large for it; returns a note if both fail."""
     error: Exception | None = None
     verbosity = pysam.set_verbosity(0)
     try:
@@ -62,7 +62,7 @@ def write_index(path: Path) -> list[str]:
                 )
                 os.replace(partial, f"{path}{suffix}")
                 return []
-            except Exception as problem:  # whatever it is, the VCF is whole
+            except Exception as problem:  # whatever the problem, the VCF itself is complete
                 error = problem
                 partial.unlink(missing_ok=True)
     finally:

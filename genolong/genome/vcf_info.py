@@ -1,12 +1,12 @@
-"""The INFO column: fields added, removed, looked for while it streams by in pieces of any size; their values, too."""
+"""The INFO column as a stream of pieces of any size: adds, removes and finds fields, and reads their values."""
 
 from collections.abc import Collection, Iterable, Iterator
 
 
 def edited(info: Iterable[bytes], additions: bytes, removed: Collection[bytes] = ()) -> Iterator[bytes]:
-    """The pieces of an INFO without the fields whose keys are removed, then the additions (`KEY=value;FLAG`).
+    """The pieces of an INFO without the fields of the removed keys, followed by the additions (`KEY=value;FLAG`).
 
-    An INFO of "." or nothing becomes the additions alone; one that is left with nothing becomes ".".
+    An INFO that is "." or empty becomes the additions alone; one without any field left becomes ".".
     """
     last, begun = b"", False
     for piece in without(info, removed) if removed else info:
@@ -22,7 +22,7 @@ def edited(info: Iterable[bytes], additions: bytes, removed: Collection[bytes] =
 
 
 def extended(info: bytes, additions: bytes) -> bytes:
-    """A whole INFO and the additions."""
+    """A whole INFO with the additions appended."""
     if info in (b"", b"."):
         return additions or b"."
     if not additions or info.endswith(b";"):
@@ -31,7 +31,7 @@ def extended(info: bytes, additions: bytes) -> bytes:
 
 
 def without(info: Iterable[bytes], removed: Collection[bytes]) -> Iterator[bytes]:
-    """The pieces of an INFO without the fields whose keys are removed; a key is all that stands before = or ;."""
+    """The pieces of an INFO without the fields of the removed keys; a key is the text before = or ;."""
     keep, separator = True, b""
     for key, text in _fields(info, max(map(len, removed), default=0)):
         if key is not None:
@@ -44,12 +44,12 @@ def without(info: Iterable[bytes], removed: Collection[bytes]) -> Iterator[bytes
 
 
 def held_keys(info: Iterable[bytes], keys: Collection[bytes]) -> set[bytes]:
-    """Those of the keys that an INFO holds."""
+    """The given keys that occur in an INFO."""
     return {key for key, _ in _fields(info, max(map(len, keys), default=0)) if key is not None and key in keys}
 
 
 def field_values(info: bytes, keys: Collection[bytes]) -> dict[bytes, bytes]:
-    """What a whole INFO says of the keys, as written; a flag and "." say nothing, a repeated key what it says first."""
+    """The values of the keys in a whole INFO, as written, without flags and "."; of a repeated key the first one."""
     found: dict[bytes, bytes] = {}
     for field in info.split(b";"):
         key, _, value = field.partition(b"=")
@@ -59,8 +59,8 @@ def field_values(info: bytes, keys: Collection[bytes]) -> dict[bytes, bytes]:
 
 
 def _fields(info: Iterable[bytes], longest_key: int) -> Iterator[tuple[bytes | None, bytes]]:
-    """(key, text) where a field begins, then (None, text) for the rest of it; longer keys may be cut."""
-    begun: bytes | None = b""  # a field whose key may not be whole yet; None: it has been told
+    """(key, text) at the start of a field, then (None, text) for its rest; keys longer than longest_key may be cut."""
+    begun: bytes | None = b""  # a field whose key may be incomplete; None once the key has been yielded
     for piece in info:
         for number, text in enumerate(piece.split(b";")):
             if number:

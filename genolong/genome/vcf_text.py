@@ -1,4 +1,4 @@
-"""A VCF's text as chunks of bytes, whatever holds it: plain, bgzip, gzip, BCF or standard input."""
+"""A VCF's text as chunks of bytes, from a plain, bgzip, gzip or BCF file or from standard input."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BCF = b"BCF"
 _HEAD_BYTES = 64
 _UTF_16 = "is it UTF-16? convert it: iconv -f UTF-16 -t UTF-8"
-_STARTS = (  # how files begin that people take for a VCF
+_STARTS = (  # first bytes of other files that people mistake for a VCF
     (b"\xff\xfe", _UTF_16),
     (b"\xfe\xff", _UTF_16),
     (b"#\0", _UTF_16),
@@ -47,27 +47,27 @@ _STARTS = (  # how files begin that people take for a VCF
 
 
 class VcfText:
-    """The text of the VCF or BCF at a path (`-` is standard input), in chunks of about `chunk_bytes`; read it once.
+    """The text of a VCF or BCF (`-` is standard input), in chunks of about `chunk_bytes`; can be read only once.
 
-    Raises MissingInputError for a file that cannot be opened, and, while it is read, InputError for one that is cut,
-    corrupt or no VCF at all.
+    Raises MissingInputError for a file that cannot be opened, and, while reading, InputError for one that is
+    truncated, corrupt or not a VCF.
     """
 
     def __init__(self, path: str | Path, chunk_bytes: int = CHUNK_BYTES) -> None:
         self.name = "standard input" if str(path) == "-" else str(path)
         self._chunk_bytes = chunk_bytes
-        self._path = os.path.expanduser(path)  # a Path would take ./- for standard input
+        self._path = os.path.expanduser(path)  # not a Path, which would turn ./- into standard input
         file = _open(self._path)
         status = os.fstat(file.fileno())
-        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None  # in bytes, where it is known
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None  # in bytes, if known
         self._file = _Counted(file)
         self._bcf: pysam.VariantFile | None = None
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the file, compressed or not, have been read; of `size`."""
+        """How many of the file's `size` bytes have been read, compressed or not."""
         if self._bcf is not None and self._bcf.is_open:
-            return self._bcf.tell() >> 16  # of a virtual offset, the block's place in the file
+            return self._bcf.tell() >> 16  # a virtual offset without its low 16 bits is the block's place in the file
         return self._file.tell()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -84,7 +84,7 @@ class VcfText:
         """Close the file; standard input stays open."""
         self._file.close()
         if self._bcf is not None:
-            with suppress(OSError):  # htslib says once more that a block was damaged
+            with suppress(OSError):  # htslib reports a damaged block a second time
                 self._bcf.close()
 
     def _unpacked(self) -> Iterator[bytes]:
@@ -98,7 +98,7 @@ class VcfText:
             yield chunk
 
     def _from_bgzip(self) -> Iterator[bytes]:
-        if self.size is not None and self._path != "-":  # before hours of work on what is there
+        if self.size is not None and self._path != "-":  # fail now, not after hours of work
             refuse_cut(Path(self._path), self.name)
         blocks = BlockedText(self._file, Path(self.name)).blocks()
         return _joined((text for _, text in blocks), self._chunk_bytes)
@@ -120,7 +120,7 @@ class VcfText:
             raise InputError(
                 f"{self.name} is BCF, which is read from a file only; wanted VCF; convert it on the way: bcftools view"
             )
-        verbosity = pysam.set_verbosity(0)  # what htslib would print is said by the error below
+        verbosity = pysam.set_verbosity(0)  # the error below replaces what htslib would print
         try:
             self._bcf = pysam.VariantFile(self._path)
             yield str(self._bcf.header).encode("utf-8", "surrogateescape")
@@ -137,7 +137,7 @@ class VcfText:
 
 
 class _Counted(io.BufferedIOBase):
-    """A file that knows how much of it has been read and can be peeked at, though it may be a pipe."""
+    """A file, possibly a pipe, that counts the bytes read and allows peeking."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -193,7 +193,7 @@ def _joined(parts: Iterator[bytes], chunk_bytes: int) -> Iterator[bytes]:
 
 
 def _refuse_what_is_no_vcf(text: bytes, name: str) -> None:
-    """Refuse a text by how it begins; what begins with # may be a VCF, and blank lines may stand before."""
+    """Refuse a text that does not start like a VCF, that is with #; blank lines may come first."""
     if not text:
         raise InputError(f"{name} is empty; wanted a VCF; did the program that wrote it fail?")
     begin = text.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")

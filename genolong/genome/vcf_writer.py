@@ -1,4 +1,4 @@
-"""A VCF out: whole or not at all, resumable to the byte, indexed where its order allows."""
+"""Writes a VCF: complete or not at all, resumable to the byte, and indexed if its records are sorted."""
 
 import os
 import stat
@@ -17,24 +17,24 @@ _BGZIP = (".gz", ".bgz", ".bgzf")
 
 
 class VcfWriter:
-    """Writes header and records to a path: bgzip by its suffix (.gz, .bgz, .bgzf), else plain; `-` is standard output.
+    """Writes header and records to a path: bgzip if it ends in .gz, .bgz or .bgzf, else plain; `-` is standard output.
 
-    The file grows as `path`.partial and gets its name in `finish`, which leaving the `with` block without an error
-    calls. `resume_at` is what `flush` returned: the partial file is cut there and goes on. What is no file (a pipe, a
-    device) is written to as it is. Raises OutputError where it cannot write, InputError where it cannot resume, and
-    OSError (BrokenPipeError for a reader that has left) while it writes; the partial file stays.
+    The file grows as `path`.partial and gets its name in `finish`, which is called when a `with` block ends without an
+    error. `resume_at` is what `flush` returned: the partial file is cut there and continued. Pipes and devices are
+    written to directly. Raises OutputError if it cannot open the output, InputError if it cannot resume, and OSError
+    while writing (BrokenPipeError if the reader has closed the pipe); the partial file stays.
     """
 
     def __init__(self, path: str | Path, resume_at: int | None = None) -> None:
-        self.notes: list[str] = []  # what people should be told at the end
-        self._path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays one
+        self.notes: list[str] = []  # messages for the user at the end
+        self._path = Path(os.path.realpath(os.path.expanduser(path)))  # so that a link stays a link
         self._file = _open(str(path), self._path, resume_at)
         self._is_bgzip = self._path.name.lower().endswith(_BGZIP) and open_descriptor(path) is None
         self._output = BlockedOutput(self._file) if self._is_bgzip else PlainOutput(self._file)
         self._order = RecordOrder()
 
     def write_header(self, lines: Iterable[bytes]) -> None:
-        """Lines with their terminators, before the first record."""
+        """Write the header's lines, which include their terminators, before the first record."""
         for number, line in enumerate(lines):
             if number == 0 and line.startswith(BYTE_ORDER_MARK):
                 self.notes.append(
@@ -49,23 +49,23 @@ class VcfWriter:
             self._output.write(line)
 
     def write(self, record: Record, additions: bytes = b"", removed: Collection[bytes] = ()) -> None:
-        """A record, with fields added to INFO and others removed as `Record.pieces` does it."""
+        """Write a record, with fields added to INFO and others removed as in `Record.pieces`."""
         for piece in record.pieces(additions, removed):
             self._output.write(piece)
         self._order.follow(record)
 
     def pass_over(self, record: Record) -> None:
-        """A record that the partial file holds already, before the first one that is written."""
+        """Note a record that the partial file already holds; call it before the first `write`."""
         self._order.follow(record)
 
     def end_block(self) -> None:
-        """End the bgzip block here, whether or not `flush` is called, which does so too."""
+        """End the bgzip block here, as `flush` does."""
         self._output.flush()
 
     def flush(self) -> int:
-        """Bring everything to the disk; returns the bytes of the partial file, at which a later writer can resume.
+        """Sync everything to the disk; returns the size of the partial file, at which a later writer can resume.
 
-        It ends a block: a file that shall be the same however often it is flushed has `end_block` at all these places.
+        This ends a block: for the same bytes however often a file is flushed, call `end_block` at all these places.
         """
         self._output.flush()
         self._file.sync()
@@ -87,7 +87,7 @@ class VcfWriter:
             self.notes += self._index()
 
     def close(self) -> None:
-        """Stop, and leave the partial file as it is."""
+        """Stop, and keep the partial file."""
         self._output.close()
         self._file.close()
 
@@ -135,5 +135,5 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
 def _is_file_or_nothing(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode)
-    except OSError:  # PartialFile says what is wrong
+    except OSError:  # PartialFile will report the problem
         return True

@@ -1,1 +1,1 @@
-"""Files of any content: compressed, fetched, locked, and there only when they are whole."""
+"""Files of any content: compressing, fetching, locking, and writing them completely or not at all."""

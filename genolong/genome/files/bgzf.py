@@ -1,4 +1,4 @@
-"""BGZF (what bgzip writes) read from start to end: every block checked, and where each one begins."""
+"""Reads BGZF (the format of bgzip) from start to end, checks every block and notes where it starts."""
 
 import os
 import struct
@@ -22,9 +22,9 @@ def is_bgzip(head: bytes) -> bool:
 
 
 def refuse_cut(path: Path, name: str) -> None:
-    """Raises InputError for a bgzip file whose last block is not the empty one; looks at its end alone.
+    """Raise InputError if the last block of a bgzip file is not the empty end block; reads only the last bytes.
 
-    A block ends with the length of its text in four bytes.
+    A block ends with the length of its text as four bytes, so an empty block ends with four zero bytes.
     """
     with path.open("rb") as file:
         file.seek(0, os.SEEK_END)
@@ -38,19 +38,19 @@ def _cut(name: object) -> str:
 
 
 class BlockedText:
-    """The text of an open BGZF file, in chunks; afterwards `starts` holds where each block begins.
+    """The text of an open BGZF file, in chunks; afterwards `starts` holds where each block starts.
 
     The format is section 4.1 of the SAM specification: gzip members of at most 65,536 bytes of text, whose extra field
-    BC holds their compressed size, and an empty one as the end. Raises InputError where a block is cut, corrupt or of
-    another kind.
+    BC holds their compressed size, and an empty one at the end. Raises InputError for a block that is truncated,
+    corrupt or of another kind.
     """
 
     def __init__(self, file: BufferedIOBase, path: Path) -> None:
         self._file = file
         self._path = path
-        self.starts: list[tuple[int, int]] = []  # in the file, in the text
+        self.starts: list[tuple[int, int]] = []  # byte in the file, byte in the text
         self.longest_block = 0
-        self._taken = 0  # bytes of the file
+        self._taken = 0  # bytes read from the file
 
     def __iter__(self) -> Iterator[bytes]:
         held: list[bytes] = []
@@ -67,7 +67,7 @@ class BlockedText:
         yield b"".join(held)
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """Where each block begins in the file, and its text; keeps nothing of them."""
+        """The start of each block in the file, and its text; does not record them in `starts`."""
         self._taken = 0
         text = None
         while head := self._take(12):
@@ -78,7 +78,7 @@ class BlockedText:
             raise InputError(_cut(self._path))
 
     def _body(self, head: bytes, start: int) -> bytes:
-        """What follows a block's header and extra field: the deflated text, its checksum and its length."""
+        """The part of a block after its header and extra field: the deflated text, its checksum and its length."""
         if head[:2] != MAGIC[: len(head)]:
             raise InputError(
                 f"{self._path}: at byte {start:,} there is something else than a bgzip block; "
@@ -101,7 +101,7 @@ class BlockedText:
     def _inflate(self, body: bytes, start: int) -> bytes:
         try:
             inflate = zlib.decompressobj(wbits=-15)
-            text = inflate.decompress(body[:-8], _LONGEST_TEXT + 1)  # a block that holds more could fill the memory
+            text = inflate.decompress(body[:-8], _LONGEST_TEXT + 1)  # or one block could fill the memory
             sound = inflate.eof and struct.unpack("<II", body[-8:]) == (zlib.crc32(text), len(text))
         except (zlib.error, struct.error):
             text, sound = b"", False
@@ -119,7 +119,7 @@ class BlockedText:
         return found
 
     def _take(self, size: int) -> bytes:
-        """So many bytes, fewer at the end; they are counted, for a pipe does not say where it stands."""
+        """Read `size` bytes, fewer at the end of the file, and count them, because a pipe cannot tell its position."""
         found = self._file.read(size)
         self._taken += len(found)
         return found

@@ -1,4 +1,4 @@
-"""BGZF (what bgzip writes) out: text in blocks that a second thread deflates, in their order."""
+"""Writes BGZF (the format of bgzip): a second thread deflates the blocks, in order."""
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,13 +8,13 @@ from Bio.bgzf import BgzfWriter
 
 from genolong.genome.files.partial_file import Stream
 
-BLOCK_BYTES = 65_280  # of text, as htslib has it: what cannot be deflated still fits into 65,536 bytes
+BLOCK_BYTES = 65_280  # of text, as in htslib: incompressible text still fits into 65,536 bytes
 _GATHERED_BYTES = 16 * BLOCK_BYTES
 _WAITING_BLOCKS = 32
 
 
 def as_block(text: bytes) -> bytes:
-    """At most BLOCK_BYTES as one BGZF block; of no text it is the end block."""
+    """Text of at most BLOCK_BYTES as one BGZF block; empty text gives the end block."""
     deflated = BytesIO()
     writer = BgzfWriter(fileobj=deflated)
     writer.write(text)
@@ -26,7 +26,7 @@ END_BLOCK = as_block(b"")
 
 
 class BlockedOutput:
-    """Text to BGZF blocks in a file; the same text, flushed at the same places, gives the same bytes."""
+    """Writes text to a file as BGZF blocks; the same text, flushed at the same places, gives the same bytes."""
 
     end = END_BLOCK
 
@@ -38,14 +38,14 @@ class BlockedOutput:
         self._thread = ThreadPoolExecutor(1, "bgzf")
 
     def write(self, text: bytes) -> None:
-        """Some more text."""
+        """Add text."""
         self._held.append(text)
         self._held_bytes += len(text)
         if self._held_bytes >= _GATHERED_BYTES:
             self._deflate_whole_blocks()
 
     def flush(self) -> None:
-        """End the current block, and hand all of them to the file."""
+        """End the current block, and write all blocks to the file."""
         rest = self._deflate_whole_blocks()
         if rest:
             self._deflate(rest)
@@ -53,7 +53,7 @@ class BlockedOutput:
         self._hand_over(0)
 
     def close(self) -> None:
-        """Give up what is not in the file yet."""
+        """Drop the text that is not in the file yet."""
         self._thread.shutdown(cancel_futures=True)
 
     def _deflate_whole_blocks(self) -> bytes:
@@ -75,7 +75,7 @@ class BlockedOutput:
 
 
 class PlainOutput:
-    """Text to a file as it is."""
+    """Writes text to a file unchanged."""
 
     end = b""
 
@@ -85,17 +85,17 @@ class PlainOutput:
         self._held_bytes = 0
 
     def write(self, text: bytes) -> None:
-        """Some more text."""
+        """Add text."""
         self._held.append(text)
         self._held_bytes += len(text)
         if self._held_bytes >= _GATHERED_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Hand all of the text to the file."""
+        """Write all of the text to the file."""
         text = b"".join(self._held)
         self._held, self._held_bytes = [], 0
         self._file.write(text)
 
     def close(self) -> None:
-        """Give up what is not in the file yet."""
+        """Drop the text that is not in the file yet."""

@@ -1,4 +1,4 @@
-"""A folder for what can be made again: files appear in it whole or not at all."""
+"""A folder for files that can be recreated; each appears in it complete or not at all."""
 
 import atexit
 import os
@@ -13,18 +13,18 @@ from genolong.errors import OutputError
 
 
 class CacheFolder:
-    """The `wanted` folder, else $XDG_CACHE_HOME/genolong, else ~/.cache/genolong; a temporary one if need be."""
+    """The `wanted` folder, else $XDG_CACHE_HOME/genolong, else ~/.cache/genolong; if unwritable, a temporary one."""
 
     def __init__(self, wanted: str | Path | None = None) -> None:
         self.folder = Path(wanted).expanduser() if wanted is not None else _usual_folder()
         self.notes: list[str] = []
 
     def path(self, name: str) -> Path:
-        """Where a file of this name lies, or would."""
+        """The path of a file of this name, whether or not it exists."""
         return self.folder / name
 
     def write(self, name: str, write: Callable[[BufferedIOBase], None]) -> Path:
-        """Let `write` fill a file, and only then give it its name; raises OutputError where no folder can hold it."""
+        """Let `write` fill a file, and only then give it its name; raises OutputError if no folder can hold it."""
         try:
             return _write_whole(self.path(name), write)
         except OSError as error:
@@ -45,7 +45,7 @@ class CacheFolder:
 
 def _usual_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(base):  # the XDG specification: a relative path is to be ignored
+    if os.path.isabs(base):  # the XDG specification says to ignore a relative path
         return Path(base) / "genolong"
     try:
         return Path.home() / ".cache" / "genolong"
@@ -68,5 +68,5 @@ def _write_whole(path: Path, write: Callable[[BufferedIOBase], None]) -> Path:
 
 
 def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a forked child must not remove what its parent reads
+    if os.getpid() == owner:  # a forked child must not remove files that its parent reads
         shutil.rmtree(folder, ignore_errors=True)

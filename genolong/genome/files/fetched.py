@@ -1,4 +1,4 @@
-"""A file from the web: fetched in parts, gone on with after a cut, checked, and there only when it is whole."""
+"""Downloads a file: resumes after an interruption, checks it, and names it only when it is complete."""
 
 import hashlib
 import http.client
@@ -20,8 +20,8 @@ from genolong.long_work import follow
 
 CHUNK = 1 << 20
 TIMEOUT_S = 60.0
-WAITS_S = (1.0, 3.0, 10.0, 30.0)  # after a cut; from the first one again whenever more has come
-AGAIN = (408, 425, 429, 500, 502, 503, 504)  # answers of a host that may do it a little later
+WAITS_S = (1.0, 3.0, 10.0, 30.0)  # between attempts; starts over whenever more bytes have arrived
+AGAIN = (408, 425, 429, 500, 502, 503, 504)  # HTTP errors that may go away
 CUT = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{32}|[0-9a-fA-F]{64})[ \t]+\*?(?P<name>\S.*)")
 KINDS = {32: "md5", 64: "sha256"}
@@ -31,18 +31,18 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file's bytes hash to, as its host says; `kind` is md5 or sha256."""
+    """A file's hash as published by its host; `kind` is md5 or sha256."""
 
     kind: str
     value: str
 
 
 def fetch(url: str, place: Path, checksum: Checksum | None, tell: Tell) -> None:
-    """Make `place` of what lies at `url`; until it is whole and checked it is `place`.partial, and is gone on with.
+    """Download `url` to `place`; until complete and checked it is `place`.partial, which a later call resumes.
 
-    `tell` is told in a line of whatever else happens. Raises MissingInputError for what is not there, InputError where
-    the bytes are not those that `checksum` is of, BusyError where the host cannot be reached time and again,
-    OutputError or OSError where nothing can be written.
+    `tell` gets one line for each event, such as a retry. Raises MissingInputError if `url` does not exist, InputError
+    if the checksum differs, BusyError if the host stays unreachable after several attempts, OutputError or OSError if
+    the file cannot be written.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,12 +55,12 @@ def fetch(url: str, place: Path, checksum: Checksum | None, tell: Tell) -> None:
 
 
 def part_of(place: Path) -> Path:
-    """Where a file grows until it gets its name."""
+    """The path of a file while it is incomplete."""
     return place.with_name(place.name + SUFFIX)
 
 
 def fetch_text(url: str, tell: Tell) -> str:
-    """A small text, like a file of checksums; raises MissingInputError or BusyError."""
+    """Download a small text, such as a file of checksums; raises MissingInputError or BusyError."""
 
     def read() -> str:
         with _open(url, {}) as answer:
@@ -70,9 +70,9 @@ def fetch_text(url: str, tell: Tell) -> str:
 
 
 def checksum_in(text: str, name: str, url: str) -> Checksum:
-    """Of a text of checksums, as md5sum writes one, that of a file; where there is one line only, it is that one.
+    """The checksum of file `name` in the output of md5sum or sha256sum; a single line counts whatever name it has.
 
-    Raises InputError where there is none.
+    Raises InputError if there is none.
     """
     found = [match for line in text.splitlines() if (match := SUM.fullmatch(line.strip()))]
     named = [match for match in found if Path(match["name"]).name == name]
@@ -94,7 +94,7 @@ def hash_of(path: Path, kind: str) -> str:
 
 
 def _patiently(work: Callable[[], Any], url: str, place: Path, tell: Tell) -> Any:
-    """The work, tried again after a while where a connection is cut."""
+    """Do the work, and retry after a wait if the connection fails."""
     tried = 0
     while True:
         before = _size(place)
@@ -111,7 +111,7 @@ def _patiently(work: Callable[[], Any], url: str, place: Path, tell: Tell) -> An
 
 
 def _go_on(url: str, place: Path, tell: Tell) -> None:
-    """Fetches what is not there yet; raises one of CUT where it ends too soon."""
+    """Download the bytes that are missing; raises one of CUT if the connection ends too early."""
     at, validator = _size(place), _known_origin(url, place)
     asked = {"Range": f"bytes={at}-", "If-Range": validator} if at and validator else {}
     with _open(url, asked) as answer:
@@ -138,7 +138,7 @@ def _go_on(url: str, place: Path, tell: Tell) -> None:
 
 
 def _open(url: str, asked: dict[str, str]) -> Any:
-    """The host's answer; raises one of CUT where another time may do, MissingInputError where none will."""
+    """The host's response; raises one of CUT for errors worth a retry, MissingInputError for others."""
     if not url.startswith(("https://", "http://")):
         raise SettingsError(f"{url}: wanted an address that begins with https://")
     request = urllib.request.Request(url, headers={"User-Agent": "genolong", "Accept-Encoding": "identity", **asked})
@@ -160,7 +160,7 @@ def _open(url: str, asked: dict[str, str]) -> Any:
 
 
 def _next_part(answer: Any) -> bytes:
-    """The next bytes; what fails here is the connection, as a network that is gone, and not the disk."""
+    """The next bytes; an OSError here is one of the network, not of the disk, so it becomes a ConnectionError."""
     try:
         return answer.read(CHUNK)
     except CUT:
@@ -170,7 +170,7 @@ def _next_part(answer: Any) -> bytes:
 
 
 def _extent(answer: Any, at: int) -> tuple[int, int | None]:
-    """From which byte on it comes, and how many there are in all, where that is said."""
+    """The first byte that the response holds, and the size of the whole file, if stated."""
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     if answer.status == 206:
         if said is None or int(said[1]) != at:
@@ -181,7 +181,7 @@ def _extent(answer: Any, at: int) -> tuple[int, int | None]:
 
 
 def _past_the_end(answer: Any, place: Path, at: int) -> None:
-    """Nothing is left to send: all of it is there; or what is there is of another file, and is given up."""
+    """Handle a 416 response: either the partial file is complete, or it belongs to another file and is discarded."""
     if answer.headers.get("Content-Range") != f"bytes */{at}":
         PartialFile(place).discard()
         raise ConnectionError(f"the {at:,} bytes that are there are more than lie at the host")
@@ -210,7 +210,7 @@ def _refuse_small_disk(place: Path, wanted: int) -> None:
 
 
 def _size(place: Path) -> int:
-    """Bytes that are there of a file that is not whole."""
+    """The size of a partial file; 0 if there is none."""
     try:
         return part_of(place).stat().st_size
     except OSError:
@@ -218,12 +218,12 @@ def _size(place: Path) -> int:
 
 
 def _origin(place: Path) -> Path:
-    """Where it stands of which file a part is: an address, and what told its version apart."""
+    """The path of the record of a partial file's source: its URL and its version's validator."""
     return place.with_name(f"{place.name}{SUFFIX}.json")
 
 
 def _known_origin(url: str, place: Path) -> str:
-    """What the host said of the version of which a part is there; empty where that is not known."""
+    """The validator of the version that the partial file is from; empty if unknown."""
     try:
         known = json.loads(_origin(place).read_text())
         return str(known["validator"]) if known["url"] == url else ""
@@ -232,7 +232,7 @@ def _known_origin(url: str, place: Path) -> str:
 
 
 def _validator(answer: Any) -> str:
-    """What tells this version of a file from others to the byte."""
+    """A value that identifies this version of a file: a strong ETag, else Last-Modified."""
     tag = answer.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 

@@ -1,4 +1,4 @@
-"""A lock on an open file: one process has it, and it vanishes with that process."""
+"""A lock on an open file: only one process can hold it, and it is released when that process ends."""
 
 import errno
 import fcntl
@@ -8,16 +8,16 @@ _UNKNOWN_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class NoLocksError(Exception):
-    """The file system knows no locks."""
+    """The file system does not support locks."""
 
 
 def take(descriptor: int) -> bool:
-    """Whether this process has the lock now, until it closes the file or ends; False where another one has it.
+    """Take the lock until this process closes the file or ends; False if another process holds it.
 
-    Raises NoLocksError, and OSError for whatever else is wrong.
+    Raises NoLocksError, and OSError for other errors.
     """
     try:
-        # lockf, not flock, whose lock processes that read windows would keep for some seconds after a kill -9
+        # not flock: after a kill -9, window-reading child processes would hold its lock for some seconds
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False

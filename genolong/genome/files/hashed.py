@@ -1,4 +1,4 @@
-"""The sha256 of a file's bytes, which for a large file takes long enough to be told of."""
+"""The sha256 of a file's content, with progress, because a large file takes long."""
 
 import hashlib
 from io import BufferedIOBase
@@ -10,13 +10,13 @@ _CHUNK = 1 << 22
 
 
 def sha256_of(path: str | Path) -> str:
-    """Of a file's bytes; raises OSError where it cannot be read."""
+    """The sha256 of a file's content; raises OSError if it cannot be read."""
     with Path(path).expanduser().open("rb") as file:
         return sha256_of_open(file, Path(path))
 
 
 def sha256_of_open(file: BufferedIOBase, path: Path) -> str:
-    """The same of a file that is open, from where it stands; `path` is what it is called."""
+    """The sha256 of an open file from its current position on; `path` is shown in the progress."""
     size = path.expanduser().stat().st_size
     advance = follow(f"hashing {path.name}", size)
     digest, part = hashlib.sha256(), memoryview(bytearray(min(_CHUNK, max(size, 1))))

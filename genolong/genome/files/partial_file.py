@@ -1,4 +1,4 @@
-"""A file that gets its name only when it is whole; until then it grows beside its place, and can be resumed."""
+"""A file that gets its name only when complete; until then it grows as NAME.partial and can be resumed."""
 
 import errno
 import os
@@ -12,18 +12,18 @@ from genolong.genome.files.file_lock import NoLocksError, take
 
 SUFFIX = ".partial"
 _DESCRIPTOR = re.compile(r"(?:/dev/fd/|/proc/self/fd/)(\d+)|/dev/(stdout|stderr)")
-FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other name or place on it would help
+FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other file name on this disk would help
 
 
 def umask() -> int:
-    """What a new file of this process lets nobody do; temporary files of Python's are for their owner only."""
+    """The umask of this process; Python's temporary files ignore it and are private to their owner."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """A file of that content: the old one or the new one, at any moment. Raises what PartialFile raises."""
+    """Write a file atomically: at any moment it is the old or the new one. Raises what PartialFile raises."""
     file = PartialFile(path)
     try:
         file.write(content)
@@ -34,7 +34,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def open_descriptor(path: str | Path) -> int | None:
-    """The number of the open file that a path means: 1 of -, /dev/stdout and /dev/fd/1; None of a name."""
+    """The descriptor that a path stands for: 1 for -, /dev/stdout and /dev/fd/1; None for an ordinary path."""
     if path == "-":
         return 1
     found = _DESCRIPTOR.fullmatch(str(path))
@@ -42,14 +42,14 @@ def open_descriptor(path: str | Path) -> int | None:
 
 
 def refuse_no_file(path: Path) -> None:
-    """Raises OutputError for what is there and is no file: a name for a new one would replace it."""
+    """Raise OutputError if the path exists but is not a regular file: a rename to it would replace it."""
     if open_descriptor(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
         what = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
         raise OutputError(f"{path}: is {what}; wanted a file to write; name one")
 
 
 class Stream:
-    """An open descriptor that bytes go to; an OSError names it, and the file it belongs to keeps what it has got."""
+    """An open descriptor to write to; an OSError carries its name, and bytes already written stay in the file."""
 
     def __init__(self, descriptor: int, name: str, size: int = 0) -> None:
         self._descriptor: int | None = descriptor
@@ -57,7 +57,7 @@ class Stream:
         self.size = size  # bytes
 
     def write(self, data: bytes) -> None:
-        """All of the bytes, or an OSError."""
+        """Write all of the bytes, or raise an OSError."""
         rest = memoryview(data)
         with self._named() as descriptor:
             while rest:
@@ -66,18 +66,18 @@ class Stream:
                 rest = rest[written:]
 
     def sync(self) -> None:
-        """On return the bytes are where a loss of power leaves them."""
+        """Make the bytes survive a loss of power (a stream cannot)."""
 
     def complete(self) -> None:
-        """Nothing more comes."""
+        """Finish; nothing more is written."""
         self.close()
 
     def discard(self) -> None:
-        """Nothing of it is wanted; what is no file has it already."""
+        """Close; what was written to a pipe or device cannot be taken back."""
         self.close()
 
     def close(self) -> None:
-        """Let the descriptor go; a second time changes nothing."""
+        """Close the descriptor; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -93,11 +93,10 @@ class Stream:
 
 
 class PartialFile(Stream):
-    """`path`.partial, which becomes `path` when it is complete; `resume_at` keeps so many bytes of the one there is.
+    """`path`.partial, renamed to `path` when complete; `resume_at` keeps that many bytes of an existing partial file.
 
-    One process at a time writes it, and a link to a file stays one. Raises OutputError where it cannot be made,
-    InputError where there is nothing to resume, and BusyError where another process is writing it, which loses nothing
-    by that.
+    Only one process can write it at a time, and a link stays a link. Raises OutputError if it cannot be created,
+    InputError if there is nothing to resume, and BusyError if another process is writing it (whose file stays intact).
     """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
@@ -112,20 +111,20 @@ class PartialFile(Stream):
             os.fsync(descriptor)
 
     def ends_with(self, end: bytes) -> bool:
-        """Whether the file on the disk holds as many bytes as were written, the last of them these."""
+        """Whether the file on the disk has as many bytes as were written, and ends with `end`."""
         with self._named() as descriptor:
             found = os.pread(descriptor, len(end) + 1, self.size - len(end))
         return found == end
 
     def read(self, count: int, at: int) -> bytes:
-        """So many bytes from there on, or those there are; through another descriptor, the lock would end with it."""
+        """Up to `count` bytes from `at` on; uses our descriptor, because closing another one would release the lock."""
         with self._named() as descriptor:
             return os.pread(descriptor, count, at)
 
     def complete(self) -> None:
-        """Sync the bytes, give the file its name, and sync the folder: there is the old file or the whole new one."""
+        """Sync the bytes, rename the file, and sync the folder: at any moment there is the old or the new file."""
         self.sync()
-        os.replace(self._partial, self._final)  # before the lock is let go
+        os.replace(self._partial, self._final)  # before the lock is released
         self.close()
         folder = os.open(self._final.parent, os.O_RDONLY)
         try:
@@ -134,8 +133,8 @@ class PartialFile(Stream):
             os.close(folder)
 
     def discard(self) -> None:
-        """Remove what was written; what had the name before keeps it."""
-        if self._descriptor is not None:  # or it may be another's by now
+        """Remove the partial file; an older file at `path` stays."""
+        if self._descriptor is not None:  # after close, the partial file may belong to another process
             self._partial.unlink(missing_ok=True)
         self.close()
 
@@ -157,7 +156,7 @@ class PartialFile(Stream):
             ) from error
 
     def _open_alone(self, flags: int) -> int:
-        """Open the partial file, and have its lock."""
+        """Open the partial file and take its lock."""
         while True:
             descriptor = os.open(self._partial, os.O_RDWR | flags, 0o666)
             try:
@@ -171,7 +170,7 @@ class PartialFile(Stream):
                 )
             if self._is_there_still(descriptor):
                 return descriptor
-            os.close(descriptor)  # the other process has just given it its name, or removed it
+            os.close(descriptor)  # another process has just renamed or removed it
 
     def _is_there_still(self, descriptor: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A file pinned to its content: hashed once, and hashed again whenever it looks touched."""
+"""A file pinned to its content: hashed once, and again whenever its size, times or inode change."""
 
 import os
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from genolong.errors import InputError, MissingInputError
 from genolong.genome.files.hashed import sha256_of_open
 from genolong.nearest import nearest_path
 
-# Size, times of the last change of content and of anything, inode: what a write cannot leave as it was.
+# Size, mtime, ctime and inode: any write changes at least one of them.
 Stamp = tuple[int, int, int, int]
 
 
 @dataclass
 class PinnedFile:
-    """A path and the sha256 of what was read there; `stamp` is how the file looked when its content was last known."""
+    """A path and the sha256 of its content; `stamp` is the file's stamp when this content was last confirmed."""
 
     path: Path
     sha256: str
@@ -22,7 +22,7 @@ class PinnedFile:
 
     @classmethod
     def pin(cls, path: Path) -> "PinnedFile":
-        """Hash the file; raises MissingInputError when it cannot be read, InputError when it changes meanwhile."""
+        """Hash the file; raises MissingInputError if it cannot be read, InputError if it changes meanwhile."""
         try:
             if path.is_dir():
                 raise MissingInputError(f"{path} is a folder; wanted a file")
@@ -46,11 +46,11 @@ class PinnedFile:
         return cls(path, digest, before)
 
     def untouched(self, descriptor: int) -> bool:
-        """Whether an open file looks as it did when its content was last known; costs about a microsecond."""
+        """Whether an open file still has the confirmed stamp; takes about a microsecond."""
         return stamp(descriptor) == self.stamp
 
     def verify(self, descriptor: int) -> None:
-        """Make sure that an open file of this path still holds the pinned content; else raise InputError."""
+        """Raise InputError unless an open file of this path still has the pinned content."""
         if self.untouched(descriptor):
             return
         now = PinnedFile.pin(self.path)
@@ -62,6 +62,6 @@ class PinnedFile:
 
 
 def stamp(descriptor: int) -> Stamp:
-    """How an open file looks now."""
+    """An open file's size, mtime, ctime and inode."""
     found = os.fstat(descriptor)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -1,4 +1,4 @@
-"""Lines too long for memory lie in a temporary file, which vanishes with the last of them."""
+"""Keeps lines too long for memory in temporary files, which are removed with the last line in them."""
 
 import os
 import tempfile
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _PIECE_BYTES = 1 << 20
-_FULL_BYTES = 1 << 26  # then the next line gets a new file, so that the space of lines that are done comes back
+_FULL_BYTES = 1 << 26  # then the next line starts a new file, so that the space of finished lines is freed
 
 
 class SpoolFile:
-    """A nameless temporary file that closes when the last who holds it goes."""
+    """A nameless temporary file that closes when the last reference to it goes."""
 
     def __init__(self) -> None:
         self.bytes = tempfile.TemporaryFile()  # noqa: SIM115  see __del__
 
     def __del__(self) -> None:
-        if hasattr(self, "bytes"):  # a full disk holds no new file
+        if hasattr(self, "bytes"):  # missing if a full disk made TemporaryFile fail
             self.bytes.close()
 
 
@@ -39,18 +39,18 @@ class SpooledLine(NamedTuple):
 
 
 class Spool:
-    """Takes lines, piece by piece; many share a file, for a process may open only so many."""
+    """Takes lines, piece by piece; many lines share a file, because a process may open only a limited number."""
 
     def __init__(self) -> None:
         self._file = SpoolFile()
         self._start = 0
 
     def write(self, piece: bytes) -> None:
-        """The next piece of the line."""
+        """Add a piece to the current line."""
         self._file.bytes.write(piece)
 
     def end_line(self) -> SpooledLine:
-        """What was written since the last line's end."""
+        """End the current line, and return it."""
         self._file.bytes.flush()
         end = self._file.bytes.tell()
         line = SpooledLine(self._file, self._start, end - self._start)

@@ -1,4 +1,4 @@
-"""A text that grows beside its place, and gets its name when all of it is on the disk."""
+"""A text file that gets its name only when all of it is on the disk; grows as NAME.partial until then."""
 
 from pathlib import Path
 
@@ -7,22 +7,22 @@ from genolong.genome.files.partial_file import PartialFile
 
 
 class WholeText:
-    """Its name comes with `complete`; `text` takes what is written. Raises OutputError where none can be made."""
+    """Write to `text`; `complete` gives the file its name. Raises OutputError if it cannot be created."""
 
     def __init__(self, path: Path) -> None:
         self._file = PartialFile(path)
         self.text = PlainOutput(self._file)
 
     def end(self) -> None:
-        """No more comes: all of it is on the disk, under another name."""
+        """Finish writing and sync, without giving the file its name."""
         self.text.flush()
         self._file.sync()
 
     def complete(self) -> None:
-        """The file gets its name."""
+        """Finish, and give the file its name."""
         self.end()
         self._file.complete()
 
     def discard(self) -> None:
-        """Nothing of it is wanted."""
+        """Remove the partial file."""
         self._file.discard()

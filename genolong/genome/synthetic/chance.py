@@ -1,11 +1,11 @@
-"""Chance for synthetic genomes: the same numbers on every machine and in every version of numpy."""
+"""Random numbers for synthetic genomes: the same on every machine and in every version of numpy."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 
 class Chance:
-    """A stream of numbers made from the raw words of PCG64, which numpy promises never to change."""
+    """A stream of random numbers made from the raw words of PCG64, which numpy promises never to change."""
 
     def __init__(self, seed: int) -> None:
         self._words = np.random.PCG64(seed)
@@ -15,11 +15,11 @@ class Chance:
         return words.reshape(shape) * 2.0**-53
 
     def integers(self, low: int, high: int, count: int) -> Int64[np.ndarray, " count"]:
-        """`low` or more, less than `high`."""
+        """Integers from `low` to `high` - 1."""
         return low + (self.uniform(count) * (high - low)).astype(np.int64)
 
     def waits(self, rate: float, count: int) -> Int64[np.ndarray, " count"]:
-        """Steps up to and with the first success, each step succeeding with chance `rate`."""
+        """Numbers of trials until the first success, which counts too; each trial succeeds with probability `rate`."""
         return 1 + np.floor(np.log1p(-self.uniform(count)) / np.log1p(-rate)).astype(np.int64)
 
     def order(self, count: int) -> Int64[np.ndarray, " count"]:

@@ -1,4 +1,4 @@
-"""A synthetic genome as files: letters, truth, labelled variants, and the floor that a perfect reader reaches."""
+"""Writes a synthetic genome as files: FASTA, truth, labelled variants, and the loss of a perfect reader."""
 
 import hashlib
 import json
@@ -52,9 +52,9 @@ ASSEMBLY = AssemblySettings(
 
 
 def write_synthetic_genome(folder: str | Path, bases: int, seed: int, variants: int) -> dict[str, Any]:
-    """Write the four files into `folder` (made where missing) and return what stands in the floor's file.
+    """Write the four files into `folder` (created if missing) and return the content of floor.json.
 
-    `variants` of either label are drawn. The same numbers give the same letters on any machine.
+    Draws `variants` variants of each label. The same arguments give the same letters on any machine.
     """
     if bases < SMALLEST_BP:
         raise SettingsError(f"--bases={bases}: wanted {SMALLEST_BP} or more, or the last contig holds next to nothing")
@@ -89,9 +89,9 @@ def write_synthetic_genome(folder: str | Path, bases: int, seed: int, variants: 
 
 
 def measure_floor(truth: Truth, codes: Mapping[str, UInt8[np.ndarray, " _"]]) -> dict[str, Any]:
-    """The perfect reader's mean loss in nats, over the whole genome, by context; each base in the middle of its view.
+    """The perfect reader's mean loss in nats over the whole genome, by context, with each base in the middle of it.
 
-    Only slots gain from context. `planted` counts slots too, `known` every A C G T.
+    Only slots profit from context. `planted` includes the slots, `known` includes every A C G T.
     """
     slot_sums, rest_sum, background_sum = np.zeros(len(CONTEXTS_BP)), 0.0, 0.0
     slots = planted = known = 0
@@ -137,7 +137,7 @@ def _fasta(contig: SyntheticContig) -> Iterable[str]:
 
 
 def _write(path: Path, parts: Iterable[str]) -> str:
-    """Write text as bgzip, whose header holds no time; returns the sha256 of the text."""
+    """Write text as bgzip, whose header contains no time; returns the sha256 of the text."""
     digest = hashlib.sha256()
     with pysam.BGZFile(str(path), "wb", None) as file:
         for part in parts:

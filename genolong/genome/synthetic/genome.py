@@ -1,4 +1,4 @@
-"""A synthetic genome drawn from its rules: where motifs, domains and gaps fall, and then every letter."""
+"""Draws a synthetic genome from its rules: first the positions of motifs, domains and gaps, then every letter."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from genolong.genome.synthetic.truth import ContigTruth
 
 @dataclass(frozen=True, eq=False)
 class SyntheticContig:
-    """One contig's letters as codes, which of them are written in lower case, and what was planted where."""
+    """One contig: its letters as codes, which of them are lower case, and the positions of what was planted."""
 
     name: str
     codes: UInt8[np.ndarray, " length"]
@@ -24,9 +24,9 @@ class SyntheticContig:
 
 @dataclass(frozen=True)
 class AssemblySettings:
-    """What an assembly adds to the letters: runs of N between units, and stretches in lower case."""
+    """Features of a real assembly: runs of N between units, and lower-case stretches."""
 
-    unknown_every_bp: int  # mean distance of runs of N
+    unknown_every_bp: int  # mean distance between runs of N
     unknown_longest_bp: int
     soft_masked_every_bp: int
     soft_masked_longest_bp: int
@@ -61,7 +61,7 @@ def _draw_contig(
 def _draw_domains(
     length: int, grammar: Grammar, chance: Chance
 ) -> tuple[Int64[np.ndarray, " domains"], Int64[np.ndarray, " domains"]]:
-    """Starts and types: every base ends its domain with the same chance, so only letters tell where one ends."""
+    """Starts and types: every base ends its domain with the same probability, so only the letters show the ends."""
     expected = length * grammar.switch
     starts = np.cumsum(chance.waits(grammar.switch, int(expected + 10 * np.sqrt(expected) + 20)))
     starts = np.concatenate([[0], starts[starts < length]])
@@ -73,9 +73,9 @@ def _draw_domains(
 def _draw_units(
     length: int, grammar: Grammar, assembly: AssemblySettings, chance: Chance
 ) -> tuple[Int64[np.ndarray, " _"], Int64[np.ndarray, " _"], Int64[np.ndarray, " _"], Bool[np.ndarray, " length"]]:
-    """Units, a motif or a motif and its partner on either strand, with background between them, and a few runs of N.
+    """Draw units (a motif, or a motif and its partner, on either strand), background between them, and runs of N.
 
-    Starts, motifs and strands of all instances, left to right; and which bases are unknown.
+    Returns the starts, motifs and strands of all instances, left to right, and which bases are N.
     """
     sizes = np.array([len(motif.letters) for motif in grammar.motifs])
     distances = np.array([motif.distance_bp for motif in grammar.motifs])
@@ -117,7 +117,7 @@ def _fill_background(
     drawn: Float64[np.ndarray, " length"],
     grammar: Grammar,
 ) -> None:
-    """Write every run of background after the two letters before it; runs do not touch, so all are written abreast."""
+    """Draw each background letter given the two before it; runs do not touch, so all runs are filled in parallel."""
     limits = grammar.background.cumsum(2)
     edges = np.flatnonzero(np.diff(background, prepend=False, append=False))
     at, ends = edges[::2].copy(), edges[1::2]

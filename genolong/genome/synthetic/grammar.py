@@ -1,4 +1,4 @@
-"""The rules of a synthetic genome: background, motifs with partners, and slots that vote for a hidden type."""
+"""The rules of a synthetic genome: background, paired motifs, and slots whose letters depend on a hidden type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,35 +15,35 @@ PLUS, MINUS = 0, 1
 
 @dataclass(frozen=True)
 class GrammarSettings:
-    """What a grammar is drawn from."""
+    """Parameters for drawing a grammar."""
 
     paired_motifs: int  # motifs with a partner
     shortest_bp: int
     longest_bp: int
-    weak: int  # positions of a motif that hardly tell letters apart
-    strong_chance: float  # of the consensus letter elsewhere
+    weak: int  # number of motif positions with only a weak preference
+    strong_chance: float  # of the consensus letter at other positions
     weak_chances: tuple[float, float, float, float]
-    follow: float  # chance that such a motif's partner stands beside it
-    nearest_bp: int  # distance of partners, from end to start
+    follow: float  # chance that a paired motif's partner is next to it
+    nearest_bp: int  # distance between partners, from end to start
     farthest_bp: int
     voting_motifs: int  # further motifs, without partners, that hold slots
     voting_share: float  # of all units
     slots: int  # in each voting motif
     types: int
-    vote: float  # chance that a slot's letter is the one that its type favours
+    vote: float  # chance that a slot's letter is the one favoured by the domain's type
     domain_bp: int  # mean length of a domain
     gap_bp: int  # mean length of background between units
     shortest_gap_bp: int
-    background: float  # 0: all trinucleotides alike
-    weak_pairs: float  # how much likelier A and T are than C and G
+    background: float  # 0: all trinucleotides equally likely
+    weak_pairs: float  # how much more likely A and T are than C and G
 
 
 @dataclass(frozen=True, eq=False)
 class Motif:
-    """Letter chances on the plus strand, the slots, and the partner that may follow `distance_bp` further on.
+    """Letter probabilities on the plus strand, the slots, and the partner that may follow after `distance_bp`.
 
-    `slots` maps an offset to the letter each type favours there; `letters` holds the mean over the types. A motif with
-    slots has no partner.
+    `slots` maps an offset to the letter that each type favours there; `letters` is the mean over the types. A motif
+    with slots has no partner.
     """
 
     name: str
@@ -59,11 +59,11 @@ class Motif:
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """All that is needed to write a synthetic genome, and to read one perfectly.
+    """All rules that are needed to generate a synthetic genome, and to predict one perfectly.
 
-    `background[a, b]` are the chances of the letter that follows a b; a or b is 4 where it is unknown (N, or the
-    contig's start). It reads the same on both strands. Every base ends its domain with the chance `switch`, and the
-    next domain is of any other type. `gap_bp` is the mean length of background between units.
+    `background[a, b]` are the probabilities of the letter after a b; a or b is 4 if unknown (N, or before the contig).
+    They are the same on both strands. Every base ends its domain with probability `switch`; the next domain has any
+    other type. `gap_bp` is the mean length of background between units.
     """
 
     background: Float64[np.ndarray, "5 5 4"]
@@ -77,9 +77,9 @@ class Grammar:
     shortest_gap_bp: int
 
     def columns(self) -> tuple[Float64[np.ndarray, "columns types 4"], Int64[np.ndarray, "motifs 2"]]:
-        """Letter chances of every motif position, read left to right, and the first row of each motif and strand.
+        """Letter probabilities at every motif position, left to right, and the first row of each motif and strand.
 
-        Column 0 stands for background and is never drawn from.
+        Row 0 stands for background and is never drawn from.
         """
         rows, first, begin = [np.full((1, self.types, 4), 0.25)], np.zeros((len(self.motifs), 2), np.int64), 1
         for index, motif in enumerate(self.motifs):
@@ -93,7 +93,7 @@ class Grammar:
         return np.concatenate(rows), first
 
     def is_slot(self) -> Bool[np.ndarray, " columns"]:
-        """Which rows of `columns()` depend on the type."""
+        """Which rows of `columns()` depend on the hidden type."""
         rows, _ = self.columns()
         return (rows != rows[:, :1]).any((1, 2))
 
@@ -135,7 +135,7 @@ class Grammar:
 
 
 def draw_grammar(settings: GrammarSettings, chance: Chance) -> Grammar:
-    """Draw the rules; every chance is rounded to six decimals, so that the printed rules are the rules."""
+    """Draw the rules; probabilities are rounded to six decimals, so that the JSON file states them exactly."""
     partners = [*_ring(settings.paired_motifs, chance), *[None] * settings.voting_motifs]
     motifs = tuple(_draw_motif(index, partner, settings, chance) for index, partner in enumerate(partners))
     return Grammar(
@@ -152,7 +152,7 @@ def draw_grammar(settings: GrammarSettings, chance: Chance) -> Grammar:
 
 
 def _ring(count: int, chance: Chance) -> list[int]:
-    """Each motif's partner: one ring through all of them, so that all are equally frequent."""
+    """Each motif's partner: one ring through all motifs, so that all are equally frequent."""
     order = chance.order(count)
     partners = np.empty(count, np.int64)
     partners[order] = np.roll(order, -1)
@@ -180,10 +180,10 @@ def _draw_motif(index: int, partner: int | None, settings: GrammarSettings, chan
 
 
 def _draw_background(settings: GrammarSettings, chance: Chance) -> Float64[np.ndarray, "5 5 4"]:
-    """Weights of trinucleotides that both strands share make a Markov chain that reads the same on both.
+    """A Markov chain that is the same on both strands, from trinucleotide weights shared by both strands.
 
-    With weights w the chain steps from ab to c with chance w(abc) v(bc) / (lambda v(ab)), where v is the eigenvector
-    of the largest eigenvalue lambda.
+    With weights w the chain steps from ab to c with probability w(abc) v(bc) / (lambda v(ab)), where v is the
+    eigenvector of the largest eigenvalue lambda.
     """
     energy = settings.background * (2 * chance.uniform(4, 4, 4) - 1)
     energy = energy + np.flip(energy).transpose()

@@ -1,4 +1,4 @@
-"""The loss of a perfect reader of a synthetic genome: exact Bayes, the floor under every model."""
+"""A perfect reader of a synthetic genome, by exact Bayesian inference: no model can have a lower mean loss."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from genolong.genome.synthetic.truth import Truth
 
 @dataclass(frozen=True, eq=False)
 class PerfectReader:
-    """Knows the rules, where every motif stands and on which strand, and every letter in view but the one asked for.
+    """Knows the rules, the position and strand of every motif, and every letter in view except the one to predict.
 
-    It knows neither the types of domains nor where they end. What it learns of them it learns from the other slots in
-    view, by the forward-backward algorithm over the memoryless switching of types. Other letters bear on a base only
-    where background stands next to it: a letter of background follows the two before it. Those two letters on either
-    side are told even where the view is cut between them. So no reader of letters can have a smaller mean loss.
+    It knows neither the types of domains nor where they end; it infers them from the other slots in view, by the
+    forward-backward algorithm over the memoryless switching of types. Other letters affect a base only next to
+    background, because a background letter depends on the two before it. The two letters on either side are always
+    visible, even beyond the end of the view. Therefore no reader of the letters can have a smaller mean loss.
     """
 
     grammar: Grammar
@@ -39,9 +39,9 @@ class PerfectReader:
         starts: Integer[np.ndarray, " positions"],
         ends: Integer[np.ndarray, " positions"],
     ) -> Float64[np.ndarray, " positions"]:
-        """Nats lost at each position (of A C G T) when the letters from its start up to its end are in view.
+        """The loss in nats at each position (which must be A C G T), given the letters from its start to its end.
 
-        A view may reach beyond the contig; there is nothing to see there.
+        A view may extend past the contig, where there are no letters.
         """
         chances = self.probabilities(positions, starts, ends)
         return -np.log(chances[np.arange(len(positions)), self.codes[positions]])
@@ -52,7 +52,7 @@ class PerfectReader:
         starts: Integer[np.ndarray, " positions"],
         ends: Integer[np.ndarray, " positions"],
     ) -> Float64[np.ndarray, "positions 4"]:
-        """The chance of A C G T at each position; arguments as for `losses`."""
+        """The probabilities of A C G T at each position; arguments as for `losses`."""
         chances = self.rows[self.columns[positions], 0]
         voting = np.flatnonzero(self.grammar.is_slot()[self.columns[positions]])
         types = self.type_probabilities(positions[voting], starts[voting], ends[voting])
@@ -73,7 +73,7 @@ class PerfectReader:
         starts: Integer[np.ndarray, " positions"],
         ends: Integer[np.ndarray, " positions"],
     ) -> Float64[np.ndarray, "positions types"]:
-        """The chance of each hidden type at each position, told by the slots in view except one that stands there."""
+        """The probability of each hidden type at each position, given the slots in view except that position itself."""
         before = np.searchsorted(self.slots, positions)
         after = np.searchsorted(self.slots, positions, side="right")
         first = np.minimum(np.searchsorted(self.slots, starts), before)
@@ -88,9 +88,10 @@ class PerfectReader:
         stop: Integer[np.ndarray, " positions"],
         step: int,
     ) -> Float64[np.ndarray, "positions types"]:
-        """What the slots first, first + step, ... (before stop) tell of the type at each position.
+        """The evidence from the slots first, first + step, ... (before stop) on the type at each position.
 
-        Over d bases a type stays with chance 1/K + (1 - 1/K) (1 - s K / (K - 1))^d, K types switching with chance s.
+        With K types and switching probability s, the type is the same d bases further on with probability
+        1/K + (1 - 1/K) (1 - s K / (K - 1))^d.
         """
         types = self.grammar.types
         stay = 1 - self.grammar.switch * types / (types - 1)
@@ -113,7 +114,7 @@ class PerfectReader:
         return np.where(inside, self.codes[np.where(inside, at, 0)], np.uint8(N))
 
     def _is_background(self, at: Integer[np.ndarray, " positions"]) -> Bool[np.ndarray, " positions"]:
-        """Whether a letter of background stands there; the contig's end and N are none."""
+        """Whether the position holds a background letter; N and positions past the contig's end do not."""
         inside = at < len(self.codes)
         return inside & (self.columns[np.where(inside, at, 0)] == 0) & (self._codes(at) < N)
 
@@ -121,6 +122,6 @@ class PerfectReader:
 def centred(
     positions: Integer[np.ndarray, " positions"], context_bp: int
 ) -> tuple[Int64[np.ndarray, " positions"], Int64[np.ndarray, " positions"]]:
-    """Starts and ends of views of `context_bp` bases with each position in the middle."""
+    """Starts and ends of views of `context_bp` bases, each with its position in the middle."""
     starts = positions.astype(np.int64) - context_bp // 2
     return starts, starts + context_bp

@@ -1,4 +1,4 @@
-"""What was planted where in a synthetic genome: motifs, slots and hidden domain types, as arrays and as a BED."""
+"""The truth of a synthetic genome: positions of motifs, slots and hidden domain types, as arrays and as BED."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ STRANDS = "+-"
 
 @dataclass(frozen=True, eq=False)
 class ContigTruth:
-    """Instances (sorted by start; strand 0 is plus, 1 minus) and domains (each reaches to the next one's start)."""
+    """Motif instances (sorted by start; strand 0 is plus, 1 minus) and domains (each ends where the next starts)."""
 
     length: int
     starts: Int64[np.ndarray, " instances"]
@@ -29,7 +29,7 @@ class ContigTruth:
     domain_types: Int64[np.ndarray, " domains"]
 
     def columns(self, grammar: Grammar) -> Int64[np.ndarray, " length"]:
-        """For every base the row of `grammar.columns()` it was drawn from, 0 for background and N."""
+        """For every base, the row of `grammar.columns()` it was drawn from; 0 for background and N."""
         _, first = grammar.columns()
         sizes = np.array([len(motif.letters) for motif in grammar.motifs])[self.motifs]
         offsets = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -44,16 +44,16 @@ class ContigTruth:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The rules of a synthetic genome and what they planted in each contig."""
+    """The rules of a synthetic genome, and what was planted in each contig."""
 
     grammar: Grammar
     contigs: Mapping[str, ContigTruth]
 
     @classmethod
     def read(cls, bed: str | Path, rules: str | Path) -> "Truth":
-        """Read a bgzip BED of `bed_lines` and the JSON file that holds the `rules` and the lengths of the `contigs`.
+        """Read a bgzip BED of `bed_lines`, and the JSON file that holds the `rules` and the lengths of the `contigs`.
 
-        Raises MissingInputError for a missing file and InputError for a line or an entry that says something else.
+        Raises MissingInputError for a missing file, and InputError for an invalid line or entry.
         """
         for path in (bed, rules):
             if not Path(path).is_file():
@@ -71,15 +71,15 @@ class Truth:
         return cls(grammar, {name: placed[name].truth(length) for name, length in lengths.items()})
 
     def planted(self, contig: str) -> Bool[np.ndarray, " length"]:
-        """Which bases belong to a motif, its slots included."""
+        """Which bases belong to a motif, slots included."""
         return self.contigs[contig].columns(self.grammar) > 0
 
     def slots(self, contig: str) -> Bool[np.ndarray, " length"]:
-        """Which bases are votes for their domain's type."""
+        """Which bases are slots, whose letters depend on their domain's type."""
         return self.grammar.is_slot()[self.contigs[contig].columns(self.grammar)]
 
     def motif_at(self, contig: str, position: int) -> str | None:
-        """The name of the motif that a base belongs to."""
+        """The name of the motif that a base belongs to, or None."""
         truth = self.contigs[contig]
         instance = int(np.searchsorted(truth.starts, position, side="right")) - 1
         if instance < 0:
@@ -88,9 +88,9 @@ class Truth:
         return motif.name if position < truth.starts[instance] + len(motif.letters) else None
 
     def bed_lines(self, contig: str) -> Iterator[str]:
-        """The rows of one contig, sorted by start and, at one start, by end from far to near.
+        """The BED rows of one contig, sorted by start; rows with the same start are sorted by descending end.
 
-        A motif's row has type `.`; a slot and a domain name the type. Scores are 0.
+        The type of a motif's row is `.`; rows of slots and domains name the type. Scores are 0.
         """
         truth, motifs = self.contigs[contig], self.grammar.motifs
         rows = []
@@ -109,7 +109,7 @@ class Truth:
 
 
 class Placed(NamedTuple):
-    """A contig's rows as they are read: (start, motif, strand) and (start, type)."""
+    """The rows of a contig read so far: (start, motif, strand) and (start, type)."""
 
     instances: list[tuple[int, int, int]]
     domains: list[tuple[int, int]]
@@ -131,7 +131,7 @@ def _lines(bed: str | Path) -> Iterator[str]:
 
 
 def _place(line: str, grammar: Grammar, placed: Mapping[str, Placed], where: str) -> None:
-    """Put one row where it belongs; a slot's row says nothing that the motif and the domain do not."""
+    """Add one row to its contig; a slot's row adds nothing to those of its motif and domain."""
     try:
         contig, start, _, name, _, strand, kind, type_name = line.rstrip("\n").split("\t")
         if kind == "motif":

@@ -1,4 +1,4 @@
-"""Labelled variants of a synthetic genome: some break a planted motif, some change nothing that was planted."""
+"""Labelled variants of a synthetic genome: some disrupt a planted motif, the others are neutral."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from genolong.genome.synthetic.chance import Chance
 from genolong.genome.synthetic.truth import Truth
 
 DISRUPTING, NEUTRAL = "disrupting", "neutral"
-DISRUPTING_BELOW = -2.0  # natural log of the motif's chance of the alternate letter over that of the reference letter
+DISRUPTING_BELOW = -2.0  # natural log of the motif's p(alternate letter) / p(reference letter)
 NEUTRAL_WITHIN = 0.7
 NEUTRAL_IN_MOTIFS = (
-    0.2  # share of neutral variants that stand in a motif, where it takes the one letter as well as the other
+    0.2  # share of neutral variants inside a motif, at positions where both letters are about equally likely
 )
 
 
@@ -32,9 +32,9 @@ class LabelledVariant(NamedTuple):
 def draw_variants(
     truth: Truth, codes: Mapping[str, UInt8[np.ndarray, " _"]], count: int, chance: Chance
 ) -> list[LabelledVariant]:
-    """`count` variants of either label (fewer where a genome has no more), each at its own place, in genome order.
+    """`count` variants of each label (fewer if the genome has no more), at distinct positions, in genome order.
 
-    Slots and N are left alone. Background letters are neutral whatever they turn into.
+    Slots and N are left out. Any change of a background letter is neutral.
     """
     contigs = list(truth.contigs)
     lengths = [truth.contigs[name].length for name in contigs]
