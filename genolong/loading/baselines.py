@@ -1,4 +1,4 @@
-"""Baselines beside a model: counters fitted on what it was trained on, asked for hidden bases and for substitutions."""
+"""k-mer baselines fitted on a model's training data, to predict hidden bases and score substitutions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -15,16 +15,16 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.loading.labelled_alleles import Substitutions
 from genolong.loading.stretches import count_bases
 
-PIECE_BP = 1 << 24  # of a stretch, read at once
-MOST_BASES = 200_000_000  # counted; more would not tell the largest counter apart from a model any better
+PIECE_BP = 1 << 24  # bases of a stretch read at once
+MOST_BASES = 200_000_000  # to count; more would not improve the comparison with a model
 
 
 def fit_on(
     genome: Genome, stretches: Sequence[Interval], *, advance: Callable[[int], None], most_bases: int = MOST_BASES
 ) -> tuple[list[KmerCounter], tuple[str, ...]]:
-    """Counters fitted on the stretches (evenly spread pieces of them beyond `most_bases` in all), and the notes.
+    """Counters fitted on the stretches, and notes; above `most_bases` in total, on evenly spread pieces of them.
 
-    `advance` is told how many bases were read.
+    `advance` is called with the number of bases read.
     """
     total = count_bases(stretches)
     share = max(1, -(-total // most_bases))
@@ -41,9 +41,9 @@ def score_baseline(
     window: Int64[np.ndarray, " positions"],
     position: Int64[np.ndarray, " positions"],
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
-    """Nats lost at each position in the contig of its window, and whether the likeliest base is right.
+    """The loss in nats at each contig position, and whether the most likely base is right.
 
-    Positions are sorted by window. All flanks are visible, those beyond the window too.
+    Positions are sorted by window. All flanks are visible, even beyond the window.
     """
     nats, right = [np.zeros(0)], [np.zeros(0, bool)]
     bounds = np.searchsorted(window, np.arange(len(windows) + 1))
@@ -60,7 +60,7 @@ def score_baseline(
 def score_substitutions(
     baseline: KmerCounter, tiles: GenomeTiles, names: ContigNames, sites: Substitutions
 ) -> Float64[np.ndarray, " alleles"]:
-    """log p(REF) - log p(ALT) in nats, all flanks visible; NaN where the genome has not REF, or no base is replaced."""
+    """log p(REF) - log p(ALT) in nats, all flanks visible; NaN if REF is not in the genome or for non-SNVs."""
     length = 2 * baseline.flank + 1
     codes = np.full((len(sites.position), length), N, np.uint8)
     contigs = [names.find(text) for text in sites.contig.texts]

@@ -1,4 +1,4 @@
-"""How many bases of which contig train and validate: what a record keeps of a split."""
+"""Summarises a split for a run's record: how many bases of each contig are for training and validation."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from genolong.genome.fasta import Genome
 from genolong.loading.windows import Split
 
-MOST = 50  # contigs that are named, the longest ones
+MOST = 50  # the longest contigs, listed by name
 
 
 def composition(genome: Genome, parts: Split, notes: Sequence[str]) -> dict[str, Any]:
-    """Plain values: of the longest contigs one by one, of all others together, and what people were told of both."""
+    """Plain values: counts for each of the longest contigs, sums for all others, and the notes."""
     train, validation = Counter[str](), Counter[str]()
     for counts, intervals in ((train, parts.train), (validation, parts.validation)):
         for interval in intervals:

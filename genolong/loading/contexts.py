@@ -1,4 +1,4 @@
-"""The same bases with less or more around them: windows cut into pieces, each to be read alone."""
+"""Views of the same bases with less or more context, to measure what context contributes."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ SHORTEST_BP = 128
 
 
 class Piece(NamedTuple):
-    """What is read (`view`), which of its bases are scored, and the number of the window they belong to."""
+    """The interval to read (`view`), the bases in it to score, and the number of their window."""
 
     window: int
     view: Interval
@@ -19,9 +19,9 @@ class Piece(NamedTuple):
 def pieces(windows: Sequence[Interval], context_bp: int, contig_lengths: Mapping[str, int]) -> list[Piece]:
     """Views of `context_bp` bases that score every base of every window once, window by window, from left to right.
 
-    A context shorter than the window cuts it, from its start, into pieces that are read alone: a base sees what lies
-    left and right of it in its piece. The last view reaches back to be as long as the others. A longer context is laid
-    around the window's middle, and shifted where it would leave its contig.
+    A context shorter than the window cuts it from its start into pieces that are read separately: a base sees only the
+    bases of its own piece. The last view starts earlier to be as long as the others. A longer context is centred on
+    the window, and shifted if it would extend past its contig.
 
         window           |-----------------------------------|
         context, cut     |==========|==========|==========|==|
@@ -39,7 +39,7 @@ def pieces(windows: Sequence[Interval], context_bp: int, contig_lengths: Mapping
 
 
 def doubling_contexts(window_bp: int, longest_bp: int) -> list[int]:
-    """128, 256, 512, ... and `longest_bp` (0: the window); the window too, unless it is longer than that."""
+    """128, 256, 512, ... up to `longest_bp` (0: the window), which is included; also the window, if not longer."""
     longest = longest_bp or window_bp
     contexts = {min(window_bp, longest), longest}
     context = SHORTEST_BP

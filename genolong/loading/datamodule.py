@@ -1,4 +1,4 @@
-"""Workers and samplers: the batch of a step is the same after a resume, and for any number of workers and replicas."""
+"""Data module and samplers: a step's batch is the same after a resume and with any number of workers or replicas."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,9 +17,9 @@ from genolong.parallel.shard import SequenceShard
 class StepBatches(Sampler[list[int]]):
     """Indices of a replica's batches, from the first one of `start_step` to the end of the run.
 
-    A step's slots are dealt out batch by batch, and within a batch replica by replica, so that the slots of a step are
-    the same however they are split into batches, accumulated batches and replicas. The length is that of the whole run
-    even when it starts later: Lightning counts batches from the start of the run and compares with it.
+    A step's slots are dealt out batch by batch, and within a batch replica by replica, so that a step has the same
+    slots however they are split into batches, accumulated batches and replicas. The length is that of the whole run
+    even if it starts later, because Lightning counts batches from the start of the run and compares with it.
 
         slots of a step    0 1 2 3 | 4 5 6 7 | 8 9 10 11 | 12 13 14 15      batch 4, accumulation 2, 2 replicas
         replica, batch       0, 0  |  1, 0   |   0, 1    |    1, 1
@@ -41,7 +41,7 @@ class StepBatches(Sampler[list[int]]):
 
 
 class EveryReplica(Sampler[int]):
-    """Every replicas-th window from `replica` on; replicas read as many, if need be one beyond the last."""
+    """Every replicas-th window from `replica` on; all replicas read equally many, some an extra one past the last."""
 
     def __init__(self, windows: int, *, replicas: int, replica: int) -> None:
         self._mine = range(replica, -(-windows // replicas) * replicas, replicas)
@@ -58,7 +58,7 @@ class GenomeDataModule(pl.LightningDataModule):
 
     A step reads batch * accumulation windows on each data replica. The trainer's accumulate_grad_batches must be
     `accumulation`, and its use_distributed_sampler False. A resumed run starts with the batch after the last optimizer
-    step. A process that holds a slice of each window only is told so, `shard`, and reads no more than that.
+    step. If the process holds only a slice of each window, `shard` is set and only that slice is read.
     """
 
     shard: SequenceShard | None = None
@@ -91,7 +91,7 @@ class GenomeDataModule(pl.LightningDataModule):
         return self._loader(windows, sampler=sampler, batch_size=self.batch)
 
     def windows_of(self, step: int) -> list[Interval]:
-        """What all replicas together read in a step."""
+        """The windows that all replicas together read in a step."""
         slots = self.batch * self.accumulation * self._replicas()[0]
         return [self.order.window(step, slot).interval for slot in range(slots)]
 
@@ -100,7 +100,7 @@ class GenomeDataModule(pl.LightningDataModule):
         return None if self.shard is None else range(self.shard.start, self.shard.end)
 
     def _replicas(self) -> tuple[int, int]:
-        """How many processes read different windows, and which of them this one is."""
+        """The number of replicas, which read different windows, and the number of this one."""
         known = self._trainer.distributed_sampler_kwargs or {"num_replicas": 1, "rank": 0}
         return known["num_replicas"], known["rank"]
 

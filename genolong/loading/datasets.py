@@ -1,4 +1,4 @@
-"""Training and validation windows as examples: codes with some of them hidden; batches are NamedTuples."""
+"""Datasets of training and validation windows: codes with some bases hidden, batched as NamedTuples."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,9 +18,9 @@ from genolong.loading.order import TrainingOrder
 
 
 class MaskedBatch(NamedTuple):
-    """What the model reads (codes 0 to 5), what stood there (0 to 4), what it is asked for, and what is soft-masked.
+    """The model's input (codes 0 to 5), the true codes (0 to 4), and which bases are hidden and soft-masked.
 
-    An example lacks the axis `batch`.
+    A single example lacks the axis `batch`.
     """
 
     inputs: UInt8[Tensor, "*batch length"]
@@ -30,9 +30,9 @@ class MaskedBatch(NamedTuple):
 
 
 class TrainingWindows(Dataset[MaskedBatch]):
-    """Example step * slots + slot, on the strand and with the mask that the order gives it.
+    """Training windows; example step * slots + slot has the strand and mask that the order assigns to it.
 
-    Of every window `part` alone is read, positions in the direction of the strand; None for all of it.
+    Only the positions `part` of each window are read, counted along the strand; None reads all.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class TrainingWindows(Dataset[MaskedBatch]):
 
 
 class ValidationWindows(Dataset[MaskedBatch]):
-    """Windows read forwards. Whether a base is hidden depends on the seed and on its place in the genome alone.
+    """Validation windows, on the forward strand. Whether a base is hidden depends only on the seed and its position.
 
-    So it is hidden in every window that holds it: losses of short and of long windows are those of the same bases.
-    Of every window `part` alone is read; None for all of it. Beyond the last one windows begin anew, and nothing is
-    asked of them: processes that wait for each other must read as many.
+    So a base is hidden in every window that holds it, and short and long windows are compared on the same bases.
+    Only the positions `part` of each window are read; None reads all. Indices past the last window start over, with
+    no base hidden, because processes that wait for each other must read equally many windows.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class ValidationWindows(Dataset[MaskedBatch]):
 def read(
     genome: Genome, interval: Interval, *, reverse: bool
 ) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
-    """Codes and soft-masked bases of an interval, in the direction in which the strand is read."""
+    """Codes and soft-masked bases of an interval, in the direction of the strand that is read."""
     codes, repeats = genome.read(interval)
     return (reverse_complement(codes), repeats[::-1].copy()) if reverse else (codes, repeats)
 
 
 def _part_of(window: Interval, part: range, *, reverse: bool) -> Interval:
-    """Where some positions of a window stand, which count from its end where the reverse strand is read."""
+    """The interval of the positions `part` of a window; on the reverse strand they count from the window's end."""
     if reverse:
         return Interval(window.contig, window.end - part.stop, window.end - part.start)
     return Interval(window.contig, window.start + part.start, window.start + part.stop)

@@ -1,4 +1,4 @@
-"""Which labels are positive and which negative; all others are left out, counted and told."""
+"""Splits labelled alleles into a positive and a negative class; counts and reports the alleles left out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SHOWN = 12  # labels in a message
 
 @dataclass(frozen=True, eq=False)
 class TwoClasses:
-    """Alleles of two classes, which are positive, the labels of both, how people name them, and what was left out."""
+    """Alleles of two classes, which of them are positive, the labels of each class, a title, and notes."""
 
     alleles: LabelledAlleles
     positive: Bool[np.ndarray, " alleles"]
@@ -33,7 +33,7 @@ def two_classes(
 ) -> TwoClasses:
     """The alleles whose label is among the positives or the negatives; by default `disrupting` and `neutral`.
 
-    Raises InputError where labels have to be chosen, and where either class has no allele.
+    Raises InputError if the labels have to be chosen, and if either class has no allele.
     """
     counts = alleles.label.counts()
     if positives is None or negatives is None:
@@ -66,7 +66,7 @@ def two_classes(
 
 
 def told(counts: Mapping[str, int]) -> str:
-    """Labels with their counts, the most frequent ones first."""
+    """Labels with their counts as text, the most frequent ones first."""
     shown = [f"{text} ({count:,})" for text, count in list(counts.items())[:SHOWN]]
     return ", ".join(shown) + (f" and {len(counts) - SHOWN:,} other values" if len(counts) > SHOWN else "")
 

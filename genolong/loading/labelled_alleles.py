@@ -1,4 +1,4 @@
-"""The labelled alleles of a VCF as columns: what each is labelled, its scores, and where it stands."""
+"""The labelled alleles of a VCF as columns: label, scores, position and bases of each."""
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,24 +21,24 @@ Whole = Int64[np.ndarray, " alleles"]
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """A column of texts: of each allele the number of its text, -1 for none."""
+    """A column of texts: for each allele the index of its text, or -1 for none."""
 
     texts: tuple[str, ...]
     numbers: Whole
 
     def are(self, text: str) -> Bool[np.ndarray, " alleles"]:
-        """Which alleles have it; none, where nothing has."""
+        """Which alleles have this text."""
         return self.numbers == (self.texts.index(text) if text in self.texts else -2)
 
     def counts(self) -> dict[str, int]:
-        """How many alleles have each, the most frequent first."""
+        """How many alleles have each text, the most frequent first."""
         counted = np.bincount(self.numbers[self.numbers >= 0], minlength=len(self.texts))
         return {self.texts[at]: int(counted[at]) for at in np.argsort(-counted, kind="stable") if counted[at]}
 
 
 @dataclass(frozen=True, eq=False)
 class Substitutions:
-    """Which base takes the place of which, and where, counted from 0; N for alleles that do anything else."""
+    """The reference and alternate base of each allele, N if it is not an SNV, and its position, counted from 0."""
 
     contig: Words
     position: Whole
@@ -48,7 +48,7 @@ class Substitutions:
 
 @dataclass(frozen=True, eq=False)
 class LabelledAlleles:
-    """Every ALT allele that has a label; a score that an allele has not is NaN. Beside them, counts of all others."""
+    """Every ALT allele that has a label, with NaN for missing scores; and how many others there are."""
 
     label: Words
     stratum: Words
@@ -58,7 +58,7 @@ class LabelledAlleles:
     malformed: int  # lines
 
     def only(self, chosen: Bool[np.ndarray, " alleles"]) -> "LabelledAlleles":
-        """The chosen ones."""
+        """The chosen alleles."""
         sites = Substitutions(
             _chosen(self.sites.contig, chosen), self.sites.position[chosen], self.sites.reference[chosen],
             self.sites.alternate[chosen],
@@ -72,9 +72,9 @@ class LabelledAlleles:
 def read_alleles(
     name: str, records: Iterable[Record], label: str, scores: Sequence[str], stratum: str | None
 ) -> LabelledAlleles:
-    """Read the INFO fields of that name from a VCF's records; a single value holds for all ALT alleles of its record.
+    """Read the INFO fields of these names from a VCF's records; a single value applies to all ALTs of its record.
 
-    Raises InputError with the line of a score that is no number, or has another number of values than ALT alleles.
+    Raises InputError with the line for a score that is not a number, or whose values do not match the ALTs in number.
     """
     rows = _Rows(name, label, scores, stratum)
     for record in records:
@@ -83,7 +83,7 @@ def read_alleles(
 
 
 class _Texts:
-    """Texts as they come, each distinct one kept once."""
+    """Collects a column of texts, and stores each distinct text once."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
@@ -98,7 +98,7 @@ class _Texts:
 
 
 class _Rows:
-    """The columns while they grow, a record at a time."""
+    """Collects the columns, record by record."""
 
     def __init__(self, name: str, label: str, scores: Sequence[str], stratum: str | None) -> None:
         self._name = name
@@ -167,7 +167,7 @@ class _Rows:
 
 
 def texts_of_alleles(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
-    """A list as long as ALT is a text for each allele; any other value is one text for all of them."""
+    """A value's text for each allele: a comma-separated list as long as ALT is split, any other value is for all."""
     if value is None:
         return (None,) * alleles
     parts = value.split(b",")

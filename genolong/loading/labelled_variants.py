@@ -1,4 +1,4 @@
-"""Labelled alleles of a VCF that can be scored: what replaces what, where, and which class each is of."""
+"""The labelled alleles of a VCF that a model can score, as variants with their class."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -15,7 +15,7 @@ from genolong.loading.labelled_alleles import texts_of_alleles
 
 
 class LabelledVariants(NamedTuple):
-    """Alleles of two classes, and how many of either could not be used, by the reason."""
+    """Variants of two classes, and the number of unusable alleles by reason."""
 
     variants: list[Variant]
     positive: Bool[np.ndarray, " alleles"]
@@ -25,7 +25,7 @@ class LabelledVariants(NamedTuple):
 def read_labelled_variants(
     records: Iterable[Record], label: str, positives: Collection[str], negatives: Collection[str], checks: AlleleChecks
 ) -> LabelledVariants:
-    """All alleles whose label is among the positives or negatives and that stand in the genome as they should."""
+    """All alleles whose label is among the positives or negatives and that match the genome."""
     key, variants, positive = label.encode(), [], []
     left_out: Counter[Status] = Counter()
     for record in records:

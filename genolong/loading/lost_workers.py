@@ -1,4 +1,4 @@
-"""A process that reads windows and dies, as of too little memory: told as a lost process, whoever notices it first."""
+"""Reports a data worker that died, for example of too little memory, as LostProcessError."""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 from genolong.errors import LostProcessError
 
-WORKER = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (.*)", re.DOTALL)  # what PyTorch says of it
-BROKEN = (ConnectionError, FileNotFoundError, EOFError)  # what is left of the way on which it sent what it read
+WORKER = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (.*)", re.DOTALL)  # PyTorch's error message
+BROKEN = (ConnectionError, FileNotFoundError, EOFError)  # errors on the connection to a dead worker
 
 
 @contextmanager
 def naming_lost_workers() -> Iterator[None]:
-    """Within this, LostProcessError is raised where PyTorch finds that such a process has died, at any moment."""
+    """Raise LostProcessError if PyTorch finds, at any time within this block, that a data worker has died."""
     try:
         yield
     except RuntimeError as error:
@@ -23,11 +23,11 @@ def naming_lost_workers() -> Iterator[None]:
 
 @contextmanager
 def naming_broken_ways() -> Iterator[None]:
-    """Around taking a batch from another process: LostProcessError where it died while it sent that."""
+    """For taking a batch from a worker: raise LostProcessError if the worker died while sending it."""
     try:
         yield
     except BROKEN as error:
-        if str(error).startswith("Caught "):  # it lives, and says what it met
+        if str(error).startswith("Caught "):  # the worker is alive and reports its own error
             raise
         raise _lost(f"is gone: {error}") from error
 

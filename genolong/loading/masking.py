@@ -1,4 +1,4 @@
-"""Which bases are hidden, and behind what: a pure function of (seed, key, position)."""
+"""Chooses which bases are hidden, and what the model reads instead, as a pure function of (seed, key, position)."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -13,9 +13,9 @@ from genolong.loading.chance import Stream, as_uniform, bits_in_a_row
 
 @dataclass(frozen=True)
 class MaskingSettings:
-    """What share of the bases is hidden, and what share of those the model reads as MASK, or as a random base.
+    """The share of bases to hide, and which shares of those the model reads as MASK or as a random base.
 
-    The rest of the hidden bases it reads as they are, and is asked for them like for the others.
+    The other hidden bases are read unchanged, and have to be predicted like the rest.
     """
 
     share: float
@@ -38,15 +38,15 @@ class MaskingSettings:
 def hide(
     codes: UInt8[np.ndarray, " length"], settings: MaskingSettings, seed: int, key: int, start: int = 0
 ) -> tuple[UInt8[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
-    """What the model reads, and which bases it is asked for; `start` is the position of the first code.
+    """The model's input, and which bases it has to predict; `start` is the position of the first code.
 
-    A slice that is told where it starts is hidden like the same slice of the whole. N is neither hidden nor drawn. The
-    shares are BERT's (arXiv 1810.04805, appendix A.1); a random base is one of A C G T, maybe the one that stood there.
+    Given its start, a slice is hidden like the same slice of the whole. N is never hidden and never drawn. The scheme
+    is BERT's (arXiv 1810.04805, appendix A.1); a random base is one of A C G T, possibly the true one.
 
-    One number u decides all that happens at a position:
+    One random number u decides everything at a position:
 
         0          share * as_mask        share * (as_mask + as_random)       share           1
-        |   MASK   |   A  |  C  |  G  |  T   |         as it is           |   not hidden    |
+        |   MASK   |   A  |  C  |  G  |  T   |        unchanged           |   not hidden    |
     """
     inputs, hidden = codes.copy(), codes < N
     masked = settings.share * settings.as_mask
@@ -63,5 +63,5 @@ def hide(
 
 
 def _bits_below(share: float) -> np.uint64:
-    """The least bits whose number is not below `share`, which is less than 1."""
+    """The smallest bits whose uniform number is not below `share`, which is less than 1."""
     return np.uint64(ceil(share * 2.0**53) << 11)

@@ -1,4 +1,4 @@
-"""Which window is step t, slot j: a pure function of (seed, t, j)."""
+"""Draws the training window of step t, slot j as a pure function of (seed, t, j)."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ ATTEMPTS = 64
 
 
 class Window(NamedTuple):
-    """What one training example reads, on which strand, and the key that its mask is drawn with."""
+    """The interval and strand of one training example, and the key for drawing its mask."""
 
     interval: Interval
     reverse: bool
@@ -27,12 +27,12 @@ class Window(NamedTuple):
 class TrainingOrder:
     """The training windows of every step, drawn in proportion to their known bases (A C G T).
 
-    A base of the regions is drawn, and the window is the one around it, shifted where it would leave its region. It is
-    kept with a chance equal to its share of known bases, and never below `min_known`. Away from a region's ends every
-    base is read equally often; within a window of an end, half to one and a half times as often.
+    A base of the regions is drawn, and the window is centred on it, or shifted if it would leave the region. The window
+    is accepted with a probability equal to its share of known bases, and never if that is below `min_known`. Far from
+    the ends of a region, every base is read equally often; within a window of an end, 0.5 to 1.5 times as often.
 
         region   |==========================|
-                      ....*....                 a base in the middle: the window lies around it
+                      ....*....                 in the middle: the window is centred on the base
                  .*.......                      near an end: the window is shifted inwards
     """
 
@@ -55,7 +55,7 @@ class TrainingOrder:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What people should be told: how much of the regions is mostly N."""
+        """Messages for the user: how much of the regions is mostly N."""
         tiles = sum(region.length // self.window_bp for region in self.regions)
         skipped = tiles - len(self._tiles)
         if not skipped:
@@ -66,7 +66,7 @@ class TrainingOrder:
         )
 
     def window(self, step: int, slot: int) -> Window:
-        """The window of one slot of a step, whichever process or worker asks, and whatever was asked before."""
+        """The window of one slot of a step; the same in every process and worker, and after any earlier calls."""
         reverse = uniform(self.seed, Stream.STRAND, step, slot) < self.reverse_complement
         return Window(self._place(step, slot), reverse, bits(self.seed, Stream.WINDOW, step, slot))
 
@@ -80,7 +80,7 @@ class TrainingOrder:
         return self._tile(integer(self.seed, Stream.RESORT, step, slot, below=len(self._tiles)))
 
     def _around(self, base: int) -> Interval:
-        """The window around one of the regions' bases, counted through all regions."""
+        """The window around a base of the regions, whose number counts through all regions."""
         index = bisect_right(self._ends, base)
         region = self.regions[index]
         start = region.end - (self._ends[index] - base) - self.window_bp // 2
@@ -88,6 +88,6 @@ class TrainingOrder:
         return Interval(region.contig, start, start + self.window_bp)
 
     def _tile(self, index: int) -> Interval:
-        """A window that is known to do, for a genome so full of N that no draw found one."""
+        """A window with enough known bases, for a genome so rich in N that no draw found one."""
         region, start = self.regions[bisect_right(self._tile_ends, index)], int(self._tiles[index])
         return Interval(region.contig, start, start + self.window_bp)

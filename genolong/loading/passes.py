@@ -1,4 +1,4 @@
-"""Which windows are read to score single bases, and which of their bases one reading hides."""
+"""Plans the windows for scoring single bases, and which bases one reading (pass) of a window scores."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,21 +15,21 @@ class Site(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One reading of a window, and the sites that are scored in it (hidden from the model, unless mode is unmasked)."""
+    """One reading of a window, and the positions scored in it (hidden from the model unless mode is unmasked)."""
 
     window: Interval
     positions: tuple[int, ...]
 
 
 def exact_passes(sites: Iterable[Site], window_bp: int) -> Iterator[Pass]:
-    """One reading a site, which stands in the middle."""
+    """One pass per site, with the site in the middle of the window."""
     for contig, position in sites:
         start = position - (window_bp - 1) // 2
         yield Pass(Interval(contig, start, start + window_bp), (position,))
 
 
 def shared_passes(sites: Iterable[Site], window_bp: int, spacing: int) -> Iterator[Pass]:
-    """Windows laid down every half window; sites of one reading stand at least `spacing` bases apart."""
+    """Windows at every half window; sites of one pass are at least `spacing` bases apart."""
     for window, positions in _by_window(sites, window_bp):
         readings: list[list[int]] = []
         for position in positions:
@@ -42,14 +42,14 @@ def shared_passes(sites: Iterable[Site], window_bp: int, spacing: int) -> Iterat
 
 
 def unmasked_passes(sites: Iterable[Site], window_bp: int) -> Iterator[Pass]:
-    """Windows laid down every half window, each read once for all sites in its middle half."""
+    """Windows at every half window, each read once for all sites in its middle half."""
     yield from (Pass(window, tuple(positions)) for window, positions in _by_window(sites, window_bp))
 
 
 def _by_window(sites: Iterable[Site], window_bp: int) -> Iterator[tuple[Interval, list[int]]]:
-    """Every site's window is a function of its place alone, so that no other site can move it.
+    """Sites by window; a site's window depends only on the site's position, not on other sites.
 
-    window k      |----:====:----|                 : = : the middle half, whose sites are its own
+    window k      |----:====:----|                 : = : the middle half, whose sites belong to it
     window k + 1            |----:====:----|
     """
     step = max(1, window_bp // 2)

@@ -1,4 +1,4 @@
-"""How many alleles of a scored VCF got which status."""
+"""Counts the alleles of a scored VCF by status."""
 
 from collections import Counter
 
@@ -6,11 +6,11 @@ from genolong.genome.alleles import Status
 from genolong.genome.vcf import Record
 from genolong.genome.vcf_info import field_values
 
-OTHER = "other"  # whatever else stands there: no word that predict writes
+OTHER = "other"  # any value that predict does not write
 
 
 class StatusCounts:
-    """Counts the values of <prefix>_STATUS, record after record."""
+    """Counts the values of <prefix>_STATUS, record by record."""
 
     def __init__(self, prefix: str) -> None:
         self._key = f"{prefix}_STATUS".encode()
@@ -18,7 +18,7 @@ class StatusCounts:
         self.counts = Counter[str]()
 
     def add(self, record: Record) -> None:
-        """One more record; one that has no status counts for nothing."""
+        """Count the statuses of a record, if it has any."""
         values = field_values(record.info, {self._key}).get(self._key, b"")
         for value in values.split(b",") if values else ():
             self.counts[self._known.get(value, OTHER)] += 1

@@ -1,4 +1,4 @@
-"""Batches from the step to come on: the loader of a training that may be resumed, and Lightning's counters with it."""
+"""The data loader of a resumable training, which starts at the next step and sets Lightning's counters to it."""
 
 import time
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from genolong.loading.worker_signals import learning_to_obey, obey_the_mother_al
 
 
 class StepLoader(DataLoader[Any]):
-    """A loader that Lightning may resume: its whole state is the step number, which the trainer keeps.
+    """A loader that Lightning can resume: its only state is the step number, which the trainer keeps.
 
-    `waited_s` are the seconds for which a batch was asked for and not there yet, all together.
+    `waited_s` is the total time in seconds that training has waited for batches.
     """
 
     waited_s = 0.0
@@ -27,7 +27,7 @@ class StepLoader(DataLoader[Any]):
             num_workers=workers,  # each limits itself to one thread
             persistent_workers=workers > 0,
             worker_init_fn=obey_the_mother_alone,
-            generator=torch.Generator(),  # or making an iterator would draw from the numbers that dropout uses
+            generator=torch.Generator(),  # or creating an iterator would advance the generator that dropout uses
             **sampling,
         )
 
@@ -43,7 +43,7 @@ class StepLoader(DataLoader[Any]):
             yield batch
 
     def _get_iterator(self) -> Any:
-        """Lightning throws iterators away, so workers may be started time and again."""
+        """Lightning discards iterators, so workers may be started several times."""
         if self.num_workers == 0:
             return super()._get_iterator()
         with learning_to_obey():
@@ -53,21 +53,21 @@ class StepLoader(DataLoader[Any]):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to load: the sampler was made with the step to start from."""
+        """Nothing to load: the sampler was created with the step to start from."""
 
 
 def waited_s(trainer: pl.Trainer) -> float:
-    """Seconds for which this process's training has waited for batches since it began or went on."""
+    """Seconds that this process has waited for training batches since training was started or resumed."""
     loader = trainer.train_dataloader
     return loader.waited_s if isinstance(loader, StepLoader) else 0.0
 
 
 def step_to_come(trainer: pl.Trainer, accumulation: int) -> int:
-    """The optimizer step to come; Lightning's counters of batches are put to its first batch.
+    """The next optimizer step; sets Lightning's counters of batches to the first batch of that step.
 
-    They stand elsewhere when a checkpoint was written between two accumulated batches, whose gradients are lost, in
-    the midst of a batch, or by a run that split its steps otherwise. `completed` is one less while the end of the last
-    batch is still to be accounted for, as Lightning has it in a checkpoint written when a batch ends.
+    The counters can differ from that if a checkpoint was written between two accumulated batches (whose gradients are
+    lost), in the middle of a batch, or by a run that split its steps differently. `completed` is one less if Lightning
+    has not yet counted the end of the last batch, as in a checkpoint written when a batch ends.
     """
     loop, step = trainer.fit_loop.epoch_loop, trainer.global_step
     counts = dict.fromkeys(("ready", "started", "processed", "completed"), step * accumulation)

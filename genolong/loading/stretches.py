@@ -1,4 +1,4 @@
-"""Stretches of contigs and the windows that fit into them: counted, widened, cut from the end, laid end to end."""
+"""Arithmetic on stretches of contigs: count bases, widen to a window, take the tail, tile with windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
@@ -11,12 +11,12 @@ from genolong.genome.fasta import Genome
 
 
 def count_bases(stretches: Iterable[Interval]) -> int:
-    """How many bases they hold together."""
+    """The total number of bases."""
     return sum(stretch.length for stretch in stretches)
 
 
 def widen(stretch: Interval, contig_length: int, window_bp: int) -> Interval:
-    """Grown on both sides to one window if it is shorter, and shifted where it would leave its contig."""
+    """The stretch, extended on both sides to one window if shorter, and shifted if it would leave its contig."""
     missing = window_bp - stretch.length
     if missing <= 0:
         return stretch
@@ -25,7 +25,7 @@ def widen(stretch: Interval, contig_length: int, window_bp: int) -> Interval:
 
 
 def tail(stretches: Sequence[Interval], share: float, window_bp: int) -> Iterator[Interval]:
-    """From the last stretch backwards, until the share of their bases is taken; every piece holds a window."""
+    """The last `share` of the bases, taken from the last stretch backwards; every piece holds at least a window."""
     wanted = int(count_bases(stretches) * share)
     for stretch in reversed(stretches):
         length = min(stretch.length, wanted)
@@ -36,14 +36,15 @@ def tail(stretches: Sequence[Interval], share: float, window_bp: int) -> Iterato
 
 
 def least_known(min_known: float, window_bp: int) -> int:
-    """How many A C G T a window must hold: a share of its bases, and one at least, or there is nothing to learn."""
+    """How many A C G T a window must hold: a share of its bases, but at least one, or there is nothing to learn."""
     return max(1, ceil(round(min_known * window_bp, 6)))
 
 
 def usable_tiles(genome: Genome, stretch: Interval, window_bp: int, least: int) -> Int64[np.ndarray, " tiles"]:
-    """Starts of the windows, laid end to end from the start of the stretch, that hold at least so many A C G T.
+    """Starts of the windows, laid end to end from the start of the stretch, that hold at least `least` A C G T.
 
-    Halved until a part can be judged as a whole: the cost grows with the runs of N, not with the length.
+    Splits the stretch in half until a part can be decided as a whole: the cost grows with the runs of N, not with the
+    length.
     """
     tiles = stretch.length // window_bp
     if not tiles:

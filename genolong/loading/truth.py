@@ -1,4 +1,4 @@
-"""The truth of a synthetic genome, where it lies beside its FASTA."""
+"""Finds the truth files of a synthetic genome next to its FASTA file."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from genolong.genome.synthetic.truth import Truth
 
 
 def perfect_readers(genome: Genome) -> tuple[Mapping[str, PerfectReader], tuple[str, ...]]:
-    """A perfect reader of every contig, where the genome is one synthetic FASTA beside its truth, and the notes.
+    """A perfect reader for every contig, if the genome is a single synthetic FASTA next to its truth, and notes.
 
-    None for any other genome, and none where the truth belongs to other letters, which the notes tell.
+    Empty for any other genome, and if the truth belongs to a different genome, which a note reports.
     """
     if len(genome.sha256) != 1:
         return {}, ()

@@ -1,4 +1,4 @@
-"""Labelled alleles as examples: their features or their two windows; a step reads what its number says."""
+"""Batches of labelled alleles, as features or as pairs of windows; the step number determines the batch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -19,14 +19,14 @@ Pair = Callable[[Variant], tuple[UInt8[np.ndarray, "2 length"], Int64[np.ndarray
 
 
 class FeatureBatch(NamedTuple):
-    """What the head sees of alleles, and which are positive. An example lacks the axis `alleles`."""
+    """The head's inputs for alleles, and which alleles are positive. A single example lacks the axis `alleles`."""
 
     features: Float[Tensor, "*alleles features"]
     positive: Bool[Tensor, "*alleles"]
 
 
 class PairBatch(NamedTuple):
-    """Reference and alternate windows with the stretches that are read, and which alleles are positive."""
+    """Reference and alternate windows with the stretches to read in them, and which alleles are positive."""
 
     codes: UInt8[Tensor, "*alleles 2 length"]
     stretches: Int64[Tensor, "*alleles 2 stretches 2"]
@@ -34,7 +34,7 @@ class PairBatch(NamedTuple):
 
 
 class FeatureRows(Dataset[FeatureBatch]):
-    """Alleles whose features are known."""
+    """Alleles with features computed beforehand."""
 
     def __init__(self, features: Float[Tensor, "alleles features"], positive: Bool[Tensor, " alleles"]) -> None:
         self.features, self.positive = features, positive
@@ -47,7 +47,7 @@ class FeatureRows(Dataset[FeatureBatch]):
 
 
 class WindowPairs(Dataset[PairBatch]):
-    """Alleles whose windows are read anew each time."""
+    """Alleles whose windows are read each time."""
 
     def __init__(self, variants: Sequence[Variant], positive: Bool[Tensor, " alleles"], pair: Pair) -> None:
         self.variants, self.positive, self.pair = variants, positive, pair
@@ -64,9 +64,9 @@ Alleles = FeatureRows | WindowPairs
 
 
 class AllelesOfSteps(Sampler[list[int]]):
-    """For every step as many alleles as a batch holds, drawn with replacement by (seed, step, slot).
+    """For every step a batch of alleles, drawn with replacement by (seed, step, slot).
 
-    The length is that of the whole run even when it starts later, as Lightning counts.
+    The length is that of the whole run even if it starts later, as Lightning expects.
     """
 
     def __init__(self, alleles: int, *, start_step: int, steps: int, batch: int, seed: int) -> None:
@@ -82,9 +82,9 @@ class AllelesOfSteps(Sampler[list[int]]):
 
 
 class VariantDataModule(pl.LightningDataModule):
-    """Batches for a run of `max_steps` steps, one Lightning epoch; a resumed one starts with the step to come."""
+    """Batches for a run of `max_steps` steps, one Lightning epoch; a resumed run starts with the next step."""
 
-    shard: SequenceShard | None = None  # of no use here: all processes read the same alleles
+    shard: SequenceShard | None = None  # not used here: all processes read the same alleles
 
     def __init__(
         self, train: Alleles, validation: Alleles, *, batch: int, max_steps: int, seed: int

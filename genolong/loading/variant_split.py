@@ -1,4 +1,4 @@
-"""Which labelled alleles train and which validate: whole contigs or blocks of positions, never neighbours."""
+"""Splits labelled alleles into training and validation by contigs or blocks, so that windows never overlap."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,29 +10,29 @@ from genolong.errors import InputError
 from genolong.genome.alleles import ContigNames
 from genolong.genome.edit import Variant
 
-BLOCKS = 20  # of positions, of which some validate
+BLOCKS = 20  # blocks of positions; some of them are for validation
 
 
 class VariantSplit(NamedTuple):
-    """Which alleles train, which validate, and which do neither: they stand within a window of a validation allele."""
+    """Which alleles are for training and for validation; those in neither are too close to a validation allele."""
 
     train: Bool[np.ndarray, " alleles"]
     validation: Bool[np.ndarray, " alleles"]
 
     @property
     def dropped(self) -> int:
-        """How many do neither."""
+        """How many alleles are in neither part."""
         return int((~(self.train | self.validation)).sum())
 
 
 def split_variants(
     variants: Sequence[Variant], names: ContigNames, contigs: Sequence[str], share: float, window_bp: int
 ) -> VariantSplit:
-    """By contigs where some are named; otherwise `share` of the alleles, in blocks that lie evenly over the genome.
+    """Validate on the named contigs if any; otherwise on `share` of the alleles, in blocks spread over the genome.
 
-    Blocks hold as many alleles each, in the order of contigs and positions; alleles of one position stay together. Of
-    the others, those whose window could overlap one of a validation allele are dropped. Raises InputError for a contig
-    that has no allele.
+    Blocks hold equally many positions, in the order of contigs and positions; alleles at one position stay together.
+    Training alleles whose window could overlap that of a validation allele are dropped. Raises InputError for a contig
+    without alleles.
     """
     if contigs:
         held = {name: names.find(name) for name in contigs}
@@ -50,14 +50,14 @@ def _blocks(variants: Sequence[Variant], share: float) -> Bool[np.ndarray, " all
     places = sorted({(variant.contig, variant.start) for variant in variants})
     number = {place: at for at, place in enumerate(places)}
     block = np.array([number[variant.contig, variant.start] * BLOCKS // len(places) for variant in variants])
-    # block b validates where the running total of the share passes a whole number
+    # block b is for validation if the rounded running total of `share` increases there
     return np.floor((block + 1) * share + 0.5) > np.floor(block * share + 0.5)
 
 
 def _near(
     variants: Sequence[Variant], validation: Bool[np.ndarray, " alleles"], window_bp: int
 ) -> Bool[np.ndarray, " alleles"]:
-    """Whether the window of an allele could overlap that of one that validates, for either allele's length."""
+    """Whether an allele's window could overlap that of a validation allele, whatever the lengths of both alleles."""
     reach = window_bp + max((variant.span for variant in variants), default=0)
     starts = np.array([variant.start for variant in variants])
     contigs = np.array([variant.contig for variant in variants])

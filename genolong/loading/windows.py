@@ -1,4 +1,4 @@
-"""Which windows of which contigs: the split into training and validation, where leakage is refused."""
+"""Splits a genome into training stretches and validation windows that never share a base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class DataSettings:
             )
 
     def found_from_anywhere(self) -> "DataSettings":
-        """The same with absolute paths, so that a run can be opened from another folder."""
+        """The same settings with absolute paths, so that a run can be opened from another folder."""
         fasta = absolute(self.fasta) if isinstance(self.fasta, str) else [absolute(path) for path in self.paths]
         regions = None if self.regions is None else absolute(self.regions)
         validation = self.validation if self.validation_bed is None else absolute(self.validation_bed)
@@ -61,24 +61,24 @@ class DataSettings:
 
     @property
     def validation_bed(self) -> str | None:
-        """The path, if validation is given as a BED file."""
+        """The path if validation is given as a BED file, else None."""
         return self.validation if is_bed(self.validation) else None
 
     @property
     def beds(self) -> list[str]:
-        """The BED files that are read."""
+        """The paths of all BED files that are read."""
         return [path for path in (self.regions, self.validation_bed) if path is not None]
 
     @property
     def validation_contigs(self) -> list[Any]:
-        """The names, if validation is given as contigs; YAML reads the name 1 as a number."""
+        """The contig names if validation is given as contigs; as text, because YAML reads the name 1 as a number."""
         one = isinstance(self.validation, str) or not isinstance(self.validation, Sequence)
         return [str(name) if type(name) is int else name for name in ([self.validation] if one else self.validation)]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Where training windows are drawn from, which windows validate, and what people should be told of both."""
+    """The stretches to draw training windows from, the validation windows, and notes for the user on both."""
 
     train: tuple[Interval, ...]
     validation: tuple[Interval, ...]
@@ -86,16 +86,16 @@ class Split:
 
 
 class Widened(NamedTuple):
-    """A stretch that was asked for, and the one that is used, which is at least a window long."""
+    """A requested stretch, and the stretch used, which is at least a window long."""
 
     asked: Interval
     used: Interval
 
 
 def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
-    """Stretches to train on, each at least a window long, and validation windows of `window_bp`, never sharing a base.
+    """Stretches to train on, each at least a window long, and validation windows; the two never share a base.
 
-    Raises InputError where nothing is left of either, where both claim a base, and for contigs that are not there.
+    Raises InputError if either part is empty, if both contain a base, and for unknown contigs.
     """
     notes: list[str] = []
     wholes = _contigs_that_fit(genome, window_bp, notes)
@@ -144,7 +144,7 @@ def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[
 def _widened(
     asked: list[Interval], wholes: list[Interval], window_bp: int, path: str, notes: list[str]
 ) -> list[Widened]:
-    """BED intervals, the short ones grown to a window; those on contigs shorter than a window are left out."""
+    """BED intervals, short ones extended to a window; those on contigs shorter than a window are left out."""
     lengths = {whole.contig: whole.end for whole in wholes}
     fit = [stretch for stretch in asked if stretch.contig in lengths]
     widened = [Widened(stretch, widen(stretch, lengths[stretch.contig], window_bp)) for stretch in fit]
@@ -163,7 +163,7 @@ def _widened(
 def _named(
     genome: Genome, settings: DataSettings, wholes: list[Interval], window_bp: int, notes: list[str]
 ) -> list[Widened]:
-    """What data.validation asks for."""
+    """The stretches that data.validation names."""
     if settings.validation_bed is not None:
         asked = read_bed(settings.validation_bed, genome.lengths)
         return _widened(asked, wholes, window_bp, settings.validation_bed, notes)
@@ -207,7 +207,7 @@ def _refuse_overlap(regions: list[Widened], held: list[Widened], window_bp: int)
 
 
 def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: list[str]) -> list[Interval]:
-    """The last bases of every contig whose share holds a window; of none, the last window of the longest stretch."""
+    """The last `share` of every contig where it holds a window; else the last window of the longest stretch."""
     held = [
         stretch
         for _, stretches in groupby(allowed, attrgetter("contig"))
@@ -243,7 +243,7 @@ def _long_enough(stretches: list[Interval], window_bp: int, notes: list[str]) ->
 def _validation_windows(
     genome: Genome, held: list[Interval], settings: DataSettings, window_bp: int, notes: list[str]
 ) -> list[Interval]:
-    """Windows laid end to end, those that are mostly N left out, and of the rest as many as settings want."""
+    """Windows laid end to end, without those that are mostly N; of the rest as many as the settings ask for."""
     least, tiles = least_known(settings.min_known, window_bp), sum(stretch.length // window_bp for stretch in held)
     usable = [
         Interval(stretch.contig, start, start + window_bp)
@@ -275,7 +275,7 @@ def is_bed(named: Any) -> bool:
 
 
 def absolute(path: str) -> str:
-    """The path from anywhere; a link stays one."""
+    """The absolute path; links are not resolved."""
     return str(Path(path).expanduser().absolute())
 
 

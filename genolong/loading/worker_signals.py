@@ -1,4 +1,4 @@
-"""Signals that a scheduler or a terminal sends to all processes at once, which those that read windows let pass."""
+"""Makes data workers ignore signals that a scheduler or terminal sends to all processes at once."""
 
 import multiprocessing
 import os
@@ -14,20 +14,17 @@ from genolong.parallel.stopped import EXIT_CODES
 
 @contextmanager
 def learning_to_obey() -> Iterator[None]:
-    """Around the start of processes that read windows: signals wait in them until they obey the mother alone.
-
-    A process inherits what waits, but not that a signal is let pass; so none can end it before it has come that far.
-    """
+    """For starting data workers: they inherit blocked signals, so none can end a worker before it ignores them."""
     if multiprocessing.get_start_method() != "fork":
-        resource_tracker.ensure_running()  # which would let signals through if it were started within
+        resource_tracker.ensure_running()  # starting it within the block would unblock the signals
     with held_back(*EXIT_CODES):
         yield
 
 
 def obey_the_mother_alone(_: int = 0) -> None:
-    """In a process that reads windows: the process that trains decides when to stop, and until then it needs windows.
+    """In a data worker: ignore stop signals, because the training process needs windows until it decides to stop.
 
-    It may end this one by SIGTERM; from any other process that signal has no effect, where the system tells the sender.
+    Only the parent can end the worker, by SIGTERM, if the system tells who sent a signal; otherwise any sender can.
     """
     passing = {signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
     for number in passing:
@@ -43,4 +40,4 @@ def obey_the_mother_alone(_: int = 0) -> None:
 def _wait_for_the_mother() -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
-    os._exit(0)  # PyTorch takes any other end for a failure, and raises in the mother
+    os._exit(0)  # PyTorch would treat any other ending as a failure and raise in the parent
