@@ -1,1 +1,1 @@
-"""Several processes: torch.distributed only."""
+"""Work in several processes, with torch.distributed."""

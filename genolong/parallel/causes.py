@@ -1,4 +1,4 @@
-"""What the first process knows of another one, and which of several failures is the cause of the others."""
+"""Watches the child processes for the first process, and finds which of several failures caused the others."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,11 @@ from genolong.errors import LostProcessError
 from genolong.parallel.child import LastWord, silence_of
 from genolong.parallel.place import Place
 
-ENDS_S = 10.0  # so long a process has to end once its work is done
+ENDS_S = 10.0  # time for a process to end after its work is done
 
 
 class Cause(NamedTuple):
-    """A failure; the earlier one causes the later one, and what follows from some other failure causes none."""
+    """A failure and its time; `follows` marks a broken connection, which is usually the result of another failure."""
 
     follows: bool
     at: float
@@ -25,18 +25,18 @@ class Cause(NamedTuple):
 
 
 def first_cause(causes: Iterable[Cause]) -> Cause | None:
-    """The one that people should be told."""
+    """The failure to report: the earliest one that does not follow from another, else the earliest of all."""
     return min(causes, key=lambda cause: cause[:2], default=None)
 
 
 def breaks_connection(error: BaseException) -> bool:
-    """Whether an error is what the libraries raise in a process that can no longer reach another one."""
+    """Whether an error is one that the libraries raise when a process can no longer reach another one."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo/" in str(error))
 
 
 @contextmanager
 def naming_the_lost(place: Place) -> Iterator[None]:
-    """Within this, LostProcessError is raised where torchrun or SLURM started another process that is gone."""
+    """Within this block, raise LostProcessError if another process, started by torchrun or SLURM, is gone."""
     try:
         yield
     except RuntimeError as error:
@@ -48,7 +48,7 @@ def naming_the_lost(place: Place) -> Iterator[None]:
 
 
 class KnownChild:
-    """A process that the first one started."""
+    """A child process, as seen by the first process."""
 
     def __init__(self, place: Place, process: SpawnProcess, voice: Connection) -> None:
         self.rank, self._place, self._process, self._voice = place.rank, place, process, voice
@@ -56,8 +56,8 @@ class KnownChild:
         self._ended: int | None = None
 
     def look(self) -> None:
-        """Takes note of its last word and of its end, to which it is helped where it does not find it."""
-        self._ended = self._process.exitcode  # before its word, for what it said it said before it ended
+        """Check for its final message and whether it has ended; kill it if it does not end after its message."""
+        self._ended = self._process.exitcode  # read before the message, which a process sends before it ends
         if self._word is None:
             self._word = self._heard()
         if self._word is not None and time.monotonic() - self._word.at > ENDS_S:
@@ -65,11 +65,11 @@ class KnownChild:
 
     @property
     def done(self) -> bool:
-        """Whether its work is done and it has ended."""
+        """Whether it finished its work without an error and has ended."""
         return self._ended is not None and self._word is not None and self._word.error is None
 
     def cause(self, silent_s: float, patience_s: int) -> Cause | None:
-        """Why the work cannot go on, if this process is to blame."""
+        """The failure of this process that ends the work, if any."""
         rank, size = self.rank, self._place.size
         if self._word is not None:
             error = self._word.error
@@ -83,19 +83,19 @@ class KnownChild:
     def _heard(self) -> LastWord | None:
         try:
             return self._voice.recv() if self._voice.poll() else None
-        except (EOFError, OSError):  # it ended without a word
+        except (EOFError, OSError):  # it ended without a message
             return None
-        except Exception as error:  # an exception may be anything, as of a class that is only known there
+        except Exception as error:  # unpickling may raise anything, for example if only the child knows the class
             return LastWord(
                 RuntimeError(f"process {self.rank} raised an error that cannot be read here: {error}"), time.monotonic()
             )
 
     def kill(self) -> None:
-        """Ends it at once, even where it is stopped."""
+        """Kill the process at once, even if it is suspended."""
         self._process.kill()
 
     def close(self) -> None:
-        """Waits for its end."""
+        """Wait for its end."""
         self._process.join()
         self._process.close()
         self._voice.close()

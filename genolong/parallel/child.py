@@ -1,4 +1,4 @@
-"""A process that the first one started: it works, says how that ended, and never outlives the first."""
+"""A child process: does its work, reports how it ended, and never outlives the first process."""
 
 import logging
 import os
@@ -22,18 +22,18 @@ from genolong.parallel.place import Place
 from genolong.parallel.signs_of_life import SignsOfLife
 
 TICK_S = 0.25  # between two signs of life
-NEXT_AFTER_S = 2.0  # the second child waits so much longer than the first one before it acts, and so on
+NEXT_AFTER_S = 2.0  # each child waits this much longer than the one before it, so that only one acts
 
 
 class LastWord(NamedTuple):
-    """How the work of a process ended, and when on the clock that all of a machine share."""
+    """How the work of a process ended, and when, on the monotonic clock that all processes of a machine share."""
 
     error: Exception | None
     at: float
 
 
 class Orders(NamedTuple):
-    """What a new process is told."""
+    """What a new process needs to know."""
 
     place: Place
     first: int  # its process id
@@ -44,10 +44,10 @@ class Orders(NamedTuple):
 
 
 def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-    """Where a child starts, once everything is imported."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the first process decides
+    """The entry point of a child process, after its imports."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    logging.disable(logging.WARNING)  # the first process tells what there is to tell
+    logging.disable(logging.WARNING)  # the first process reports for all
     warnings.simplefilter("ignore")
     threading.Thread(target=_watch_the_first, args=(orders,), daemon=True).start()
     torch.set_num_threads(orders.threads)
@@ -58,19 +58,19 @@ def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...
             _say_last(orders.voice, _told(error, orders.place))
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(exit_code(error))  # libraries in the midst of a message would not let it end in order
+        os._exit(exit_code(error))  # a library in the middle of a message would block a normal exit
     _say_last(orders.voice, None)
 
 
 def exit_code(error: BaseException) -> int:
-    """Of an error, after sysexits: 70 for what no person can mend."""
+    """The exit code of an error, following sysexits: 70 for an error that the user cannot fix."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 70)
 
 
 def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
-    """What is raised for a process that was stopped, or whose machine no longer gets anywhere."""
+    """The error for a process that is suspended or hangs."""
     return LostProcessError(
         f"process {rank} of {size} gave no sign of life for {patience_s} s (parallel.patience_s); "
         "all others were stopped, too"
@@ -78,7 +78,7 @@ def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
 
 
 def say(error: BaseException) -> None:
-    """One line on stderr, past whatever the main thread may be holding; none for an ending that was asked for."""
+    """Write an error as one line to stderr, bypassing locks that the main thread may hold; nothing for SystemExit."""
     told = f"genolong: error: {error if isinstance(error, InputError) else f'{type(error).__name__}: {error}'}"
     told = "genolong: interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(told.split())
     if not isinstance(error, SystemExit):
@@ -86,25 +86,25 @@ def say(error: BaseException) -> None:
 
 
 def _say_last(voice: Connection, error: Exception | None) -> None:
-    with suppress(OSError):  # nobody listens any more
+    with suppress(OSError):  # the first process is gone
         voice.send(LastWord(error, time.monotonic()))
 
 
 def _told(error: Exception, place: Place) -> Exception:
-    """The error as it can be sent, with where it was raised."""
+    """The error in a form that can be pickled, with its traceback as a note."""
     where = "".join(traceback.format_exception(error))[-4000:]
     try:
         sent = pickle.loads(pickle.dumps(error))
-    except Exception:  # an exception may hold anything
+    except Exception:  # an exception may hold objects that cannot be pickled
         sent = RuntimeError(f"{type(error).__name__}: {error}")
     sent.add_note(f"raised in process {place.rank} of {place.size}:\n{where}")
     return sent
 
 
 def _watch_the_first(orders: Orders) -> None:
-    """Ends this process once the first is gone; ends the first, too, where it is silent for too long.
+    """End this process when the first is gone; kill the first, too, if it gives no sign of life for too long.
 
-    The main thread may be waiting for a message that never comes, so nothing is asked of it.
+    Runs in its own thread, because the main thread may be waiting for a message that never comes.
     """
     place, signs = orders.place, SignsOfLife(orders.signs, orders.place.rank, orders.patience_s)
     while True:

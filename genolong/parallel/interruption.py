@@ -1,4 +1,4 @@
-"""Signals that end a work, noticed also while the main thread waits in a library for what may never come."""
+"""Notices signals that end the work, even while the main thread is blocked inside a library."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ from genolong.parallel.stopped import Stopped
 
 
 class Interruption:
-    """Python calls what handles a signal once a library's function returns; this knows of it at once, in any thread.
+    """Notices signals at once, in any thread; Python calls a handler only after a library's function has returned.
 
-    Of Ctrl-C the `which`-th time counts: those before are answered otherwise.
+    Only the `which`-th Ctrl-C counts; earlier ones are handled elsewhere.
     """
 
     def __init__(self, which: int = 1) -> None:
@@ -23,7 +23,7 @@ class Interruption:
 
     @contextmanager
     def noticed(self) -> Iterator[None]:
-        """Within this; nothing is noticed where this is not the main thread, or another library listens already."""
+        """Notice signals within this block, unless it is not in the main thread or another library already listens."""
         reads, writes = os.pipe()
         os.set_blocking(reads, False)
         os.set_blocking(writes, False)
@@ -44,12 +44,12 @@ class Interruption:
             os.close(writes)
 
     def came_s(self) -> float:
-        """How many seconds ago Ctrl-C was typed that counts; 0 where it was not."""
+        """How many seconds ago the Ctrl-C that counts was typed; 0 if it was not."""
         self._look()
         return max(time.monotonic() - self._at[signal.SIGINT], 1e-9) if signal.SIGINT in self._at else 0.0
 
     def ending(self) -> BaseException | None:
-        """How the work ends because a signal says so, whatever fails in its wake."""
+        """The exception with which a noticed signal ends the work, or None; other failures are only consequences."""
         self._look()
         if signal.SIGINT in self._at:
             return KeyboardInterrupt()
@@ -67,15 +67,15 @@ class Interruption:
 
 @contextmanager
 def held_back(*numbers: int) -> Iterator[None]:
-    """Within this, these signals wait; processes that are started within this keep them waiting.
+    """Block these signals within this block; processes started in it inherit the block.
 
-    What came is answered when this ends, unless it ends by an exception.
+    Signals that arrived are handled at the end, unless the block ends with an exception.
     """
     late: list[tuple[int, Any]] = []
     handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
-    for number in handlers:  # for another thread may get the signal, from which it is not kept
+    for number in handlers:  # because another thread, where the signal is not blocked, may receive it
         signal.signal(number, lambda number, frame: late.append((number, frame)))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

@@ -1,4 +1,4 @@
-"""One work in several processes of this machine: started, watched, and ended together, however it ends."""
+"""Runs work in several processes of this machine, which are started, watched and ended together."""
 
 import os
 import signal
@@ -22,21 +22,21 @@ from genolong.parallel.meeting import meeting_point
 from genolong.parallel.place import Place
 from genolong.parallel.signs_of_life import SignsOfLife
 
-COMES_BACK_S = 5.0  # so long the main thread has to notice by itself that the work is over
-CAUSE_SHOWS_S = 1.0  # so much later than the connections that it breaks
-TIDIES_S = 30.0  # so long files may take to be left in order after Ctrl-C
+COMES_BACK_S = 5.0  # time for the main thread to notice by itself that the work is over
+CAUSE_SHOWS_S = 1.0  # a failure may be noticed this much later than the connections it breaks
+TIDIES_S = 30.0  # time to leave files in order after Ctrl-C
 
 
 @contextmanager
 def launched(
     size: int, work: Callable[..., object], *arguments: Any, patience_s: int, interrupts: int = 1
 ) -> Iterator[Place]:  # fmt: skip
-    """This process becomes the first of `size`; the new ones call `work(place, *arguments)` while this one goes on.
+    """Make this process the first of `size`; the new ones call `work(place, *arguments)` while this one continues.
 
-    The first waits, at the beginning until all are there, in the end until all are done. It raises what another one
-    raised, and LostProcessError where one died or gave no sign of life for `patience_s`; then, and whenever it leaves
-    by an exception, the others are killed. Where it is held by a collective that never returns, it is ended with one
-    line on stderr and the error's exit code. So it is by Ctrl-C, when it comes for the `interrupts`-th time.
+    The first process waits until all have started, and at the end until all are done. It raises what another process
+    raised, and LostProcessError if one died or gave no sign of life for `patience_s`; then, and whenever the block ends
+    with an exception, the others are killed. If a collective blocks the first process forever, it is ended with one
+    line on stderr and the error's exit code. The `interrupts`-th Ctrl-C does the same.
     """
     if size == 1:
         yield Place.alone()
@@ -55,7 +55,7 @@ def launched(
 
 
 class _Crew:
-    """The other processes, and the thread that watches them; raises what ended the work instead of what followed."""
+    """The other processes and the thread that watches them; raises the cause of a failure, not its consequences."""
 
     def __init__(self, size: int, address: str, patience_s: int, interrupts: int) -> None:
         self.all_there, self.all_done = threading.Event(), threading.Event()
@@ -68,10 +68,10 @@ class _Crew:
         self._interruption = Interruption(interrupts)
         self._cause: Cause | None = None
         self._decided, self._over, self._free = threading.Event(), threading.Event(), threading.Event()
-        self._free.set()  # the main thread is not at work, where a library might hold it
+        self._free.set()  # the main thread is not at work, so no library can block it
 
     def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        """Starts all of them, and waits until they are there."""
+        """Start all processes, and wait until each has given a sign of life."""
         _track_quietly()
         with held_back(signal.SIGINT):
             for place in self._places:
@@ -86,16 +86,16 @@ class _Crew:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Within this, the main thread may be held by a library."""
+        """Within this block, a library may block the main thread."""
         self._free.clear()
         try:
-            self._raise_cause()  # a watcher that found it before saw that the main thread was free
+            self._raise_cause()  # if the watcher found it while the main thread was free, it leaves it to us
             yield
         finally:
             self._free.set()
 
     def wait_for(self, event: threading.Event) -> None:
-        """Raises what ends the work instead."""
+        """Wait for an event; raises the error that ends the work before it."""
         while not event.wait(TICK_S):
             self._raise_cause()
 
@@ -124,11 +124,11 @@ class _Crew:
             raise self._cause.error
 
     def _cause_of(self, error: BaseException) -> BaseException | None:
-        """What is raised in place of an error."""
+        """The error to raise in place of `error`."""
         lost = isinstance(error, LostProcessError)
         if not isinstance(error, Exception) or (isinstance(error, InputError) and not lost):
             return error
-        if ending := self._interruption.ending():  # the others, and who reads for them, may have noticed it before
+        if ending := self._interruption.ending():  # other processes and their data workers may have failed by it
             return ending
         if breaks_connection(error):
             self._decided.wait(COMES_BACK_S)
@@ -159,7 +159,7 @@ class _Crew:
         return True
 
     def _end_all(self) -> None:
-        """Ends the other processes, and this one, too, where it does not come back."""
+        """Kill the other processes, and end this one, too, if its main thread stays blocked."""
         assert self._cause is not None
         for child in self._children:
             child.kill()
@@ -167,23 +167,23 @@ class _Crew:
             self._exit(self._cause.error)
 
     def _end_interrupted(self) -> None:
-        """Ends what the main thread may be waiting for, so that Python can interrupt it."""
+        """Kill the processes that the main thread may be waiting for, so that Python can interrupt it."""
         for child in self._children:
             child.kill()
         if not self._free.wait(TIDIES_S):
             self._exit(KeyboardInterrupt())
 
     def _exit(self, error: BaseException) -> NoReturn:
-        """Ends this process, past what holds its main thread."""
+        """End this process, even though its main thread is blocked."""
         ending = self._interruption.ending() or error
         say(ending)
         os._exit(exit_code(ending))
 
 
 def _track_quietly() -> None:
-    """Starts the process that clears away what others leave; not between signals that are held back, for it frees them.
+    """Start multiprocessing's resource tracker before signals are held back, because starting it unblocks them.
 
-    Of those that are killed it finds semaphores, and would tell people of them.
+    It would warn about semaphores that killed processes leave behind.
     """
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     resource_tracker.ensure_running()

@@ -1,4 +1,4 @@
-"""Where processes meet before they work together, and part afterwards; in a sweep, time and again."""
+"""Connects processes for work together and disconnects them afterwards; repeatedly in a sweep."""
 
 import os
 import socket
@@ -20,14 +20,14 @@ INTERFACE = "GLOO_SOCKET_IFNAME"
 
 @contextmanager
 def meeting_point(size: int) -> Iterator[str]:
-    """Within this, new processes of this machine can meet at this address, which nobody reaches from elsewhere."""
+    """Within this block, new processes of this machine can meet at this address, which other machines cannot reach."""
     listening = socket.create_server((LOCAL, 0))
     port = listening.getsockname()[1]
     store = TCPStore(
         LOCAL, port, size, is_master=True, wait_for_workers=False, use_libuv=False, master_listen_fd=listening.detach()
     )
     own = {} if INTERFACE in os.environ else {INTERFACE: _loopback()}
-    os.environ.update(own)  # which they inherit; gloo would take the one that the machine's name means
+    os.environ.update(own)  # inherited by new processes; by default gloo uses the interface of the machine's name
     try:
         yield f"{LOCAL}:{port}"
     finally:
@@ -37,16 +37,16 @@ def meeting_point(size: int) -> Iterator[str]:
 
 
 def _loopback() -> str:
-    """lo on Linux, lo0 on macOS."""
+    """The name of the loopback interface: lo on Linux, lo0 on macOS."""
     return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
 
 
 @contextmanager
 def met(place: Place, longest: timedelta) -> Iterator[None]:
-    """Within this, the processes can send messages, for which they wait that long.
+    """Within this block, the processes can send messages; `longest` is the timeout of each.
 
-    Those that torchrun or SLURM started find each other at one address for all of their life. What they told there for
-    an earlier meeting, or before torchrun started them again, would mislead a later one.
+    Processes started by torchrun or SLURM use one store for all of their life. Every meeting has its own prefix there,
+    so that entries of an earlier meeting, or from before a restart by torchrun, cannot mislead a later one.
     """
     if place.size == 1:
         yield
@@ -56,7 +56,7 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = PrefixStore(f"start {start}, meeting {next(meetings)}", store)
     else:
-        host, _, port = place.address.rpartition(":")  # not by a rendezvous, which would look for torchrun's own store
+        host, _, port = place.address.rpartition(":")  # not `rendezvous`, which would look for torchrun's own store
         store = TCPStore(host, int(port), place.size, is_master=False, timeout=longest)
     dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
     try:

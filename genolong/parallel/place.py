@@ -1,4 +1,4 @@
-"""Which of how many processes this one is, and where they meet."""
+"""A process's rank, the number of processes, and the address where they meet."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Place:
-    """A process among `size`; the `local_` numbers are those of its machine, the address is "host:port"."""
+    """A process among `size`; the `local_` numbers count processes of its machine, the address is "host:port"."""
 
     rank: int
     size: int
@@ -18,12 +18,12 @@ class Place:
 
     @classmethod
     def alone(cls) -> "Place":
-        """One process, which meets nobody."""
+        """A single process, without an address."""
         return cls(0, 1, 0, 1, "")
 
     @classmethod
     def joined(cls) -> "Place | None":
-        """The place that torchrun or SLURM gave to this process; None where neither did, or with one process."""
+        """The place that torchrun or SLURM assigned to this process; None if neither did or it is the only process."""
         place = _by_torchrun(os.environ) or _by_slurm(os.environ)
         return place if place and place.size > 1 else None
 
@@ -40,7 +40,7 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
     if any(name not in told for name in ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")):
         return None
     if "SLURM_JOB_ID" in told and "SLURM_STEP_ID" not in told:
-        return None  # the batch script itself, which is one process, whatever number of tasks it may start with srun
+        return None  # the batch script itself is one process, however many tasks it may start with srun
     size = int(told["SLURM_NTASKS"])
     local_size = -(-size // int(told.get("SLURM_NNODES", "1")))
     nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
@@ -56,6 +56,6 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
 
 
 def first_node(nodes: str) -> str:
-    """The first of SLURM's list of nodes: node007 of node[007-012,15],other."""
+    """The first node in SLURM's list of nodes: node007 in node[007-012,15],other."""
     first = re.match(r"[^,\[]*(?:\[[^\]]*\][^,\[]*)?", nodes)
     return re.sub(r"\[([^],-]*)[^]]*\]", r"\1", first[0]) if first else nodes

@@ -1,4 +1,4 @@
-"""How several devices share the work: by windows, and within each window by slices of its sequence."""
+"""Settings of how several devices share the work: by windows, and by slices of each window's sequence."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class ParallelSettings:
             raise SettingsError(f"parallel.patience_s={self.patience_s}: wanted 5 seconds or more")
 
     def check_devices(self, devices: int) -> None:
-        """Refuses numbers of processes that cannot be dealt out in groups of `sequence`."""
+        """Raise SettingsError if the number of processes is not a multiple of `sequence`."""
         place = Place.joined()
         if (place.size if place else devices) % self.sequence:
             wanted = f"trainer.devices={devices}" if place is None else f"the {place.size} processes that were started"

@@ -1,4 +1,4 @@
-"""A sequence's slice that this process holds, and what it needs of the others: keys, halos, sums, with gradients."""
+"""The slice of a sequence that this process holds, and the exchange of keys, halos and sums, with gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from genolong.parallel.slices import SharedSegment, shared_segments, slice_bound
 
 
 class SequenceShard:
-    """Positions start ... end - 1 of a sequence of `length`; the other processes of a group hold the others."""
+    """Positions start ... end - 1 of a sequence of `length`; the other processes of the group hold the rest."""
 
     def __init__(self, length: int, group: SequenceGroup) -> None:
         self.length, self.group = length, group
@@ -21,19 +21,19 @@ class SequenceShard:
 
     @classmethod
     def whole(cls, length: int) -> "SequenceShard":
-        """One process holds all of it."""
+        """The shard of a single process, which holds the whole sequence."""
         return cls(length, SequenceGroup.alone())
 
     def shared(self, segment: int) -> list[SharedSegment]:
-        """Of the segments of so many positions, those that this process holds some, but not all, of."""
+        """The segments of `segment` positions of which this process holds a part, but not all."""
         rank = self.group.rank
         return [found for found in shared_segments(self.bounds, segment) if found.first <= rank <= found.last]
 
     @classmethod
     def of_world(cls, length: int, sequence: int, segments: Sequence[int]) -> "SequenceShard":
-        """This process's, where all processes there are hold sequences in groups of `sequence`.
+        """This process's shard, when all processes form groups of `sequence` that share sequences.
 
-        All of them make theirs at the same time; `segments` are the lengths of all that will be asked about.
+        All processes must create theirs at the same time; `segments` lists the lengths of all segments to be used.
         """
         if sequence == 1:
             return cls.whole(length)
@@ -42,34 +42,34 @@ class SequenceShard:
         return cls(length, SequenceGroup.of_world(sequence, parts))
 
     def whole_segments(self, segment: int) -> tuple[int, int]:
-        """From where to where the slice holds segments of so many positions that nobody else holds a part of."""
+        """The range in the slice of segments of `segment` positions that no other process holds a part of."""
         begin = -(-self.start // segment) * segment
         end = self.end if self.end == self.length else self.end // segment * segment
         return begin, max(begin, end)
 
     def gather_keys(self, segment: SharedSegment, rows: Tensor) -> Pending:
-        """The rows of all processes of a segment, (processes, *rows.shape): under way until they are asked for.
+        """The rows of all processes of a segment, (processes, *rows.shape), as a pending message.
 
-        They carry no gradient; the gradients of gathered rows go home by `return_gradients`.
+        They carry no gradient; `return_gradients` sends the gradients of gathered rows back.
         """
         return self.group.gather(segment.first, segment.last, rows)
 
     def return_gradients(self, segment: SharedSegment, gradients: Tensor) -> Pending:
-        """The sum of what the processes of a segment found for this one's rows; `gradients` as gather_keys gives."""
+        """The summed gradients of this process's rows; `gradients` holds those of all rows, as in gather_keys."""
         return self.group.sum_parts(segment.first, segment.last, gradients)
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over the processes of the group.
 
-        Its gradient is the sum of the gradients there: the loss counts as the sum of all processes' losses, which is
-        what averaging over processes makes of it, too.
+        Its gradient is the sum of all processes' gradients: the loss counts as the sum of all processes' losses, which
+        is consistent with averaging over processes.
         """
         return tensor if self.group.size == 1 else _Sum.apply(tensor, self.group)  # type: ignore[return-value]
 
     def with_halo(self, states: Float[Tensor, "batch slice width"], reach: int) -> tuple[Tensor, int]:
-        """The slice with up to `reach` positions on either side, and how many there are before it.
+        """The slice with `reach` positions added on each side that has a neighbour, and the number added before it.
 
-        No slice of the sequence may be shorter than `reach`.
+        Raises ValueError if any slice of the sequence is shorter than `reach`.
         """
         if self.group.size == 1 or reach == 0:
             return states, 0

@@ -1,4 +1,4 @@
-"""Weights shared out: each process keeps a part of every block's weights, and gathers a block while it computes it."""
+"""Sharded weights: each process keeps a part of every block's weights, and gathers a block when computing it."""
 
 import warnings
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 class SharedWeightsStrategy(SequenceParallelStrategy):
-    """As SequenceParallelStrategy, with weights, gradients and the optimizer's state shared among all (FSDP2).
+    """SequenceParallelStrategy with weights, gradients and optimizer state sharded over all processes (FSDP2).
 
-    What is saved is whole, and the same as without. The module has an `encoder` with `blocks`.
+    Checkpoints are complete, and the same as without sharding. The module must have an `encoder` with `blocks`.
     """
 
     def configure_ddp(self) -> None:
-        """In place of a wrapper around the module: its blocks' weights, and then all others, are shared out."""
-        # nothing is changed in place of what the module returns
+        """Shard the weights of each block, and then all others, instead of wrapping the module."""
+        # the warning does not matter, because nothing modifies the module's outputs in place
         warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor", UserWarning)
         module = self.lightning_module
         assert module is not None
@@ -42,12 +42,12 @@ class SharedWeightsStrategy(SequenceParallelStrategy):
         fully_shard(module, mesh=mesh)
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
-        """All weights whole, in the first process; none in the others."""
+        """The complete weights in the first process; nothing in the others."""
         assert self.lightning_module is not None
         return get_model_state_dict(self.lightning_module, options=WHOLE)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
-        """The whole state as an optimizer alone would give it, in the first process."""
+        """The complete state in the first process, in the form of an unsharded optimizer's."""
         module = self.lightning_module
         assert module is not None
         inner = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
@@ -57,7 +57,7 @@ class SharedWeightsStrategy(SequenceParallelStrategy):
         return FullyShardedDataParallel.rekey_optim_state_dict(state, OptimStateKeyType.PARAM_ID, module)
 
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
-        """Each process takes its part of the whole state, which all of them have read."""
+        """Load this process's part of the complete state, which all processes have read."""
         for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
             own = [weight for group in optimizer.param_groups for weight in group["params"]]
             saved = [number for group in state["param_groups"] for number in group["params"]]
@@ -70,7 +70,7 @@ class SharedWeightsStrategy(SequenceParallelStrategy):
 
 
 def _part(value: Any, weight: Tensor) -> Any:
-    """This process's part of what is kept of a weight; what is one number for all of it stays whole."""
+    """This process's part of a weight's optimizer state; values of another shape, such as step counts, stay whole."""
     if not isinstance(weight, DTensor) or not isinstance(value, Tensor) or value.shape != weight.shape:
         return value
     placed = value.to(weight.device)

@@ -1,4 +1,4 @@
-"""Signs of life: a counter a process in shared memory, and how long each of them has stood still."""
+"""Signs of life: a counter per process in shared memory, and how long each has not moved."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from ctypes import Array, c_uint64
 
 
 class SignsOfLife:
-    """The processes' signs, as one of them sees them, which may itself have been stopped for a while.
+    """The processes' signs, as seen by one of them, which may itself have been suspended for a while.
 
-    A process that has not given its first sign yet is not silent, however long it takes: to import everything may
-    take minutes on a busy machine.
+    A process that has not given its first sign yet never counts as silent, because imports may take minutes on a busy
+    machine.
     """
 
     def __init__(
@@ -25,19 +25,19 @@ class SignsOfLife:
         self._moved = [self._looked] * len(self._seen)
 
     def look(self) -> None:
-        """Gives a sign, and sees those of the others."""
+        """Give a sign, and look for those of the others."""
         self._counters[self._own] += 1
         now = self._clock()
-        stopped = now - self._looked > self._patience_s / 2  # as by Ctrl-Z: nobody could be seen, and all count anew
+        stopped = now - self._looked > self._patience_s / 2  # for example by Ctrl-Z: restart all counts
         for rank, counter in enumerate(self._counters):
             if stopped or counter == 0 or counter != self._seen[rank]:
                 self._seen[rank], self._moved[rank] = counter, now
         self._looked = now
 
     def begun(self, rank: int) -> bool:
-        """Whether a process has given a sign at all."""
+        """Whether a process has given its first sign."""
         return self._counters[rank] > 0
 
     def silent_s(self, rank: int) -> float:
-        """For how many seconds a process has given no sign."""
+        """Seconds since the last sign of a process."""
         return self._looked - self._moved[rank]

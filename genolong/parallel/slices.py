@@ -1,4 +1,4 @@
-"""Which positions of a sequence each process holds, and which segments several of them share: arithmetic alone."""
+"""Computes which positions of a sequence each process holds, and which segments several processes share."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class SharedSegment(NamedTuple):
-    """A segment that lies in more than one slice: where it begins and ends, and the first and last process of it."""
+    """A segment in more than one slice: positions start ... end - 1, and the first and last process with a part."""
 
     start: int
     end: int
@@ -20,26 +20,26 @@ class SharedSegment(NamedTuple):
         return self.last - self.first + 1
 
     def piece(self, bounds: Sequence[int], process: int) -> tuple[int, int]:
-        """The positions of the segment that a process holds, (begin, end)."""
+        """The range of the segment's positions that a process holds, (begin, end)."""
         return max(self.start, bounds[process]), min(self.end, bounds[process + 1])
 
     def rows(self, bounds: Sequence[int], dilation: int) -> int:
-        """How many keys of a head one process sends at most: messages are as long as the longest of them."""
+        """The most keys of a head that a process sends; all messages have this length."""
         pieces = (self.piece(bounds, process) for process in range(self.first, self.last + 1))
         return max(-(-(end - begin) // dilation) for begin, end in pieces)
 
 
 def longest(bounds: Sequence[int]) -> int:
-    """Positions of the longest slice."""
+    """Number of positions in the longest slice."""
     return max(end - begin for begin, end in pairwise(bounds))
 
 
 @lru_cache(maxsize=64)
 def slice_bounds(length: int, processes: int) -> tuple[int, ...]:
-    """Where slices begin, and the length: process p holds positions bounds[p] ... bounds[p + 1] - 1.
+    """The starts of the slices, and the length: process p holds positions bounds[p] ... bounds[p + 1] - 1.
 
-    Slices differ by about a thirtieth at most, and begin at multiples of a power of two, which most segments are, too,
-    so that few of them are cut. More processes than positions leave some with none.
+    Slices differ by about a thirtieth at most. They start at multiples of a power of two, as most segments do, so that
+    few segments are cut. With more processes than positions, some slices are empty.
     """
     grain = 1 << max(0, (length // processes).bit_length() - 6)
     inner = (round(process * length / processes / grain) * grain for process in range(1, processes))

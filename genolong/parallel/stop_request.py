@@ -1,4 +1,4 @@
-"""Signals that ask a work to stop: noted when they come, agreed on between processes when the work can stop."""
+"""Handles signals to stop: notes them on arrival; processes agree on them where the work can stop."""
 
 import signal
 import threading
@@ -15,9 +15,9 @@ from genolong.parallel.stopped import EXIT_CODES, Stopped
 
 @contextmanager
 def obeyed() -> Iterator[None]:
-    """Within this, a signal ends the work at once, with its exit code, where nobody else listens to it.
+    """Within this block, a signal to stop ends the work at once, with its exit code, unless another handler is set.
 
-    Only signals that would end the process, and only in the main thread.
+    Applies only in the main thread, and only to signals that would end the process.
     """
     usual = (signal.SIG_DFL, signal.default_int_handler)
     there = threading.current_thread() is threading.main_thread()
@@ -38,9 +38,9 @@ def _stop(number: int, _: Any) -> None:
 
 
 class StopRequest:
-    """No message is sent when a signal comes, which may be in the midst of any other message.
+    """Notes a signal, and lets processes agree later, because it may arrive in the middle of another message.
 
-    A second Ctrl-C does not wait.
+    A second Ctrl-C raises KeyboardInterrupt at once.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within this, signals are noted; only those that would end the process, and only in the main thread."""
+        """Note signals within this block; only in the main thread, and only signals that are not ignored."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -62,13 +62,13 @@ class StopRequest:
                 signal.signal(number, before[number] or signal.SIG_DFL)
 
     def listen(self) -> None:
-        """Takes the signals back from a library that has set handlers of its own meanwhile."""
+        """Set our handlers again, after a library has set its own."""
         if threading.current_thread() is threading.main_thread():
             for number in self._heard:
                 signal.signal(number, self._note)
 
     def agreed(self) -> int | None:
-        """The signal that came to any of the processes, in all of them, which ask at the same time; None: go on."""
+        """The signal that any process received, or None; all processes must call this at the same time."""
         own = torch.tensor([number == self._asked for number in EXIT_CODES], dtype=torch.uint8)
         if dist.is_initialized():
             dist.all_reduce(own, dist.ReduceOp.MAX)

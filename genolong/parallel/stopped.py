@@ -1,16 +1,16 @@
-"""How a work ends that a signal asked to stop; knows no torch, so that the command line may know it."""
+"""The exceptions and exit codes of work that a signal stopped; without torch, for the command line."""
 
 import signal
 
-EXIT_CODES = {  # SIGHUP: the terminal was closed; 75: try again, as a scheduler may
+EXIT_CODES = {  # SIGHUP: the terminal was closed; 75: temporary failure, a scheduler may try again
     signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: 75,
 }  # fmt: skip
 
 
 class Stopped(SystemExit):
-    """A work that stopped after a step because a signal asked for it; what is needed to go on is saved.
+    """Work that stopped after a step because of a signal; everything needed to resume is saved.
 
-    None: it was not at its steps, but before or behind them.
+    `step` is None if the signal came before the first or after the last step.
     """
 
     def __init__(self, number: int, step: int | None) -> None:
@@ -19,4 +19,4 @@ class Stopped(SystemExit):
 
 
 class Left(Stopped):
-    """A work that was to stop there: no signal came."""
+    """Work that stopped at a step chosen in advance, without a signal."""

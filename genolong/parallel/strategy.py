@@ -1,4 +1,4 @@
-"""The data × sequence mesh told to Lightning: who reads which windows, and which slice of each."""
+"""Lightning strategy for the data × sequence mesh: which windows, and which slice, each process reads."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from genolong.parallel.shard import SequenceShard
 
 
 class PlaceEnvironment(ClusterEnvironment):
-    """What Lightning asks a cluster, answered by a place that is known already."""
+    """Answers what Lightning asks about the cluster, from a known place."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -41,7 +41,7 @@ class PlaceEnvironment(ClusterEnvironment):
         return self._place.rank
 
     def set_global_rank(self, rank: int) -> None:
-        """Known already."""
+        """Does nothing: the place is known."""
 
     def local_rank(self) -> int:
         return self._place.local_rank
@@ -51,10 +51,10 @@ class PlaceEnvironment(ClusterEnvironment):
 
 
 class SequenceParallelStrategy(DDPStrategy):
-    """Groups of neighbouring processes read windows together, each its slice; the groups read different windows.
+    """Groups of neighbouring processes read windows together, each its slice; different groups read different windows.
 
-    In Lightning's terms a group is one replica of the data; weights are averaged over all processes. They have met
-    already, and `shard` is what this one holds: the module and its data module are told.
+    In Lightning's terms a group is one replica of the data; gradients are averaged over all processes. The processes
+    are already connected. `shard` is this process's slice; it is passed to the module and its data module.
 
         process    0 1 2 3 | 4 5 6 7      groups of 4
         slice      0 1 2 3 | 0 1 2 3
@@ -66,7 +66,7 @@ class SequenceParallelStrategy(DDPStrategy):
         self.shard = shard
 
     def setup_environment(self) -> None:
-        """Hands out the shard, where Lightning would let processes meet."""
+        """Pass on the shard, at the point where Lightning sets up the processes."""
         super().setup_environment()
         module = self.lightning_module
         assert module is not None
@@ -76,9 +76,9 @@ class SequenceParallelStrategy(DDPStrategy):
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
-        """Which of how many different windows a process reads."""
+        """The number of replicas, and the number of this process's replica."""
         sequence = self.shard.group.size
         return {"num_replicas": self.world_size // sequence, "rank": self.global_rank // sequence}
 
     def _configure_launcher(self) -> None:
-        """All processes run already."""
+        """Does nothing: all processes are running."""

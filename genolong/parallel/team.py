@@ -1,4 +1,4 @@
-"""Several processes on one work: the first hands out its pieces and collects what comes back, in order."""
+"""A team of processes: the first hands out pieces of work and collects the results in order."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,31 +18,31 @@ from genolong.parallel.place import Place
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
-LONGEST_PIECE = timedelta(hours=12)  # a process that dies or falls silent is noticed long before
+LONGEST_PIECE = timedelta(hours=12)  # a process that dies or hangs is noticed long before
 
 
 @dataclass
 class Team:
-    """This process's place among those that share the work; `copies` consecutive ones work on the same piece."""
+    """This process's place among those that share the work; `copies` consecutive processes work on the same piece."""
 
     place: Place
     copies: int = 1
-    _heard: bool = True  # the others listen to the first, or soon will
+    _heard: bool = True  # the others are waiting for orders from the first, or soon will be
 
     @classmethod
     @contextmanager
     def joined(cls, place: Place, copies: int = 1) -> Iterator["Team"]:
-        """The team of processes that something else started, all of which come here.
+        """The team of processes that torchrun or SLURM started; all of them must call this.
 
-        Where the first one fails, the others end with its exit code.
+        If the first one fails, the others end with its exit code.
         """
-        team = cls(place, copies, copies == 1)  # those that share a piece may have to meet among themselves first
+        team = cls(place, copies, copies == 1)  # processes that share a piece may have to connect with each other first
         with naming_the_lost(place), met(place, LONGEST_PIECE):
             try:
                 yield team
             except Exception as error:
                 if team._heard and not breaks_connection(error):
-                    with suppress(RuntimeError):  # they may have failed in the same way
+                    with suppress(RuntimeError):  # the others may have failed in the same way
                         team._dismiss(exit_code(error))
                 raise
             team._dismiss(0)
@@ -54,7 +54,7 @@ class Team:
     ) -> Iterator["Team"]:
         """This process and size - 1 new ones, which call `serve(team, *arguments)` and end with this one.
 
-        Raises what one of them raises, and LostProcessError where one dies, or is silent for longer than `patience_s`.
+        Raises what one of them raises, and LostProcessError if one dies or gives no sign of life for `patience_s`.
         """
         with launched(size, _serve, copies, serve, arguments, patience_s=patience_s) as place:
             team = cls(place, copies)
@@ -63,9 +63,9 @@ class Team:
                 team._dismiss(0)
 
     def lead(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
-        """What `work` makes of every piece, in order; as many at a time as there are groups. For the first process.
+        """The results of `work` on all pieces, in order; each group works on one piece at a time.
 
-        Raises what a process raised.
+        For the first process only. Raises what a process raised.
         """
         if self.place.size == 1:
             yield from map(work, pieces)
@@ -78,7 +78,7 @@ class Team:
                 yield result
 
     def serve(self, work: Callable[[Any], Any]) -> None:
-        """Do what the first process hands out until it says that there is no more; ends where that has failed."""
+        """Work on what the first process hands out until it dismisses us; raises SystemExit if the first has failed."""
         while (order := _hand_out(None)).goes_on:
             dist.gather_object(self._done(work, order))
         if order.exit_code:
@@ -96,10 +96,10 @@ class Team:
         return orders + [_Order(True)] * (self.place.size - len(orders))
 
     def _done(self, work: Callable[[Any], Any], order: "_Order") -> Any:
-        """The result, or the exception, which the first process raises.
+        """The result, or the exception for the first process to raise.
 
-        Those that work on the same piece may wait for each other, and would for ever for one that failed: it raises
-        its exception itself, which ends them all.
+        If several processes share a piece, the others could wait forever for one that failed. So it raises its
+        exception itself, which ends all of them.
         """
         if order.piece is None:
             return None
@@ -112,19 +112,19 @@ class Team:
         return None if self.place.rank % self.copies else result
 
     def _dismiss(self, code: int) -> None:
-        """Tells the others that there is no more, and why."""
+        """Tell the others that there is no more work, and with which exit code to end."""
         if self.place.rank == 0 and self.place.size > 1:
             _hand_out([_Order(False, exit_code=code)] * self.place.size)
 
 
 class _Piece(NamedTuple):
-    """What is to be worked on; it may be anything, None included."""
+    """A piece of work; its content may be anything, even None."""
 
     content: Any
 
 
 class _Order(NamedTuple):
-    """What a process is told in a round: whether the work goes on, and its piece; near the end some have none."""
+    """An order for one round: whether the work continues, and a piece; in the last round some processes have none."""
 
     goes_on: bool
     piece: _Piece | None = None
@@ -132,7 +132,7 @@ class _Order(NamedTuple):
 
 
 def _hand_out(orders: list[_Order] | None) -> _Order:
-    """This process's order; the first process has them all."""
+    """Scatter the orders, which only the first process has; returns this process's order."""
     own: list[Any] = [None]
     dist.scatter_object_list(own, orders)
     return own[0]
