@@ -1,1 +1,1 @@
-"""Codes in, tensors out; opens no file, knows no trainer."""
+"""The models: codes in, tensors out; they open no files and know no trainer."""

@@ -1,4 +1,4 @@
-"""The states of windows where they are asked for: the last block is run for these positions alone."""
+"""Final states at a few positions only; runs the last block just for these where that is faster."""
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -11,10 +11,10 @@ from genolong.parallel.shard import SequenceShard
 def asked_states(
     encoder: Encoder, codes: UInt8[Tensor, "batch length"], columns: Int64[Tensor, " columns"], shard: SequenceShard
 ) -> Float[Tensor, "batch columns width"]:
-    """Those of the last block, normed; `columns` are counted from the first position that is here.
+    """The normed states of the last block at `columns`, which are counted from the first position in `codes`.
 
-    All of the block is run where it takes part in a gradient or in a window that several devices hold, and on a GPU,
-    where each position and head would start kernels of its own.
+    The last block is run on all positions if gradients are needed or several devices share a window, and on a GPU,
+    where each position and head would launch its own kernels.
     """
     whole = codes.device.type == "cpu" and codes.shape[1] == shard.length
     if whole and len(columns) and not torch.is_grad_enabled() and not encoder.training:

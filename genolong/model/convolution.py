@@ -1,4 +1,4 @@
-"""A short convolution along the sequence, with its norm, added to the states; in C++ or Triton in one pass."""
+"""A short convolution along the sequence, with norm and residual; in one pass in C++ or Triton."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from genolong.model.passes.triton_passes import TritonPasses
 
 
 class Convolution(nn.Module):
-    """Adds to states a depthwise convolution of what they are, normed.
+    """Adds to the states a depthwise convolution of the normed states.
 
-    It tells what stands next to what, which dilated attention sees only in part. C++ or Triton do it where they do the
-    norm.
+    It shows each position its neighbours, which dilated attention sees only in part. It runs in C++ or Triton whenever
+    the norm does.
     """
 
     def __init__(self, width: int, kernel: int) -> None:
@@ -34,14 +34,14 @@ class Convolution(nn.Module):
         normed = self.norm(states)
         if states.device.type != "cpu":
             return states + taps(normed.transpose(1, 2)).transpose(1, 2)
-        # a picture of one row, whose channels adjoin: a CPU's fastest kernel, and nothing is copied
+        # an image of one row in channels-last layout: the fastest kernel on a CPU, and no copies
         picture = normed.unsqueeze(1).permute(0, 3, 1, 2)
-        weight = taps.weight.flatten(1)[:, None, None]  # so that its gradient lies as it does
+        weight = taps.weight.flatten(1)[:, None, None]  # so that its gradient has the same memory layout
         convolved = functional.conv2d(picture, weight, taps.bias, padding=(0, self.reach), groups=taps.groups)
         return states + convolved.permute(0, 2, 3, 1).squeeze(1)
 
     def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
-        """What does all of it, if anything does."""
+        """The one-pass kernels that can do all of this, if any."""
         weight = self.taps.weight
         fits = states.ndim == 3 and weight.dtype == states.dtype and weight.device == states.device
         return self.norm.passes(states) if fits else None

@@ -34,19 +34,19 @@ def dilated_attention(
     shard: SequenceShard | None = None,
     kernels: str = "aten",
 ) -> HeadRows:
-    """Attention of each position to the keys that its branches give it, under one joint softmax.
+    """Attention of each position to the keys in its branches, under one joint softmax.
 
-    Branch (w, r) cuts the sequence into segments of w positions (the last may be shorter; w is cut to the length). In
-    each, head h of H joins the positions at offset h * r // H and every r-th after it. Where several branches give a
-    query the same key, the key counts several times: the output is the mean of the branches' outputs, weighted by their
-    softmax denominators (LongNet, arXiv 2307.02486, equations 3-10), and the gradient is that of exactly this function.
-    A position and head that no branch covers (only where every dilation is above 1) gets zeros.
+    Branch (w, r) splits the sequence into segments of w positions (the last may be shorter; w is at most the length).
+    In each segment, head h of H attends among the positions at offset h * r // H and every r-th after it. A key that
+    is in several branches of a query counts several times: the output is the mean of the branches' outputs, weighted by
+    their softmax denominators (LongNet, arXiv 2307.02486, equations 3-10), and the gradient is exactly that of this
+    function. A position and head that no branch covers (only if all dilations are above 1) gets zeros.
 
-    Any length works, and every tail is exact. Memory beside inputs and output: one number a position and head, and the
-    work space of one chunk. A process that holds some of the heads says which with `first_head` and `all_heads`; one
-    that holds a slice of the positions says which with `shard`, and gets the same numbers (LongNet, section 3.1). With
-    `kernels`="cpp" C++ that is compiled on first use does the work; on GPUs, with "triton" a kernel for all branches,
-    with "flash" PyTorch's for each and one that puts them together; and PyTorch's alone ("aten") where these cannot.
+    Any length works; a last, shorter segment is exact, too. Memory besides inputs and output: one number per position
+    and head, and the work space of one chunk. A process with some of the heads names them by `first_head` and
+    `all_heads`; one with a slice of the positions passes `shard`, and gets the same numbers (LongNet, section 3.1).
+    `kernels`: "cpp" uses C++ compiled on first use; on GPUs, "triton" uses one kernel for all branches, and "flash"
+    PyTorch's kernel per branch and one that combines them; "aten", and where these cannot run, PyTorch's kernels alone.
     """
     if queries.shape != keys.shape or queries.shape != values.shape:
         raise ValueError(
@@ -66,9 +66,9 @@ def dilated_attention(
 
 
 class Geometry(NamedTuple):
-    """Which branches, and which heads of how many and which positions of the sequence are here.
+    """The branches, and the heads (of `all_heads`) and positions that this process holds.
 
-    `kernels`, cpp, triton or flash, do the work where they can; with aten, PyTorch's.
+    `kernels` is cpp, triton or flash, used where they can run, or aten for PyTorch's.
     """
 
     branches: Branches
@@ -78,13 +78,13 @@ class Geometry(NamedTuple):
     kernels: str = "aten"
 
     def blocks(self, heads: int) -> list[tuple[Block, ...]]:
-        """Of each branch the segments that are here whole."""
+        """For each branch, the blocks of the segments that this process holds completely."""
         of_heads = heads, self.first_head, self.all_heads
         return [segment_blocks(*branch, *of_heads) for branch in self.whole]
 
     @property
     def whole(self) -> tuple[BranchHere, ...]:
-        """Of each branch where the segments are that are here whole."""
+        """For each branch, the range of the segments that this process holds completely."""
         found = []
         for segment, dilation in self.branches:
             begin, end = (at - self.shard.start for at in self.shard.whole_segments(segment))
@@ -93,12 +93,12 @@ class Geometry(NamedTuple):
 
     @property
     def covers_all(self) -> bool:
-        """Whether the first branch's whole segments hold every position and head."""
+        """Whether the first branch covers every position and head here with complete segments."""
         segment, dilation = self.branches[0]
         return dilation == 1 and self.shard.whole_segments(segment) == (self.shard.start, self.shard.end)
 
     def shared(self, heads: int) -> list[SharedRows]:
-        """The segments that are shared with other processes, of all branches."""
+        """The segments of all branches that this process shares with others."""
         of_heads = heads, self.first_head, self.all_heads
         return [rows for branch in self.branches for rows in shared_rows(self.shard, *branch, *of_heads)]
 
@@ -122,10 +122,10 @@ class _DilatedAttention(torch.autograd.Function):
 def attend_branches(
     queries: HeadRows, keys: HeadRows, values: HeadRows, geometry: Geometry
 ) -> tuple[HeadRows, Float[Tensor, "batch length heads"]]:
-    """The output of dilated_attention and the log-sum-exp of every row's scores, without a graph.
+    """The output of dilated_attention and the log-sum-exp of every row's scores, without an autograd graph.
 
-    All branches at once, or one by one into a running output and denominator; what others hold of a segment is on its
-    way meanwhile.
+    Computes all branches at once, or one by one into a running output and denominator, while keys and values of shared
+    segments are in transit.
     """
     wide = torch.promote_types(queries.dtype, torch.float32)
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
@@ -142,25 +142,25 @@ def attend_branches(
 
 
 def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | BranchParts | None:
-    """What takes all branches together, where it is asked for and made for such rows."""
+    """The kernels for all branches at once, if the geometry asks for them and they support these rows."""
     found = {"triton": triton_attention, "flash": branch_parts}.get(geometry.kernels)
     return found and found(rows, geometry.whole, geometry.first_head, geometry.all_heads)
 
 
 def _one_by_one(rows: Sequence[Tensor], wide: torch.dtype, geometry: Geometry) -> tuple[Tensor, Tensor]:
     queries = rows[0]
-    covers_all = geometry.covers_all  # then the first branch writes every output, and none need be cleared
+    covers_all = geometry.covers_all  # then the first branch writes every output, so zeroing is not needed
     out = (torch.empty if covers_all else torch.zeros)(queries.shape, dtype=wide, device=queries.device)
     lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
     native = native_attention(rows) if geometry.kernels == "cpp" else None
     for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
-        for block in blocks:  # those of one branch never overlap
+        for block in blocks:  # blocks of one branch never overlap
             attend_block(block, rows, out, lse, overwrite=number == 0 and covers_all, native=native)
     return out, lse
 
 
 def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:
-    """Whether a backward pass reads no output but its rows' sums with the gradient: where PyTorch's kernels do none."""
+    """Whether the backward pass needs only each row's sum of grad * out, not the output: if no PyTorch kernel runs."""
     native = geometry.kernels == "cpp" and native_attention([out]) is not None
     return (native or isinstance(_at_once([out], geometry), TritonAttention)) and not geometry.shared(out.shape[2])
 
@@ -168,9 +168,9 @@ def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:
 def attend_branches_backward(
     grad: HeadRows, queries: HeadRows, keys: HeadRows, values: HeadRows, joint: Joint, geometry: Geometry, spare: Spare
 ) -> Float[Tensor, "batch length 3 heads width"]:  # fmt: skip
-    """Gradients of queries, keys and values, given that of the output: each branch sees the joint softmax.
+    """Gradients of queries, keys and values, given the output's gradient; each branch uses the joint softmax.
 
-    They lie in memory of `spare`.
+    The result uses memory from `spare`.
     """
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
     rows = [_adjoining(tensor) for tensor in (grad, queries, keys, values)]
@@ -204,5 +204,5 @@ def _one_by_one_backward(rows: Sequence[Tensor], joint: Joint, grads: Sequence[T
 
 
 def _adjoining(tensor: HeadRows) -> HeadRows:
-    """The tensor with its channels next to each other, a copy only where they are not."""
+    """The tensor with adjacent channels; a copy only if they are not."""
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()

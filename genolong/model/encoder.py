@@ -1,4 +1,4 @@
-"""The LongNet encoder: codes in, one state a position out, at any length."""
+"""The LongNet encoder: codes in, one state per position out, for any length."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -91,11 +91,11 @@ class EncoderSettings:
         return growing_branches(length, self.segment, self.growth, self.dilation_growth)
 
     def shard(self, window_bp: int, sequence: int) -> SequenceShard:
-        """This process's slice of windows that groups of `sequence` share; all processes make theirs at once."""
+        """This process's slice of windows that groups of `sequence` share; all processes must call this together."""
         return SequenceShard.of_world(window_bp, sequence, [branch.segment for branch in self.branches(window_bp)])
 
     def check_window(self, window_bp: int, slices: int = 1) -> None:
-        """Refuses a window that this geometry cannot serve, or that is too short to be held in so many slices."""
+        """Raise SettingsError for a window that this geometry cannot cover, or that is too short for so many slices."""
         first = self.segments[0] if self.segments else self.segment
         if window_bp < first:
             raise SettingsError(
@@ -117,16 +117,16 @@ class EncoderSettings:
 
 
 class Encoder(nn.Module):
-    """Embedding, pre-norm blocks, norm. Bidirectional; needs no length in advance.
+    """Embedding, pre-norm blocks, final norm. Bidirectional; the length need not be known in advance.
 
     `checkpoint_blocks` trades time for memory in training: 0 keeps every activation; 1 keeps each block's input and
-    the heads' outputs, and runs all but the attention again; k > 1 keeps the inputs of every k-th block and of the last
-    few, and the heads' outputs of the last one. Above 0, and wherever no graph is recorded, blocks run in little memory
-    (but not with dropout, whose random numbers are not drawn a part at a time, or with a part of the weights frozen:
-    then 1 runs attention again, too).
-    `kernels`, cpp, triton or flash, do the attention where they can; with aten, PyTorch's. Norms, convolutions and
-    rotations run in C++, too, and with triton and flash in Triton. With `mixed` the products of blocks read and write
-    bfloat16, as under autocast; states, norms and a head stay what they are.
+    the heads' outputs, and recomputes everything but the attention; k > 1 keeps the inputs of every k-th block and of
+    the last few, and the heads' outputs of the last one. Above 0, and whenever no graph is recorded, blocks run in
+    little memory. Exceptions are dropout, whose random numbers cannot be drawn in parts, and partly frozen weights:
+    then 1 recomputes attention, too.
+    `kernels` cpp, triton or flash do the attention where they can, aten stands for PyTorch's. With cpp, norms,
+    convolutions and rotations also run in C++, with triton and flash in Triton. With `mixed`, matrix products in blocks
+    use bfloat16, as under autocast; states, norms and a head keep their precision.
     """
 
     def __init__(self, settings: EncoderSettings, checkpoint_blocks: int = 0) -> None:
@@ -149,9 +149,10 @@ class Encoder(nn.Module):
     def forward(
         self, codes: Integer[Tensor, "batch length"], shard: SequenceShard | None = None, head: nn.Module | None = None
     ) -> Float[Tensor, "batch length channels"]:
-        """States of `codes`: of the whole sequence, or of the slice of it that is this process's.
+        """States of `codes`, which are a whole sequence or this process's slice of it.
 
-        With a `head` what it makes of them, a position on its own; in little memory they are never all there then.
+        With a `head`, which must treat each position separately, its outputs; in little memory the final states are
+        then never held all at once.
         """
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))
@@ -173,17 +174,14 @@ class Encoder(nn.Module):
     def _lean(self, codes: Tensor, blocks: Sequence["Block"], site: "Site", head: nn.Module | None) -> Tensor:
         run: list[Callable[[Tensor], Tensor]] = [partial(block.lean, site=site, within=True) for block in blocks]
         if self.checkpoint_blocks > 1 and torch.is_grad_enabled():
-            run[:-1] = [partial(recomputed_alone, block) for block in run[:-1]]  # the last one's gradient comes at once
+            run[:-1] = [partial(recomputed_alone, block) for block in run[:-1]]  # the last one's gradient comes first
         states = self._in_groups(run, codes)
         site.spare.clear()
         end = self.norm if head is None else nn.Sequential(self.norm, head)
         return in_chunks(end, states, list(end.parameters()))
 
     def _in_groups(self, run: list[Callable[[Tensor], Tensor]], codes: Tensor) -> Tensor:
-        """What blocks make of codes.
-
-        Of every group but the last only the input is kept.
-        """
+        """Embed the codes and run the blocks; for all groups but the last, only the group's input is kept."""
         first, *others = (run[begin:end] for begin, end in groups(len(run), self.checkpoint_blocks))
         *again, last = [self._embed, *first], *others
         return self._run([*(partial(recomputed, partial(_chain, group)) for group in again), *last], codes)
@@ -191,7 +189,7 @@ class Encoder(nn.Module):
     def after(
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
     ) -> Float[Tensor, "batch length width"]:
-        """States as they leave so many blocks, not normed; 0: as the bases enter the first one."""
+        """States after `layer` blocks, not normed; 0: the embedded bases."""
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))[:layer]
         lean = self._runs_lean(blocks)
@@ -201,9 +199,9 @@ class Encoder(nn.Module):
     def at(
         self, codes: Integer[Tensor, "batch length"], columns: Sequence[int]
     ) -> Float[Tensor, "batch columns width"]:
-        """What `forward` gives at a few positions of whole sequences, to rounding.
+        """The output of `forward` at a few positions of whole sequences, up to rounding.
 
-        The last block is run for these alone, in little memory.
+        The last block is run only for these positions, in little memory.
         """
         site = self._site(codes, None)
         *blocks, last = cast(Iterable[Block], self.blocks)
@@ -233,9 +231,9 @@ def _chain(functions: list[Callable[[Tensor], Tensor]], states: Tensor) -> Tenso
 
 
 class Site(NamedTuple):
-    """Where states stand: how their positions turn, what is attended to and by what, and which slice they are.
+    """The context of states: the rotation of their positions, the attention's branches and kernels, and the slice.
 
-    `spare` is memory that blocks hand on.
+    `spare` is memory that blocks reuse.
     """
 
     turn: Rotation
@@ -246,7 +244,7 @@ class Site(NamedTuple):
 
 
 class Block(nn.Module):
-    """Convolution, dilated attention and MLP, each normed first and added to the states."""
+    """Convolution, dilated attention and MLP, each with a norm before it and added to the states."""
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
@@ -264,22 +262,22 @@ class Block(nn.Module):
 
     @property
     def drops(self) -> bool:
-        """Whether it draws random numbers."""
+        """Whether dropout is active."""
         return self.training and self.dropout.p > 0
 
     def lean(self, states: Tensor, site: Site, **how: bool) -> Tensor:
-        """The same numbers, holding a few heads' rows and one stretch of positions at a time beside the states.
+        """Same result as forward, while holding only a few heads' rows or one stretch of positions besides the states.
 
-        `how` it is run is told to run_lean.
+        `how` is passed to run_lean.
         """
         return run_lean(*self._in_parts(states, site), **how)
 
     def few(self, states: Tensor, columns: Sequence[int], site: Site) -> Tensor:
-        """The same at a few positions: see run_few."""
+        """The same result at a few positions; see run_few."""
         return run_few(*self._in_parts(states, site), columns)
 
     def _in_parts(self, states: Tensor, site: Site) -> tuple[Tensor, int, int, Parts, Geometry]:
-        """What is near, where its own positions begin and how many they are, what it is made of, and its geometry."""
+        """The states with their halo, the start and number of our positions in them, the parts, and the geometry."""
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
@@ -332,7 +330,7 @@ class Attention(nn.Module):
         return rows.unflatten(-1, (3, count, -1))
 
     def rows_backward(self, first: int, grads: Tensor, normed: Tensor, total: Tensor) -> Tensor:
-        """The gradient of `normed`, of those of its `rows`; that of the weight is added to `total`."""
+        """The gradient of `normed`, given the gradients of its `rows`; adds the weight's gradient to `total`."""
         rows = grads.flatten(2).flatten(0, 1)
         weight, its_total = (self._of_heads(each, first, grads.shape[3]) for each in (self.inward.weight, total))
         its_total += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(its_total.shape)
@@ -343,7 +341,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two layers with GELU between them, or the gated SwiGLU (arXiv 2002.05202)."""
+    """Two linear layers with GELU between them, or the gated SwiGLU (arXiv 2002.05202)."""
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
@@ -361,7 +359,7 @@ class Mlp(nn.Module):
         return self.outward(self.inner(states))
 
     def inner(self, states: Tensor) -> Tensor:
-        """The inner layer, of which the outward one makes the result."""
+        """The activations of the inner layer, the input of `outward`."""
         hidden = self.inward(self.norm.rounded(states))
         if self.gated:
             gate, hidden = hidden.chunk(2, dim=-1)

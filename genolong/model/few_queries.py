@@ -1,4 +1,4 @@
-"""Attention of a few positions alone to keys that are all there."""
+"""Dilated attention for queries at a few positions, with all keys present."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ def attend_few(
     queries: Float[Tensor, "batch columns heads width"], keys: HeadRows, values: HeadRows, columns: Sequence[int],
     geometry: Geometry,
 ) -> Float[Tensor, "batch columns heads width"]:  # fmt: skip
-    """What dilated_attention gives at `columns` of a sequence that is all here; `queries` are theirs alone.
+    """The output of dilated_attention at `columns` of a complete sequence; `queries` holds only their queries.
 
-    The keys that a query's branches give it are gathered, each as often as they do: one softmax over this multiset.
-    Queries of the same keys are taken together.
+    Gathers the keys in a query's branches, each as often as it occurs there: one softmax over this multiset. Queries
+    with the same keys are computed together.
     """
     out, wide = torch.zeros_like(queries), torch.promote_types(queries.dtype, torch.float32)
     for head in range(queries.shape[2]):
@@ -36,13 +36,13 @@ def attend_few(
 
 
 def _attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """(batch, columns, width), of numbers as they are, in mixed precision, too."""
+    """Softmax attention, (batch, columns, width), in the inputs' precision, even under autocast."""
     with torch.autocast(queries.device.type, enabled=False):
         return (queries @ keys.mT * queries.shape[-1] ** -0.5).softmax(-1) @ values
 
 
 def _keys_of(column: int, head: int, geometry: Geometry, length: int) -> Keys:
-    """The positions of a query's keys in each of the branches that it takes part in."""
+    """The positions of a query's keys in each branch that contains it."""
     found = []
     for segment, dilation in geometry.branches:
         begin = column - column % segment

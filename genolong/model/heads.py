@@ -1,4 +1,4 @@
-"""What is read off the encoder's states: the four bases' logits at every position."""
+"""The head on the encoder's states: logits of the four bases at every position."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class MaskedBaseHead(nn.Module):
-    """Logits over A C G T at every position; their softmax is the chance of each base there."""
+    """Logits over A C G T at every position; their softmax gives the probability of each base."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

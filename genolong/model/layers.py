@@ -1,4 +1,4 @@
-"""The states of any layer, of the strand that is given or as the mean of both, over whole windows or stretches."""
+"""States of any layer, on the given strand or as the mean of both, for whole windows or stretches."""
 
 from numbers import Integral
 from typing import Any
@@ -14,7 +14,7 @@ from genolong.parallel.shard import SequenceShard
 
 
 def check_layer(layer: Any, settings: EncoderSettings) -> None:
-    """Refuses a layer that the encoder does not have; raises SettingsError."""
+    """Raise SettingsError if the encoder does not have this layer."""
     if layer is None:
         return
     whole = isinstance(layer, Integral) and not isinstance(layer, bool)
@@ -28,14 +28,14 @@ def check_layer(layer: Any, settings: EncoderSettings) -> None:
 def layer_states(
     encoder: Encoder, codes: UInt8[Tensor, "batch length"], layer: int | None, shard: SequenceShard | None = None
 ) -> Float[Tensor, "batch length width"]:
-    """Of the strand that is given: as they leave block `layer` (0: as the bases enter), None: the last, normed."""
+    """States of the given strand after block `layer`; 0: before the first block, None: after the last block, normed."""
     return encoder(codes, shard) if layer is None else encoder.after(codes, layer, shard)
 
 
 def both_strands(
     encoder: Encoder, codes: UInt8[Tensor, "batch length"], layer: int | None
 ) -> Float[Tensor, "batch length width"]:
-    """The mean of both strands' states; those of the reverse strand stand in the order of the forward strand."""
+    """The mean of both strands' states, in the order of the forward strand."""
     everything = torch.tensor([[0, codes.shape[1]]], device=codes.device).expand(len(codes), 2)
     return stretch_states(encoder, codes, everything, layer)
 
@@ -44,9 +44,9 @@ def stretch_states(
     encoder: Encoder, codes: UInt8[Tensor, "batch length"], stretches: Int64[Tensor, "batch 2"], layer: int | None,
     shard: SequenceShard | None = None,
 ) -> Float[Tensor, "batch longest width"]:  # fmt: skip
-    """The same of a stretch (first, end) of each window, from its first base on; zeros follow where it is shorter.
+    """The mean of both strands' states over a stretch (first, end) of each window, padded with zeros at the end.
 
-    Processes that hold a slice of the sequence each, `shard`, are given whole windows, and all of them get the states.
+    With `shard`, every process passes whole windows, computes its slice, and gets the complete result.
     """
     length = codes.shape[1]
     shard = shard or SequenceShard.whole(length)

@@ -1,4 +1,4 @@
-"""A block in little memory: a few heads, and then a stretch of positions at a time."""
+"""Runs a block in little memory: attention for a few heads at a time, the rest for a stretch of positions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -28,15 +28,15 @@ Weights = tuple[Tensor, ...]
 
 
 class Parts(NamedTuple):
-    """What a block is made of, for any stretch of positions.
+    """The functions that a block consists of, each for any stretch of positions.
 
-    `near(stretch)` adds to states what stands within `reach` of them; the outermost `reach` are wrong, and left out.
-    `norm(states)` is what rows are made of: `rows(first, count, normed)` queries, keys and values of heads first ...
-    first + count - 1, before they are turned as `turn` tells: (batch, positions, 3, count, width);
-    `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total`, and returns that of
-    `normed`. `end(states, out)` makes, of the states before attention and the outputs of all heads (batch,
-    positions, heads * width), the states behind it and the MLP's inner layer, whose product with `last`, a weight and
-    a bias, is added to them.
+    `near(stretch)` is the convolution, which reads `reach` positions on each side; its outermost `reach` outputs are
+    wrong, and dropped. `norm(states)` gives the attention's input: `rows(first, count, normed)` makes queries, keys and
+    values of heads first ... first + count - 1 from it, (batch, positions, 3, count, width), to be rotated by `turn`;
+    `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total` and returns that of
+    `normed`. `end(states, out)` takes the states before attention and the outputs of all heads (batch, positions,
+    heads * width), and returns the states after attention and the MLP's inner activations, whose product with the
+    weight and bias `weights.last` is added to these states.
     """
 
     heads: int
@@ -52,7 +52,7 @@ class Parts(NamedTuple):
 
 
 class PartWeights(NamedTuple):
-    """The parameters that each part reads, or their gradients."""
+    """The parameters of each part, or their gradients."""
 
     near: Weights
     norm: Weights
@@ -65,7 +65,7 @@ class PartWeights(NamedTuple):
         return self.near + self.norm + self.rows + self.end + self.last
 
     def filled(self, tensors: Sequence[Tensor]) -> "PartWeights":
-        """As many tensors for each part, from `tensors` in their order."""
+        """The same structure, filled with `tensors` in order."""
         rest = iter(tensors)
         return PartWeights(*(tuple(next(rest) for _ in part) for part in self))
 
@@ -74,13 +74,13 @@ def run_lean(
     wide: Float[Tensor, "batch wide width"], left: int, length: int, parts: Parts, geometry: Geometry, *,
     again: bool = False, within: bool = False,
 ) -> Float[Tensor, "batch length width"]:  # fmt: skip
-    """The block's states at `length` positions of `wide`, from `left` on; what stands beside them is only near.
+    """The block's output states at `length` positions of `wide`, from `left` on; the other positions are its halo.
 
-    Kept for the backward pass are `wide`, the heads' outputs and a number a head and position. All but the attention is
-    done again there, once; of queries, keys, values and their gradients those of a few heads are held. Where the block
-    is run `again` for its backward pass alone, and nobody reads the states, there are none, but zeros, and the first
-    heads' rows are kept, too. `within` a chain of blocks nobody else reads the gradient that comes back, either, and
-    its place is used.
+    Kept for the backward pass are `wide`, the heads' outputs and one number per head and position. Everything but the
+    attention is recomputed there, once; queries, keys, values and their gradients are held only for a few heads. If the
+    block is run `again` just for its backward pass, where nothing reads its output, the output is zeros, and the
+    first heads' rows are kept, too. `within` a chain of blocks, nothing else reads the incoming gradient either, so
+    its memory is overwritten.
     """
     run = _Run(left, length, parts, geometry, again, within)
     return _LeanBlock.apply(wide, run, *parts.weights.all)  # type: ignore[no-any-return]
@@ -90,7 +90,7 @@ def run_few(
     wide: Float[Tensor, "batch wide width"], left: int, length: int, parts: Parts, geometry: Geometry,
     columns: Sequence[int],
 ) -> Float[Tensor, "batch columns width"]:  # fmt: skip
-    """The same at a few of the positions, without a graph: of all others nothing but keys and values are made."""
+    """The same at a few positions, without an autograd graph; other positions only get keys and values."""
     near = _Near(wide, left, length, parts)
     outs = [heads.attend_few(near, columns) for heads in _groups(parts, geometry, wide)]
     states = torch.cat([near.states(begin, end) for begin, end in _runs(columns)], dim=1)
@@ -99,7 +99,7 @@ def run_few(
 
 
 def _runs(columns: Sequence[int]) -> list[tuple[int, int]]:
-    """Where those that follow each other begin and end, in their order."""
+    """Start and end of each run of consecutive columns, in order."""
     runs: list[tuple[int, int]] = []
     for column in columns:
         begin = runs.pop()[0] if runs and runs[-1][1] == column else column
@@ -158,7 +158,7 @@ class _LeanBlock(torch.autograd.Function):
 
 
 def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> list[Tensor]:
-    """Writes the block's states, and returns each group's outputs and log-sum-exp."""
+    """Write the block's output states, and return each head group's outputs and log-sum-exp."""
 
     def made(begin: int, end: int) -> Tensor:
         return states[:, begin:end]
@@ -173,7 +173,7 @@ def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> 
 
 
 class _Near(NamedTuple):
-    """States before attention, made of what is near, a stretch at a time."""
+    """States before attention, which the convolution makes from `wide`, one stretch at a time."""
 
     wide: Tensor
     left: int
@@ -181,14 +181,14 @@ class _Near(NamedTuple):
     parts: Parts
 
     def own(self, wide: Tensor) -> Tensor:
-        """The positions that states are made of."""
+        """The block's own positions, without the halo."""
         return wide[:, self.left : self.left + self.length]
 
     def stretches(self) -> list[tuple[int, int]]:
         return stretches(self.own(self.wide), max(1, self.parts.reach))
 
     def reads(self, begin: int, end: int) -> tuple[int, int]:
-        """Of `wide`, the positions that a stretch's states are made of."""
+        """The range of positions in `wide` that a stretch's states depend on."""
         begin, end = begin + self.left, end + self.left
         return max(begin - self.parts.reach, 0), min(end + self.parts.reach, self.wide.shape[1])
 
@@ -197,7 +197,7 @@ class _Near(NamedTuple):
         return self.made(self.wide[:, low:high], begin, end)
 
     def made(self, read: Tensor, begin: int, end: int) -> Tensor:
-        """The states of a stretch, of what it reads."""
+        """The states of a stretch, computed from the positions it reads."""
         at = begin + self.left - self.reads(begin, end)[0]
         return self.parts.near(read)[:, at : at + end - begin]
 
@@ -206,10 +206,10 @@ def _end_backward(
     near: _Near, grad: Tensor, kept: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"], total: Tensor,
     totals: PartWeights,
 ) -> tuple[list[Tensor], list[Joint]]:  # fmt: skip
-    """The gradients of each group's outputs, and the softmax that they come from; writes those of states to `total`.
+    """The gradients of each group's outputs, and the softmax of each; writes the states' gradients to `total`.
 
-    The rows of the `first` group, unless they are there, are made beside them, of the states that are there then. Where
-    outputs are not needed any more, their gradients take their place.
+    Also makes the rows of the `first` group, unless they exist, because the states are available here. If the outputs
+    are no longer needed, their gradients overwrite them.
     """
     parts, outs, lses, unmade = near.parts, kept[::2], kept[1::2], not first.there
     last, *_ = parts.weights.last
@@ -232,7 +232,7 @@ def _end_backward(
         along = found[1].unflatten(-1, (parts.heads, -1))
         if sums is not None:
             sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
-        for heads, place in zip(groups, places, strict=True):  # where `out` may lie
+        for heads, place in zip(groups, places, strict=True):  # may overwrite `out`
             place[:, begin:end] = heads.of(along)
         add_to(totals.end + totals.last, found[2:] + of_last)
     joints = [
@@ -243,9 +243,9 @@ def _end_backward(
 
 
 def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
-    """Turns gradients of the states before attention, in `total`, into those of what they are made of.
+    """Turn the gradients of the states before attention, in `total`, into those of the convolution's input, in place.
 
-    A stretch's share of what stands behind it waits until the gradients there have been read.
+    A stretch's share of the next stretch's gradient is added only after the gradients there have been read.
     """
     waiting = total[:, :0]
     for begin, end in near.stretches():
@@ -265,16 +265,16 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
 
 
 def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
-    """A stretch of all heads' outputs: (batch, positions, heads * width); of one group no copy."""
+    """A stretch of all heads' outputs: (batch, positions, heads * width); no copy if there is only one group."""
     first, *others = (out[:, begin:end].flatten(2) for out in outs)
     return torch.cat([first, *others], dim=-1) if others else first.detach()
 
 
 def heads_at_once(heads: int, width: int, batch: int, length: int, number: int, device: str) -> int:
-    """How many heads of so many channels are attended together: two at least, and as many in one group as in another.
+    """How many heads of `width` channels are attended together: two or more, in groups of about the same size.
 
-    `length` are the positions of the longest slice that a device has: all of them take the same heads at a time. A
-    `number` of their rows has so many bytes.
+    `length` is the longest slice of any device, so that all devices use the same groups. `number` is the size of one
+    number of a row in bytes.
     """
     most = max(2, HELD_BYTES.get(device, HELD_BYTES["cuda"]) // (3 * number * width * batch * length))
     return -(-heads // -(-heads // most))
@@ -291,7 +291,7 @@ def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
 
 
 class _Heads(NamedTuple):
-    """Some heads of a block."""
+    """A group of heads of a block."""
 
     first: int
     count: int
@@ -299,18 +299,18 @@ class _Heads(NamedTuple):
     geometry: Geometry
 
     def of(self, tensor: Tensor) -> Tensor:
-        """Of (batch, length, heads[, width]) those that are these heads'."""
+        """The part of (batch, length, heads[, width]) that belongs to these heads."""
         return tensor[:, :, self.first : self.first + self.count]
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
-        """Their outputs, and the log-sum-exp of each."""
+        """The heads' outputs, and the log-sum-exp of each row."""
         made = _Made(self, near.length)
         attended = made.attend(near, states)
         made.give_back()
         return attended
 
     def attend_few(self, near: _Near, columns: Sequence[int]) -> Tensor:
-        """Their outputs at a few positions: (batch, columns, count, width)."""
+        """The heads' outputs at a few positions: (batch, columns, count, width)."""
         made = _Made(self, near.length)
         made.make_all(near, near.states)
         queries, keys, values = made.rows.unbind(2)
@@ -322,9 +322,9 @@ class _Heads(NamedTuple):
         self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
         totals: PartWeights,
     ) -> None:  # fmt: skip
-        """Adds to the gradients of states and weights what comes from that of the heads' outputs.
+        """Add to the gradients of states and weights the contribution of these heads, given their outputs' gradient.
 
-        The rows of the `following` group are made beside them, of the states that are there then.
+        Also makes the rows of the `following` group, because the states are available here.
         """
         queries, keys, values = made.rows.unbind(2)
         grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
@@ -344,7 +344,7 @@ class _Heads(NamedTuple):
 
 
 class _Made:
-    """Queries, keys and values of some heads, made a stretch at a time: `rows`, (batch, length, 3, count, width)."""
+    """Rotated queries, keys and values of some heads, made stretch by stretch: (batch, length, 3, count, width)."""
 
     def __init__(self, heads: _Heads, length: int) -> None:
         self._heads, self._length = heads, length
@@ -355,28 +355,28 @@ class _Made:
         return self.rows.numel() > 0
 
     def kept(self, out: Tensor) -> Tensor:
-        """The rows, or, where they are not there, zeros like them, all in one number; `out` is of their type."""
+        """The rows, or, if there are none, an expanded zero of their shape; `out` has their type."""
         shape = out.shape[0], self._length, 3, *out.shape[2:]
         return self.rows if self.there else out.new_zeros(()).expand(shape)
 
     def take(self, kept: Tensor) -> None:
-        """Rows that were kept."""
+        """Use rows that `kept` returned, unless they are the expanded zero."""
         if kept.stride(-1):
             self.rows = kept
 
     def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
-        """Makes all of them; the heads' outputs, and the log-sum-exp of each."""
+        """Make all rows; returns the heads' outputs, and the log-sum-exp of each row."""
         self.make_all(near, states)
         queries, keys, values = self.rows.unbind(2)
         return attend_branches(queries, keys, values, self._heads.geometry)
 
     def make_all(self, near: _Near, states: Callable[[int, int], Tensor]) -> None:
-        """Those of all stretches."""
+        """Make the rows of all stretches."""
         for begin, end in near.stretches():
             self.make(begin, end, self._heads.parts.norm(states(begin, end)))
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
-        """Those of a stretch, of its normed states."""
+        """Make the rows of a stretch from its normed states."""
         parts = self._heads.parts
         part = parts.rows(self._heads.first, self._heads.count, normed)
         if begin == 0:
@@ -384,6 +384,6 @@ class _Made:
         turn(part, parts.turn.stretch(begin, end - begin), self.rows[:, begin:end])
 
     def give_back(self) -> None:
-        """Says that nobody needs them any more."""
+        """Give the rows' memory back for reuse."""
         self._heads.parts.spare.give_back(self.rows)
         self.rows = torch.empty(0)

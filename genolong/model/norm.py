@@ -1,4 +1,4 @@
-"""Root-mean-square norm with its gradient in a few passes on a CPU, in C++ or Triton in one; PyTorch makes twenty."""
+"""Root-mean-square norm and its gradient in few passes over memory: one in C++ or Triton (PyTorch: twenty)."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from genolong.model.passes.triton_passes import TritonPasses
 
 
 class Norm(nn.RMSNorm):
-    """Each position's channels divided by their root mean square, times a weight a channel (arXiv 1910.07467)."""
+    """Each position's channels divided by their root mean square, times one weight per channel (arXiv 1910.07467)."""
 
-    kernels = "aten"  # with cpp, C++ does the work where it can, with triton or flash Triton
+    kernels = "aten"  # cpp: C++ where it can run; triton or flash: Triton where it can run
 
     def forward(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         passes = self.passes(x)
@@ -26,7 +26,7 @@ class Norm(nn.RMSNorm):
         return _Norm.apply(x, self.weight)  # type: ignore[no-any-return]
 
     def rounded(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
-        """The same for a product: written at once as autocast would round it, where C++ or Triton write it."""
+        """The norm as input of a matrix product; C++ and Triton write it directly in autocast's precision."""
         passes, device = self.passes(x), x.device.type
         dtype = torch.get_autocast_dtype(device)
         if passes is None or dtype not in passes.dtypes or not torch.is_autocast_enabled(device):
@@ -34,14 +34,14 @@ class Norm(nn.RMSNorm):
         return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
 
     def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:
-        """What norms such states in one pass, if anything does."""
+        """The one-pass kernels for such states, if any."""
         weight = self.weight
         fits = x.dtype == weight.dtype == torch.float32 and x.shape[-1:] == weight.shape and x.device == weight.device
         return passes_for(x, self.kernels) if fits else None
 
 
 def choose_kernels(module: nn.Module, kernels: str) -> None:
-    """Says by what all norms of a module run."""
+    """Set the kernels of all norms in a module."""
     for each in module.modules():
         if isinstance(each, Norm):
             each.kernels = kernels

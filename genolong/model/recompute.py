@@ -1,4 +1,4 @@
-"""Memory for time: functions whose insides are not kept for the backward pass but computed again."""
+"""Trades time for memory: functions whose activations are recomputed in the backward pass instead of kept."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -9,16 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 27}  # of states; what is made of them stays in a CPU's cache
+STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 27}  # of states; intermediate results stay in a CPU's cache
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """`function(*inputs)`, of which only the inputs are kept."""
+    """`function(*inputs)`; only the inputs are kept for the backward pass."""
     return checkpoint(function, *inputs, use_reentrant=False)  # type: ignore[return-value]
 
 
 def recomputed_alone(function: Callable[..., Tensor], states: Tensor) -> Tensor:
-    """`function(states, again=False)`, of which only `states` are kept; what it returns `again` is not read."""
+    """`function(states, again=False)`, keeping only `states`; the recomputation's output (again=True) is unused."""
     again = False
 
     def run(states: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def recomputed_alone(function: Callable[..., Tensor], states: Tensor) -> Tensor:
 
 
 def groups(blocks: int, keep: int) -> list[tuple[int, int]]:
-    """Where each group of `keep` blocks begins and ends; all are one group where `keep` is 0 or 1."""
+    """Start and end of each group of `keep` blocks; all blocks form one group if `keep` is 0 or 1."""
     size = keep if keep > 1 else blocks
     return [(begin, min(begin + size, blocks)) for begin in range(0, blocks, size)]
 
@@ -38,10 +38,11 @@ def groups(blocks: int, keep: int) -> list[tuple[int, int]]:
 def in_chunks(
     function: Callable[[Tensor], Tensor], states: Float[Tensor, "batch length width"], weights: Sequence[Tensor]
 ) -> Tensor:
-    """`function(states)`, a stretch of positions at a time; only `states` is kept for the backward pass.
+    """`function(states)`, one stretch of positions at a time; only `states` is kept for the backward pass.
 
-    There their gradient takes their place, so that nobody else may read them. The output at a position must depend on
-    nothing else. `weights` are the parameters that `function` reads. It must draw no random numbers.
+    The backward pass overwrites `states` with their gradient, so nothing else may read them. The output at a position
+    may depend only on the states at that position. `weights` are the parameters that `function` reads. It must not
+    draw random numbers.
     """
     return _InChunks.apply(states, function, *weights)  # type: ignore[no-any-return]
 
@@ -75,17 +76,17 @@ class _InChunks(torch.autograd.Function):
 
 
 def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> list[tuple[int, int]]:
-    """Where each stretch begins and ends; none but the last is shorter than `least`."""
+    """Start and end of each stretch; only the last may be shorter than `least`."""
     batch, length, width = states.shape
     positions = stretch_positions(batch, width, states.device.type, least)
     return [(begin, min(begin + positions, length)) for begin in range(0, length, positions)]
 
 
 def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> int:
-    """How many positions are run at a time."""
+    """The number of positions run at a time."""
     size = STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"])
     if device == "cpu" and torch.is_inference_mode_enabled():
-        size //= 2  # what reads alone holds little, and its C library gives larger buffers back, to be cleared anew
+        size //= 2  # inference holds little memory, so the C library would free larger buffers, to be zeroed again
     return max(least, size // (4 * batch * width))
 
 
@@ -96,6 +97,6 @@ def add_to(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
 
 
 def autocast_now(device: str) -> Callable[[], AbstractContextManager]:
-    """A maker of the mixed-precision context in force now, for the backward pass, which runs outside of it."""
+    """A function that recreates the current autocast context, for the backward pass, which runs outside of it."""
     enabled, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     return lambda: torch.autocast(device, dtype=dtype, enabled=enabled)

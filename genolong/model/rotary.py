@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys turned by angles that grow with the global position."""
+"""Rotary positions: queries and keys are rotated by angles that grow with the global position."""
 
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ from genolong.model.passes.chosen_passes import passes_for
 class Rotation(NamedTuple):
     """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2).
 
-    With `kernels`="cpp" rows are turned in C++ where they can be, with "triton" or "flash" in Triton, and by PyTorch
-    ("aten") where not.
+    `kernels`="cpp" rotates rows in C++ where possible, "triton" and "flash" in Triton; otherwise, and with "aten",
+    PyTorch does it.
     """
 
     cosine: Float[Tensor, "length 1 1 half"]
@@ -22,11 +22,11 @@ class Rotation(NamedTuple):
     kernels: str = "aten"
 
     def stretch(self, start: int, length: int) -> "Rotation":
-        """Of the positions start ... start + length - 1."""
+        """The rotation of positions start ... start + length - 1."""
         return Rotation(self.cosine[start : start + length], self.sine[start : start + length], self.kernels)
 
     def back(self) -> "Rotation":
-        """By the same angles the other way: what turns gradients of turned rows into those of the rows."""
+        """The inverse rotation, which turns gradients of rotated rows into gradients of the rows."""
         return Rotation(self.cosine, -self.sine, self.kernels)
 
 
@@ -45,15 +45,15 @@ def rotation(start: int, length: int, width: int, base: float, like: Tensor, ker
 def rotate(
     rows: Float[Tensor, "batch length 3 heads width"], by: Rotation
 ) -> Float[Tensor, "batch length 3 heads width"]:
-    """Queries, keys and values, of which queries and keys are turned, and values left as they are.
+    """Rotate the queries and keys in `rows`; values stay unchanged.
 
-    Each pair (i, i + width / 2) of a row is turned by the angle of its position.
+    Each pair (i, i + width / 2) of a row is rotated by the angle of its position.
     """
     return _Rotate.apply(rows, by)  # type: ignore[no-any-return]
 
 
 def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
-    """Writes what `rotate` returns to `out`, which shares no memory with `rows`, without a graph."""
+    """Write the result of `rotate` to `out`, which must not share memory with `rows`, without an autograd graph."""
     passes = passes_for(rows, by.kernels) if _fit(rows, by, out) else None
     if passes is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
         passes.turn(rows, by.cosine.float(), by.sine.float(), out)
@@ -67,7 +67,7 @@ def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
 
 
 def _fit(rows: Tensor, by: Rotation, out: Tensor) -> bool:
-    """Whether it is what kernels that ask no questions are made for; PyTorch's refuse it where it is not."""
+    """Whether the shapes and types are those that our unchecked kernels expect; PyTorch's own check them."""
     _, positions, parts, _, width = rows.shape
     same = (out.shape, out.dtype, out.device) == (rows.shape, rows.dtype, rows.device)
     same = same and by.cosine.device == rows.device

@@ -1,4 +1,4 @@
-"""Memory that one block needs after another: handed on, because a system clears what it hands out anew."""
+"""Reuses memory from block to block, because the operating system zeroes newly allocated memory."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ from torch import Tensor
 
 
 class Spare:
-    """Tensors of a CPU that nobody reads any more, until somebody wants one like them.
+    """CPU tensors that are no longer read, kept until a tensor of the same shape and type is needed.
 
-    A GPU's memory is kept by PyTorch itself.
+    On a GPU, PyTorch reuses memory itself.
     """
 
     def __init__(self) -> None:
         self._idle: list[Tensor] = []
 
     def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """A tensor of this shape, of the type and device of `like`, that holds anything."""
+        """An uninitialised tensor of this shape, with the type and device of `like`."""
         for number, tensor in enumerate(self._idle):
             if tensor.shape == torch.Size(shape) and tensor.dtype == like.dtype and tensor.device == like.device:
                 return self._idle.pop(number)
-        self.clear()  # of another shape: the heads, the window or the batch have changed
+        self.clear()  # they have another shape, because the heads, the window or the batch have changed
         return like.new_empty(shape)
 
     def give_back(self, tensor: Tensor) -> None:
-        """Lets others have a tensor that came from here and that its user does not look at again."""
+        """Return a tensor from `empty` that is no longer used."""
         if tensor.device.type == "cpu":
             self._idle.append(tensor)
 
     def clear(self) -> None:
-        """Lets go of all that waits here."""
+        """Free all kept tensors."""
         self._idle.clear()

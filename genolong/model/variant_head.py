@@ -1,4 +1,4 @@
-"""The trained variant head: from a reference and an alternate window, how probable an allele's class is."""
+"""The trained variant head: the probability of an allele's class from its reference and alternate windows."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from genolong.model.window_reading import WindowReading
 
 @dataclass(frozen=True)
 class VariantHeadSettings:
-    """conf/trained/train_variants.yaml, head: what it sees, and its size."""
+    """conf/trained/train_variants.yaml, head: its inputs and its size."""
 
     around: list[int]
     flank: int
@@ -31,7 +31,7 @@ class VariantHeadSettings:
             raise SettingsError(f"head.dropout={self.dropout}: wanted at least 0 and less than 1")
 
     def check_window(self, window_bp: int) -> None:
-        """Raises SettingsError where the window ends before what the head would see of it."""
+        """Raise SettingsError if the head would see positions beyond the window."""
         if window_bp <= 2 * self.around[-1]:
             raise SettingsError(
                 f"head.around={self.around}: {self.around[-1]:,} bases on either side of an allele do not fit into the "
@@ -40,7 +40,7 @@ class VariantHeadSettings:
 
 
 class VariantHead(nn.Module):
-    """One hidden layer over standardised features, and a calibration that turns its logits into probabilities."""
+    """An MLP with one hidden layer on standardised features, and a calibration from logits to probabilities."""
 
     mean: Tensor
     scale: Tensor
@@ -68,13 +68,13 @@ class VariantHead(nn.Module):
         return (self.slope * self(features) + self.offset).sigmoid()
 
     def standardise(self, features: Float[Tensor, "alleles features"]) -> None:
-        """From now on features are measured from these alleles' mean, in their standard deviations."""
+        """Set the mean and standard deviation for standardising features from these alleles."""
         self.mean.copy_(features.mean(0))
         spread = features.std(0, correction=0)
         self.scale.copy_(spread.where(spread > 1e-6 * (1 + self.mean.abs()), 1.0))
 
     def calibrate(self, logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alleles"]) -> None:
-        """From now on probabilities are calibrated on these alleles."""
+        """Set the calibration of probabilities from these alleles."""
         slope, offset = calibration(logits, positive)
         self.slope.fill_(slope)
         self.offset.fill_(offset)
@@ -83,10 +83,11 @@ class VariantHead(nn.Module):
 def variant_features(
     reference: WindowReading, alternate: WindowReading
 ) -> Float[Tensor, "alleles features"]:  # fmt: skip
-    """What the head sees of alleles, mean of both strands: differences, the reference itself, and the LLR.
+    """The head's features of alleles, as means of both strands: state differences, the reference state, and the LLR.
 
-    Differences of the mean states over every stretch but the first, which is the LLR's; the reference's mean state over
-    the widest of them; the alternate's pseudo-log-likelihood less the reference's.
+    The differences (alternate minus reference) are of the mean states over every stretch except the first, which is
+    for the LLR. The reference state is the mean over the last, widest stretch. The LLR is the alternate's
+    pseudo-log-likelihood minus the reference's.
     """
     difference = (alternate.states - reference.states)[:, :, 1:].mean(1).flatten(1)
     llr = alternate.log_likelihood - reference.log_likelihood
@@ -94,7 +95,7 @@ def variant_features(
 
 
 def calibration(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alleles"]) -> tuple[float, float]:
-    """Slope, more than 0, and offset that make sigmoid(slope * logit + offset) likeliest: temperature and prior.
+    """Maximum-likelihood slope (above 0) and offset of sigmoid(slope * logit + offset): temperature and prior.
 
     Source: Guo et al. 2017, arXiv 1706.04599, section 4.2, and Platt 1999 for the offset.
     """
@@ -104,7 +105,7 @@ def calibration(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alle
 
     def loss() -> Tensor:
         search.zero_grad()
-        # a small pull to slope 1 and offset 0: of classes told apart without a mistake, slopes would have no end
+        # weakly regularised towards slope 1 and offset 0, because with perfectly separated classes the slope diverges
         found = functional.binary_cross_entropy_with_logits(of_slope.exp() * logits + offset, target)
         found = found + 1e-3 * (of_slope.square() + 1e-3 * offset.square())
         found.backward()

@@ -1,4 +1,4 @@
-"""A window read on both strands: how likely a model finds a stretch of it, and its mean states over stretches."""
+"""Reads windows on both strands: the pseudo-log-likelihood of a stretch, and mean states over stretches."""
 
 from math import log
 from typing import NamedTuple
@@ -17,7 +17,7 @@ GUESS = -log(4)  # nats
 
 
 class WindowReading(NamedTuple):
-    """Of every window the pseudo-log-likelihood of its first stretch in nats, and mean states, a strand a row."""
+    """For every window, the pseudo-log-likelihood of its first stretch in nats, and mean states of both strands."""
 
     log_likelihood: Float[Tensor, " batch"]
     states: Float[Tensor, "batch 2 stretches width"]
@@ -27,12 +27,12 @@ def read_windows(
     encoder: Encoder, head: nn.Module, codes: UInt8[Tensor, "batch length"],
     stretches: Int64[Tensor, "batch stretches 2"], shard: SequenceShard | None = None,
 ) -> WindowReading:  # fmt: skip
-    """Both strands of each window; `stretches` are (first, end) positions in it.
+    """Read both strands of each window; `stretches` are (first, end) positions in it.
 
-    The pseudo-log-likelihood is the sum of log p(base) over a stretch in which nothing is hidden, mean of both strands;
-    N counts as a guess among four bases, so that as many bases are compared in windows of which one draws in more N.
-    States of the reverse strand stand in the order of the forward strand. Differentiable. Processes that hold a slice
-    of the sequence each, `shard`, are given whole windows, and all of them get the whole result.
+    The pseudo-log-likelihood is the sum of log p(base) over a stretch with no base hidden, averaged over both strands;
+    N counts as a guess among four bases, so that the number of bases is the same if one of two compared windows holds
+    more N. Stretches are given in forward-strand positions for both strands. Differentiable. With `shard`, every
+    process passes whole windows, computes its slice, and gets the complete result.
     """
     shard = shard or SequenceShard.whole(codes.shape[1])
     at = torch.arange(codes.shape[1], device=codes.device)

@@ -1,1 +1,1 @@
-"""Dilated attention's parts: branches, their rows, and the kernels that attend."""
+"""The parts of dilated attention: branches, the layout of their rows, and kernels."""

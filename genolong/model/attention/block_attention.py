@@ -1,4 +1,4 @@
-"""Attention within the rows of one block, taken into what other branches gave: by PyTorch's kernels or in C++."""
+"""Attention within one block's rows, merged into the running result of all branches; PyTorch's kernels or C++."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from genolong.model.attention.native_attention import NativeAttention
 def attend_block(
     block: Block, rows: Sequence[Tensor], out: Tensor, lse: Tensor, *, overwrite: bool, native: NativeAttention | None
 ) -> None:
-    """Takes the attention of the block's rows (queries, keys, values) into the running output and log-sum-exp.
+    """Merge the attention of the block's rows (queries, keys, values) into the running output and log-sum-exp.
 
-    With `overwrite` nothing has been there yet.
+    `overwrite` replaces these instead, for the first branch.
     """
     if native is not None:
         native.attend([block.view(tensor) for tensor in rows], block.view(out), block.view(lse), overwrite=overwrite)
@@ -31,7 +31,7 @@ def attend_block(
 
 
 def merge(out: Tensor, lse: Tensor, part: Tensor, part_lse: Tensor) -> None:
-    """Takes one more branch's output and log-sum-exp into the running ones, in place."""
+    """Merge another branch's output and log-sum-exp into the running ones, in place."""
     part, part_lse = part.view(out.shape), part_lse.view(lse.shape)
     joint = torch.logaddexp(lse, part_lse)
     out.lerp_(part.to(out.dtype), (part_lse - joint).exp_().unsqueeze(-1))
@@ -41,10 +41,10 @@ def merge(out: Tensor, lse: Tensor, part: Tensor, part_lse: Tensor) -> None:
 def attend_block_backward(
     block: Block, rows: Sequence[Tensor], grads: Sequence[Tensor], *, overwrite: bool, native: NativeAttention | None
 ) -> None:
-    """Adds to the gradients of queries, keys and values, or overwrites them, what comes from the block's rows.
+    """Add the contribution of the block's rows to the gradients of queries, keys and values, or overwrite these.
 
-    `rows` are the output's gradient, queries, keys, values, the joint output and its log-sum-exp. In place of the
-    output C++ takes each row's sum of gradient * output.
+    `rows` are the output's gradient, queries, keys, values, the joint output and its log-sum-exp. C++ takes each row's
+    sum of gradient * output instead of the output.
     """
     if native is not None:
         seen, gradients = ([block.view(tensor) for tensor in tensors] for tensors in (rows, grads))
@@ -53,7 +53,7 @@ def attend_block_backward(
     for take in block.chunks(rows[1]):
         grad, queries, keys, values, out, lse = map(take.rows, rows)
         parts = attend_backward(grad, queries, keys, values, out, lse)
-        del grad, queries, keys, values, out, lse  # copies, where a branch is dilated
+        del grad, queries, keys, values, out, lse  # these are copies if the branch is dilated
         for total, part in zip(grads, parts, strict=True):
             place = take.view(total)
             part = part.view(place.shape) if part.is_contiguous() else part.reshape(place.shape)

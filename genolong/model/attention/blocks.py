@@ -1,4 +1,4 @@
-"""The rows of one branch as they lie in memory: strided views of whole tensors, and no copies."""
+"""The rows of one branch as strided views of whole tensors, without copies."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 512 << 20}  # of one gathered tensor: bounds the work space of a branch
+CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 512 << 20}  # of one gathered tensor: limits the work space of a branch
 
 
 class Block(NamedTuple):
-    """Attention problems that lie in memory at regular strides.
+    """Attention problems at regular strides in memory.
 
     position = start + segment * s + offset * g + dilation * p       s < segments, g < offsets, p < positions
     head     = head + heads * g + k                                  k < heads
@@ -28,14 +28,14 @@ class Block(NamedTuple):
     heads: int
 
     def view(self, tensor: Tensor) -> Tensor:
-        """(batch, length, heads[, width]) seen as (batch, segments, offsets, heads, positions[, width]), no copy."""
+        """(batch, length, heads[, width]) as a view (batch, segments, offsets, heads, positions[, width])."""
         batch, row, head, *width = tensor.stride()
         strides = (batch, self.segment * row, self.offset * row + self.heads * head, head, self.dilation * row, *width)
         shape = (tensor.shape[0], self.segments, self.offsets, self.heads, self.positions, *tensor.shape[3:])
         return tensor.as_strided(shape, strides, tensor.storage_offset() + self.start * row + self.head * head)
 
     def apart(self) -> "list[Block]":
-        """Blocks of one offset each, or of one head at each offset: those whose `problems` are no copies."""
+        """The block, split if necessary into blocks whose `problems` are views: one offset, or one head per offset."""
         if self.offsets == 1 or self.heads == 1:
             return [self]
         return [
@@ -46,9 +46,9 @@ class Block(NamedTuple):
         ]
 
     def problems(self, tensor: Tensor) -> Tensor:
-        """(problems, offsets * heads, positions[, width]): a view, but of several sequences that end within a segment.
+        """(problems, offsets * heads, positions[, width]): a view, except for several sequences with a ragged end.
 
-        For a block that stands `apart`.
+        Only for a block that `apart` returned.
         """
         batch, row, head, *width = tensor.stride()
         apart = self.segment * row
@@ -64,7 +64,7 @@ class Block(NamedTuple):
         return tensor.as_strided(shape, strides, tensor.storage_offset() + self.start * row + self.head * head)
 
     def chunks(self, tensor: Tensor) -> "Iterator[Chunk]":
-        """Slices over segments and offsets, each of at most CHUNK_BYTES if it holds more than one problem."""
+        """Chunks of segments and offsets, each of at most CHUNK_BYTES unless it holds a single problem."""
         limit = CHUNK_BYTES.get(tensor.device.type, CHUNK_BYTES["cuda"])
         problem = tensor.shape[0] * self.heads * self.positions * tensor.shape[3] * tensor.element_size()
         offsets = max(1, min(self.offsets, limit // problem))
@@ -85,7 +85,7 @@ class Chunk(NamedTuple):
         return self.block.view(tensor)[:, self.segments, self.offsets]
 
     def rows(self, tensor: Tensor) -> Tensor:
-        """The chunk as (problems, heads, positions[, width]), a copy only where strides do not allow a view."""
+        """The chunk as (problems, heads, positions[, width]); a copy only if strides do not allow a view."""
         return self.view(tensor).flatten(0, 2)
 
 
@@ -93,11 +93,11 @@ class Chunk(NamedTuple):
 def segment_blocks(
     begin: int, end: int, segment: int, dilation: int, heads: int, first_head: int, all_heads: int
 ) -> tuple[Block, ...]:
-    """The blocks of the segments that lie at rows begin ... end - 1 of the tensors, whole.
+    """The blocks of the complete segments at rows begin ... end - 1 of the tensors.
 
-    Together the blocks hold each (position, head) of the branch once. A segment of `size` positions holds
-    ceil((size - offset) / dilation) of an offset's: one more for the offsets below size % dilation, so heads fall into
-    at most two groups, and the ragged last segment is a block of its own.
+    Together the blocks hold each (position, head) of the branch once. A segment of `size` positions has
+    ceil((size - offset) / dilation) positions at an offset: one more for offsets below size % dilation, so heads fall
+    into at most two groups. The shorter last segment is a block of its own.
     """
     length = end - begin
     tail = length % segment
@@ -117,14 +117,14 @@ def segment_blocks(
 
 
 def head_offset(head: int, dilation: int, heads: int) -> int:
-    """Where in every segment a head's positions begin."""
+    """The offset in every segment at which a head's positions start."""
     return head * dilation // heads
 
 
 def progressions(kept: list[tuple[int, int]]) -> list[tuple[int, int, int, int, int]]:
-    """(head, offset) pairs as runs (offset, step, offsets, head, heads): equal steps, as many heads at each offset.
+    """(head, offset) pairs as runs (offset, step, offsets, head, heads), with equal steps and equally many heads each.
 
-    Heads follow one another, and offsets never fall.
+    Heads must be consecutive, and offsets non-decreasing.
     """
     shared = [(offset, [head for head, _ in pairs]) for offset, pairs in groupby(kept, key=lambda pair: pair[1])]
     runs: list[tuple[int, int, int, int, int]] = []

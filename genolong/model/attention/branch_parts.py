@@ -1,4 +1,4 @@
-"""Attention branch by branch on a GPU: flash kernels on rows as they lie, and their parts put together in one pass."""
+"""Attention on a GPU by one flash kernel per branch, and one kernel that combines the branches' results."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
@@ -15,20 +15,20 @@ from genolong.model.attention.joint import Joint
 from genolong.model.attention.query_classes import BranchHere
 from genolong.model.compilers.triton import DTYPES, interpreted, no_triton, padded
 
-ROWS, READ = 32, 32  # positions of a head that one program puts together, and rows that it reads at once
-WARPS = {2: 1, 4: 4}  # of numbers of so many bytes: the best of those timed
-MOST_PROBLEMS = 1 << 15  # of one kernel's grid
-ALIGNED = 8  # numbers of 16 bits that are read at once
-STEPS = 8  # numbers that tell where a head's part of a branch is; part_kernels.py describes them
+ROWS, READ = 32, 32  # positions of a head that one program combines, and rows that it reads at once
+WARPS = {2: 1, 4: 4}  # by bytes per number: the fastest of those timed
+MOST_PROBLEMS = 1 << 15  # in one kernel's grid
+ALIGNED = 8  # 16-bit numbers that are read at once
+STEPS = 8  # numbers that locate a head's part of a branch; see part_kernels.py
 NO_ROW = -(1 << 30)
 
-Parts = list[list[tuple[Block, Tensor]]]  # of every branch's blocks: (problems, heads, positions[, width])
+Parts = list[list[tuple[Block, Tensor]]]  # for each branch its blocks, with (problems, heads, positions[, width])
 
 
 class BranchParts(NamedTuple):
-    """Some heads' branches.
+    """The branches of some heads.
 
-    Rows are (batch, length, heads, width), with any strides but adjoining channels, and all of one type.
+    Rows are (batch, length, heads, width), with any strides but adjacent channels, and all of one type.
     """
 
     branches: tuple[BranchHere, ...]
@@ -49,7 +49,7 @@ class BranchParts(NamedTuple):
         return out, lse
 
     def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
-        """Writes `grads`, (batch, length, 3, heads, width), of queries, keys and values.
+        """Write the gradients of queries, keys and values to `grads`, (batch, length, 3, heads, width).
 
         `rows` are the output's gradient, queries, keys and values.
         """
@@ -59,7 +59,7 @@ class BranchParts(NamedTuple):
         self._start("add_up", (first, grads), grads.stride()[:4], shape, steps, ALIGNED=aligned, KINDS=len(kinds))
 
     def _parts(self, function: Callable[..., Sequence[Tensor]], rows: Sequence[Tensor], kinds: int) -> list[Parts]:
-        """Of each of the tensors that `function` makes, what it is for every branch."""
+        """For each of the tensors that `function` returns, its parts from all branches."""
         found: list[Parts] = [[[] for _ in self.branches] for _ in range(kinds)]
         for number, branch in enumerate(self.branches):
             for whole in segment_blocks(*branch, rows[0].shape[2], self.first_head, self.all_heads):
@@ -73,10 +73,10 @@ class BranchParts(NamedTuple):
         self, kernel: str, tensors: Sequence[Tensor], strides: Sequence[int], shape: Sequence[int],
         steps: Sequence[int], **fixed: int,
     ) -> None:  # fmt: skip
-        """Runs a kernel that puts parts together to (batch, length, heads, width)."""
+        """Run a kernel that combines parts to (batch, length, heads, width)."""
         (batch, length, heads, width), device = shape, tensors[0].device
         layout = _layout(self.branches, length, heads, self.first_head, self.all_heads, device)
-        table = torch.tensor(steps, dtype=torch.int64, pin_memory=device.type == "cuda")  # or the copy awaits the GPU
+        table = torch.tensor(steps, dtype=torch.int64, pin_memory=device.type == "cuda")  # else the copy blocks
         fixed |= {"BRANCHES": len(self.branches), "PLACES": layout.places.shape[1], "READ": READ, "ROWS": ROWS}
         with torch.cuda.device_of(tensors[0]):
             _kernels()[kernel][-(-length // ROWS), heads, batch](
@@ -89,7 +89,7 @@ class BranchParts(NamedTuple):
 def branch_parts(
     rows: Sequence[Tensor], branches: tuple[BranchHere, ...], first_head: int, all_heads: int
 ) -> BranchParts | None:
-    """For rows such as these, (batch, length, heads, width); None where Triton is not, or not made for them."""
+    """The kernels for such rows, (batch, length, heads, width); None if Triton is missing or does not support them."""
     first = rows[0]
     vectors = first.numel() // gcd(ALIGNED, first.shape[-1])  # the kernels count them in 32 bits
     if first.dtype not in DTYPES or not 0 < vectors < 1 << 31 or no_triton(cuda=first.device.type == "cuda"):
@@ -98,12 +98,12 @@ def branch_parts(
 
 
 def _whole_end(branch: BranchHere) -> int:
-    """Behind the last segment that is as long as others."""
+    """The end of the last full-length segment."""
     return branch.end - (branch.end - branch.begin) % branch.segment
 
 
 def _in_grids(function: Callable[..., Sequence[Tensor]], problems: Sequence[Tensor]) -> Sequence[Tensor]:
-    """`function` of tensors whose first axis are problems, at most MOST_PROBLEMS at once."""
+    """Apply `function` to tensors whose first axis is problems, at most MOST_PROBLEMS at once."""
     if len(problems[0]) <= MOST_PROBLEMS:
         return function(*problems)
     made = (function(*some) for some in zip(*(tensor.split(MOST_PROBLEMS) for tensor in problems), strict=True))
@@ -111,12 +111,12 @@ def _in_grids(function: Callable[..., Sequence[Tensor]], problems: Sequence[Tens
 
 
 def _first(parts: Parts, otherwise: Tensor) -> Tensor:
-    """The tensor that places are counted from: the first part, if there is any."""
+    """The tensor relative to which places are given: the first part, if there is any."""
     return next((part for branch in parts for _, part in branch), otherwise)
 
 
 def _steps(parts: Parts, branches: Sequence[BranchHere], heads: int, first: Tensor) -> list[int]:
-    """Where each head's part of every branch begins, and its steps to the next batch, segment and row."""
+    """The start of each head's part of every branch, and its steps to the next batch, segment and row."""
     found = []
     for branch, blocks in zip(branches, parts, strict=True):
         of_branch = [[0] * STEPS for _ in range(heads)]
@@ -132,13 +132,13 @@ def _steps(parts: Parts, branches: Sequence[BranchHere], heads: int, first: Tens
 
 
 def _aligned(steps: list[int]) -> tuple[list[int], int]:
-    """Steps counted in as many numbers as divide them all, and how many those are, at most ALIGNED."""
+    """The steps in units of their largest common divisor, at most ALIGNED numbers, and that unit."""
     size = gcd(ALIGNED, *steps)
     return [step // size for step in steps], size
 
 
 class Layout(NamedTuple):
-    """What the kernels read of a geometry, on its device; part_kernels.py describes both."""
+    """The tables of a geometry that the kernels read, on their device; see part_kernels.py."""
 
     places: Int32[Tensor, "3 places"]
     specs: Int32[Tensor, "branches heads 6"]
@@ -167,12 +167,12 @@ def _layout(
 
 
 def _side_by_side(branch: BranchHere) -> bool:
-    """Whether all of a program's positions are in a row in one segment of a branch."""
+    """Whether all positions of a program are consecutive rows of one segment of a branch."""
     return branch.dilation == 1 and _segments_of_rows(branch) == 1
 
 
 def _segments_of_rows(branch: BranchHere) -> int:
-    """Segments of a branch that reach, at most, ROWS positions that one program puts together."""
+    """The most segments of a branch that the ROWS positions of one program can touch."""
     begin, end, segment, _ = branch
     if not (begin % ROWS or segment % ROWS):
         return 1
@@ -181,7 +181,7 @@ def _segments_of_rows(branch: BranchHere) -> int:
 
 @cache
 def _kernels() -> Any:
-    """Imported when first wanted, for triton is not everywhere."""
+    """Import the kernels on first use, because triton may not be installed."""
     from genolong.model.attention import part_kernels
 
     return vars(part_kernels)

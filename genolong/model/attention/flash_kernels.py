@@ -1,4 +1,4 @@
-"""PyTorch's own flash attention kernels, with the log-sum-exp handed out forward and handed in backward."""
+"""PyTorch's flash attention kernels: they return the log-sum-exp, and take it in the backward pass."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 aten = torch.ops.aten
 
-CUDNN_CAPABILITY = (9, 0)  # Hopper: there it took 0.6 to 0.8 of the time of PyTorch's own kernels
+CUDNN_CAPABILITY = (9, 0)  # Hopper: there cuDNN took 0.6 to 0.8 of the time of PyTorch's own kernels
 CUDNN_WIDEST = 128  # channels of a head
 CUDNN_SHORTEST = 32  # positions
 CUDNN_NUMBERS = 1 << 22  # of queries
@@ -30,11 +30,10 @@ def attend(queries: Rows, keys: KeyRows, values: KeyRows) -> tuple[Rows, RowSums
 def attend_backward(
     grad: Rows, queries: Rows, keys: KeyRows, values: KeyRows, out: Rows, lse: RowSums
 ) -> Grads:  # fmt: skip
-    """Gradients with respect to queries, keys and values, for a softmax whose output and denominator are `out`, `lse`.
+    """Gradients with respect to queries, keys and values, for a softmax with output `out` and log-sum-exp `lse`.
 
-    They need not come from these keys alone: with the output and log-sum-exp of a softmax over more keys, this is
-    these keys' exact share of that softmax's gradient (probabilities are exp(score - lse); each score's gradient is
-    probability * (grad . value - grad . out)).
+    The softmax may be over more keys than these: then this is exactly these keys' share of its gradient (probabilities
+    are exp(score - lse); each score's gradient is probability * (grad . value - grad . out)).
     """
     return _kernels(queries)[1](grad, queries, keys, values, out, lse)
 
@@ -58,10 +57,10 @@ def _kernels(queries: Tensor) -> tuple[Forward, Backward]:
 
 
 def _by_cudnn(queries: Tensor) -> bool:
-    """Whether cuDNN is faster: on Hopper and later, and where there is enough to do for the plan that it makes.
+    """Whether to use cuDNN: if it is faster, which is on Hopper and later, for problems large enough to pay its plans.
 
-    It makes one for every shape. It does not promise the same bits every time, and was not tried on rows that lie
-    further apart than 32 bits count.
+    It makes a plan for every shape. It does not promise the same bits every time, and is untested on rows whose
+    distance exceeds 32 bits.
     """
     reach = sum((size - 1) * step for size, step in zip(queries.shape, queries.stride(), strict=True))
     return (
@@ -104,7 +103,7 @@ def _cuda_half(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, T
 
 def _cuda_half_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
     lengths = queries.shape[2], keys.shape[2]
-    lse = lse.contiguous()  # the kernel does not look at its strides
+    lse = lse.contiguous()  # the kernel ignores its strides
     unused = torch.empty(0, dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
     backward = aten._scaled_dot_product_flash_attention_backward
     return backward(grad, queries, keys, values, out, lse, None, None, *lengths, 0.0, False, unused, unused)

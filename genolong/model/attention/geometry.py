@@ -1,4 +1,4 @@
-"""Which segments and dilations a window is attended with: LongNet's branches."""
+"""The branches of LongNet's attention: segments and dilations for a window."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from genolong.errors import SettingsError
 
 
 class Branch(NamedTuple):
-    """Every `dilation`-th position of a segment of `segment` positions attends to the others of its kind."""
+    """Attention among every `dilation`-th position of each segment of `segment` positions."""
 
     segment: int
     dilation: int
@@ -26,7 +26,10 @@ def growing_branches(length: int, segment: int, growth: int, dilation_growth: in
 
 
 def keep_needed(branches: Sequence[Branch], length: int) -> tuple[Branch, ...]:
-    """Of branches sorted by segment, those shorter than `length` and the first that spans it, cut to `length`."""
+    """From branches sorted by segment, those shorter than `length` and the first that spans it, cut to `length`.
+
+    Raises SettingsError if none spans it.
+    """
     shorter = [branch for branch in branches if branch.segment < length]
     spanning = [branch for branch in branches if branch.segment >= length]
     if not spanning:
@@ -39,5 +42,5 @@ def keep_needed(branches: Sequence[Branch], length: int) -> tuple[Branch, ...]:
 
 
 def pairs_per_token(branches: Sequence[Branch]) -> float:
-    """Query-key pairs that each position and head pays for: the sum of w / r^2 (equation 17)."""
+    """Query-key pairs per position and head: the sum of w / r^2 (LongNet, equation 17)."""
     return sum(branch.segment / branch.dilation**2 for branch in branches)

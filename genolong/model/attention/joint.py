@@ -1,4 +1,4 @@
-"""What a backward pass needs to know of a softmax over all branches."""
+"""The results of a softmax over all branches that its backward pass needs."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 HeadRows = Float[Tensor, "batch length heads width"]
 RowSums = Float[Tensor, "batch length heads"]
-POSITIONS = {"cpu": 1 << 12, "cuda": 1 << 16}  # whose products with an output are held at once
+POSITIONS = {"cpu": 1 << 12, "cuda": 1 << 16}  # processed at once, to limit memory
 
 
 class Joint(NamedTuple):
     """The output of a softmax and every row's log-sum-exp; `along` is each row's sum of grad * out.
 
-    One of `out` and `along` may be None: kernels read one of them.
+    One of `out` and `along` may be None, because a kernel reads only one of them.
     """
 
     out: HeadRows | None
@@ -22,7 +22,7 @@ class Joint(NamedTuple):
     along: RowSums | None
 
     def sums(self, grad: HeadRows) -> RowSums:
-        """`along`, if need be of the output."""
+        """`along`, computed from the output if necessary."""
         return self.along if self.along is not None else sums_along(grad, self.output)
 
     @property

@@ -1,4 +1,4 @@
-"""Attention in C++ on rows where they lie."""
+"""Attention in C++, on strided rows without copies."""
 
 import ctypes
 from collections.abc import Sequence
@@ -12,24 +12,27 @@ from torch import Tensor
 from genolong.model.compilers.cpp import compiled, has_memory, lanes, multiplies_bfloat16
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-WIDEST = 64  # channels of a head, for which tests and measurements were made
+WIDEST = 64  # channels of a head: the largest number tested and measured
 
 
 class NativeAttention(NamedTuple):
-    """The compiled library for heads of some width.
+    """The compiled library for heads of a certain width.
 
-    Tensors are (batch, segments, offsets, heads, positions[, width]) with any strides, but adjoining channels. All are
-    of one type, float32 or bfloat16; `out` of the forward pass, sums and log-sum-exps are float32.
+    Tensors are (batch, segments, offsets, heads, positions[, width]) with any strides but adjacent channels. All are
+    of one type, float32 or bfloat16, but `out` of the forward pass, sums and log-sum-exps are float32.
     """
 
     library: ctypes.CDLL
 
     def attend(self, rows: Sequence[Tensor], out: Tensor, lse: Tensor, *, overwrite: bool) -> None:
-        """Takes `rows`, queries, keys and values, into the running output and log-sum-exp, or overwrites both."""
+        """Merge the attention of `rows`, queries, keys and values, into the running output and log-sum-exp.
+
+        `overwrite` replaces these instead.
+        """
         self._call(self.library.genolong_attend, (*rows, out, lse), *rows[:2], overwrite=overwrite)
 
     def attend_backward(self, rows: Sequence[Tensor], grads: Sequence[Tensor], *, overwrite: bool) -> None:
-        """Adds to `grads`, of queries, keys and values, or overwrites them.
+        """Add to `grads`, the gradients of queries, keys and values, or overwrite them.
 
         `rows` are the output's gradient, queries, keys, values, each row's sum of gradient * output, and log-sum-exp.
         """
@@ -55,7 +58,7 @@ class NativeAttention(NamedTuple):
 
 
 def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
-    """For queries, keys and values such as these; None where it cannot be compiled here, or is not made for them."""
+    """The library for such queries, keys and values; None if it cannot be compiled or does not support them."""
     first = rows[0]
     if first.dtype not in (torch.float32, torch.bfloat16) or first.shape[-1] > WIDEST:
         return None
@@ -67,7 +70,7 @@ def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
 
 
 def why_not(width: int) -> str:
-    """Why heads of so many channels are not attended in C++ on this machine's CPU; empty if they are."""
+    """The reason why heads of this width cannot be attended in C++ on this machine's CPU; empty if they can."""
     if width > WIDEST:
         return f"heads of {width} channels are wider than {WIDEST}"
     built = _built(width)
@@ -75,9 +78,9 @@ def why_not(width: int) -> str:
 
 
 def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
-    """The library for heads of so many channels, or why there is none.
+    """The library for heads of this width, or the reason why there is none.
 
-    With `pairs` bfloat16 is multiplied as it is, if the compiler knows how to.
+    `pairs` multiplies bfloat16 without conversion, if the compiler supports it.
     """
     wanted = f"-DWIDE={-(-width // (lanes() or 1))}", f"-DWANTED_LANES={lanes()}"
     library = compiled(SOURCE, *wanted, "-DWANTED_PAIR=2", "-mavx512bf16") if pairs else ""

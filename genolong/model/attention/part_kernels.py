@@ -1,15 +1,16 @@
-"""Kernels in Triton that put together what attention gave branch by branch: outputs and gradients, written once.
+"""Triton kernels that combine the branches' attention results: outputs and gradients, each written once.
 
-A program has ROWS positions side by side of a head, and a branch holds some of them: `places` lists which those may be,
-branch, segment and row, both counted from the first that reaches these positions. What is there is read, a row each,
-and a product brings every row to its position: with a matrix that has, for each position and place, the row's weight if
-it is this position's, and otherwise 0. So no position asks branch by branch whether it is held; of a branch with
-dilation r every r-th is.
+A program handles ROWS consecutive positions of a head. A branch has results for some of them: `places` lists the
+candidates as (branch, segment, row), where segments and rows count from the first that reaches these positions. The
+program reads one row per existing place. A matrix product moves each row to its position: the matrix holds, for each
+position and place, the row's weight if the place belongs to the position, and 0 otherwise. So positions need not check
+branch by branch whether they are covered; with dilation r only every r-th is.
 
-`specs` tells of every branch and head where the first segment begins, where whole ones end, and where the last one
-does; a segment, the head's offset, and the dilation. `steps` tells where parts are: of the part made of whole segments
-how far its first row is from the tensor given, and how far it is to the next batch, segment and row; the same of the
-part made of the last, shorter segment. They count in numbers, those of rows in vectors of ALIGNED numbers.
+`specs` holds for every branch and head: the start of the first segment, the end of the full-length segments, the end of
+the last segment, the segment length, the head's offset, and the dilation. `steps` locates the parts: for the part made
+of full-length segments, the distance of its first row from the given tensor, and the steps to the next batch, segment
+and row; then the same for the part made of the last, shorter segment. Steps of sums are in numbers, those of rows in
+vectors of ALIGNED numbers.
 """
 
 from typing import no_type_check
@@ -28,9 +29,9 @@ def join(
     BRANCHES: tl.constexpr, PLACES: tl.constexpr, READ: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr,
     ROWS: tl.constexpr, ALIGNED: tl.constexpr, WIDEN: tl.constexpr, DENSE: tl.constexpr,
 ):  # fmt: skip
-    """Writes outputs, weighted by their parts' softmax denominators, and log-sum-exps: program (rows, head, batch).
+    """Write outputs, weighted by their parts' softmax denominators, and log-sum-exps: program (rows, head, batch).
 
-    The steps of sums follow those of parts.
+    In `steps`, those of the sums follow those of the parts.
     """
     head, heads, batch = tl.program_id(1).to(tl.int64), tl.num_programs(1), tl.program_id(2).to(tl.int64)
     start, steps_of_sums = tl.program_id(0) * ROWS, steps + BRANCHES * heads * 8
@@ -48,14 +49,14 @@ def join(
         part = _rows(parts, _place(steps, batch, way) * ALIGNED, takes, WIDTH, WIDE)
         scores = tl.where(_meet(at, takes, ROWS), level_here[:, None], float("-inf"))
         higher = tl.maximum(top, tl.max(scores, 0))
-        level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows that no branch has held so far
+        level = tl.where(higher == float("-inf"), 0.0, higher)  # for rows that no branch has covered so far
         shares, shrink = tl.exp2(scores - level[None, :]), tl.exp2(top - level)
         total = _add(total * shrink[:, None], shares, part, WIDEN)
-        if part.dtype != tl.float32:  # what its type leaves of a weight
+        if part.dtype != tl.float32:  # the rounding error of the weights
             total = _add(total, shares - shares.to(part.dtype).to(tl.float32), part, WIDEN)
         sums = sums * shrink + tl.sum(shares, 0)
         top = higher
-    sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows that no branch holds: zeros, and -inf
+    sums = tl.where(top == float("-inf"), 1.0, sums)  # rows that no branch covers get zeros and -inf
     at = start + tl.arange(0, ROWS)
     there, total = at < length, total * (1.0 / sums)[:, None]
     write_rows(out + batch * out_batch + head * out_head, at, out_row, there, total, WIDTH, WIDE)
@@ -71,12 +72,12 @@ def add_up(
     BRANCHES: tl.constexpr, PLACES: tl.constexpr, READ: tl.constexpr, WIDTH: tl.constexpr, WIDE: tl.constexpr,
     ROWS: tl.constexpr, ALIGNED: tl.constexpr, WIDEN: tl.constexpr, DENSE: tl.constexpr, KINDS: tl.constexpr,
 ):  # fmt: skip
-    """Writes sums over branches of KINDS tensors, each by its steps: program (rows, head, batch)."""
+    """Write the sums over branches of KINDS tensors, each with its own steps: program (rows, head, batch)."""
     head, heads, batch = tl.program_id(1).to(tl.int64), tl.num_programs(1), tl.program_id(2).to(tl.int64)
     start = tl.program_id(0) * ROWS
     rows = start + tl.arange(0, ROWS)
     out += batch * out_batch + head * out_head
-    if PLACES == READ:  # found once for all kinds
+    if PLACES == READ:  # the same for all kinds
         at, takes, way = _find(places, PLACES, specs, start, length, head, heads, READ)
     for kind in tl.static_range(KINDS):
         total = tl.zeros([ROWS, WIDE], tl.float32)
@@ -95,9 +96,9 @@ def add_up(
 @triton.jit
 @no_type_check
 def _find(places, all_places, specs, start, length, head, heads, READ: tl.constexpr):
-    """Of some places: their positions, counted from `start`, which of them there are, and the way to their rows.
+    """For some places: their positions, counted from `start`, whether they exist, and the way to their rows.
 
-    That are entries of `steps`, whether those of the last, shorter segment, segments, and rows of them.
+    The way is: entries of `steps`, whether the row is in the last, shorter segment, the segment, and the row in it.
     """
     index = tl.arange(0, READ)
     branch, later = tl.load(places + index), tl.load(places + all_places + index)
@@ -117,7 +118,7 @@ def _find(places, all_places, specs, start, length, head, heads, READ: tl.conste
 @triton.jit
 @no_type_check
 def _side_by_side(specs, start, length, head, ROWS: tl.constexpr):
-    """What _find tells, of all positions and the first branch, which holds them one after the other in one segment."""
+    """Like _find, for all positions in the first branch, which holds them consecutively in one segment."""
     entry = head.to(tl.int32)
     spec = specs + entry * 6
     begin, whole_end, end, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2), tl.load(spec + 3)
@@ -130,7 +131,7 @@ def _side_by_side(specs, start, length, head, ROWS: tl.constexpr):
 @triton.jit
 @no_type_check
 def _place(steps, batch, way):
-    """Where rows are. What is added to the first of a part is counted in 32 bits, for it is counted many times."""
+    """The places of rows. Offsets from a part's first row use 32 bits, because they are computed many times."""
     entry, ragged, segment, row = way
     step = steps + entry * 8 + tl.where(ragged, 4, 0)
     of_batch, of_segment, of_row = _load32(step + 1), _load32(step + 2), _load32(step + 3)
@@ -146,14 +147,14 @@ def _load32(entry):
 @triton.jit
 @no_type_check
 def _meet(at, takes, ROWS: tl.constexpr):
-    """(places, positions): whether a place is a position's."""
+    """(places, positions): whether a place belongs to a position."""
     return (at[:, None] == tl.arange(0, ROWS)[None, :]) & takes[:, None]
 
 
 @triton.jit
 @no_type_check
 def _rows(parts, place, takes, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    """Rows, and zeros for those that are not there."""
+    """Load rows, with zeros for those that do not exist."""
     channels = tl.arange(0, WIDE)
     mask = takes[:, None] & (channels < WIDTH)[None, :]
     return tl.load(parts + (place[:, None] + channels[None, :]), mask=mask, other=0.0)
@@ -162,9 +163,9 @@ def _rows(parts, place, takes, WIDTH: tl.constexpr, WIDE: tl.constexpr):
 @triton.jit
 @no_type_check
 def _add(total, weights, part, WIDEN: tl.constexpr):
-    """Adds weights, (places, positions), times rows of places; float32 nearly to its last bit.
+    """Add the product of weights, (places, positions), and the places' rows; float32 is exact almost to the last bit.
 
-    WIDEN multiplies float32, for Triton's interpreter knows no products of bfloat16.
+    WIDEN converts to float32 first, because Triton's interpreter cannot multiply bfloat16.
     """
     weights = tl.trans(weights.to(part.dtype))
     if WIDEN:

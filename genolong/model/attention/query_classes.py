@@ -1,4 +1,4 @@
-"""Positions of a head that take part in the same branches: what one program of a fused kernel attends for at once."""
+"""Classes of positions of a head that belong to the same branches; a fused kernel's program takes one class."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -10,11 +10,11 @@ from jaxtyping import Int32, Int64
 
 from genolong.model.attention.blocks import head_offset
 
-MOST_BRANCHES = 31  # as many bits tell which branches a class takes part in
+MOST_BRANCHES = 31  # the bits that store which branches a class belongs to
 
 
 class BranchHere(NamedTuple):
-    """A branch's segments that lie whole among the rows that are here: at rows begin ... end - 1 of them."""
+    """A branch, and the range of rows begin ... end - 1 of its segments that this process holds completely."""
 
     begin: int
     end: int
@@ -23,27 +23,28 @@ class BranchHere(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Rows that a program holds, and rows that it reads at once; powers of 2, at least 16."""
+    """The rows that a program holds, and those that it reads at once; powers of 2, at least 16."""
 
     held: int
     read: int
 
 
 class QueryClasses(NamedTuple):
-    """Every row and head once, ordered so that those next to each other take part in the same branches.
+    """Every row and head once, grouped so that neighbours belong to the same branches.
 
-    With LongNet's geometry the branches that a row takes part in repeat with the longest dilation (`period`): a class
-    is a set of residues of the period. Of 16 rows, dilations 1, 2, 4 and offset 0 of all:
+    With LongNet's geometry the branches of a row repeat with the longest dilation (`period`): a class is a set of
+    residues modulo the period. For 16 rows, dilations 1, 2, 4, all at offset 0:
 
         row      0 1 2 3 4 5 6 7 8 9 . . . . . 15
         class    c a b a c a b a c a b a c a b a        a: branch 0 only; b: 0 and 1; c: 0, 1 and 2
 
-    A class's rows are cut into blocks of `tile.held`. Where segments do not divide by their dilations, or a process
-    holds some segments in part, the period is what it must be, at most the length.
+    The rows of a class are cut into blocks of `tile.held`. If segments are not multiples of their dilations, or a
+    process holds some segments only in part, the period is longer, at most the length.
 
-    `classes` has for each: head, its first residue's place in `residues`, residues, rows, branches as bits, and the
-    first of its blocks. `branches` has for each head and branch: begin, the head's offset, segment, dilation, rows of
-    a whole segment, rows of all segments. Row i of the branch is row i % each of segment i // each.
+    `classes` holds for each class: head, index of its first residue in `residues`, number of residues, number of rows,
+    branches as bits, and number of its first block. `branches` holds for each head and branch: begin, the head's
+    offset, segment, dilation, rows in a full segment (`each`), rows in all segments. Row i of the branch is row
+    i % each of segment i // each.
     """
 
     tile: Tile
@@ -54,13 +55,13 @@ class QueryClasses(NamedTuple):
     branches: Int32[np.ndarray, "heads branches 6"]
 
     def rows(self, number: int) -> Int64[np.ndarray, " rows"]:
-        """The rows of a class, rising."""
+        """The rows of a class, in ascending order."""
         _, first, count, rows, _, _ = self.classes[number]
         at = np.arange(rows, dtype=np.int64)
         return at // count * self.period + self.residues[first + at % count]
 
     def reads(self) -> Iterator[tuple[int, int, Int64[np.ndarray, " blocks"]]]:
-        """Of every class and branch that it takes part in, by their numbers: how many rows each of its blocks reads."""
+        """(class, branch, rows that each block of the class reads), for every class and branch it belongs to."""
         for number, (head, _, _, _, bits, _) in enumerate(self.classes):
             rows = self.rows(number)
             begins = np.arange(0, len(rows), self.tile.held)
@@ -75,7 +76,7 @@ class QueryClasses(NamedTuple):
 def query_classes(
     branches: tuple[BranchHere, ...], length: int, first_head: int, heads: int, all_heads: int, tile: Tile
 ) -> QueryClasses:
-    """The classes of `heads` heads from `first_head` on, of all_heads; those that read most come first."""
+    """The classes of `heads` heads from `first_head` on, of `all_heads`; those that read most rows come first."""
     period = _period(branches, length)
     specs = [[_spec(branch, first_head + head, all_heads) for branch in branches] for head in range(heads)]
     found: list[tuple[int, int, int, np.ndarray]] = []
@@ -102,7 +103,7 @@ def query_classes(
 
 
 def _bits(at: Int64[np.ndarray, " rows"], branches: Sequence[BranchHere], specs: Sequence[list[int]]) -> np.ndarray:
-    """The branches that each row of a head takes part in."""
+    """The branches that each row of a head belongs to, as bits."""
     bits = np.zeros(len(at), dtype=np.int64)
     for number, (branch, (_, offset, *_)) in enumerate(zip(branches, specs, strict=True)):
         within = (at - branch.begin) % branch.segment - offset
@@ -112,7 +113,7 @@ def _bits(at: Int64[np.ndarray, " rows"], branches: Sequence[BranchHere], specs:
 
 
 def _spec(branch: BranchHere, head: int, all_heads: int) -> list[int]:
-    """What a kernel knows of a head's rows in a branch."""
+    """The entry of `QueryClasses.branches` for a head and branch."""
     begin, end, segment, dilation = branch
     offset, length = head_offset(head, dilation, all_heads), max(0, end - begin)
     each, rest = (max(0, -((offset - size) // dilation)) for size in (segment, length % segment))
@@ -120,7 +121,7 @@ def _spec(branch: BranchHere, head: int, all_heads: int) -> list[int]:
 
 
 def _period(branches: Sequence[BranchHere], length: int) -> int:
-    """After how many rows the branches that a row takes part in repeat."""
+    """The number of rows after which the branches of a row repeat."""
     period = 1
     for begin, end, segment, dilation in branches:
         if begin < end:

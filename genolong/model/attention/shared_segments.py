@@ -1,4 +1,4 @@
-"""A branch's segments that several processes share: what each sends, and its queries' attention to all of them."""
+"""Segments that several processes share: exchanges keys and values, and attends to those of all processes."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -16,7 +16,7 @@ from genolong.parallel.slices import SharedSegment
 
 
 class SharedBlock(NamedTuple):
-    """Heads of whose keys a process holds as many: `own` are this process's rows, `counts` those of every process."""
+    """Heads with equal numbers of keys in each process: `own` are our rows, `counts` the rows of every process."""
 
     own: Block
     counts: tuple[int, ...]
@@ -30,15 +30,15 @@ class SharedBlock(NamedTuple):
         return self.own.view(tensor)[:, 0]
 
     def rows(self, tensor: Tensor) -> Tensor:
-        """The same, all heads in their order: (batch, heads, positions[, width])."""
+        """The same with all heads in one axis, in order: (batch, heads, positions[, width])."""
         return self.view(tensor).flatten(1, 2)
 
 
 class SharedRows(NamedTuple):
-    """The rows that this process holds of one branch's segment, and the messages that carry keys and values.
+    """The rows that this process holds of one branch's segment, and the messages with keys and values.
 
-    A message is (2, batch, heads, rows, width): of every head the process's keys and values in their order, filled up
-    with zeros that nobody reads, for processes may hold one more or less of them.
+    A message is (2, batch, heads, rows, width): for every head the process's keys and values in order, padded with
+    zeros that are never read, because processes may hold different numbers of rows.
     """
 
     shard: SequenceShard
@@ -47,7 +47,7 @@ class SharedRows(NamedTuple):
     blocks: tuple[SharedBlock, ...]
 
     def gather(self, keys: Tensor, values: Tensor) -> Pending:
-        """Starts sending this process's keys and values, and receiving those of the others."""
+        """Start sending this process's keys and values, and receiving those of the others."""
         return self.shard.gather_keys(self.segment, self._pack(keys, values))
 
     def attend(self, queries: Tensor, gathered: Tensor) -> Iterator[tuple[SharedBlock, Tensor, Tensor]]:
@@ -56,7 +56,7 @@ class SharedRows(NamedTuple):
             yield block, *attend(block.rows(queries), *self._unpack(block, gathered))
 
     def attend_backward(self, rows: Sequence[Tensor], gathered: Tensor, of_queries: Tensor) -> Pending:
-        """Adds to the queries' gradients, and starts sending those of keys and values home.
+        """Add to the queries' gradients, and start sending those of keys and values back to their processes.
 
         `rows` are the output's gradient, the queries, the joint output and its log-sum-exp.
         """
@@ -72,7 +72,7 @@ class SharedRows(NamedTuple):
         return self.shard.return_gradients(self.segment, home)
 
     def add_home(self, returned: Tensor, of_keys: Tensor, of_values: Tensor) -> None:
-        """Adds to the gradients of this process's keys and values what all processes found for them."""
+        """Add the returned sums over all processes to the gradients of this process's keys and values."""
         for block in self.blocks:
             for kind, total in enumerate((of_keys, of_values)):
                 place = block.view(total)
@@ -86,7 +86,7 @@ class SharedRows(NamedTuple):
         return message
 
     def _unpack(self, block: SharedBlock, gathered: Tensor) -> tuple[Tensor, Tensor]:
-        """All processes' keys and values of a block's heads, in the order of their positions."""
+        """All processes' keys and values for a block's heads, in order of position."""
         parts = [gathered[process, :, :, block.heads, :count] for process, count in enumerate(block.counts)]
         keys, values = torch.cat(parts, dim=3)
         return keys, values
@@ -95,7 +95,7 @@ class SharedRows(NamedTuple):
 def shared_rows(
     shard: SequenceShard, segment: int, dilation: int, heads: int, first_head: int, all_heads: int
 ) -> list[SharedRows]:
-    """What this process holds of the branch's segments that it shares with others: of two at most."""
+    """The rows that this process holds of the branch's shared segments, of which there are at most two."""
     return [
         SharedRows(
             shard, shared, shared.rows(shard.bounds, dilation),
@@ -109,9 +109,9 @@ def shared_rows(
 def _blocks(
     bounds: tuple[int, ...], rank: int, segment: SharedSegment, dilation: int, heads: int, first: int, all_heads: int
 ) -> tuple[SharedBlock, ...]:
-    """Runs of heads with as many rows in each process; a run ends, too, where a head's first row jumps back.
+    """Runs of heads with equal numbers of rows in each process; a run also ends where a head's first row jumps back.
 
-    A process's first position of a head is the first at or behind its own beginning that the head's offset reaches:
+    A head's first row in a process is the first of the head's positions at or after the start of the process's slice:
 
         segment     |.x...x...x...x...x|      a head's positions
         slices      |-------|----------|      the second one's first row is its third position
@@ -119,7 +119,7 @@ def _blocks(
     pieces = [segment.piece(bounds, process) for process in range(segment.first, segment.last + 1)]
 
     def rows(head: int) -> tuple[tuple[int, ...], int]:
-        """How many rows every process has of a head, and where this one's begin in the sequence."""
+        """How many rows every process has of a head, and where this process's rows start in the sequence."""
         offset = segment.start + head_offset(first + head, dilation, all_heads)
         before = [[max(0, -((offset - at) // dilation)) for at in piece] for piece in pieces]
         return tuple(end - begin for begin, end in before), offset + before[rank - segment.first][0] * dilation

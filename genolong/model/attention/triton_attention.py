@@ -1,4 +1,4 @@
-"""Attention over all branches at once in Triton: where it can be, and how its kernels are started."""
+"""Attention over all branches at once in Triton: decides whether it can run, and starts its kernels."""
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -11,15 +11,15 @@ from genolong.model.attention.joint import Joint
 from genolong.model.attention.query_classes import MOST_BRANCHES, BranchHere, QueryClasses, Tile, query_classes
 from genolong.model.compilers.triton import DTYPES, interpreted, no_triton, padded
 
-WIDEST = 128  # channels of a head, for which tests were made
-HELD_BYTES, READ_BYTES = 128, 64  # rows that a program holds and reads, times a number's: the best of those timed
-HOW = {"num_warps": 4, "num_stages": 3}  # as these
+WIDEST = 128  # channels of a head: the largest number tested
+HELD_BYTES, READ_BYTES = 128, 64  # rows that a program holds and reads, times bytes per number: fastest of those timed
+HOW = {"num_warps": 4, "num_stages": 3}  # fastest of those timed
 
 
 class TritonAttention(NamedTuple):
-    """The kernels for some heads of a length in a geometry, with what they read of it on their device.
+    """The kernels for some heads, a length and a geometry, with the tables they read on their device.
 
-    Rows are (batch, length, heads, width), with any strides but adjoining channels, and all of one type.
+    Rows are (batch, length, heads, width), with any strides but adjacent channels, and all of one type.
     """
 
     classes: QueryClasses
@@ -34,7 +34,7 @@ class TritonAttention(NamedTuple):
         return out, lse
 
     def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
-        """Writes `grads`, (batch, length, 3, heads, width), of queries, keys and values.
+        """Write the gradients of queries, keys and values to `grads`, (batch, length, 3, heads, width).
 
         `rows` are the output's gradient, queries, keys and values.
         """
@@ -59,7 +59,7 @@ class TritonAttention(NamedTuple):
 def triton_attention(
     rows: Sequence[Tensor], branches: tuple[BranchHere, ...], first_head: int, all_heads: int
 ) -> TritonAttention | None:
-    """For rows such as these, (batch, length, heads, width); None for those that the kernels are not made for."""
+    """The kernels for such rows, (batch, length, heads, width); None if they do not support them."""
     first = rows[0]
     _, length, heads, width = first.shape
     if first.dtype not in DTYPES or any(row.dtype != first.dtype for row in rows) or len(branches) > MOST_BRANCHES:
@@ -71,20 +71,20 @@ def triton_attention(
 
 
 def why_not(width: int, *, cuda: bool) -> str:
-    """Why heads of so many channels are not attended in Triton, on a GPU or not; empty if they are."""
+    """The reason why heads of this width cannot be attended in Triton, on the GPU or CPU; empty if they can."""
     if width > WIDEST:
         return f"heads of {width} channels are wider than {WIDEST}"
     return no_triton(cuda=cuda)
 
 
 def tile_of(width: int, number: int) -> Tile:
-    """For heads of so many channels, numbers of so many bytes."""
+    """The tile for heads of `width` channels, with numbers of `number` bytes."""
     return Tile(max(16, HELD_BYTES // number), max(16, READ_BYTES // number))
 
 
 @cache
 def _kernels() -> Any:
-    """Imported when first wanted, for triton is not everywhere."""
+    """Import the kernels on first use, because triton may not be installed."""
     from genolong.model.attention import triton_kernels
 
     return vars(triton_kernels)

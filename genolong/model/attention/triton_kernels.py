@@ -1,9 +1,9 @@
-"""Kernels in Triton: a block of rows attends over all its branches under one running softmax, and is written once.
+"""Triton kernels: a block of rows attends over all its branches with one running softmax, and is written once.
 
-Every program holds rows of one class (query_classes.py), which take part in the same branches, and goes through the
-rows of the segments that they stand in, branch by branch. Where a block reaches over several segments of a branch,
-pairs of two segments are left out by a mask. Keys that several branches give count several times. Nothing is added to
-memory by two programs, so that the same bits come out every time.
+Every program holds rows of one class (query_classes.py), which belong to the same branches, and goes through the rows
+of their segments, branch by branch. If a block touches several segments of a branch, a mask excludes pairs from
+different segments. Keys in several branches count several times. No two programs add to the same memory, so the result
+is the same to the bit every time.
 """
 
 from typing import no_type_check
@@ -24,7 +24,7 @@ def attend(
     WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
     WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """Writes `out` and `lse` of a block of queries: program (block, batch)."""
+    """Write `out` and `lse` of a block of queries: program (block, batch)."""
     head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
     batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
     queries += batch * queries_batch + head64 * queries_head
@@ -50,7 +50,7 @@ def attend(
                 key_rows = _rows(keys, there, keys_row, read, WIDTH, WIDE)
                 value_rows = _rows(values, there, values_row, read, WIDTH, WIDE)
                 top, sums, total = _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN)
-    sums = tl.where(top == float("-inf"), 1.0, sums)  # of rows without any key: zeros, and -inf
+    sums = tl.where(top == float("-inf"), 1.0, sums)  # rows without any key get zeros and -inf
     write_rows(out + batch * out_batch + head64 * out_head, at, out_row, held, total / sums[:, None], WIDTH, WIDE)
     place = lse + batch * lse_batch + head64 * lse_head + at.to(tl.int64) * lse_row
     tl.store(place, (top + tl.log2(sums)) / LOG2E, mask=held)
@@ -67,7 +67,7 @@ def attend_backward_queries(
     WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
     WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """Writes the gradients of a block of queries; `along` are the sums of grad * out, `lse` of all branches."""
+    """Write the gradients of a block of queries; `along` are the sums of grad * out, `lse` is of all branches."""
     head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
     batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
     keys += batch * keys_batch + head64 * keys_head
@@ -108,7 +108,7 @@ def attend_backward_keys(
     WIDTH: tl.constexpr, WIDE: tl.constexpr, HELD: tl.constexpr, READ: tl.constexpr,
     WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """Writes the gradients of a block of keys and values, of the queries that their branches give them."""
+    """Write the gradients of a block of keys and values, from the queries in their branches."""
     head, bits, at, held = _block(residues, classes, class_of_block, period, HELD)
     batch, head64 = tl.program_id(1).to(tl.int64), head.to(tl.int64)
     grad += batch * grad_batch + head64 * grad_head
@@ -151,7 +151,7 @@ def attend_backward_keys(
 @triton.jit
 @no_type_check
 def _block(residues, classes, class_of_block, period, HELD: tl.constexpr):
-    """Of this program: head, branches as bits, its rows, and which of them there are; the first is always there."""
+    """For this program: head, branches as bits, its rows, and which of them exist; the first one always does."""
     block = tl.program_id(0)
     entry = classes + tl.load(class_of_block + block) * 6
     head, first, count = tl.load(entry), tl.load(entry + 1), tl.load(entry + 2)
@@ -165,10 +165,10 @@ def _block(residues, classes, class_of_block, period, HELD: tl.constexpr):
 @triton.jit
 @no_type_check
 def _span(spec, bits, number, at, held):
-    """Which rows of a branch share a segment with a block's, none of another's branch, and where they are.
+    """The range of a branch's rows in the segments of a block's rows (empty if the class is not in the branch).
 
-    Rows are counted as the branch counts them. Of the block's own rows, the number of the segment, and -1 of those
-    that are not there; of the branch, where row 0 is, a segment, the dilation, and rows of a segment.
+    Rows are counted within the branch. Also returns the segment numbers of the block's own rows, -1 for rows that do
+    not exist; and of the branch, the position of row 0, the segment, the dilation, and the rows per segment.
     """
     begin, offset, segment = tl.load(spec), tl.load(spec + 1), tl.load(spec + 2)
     dilation, each, every = tl.load(spec + 3), tl.load(spec + 4), tl.load(spec + 5)
@@ -184,7 +184,7 @@ def _span(spec, bits, number, at, held):
 @triton.jit
 @no_type_check
 def _even(start, end, of_held, READ: tl.constexpr):
-    """Whether a block reads one segment, in whole tiles: then nothing need be masked. Rows not there do no harm."""
+    """Whether a block reads only one segment, in whole tiles, so that no mask is needed; missing rows do no harm."""
     low = tl.min(tl.where(of_held < 0, 2147483647, of_held), 0)
     return (low == tl.max(of_held, 0)) & ((end - start) % READ == 0)
 
@@ -192,14 +192,14 @@ def _even(start, end, of_held, READ: tl.constexpr):
 @triton.jit
 @no_type_check
 def _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN: tl.constexpr):
-    """Takes some keys into the running softmax: largest scores times log2(e), sums, and the output before division."""
+    """Add some keys to the running softmax: largest scores times log2(e), sums, and the output before division."""
     scores = _product(own, tl.trans(key_rows), WIDEN)
     if pairs is not None:
         scores = tl.where(pairs, scores, float("-inf"))
     higher = tl.maximum(top, tl.max(scores, 1) * (scale * LOG2E))
     level = higher
     if pairs is not None:
-        level = tl.where(higher == float("-inf"), 0.0, higher)  # of rows without a key so far
+        level = tl.where(higher == float("-inf"), 0.0, higher)  # for rows without a key so far
     chances = tl.exp2(scores * (scale * LOG2E) - level[:, None])
     shrink = tl.exp2(top - level)
     total = total * shrink[:, None]
@@ -210,7 +210,7 @@ def _take(own, key_rows, value_rows, pairs, scale, top, sums, total, WIDEN: tl.c
 @triton.jit
 @no_type_check
 def _of_queries(own, own_grad, key_rows, value_rows, along, lse, pairs, scale, WIDEN: tl.constexpr):
-    """What some keys and values add to the gradients of queries, but for the scale."""
+    """The contribution of some keys and values to the gradients of queries, without the scale."""
     chances = _chances(own, key_rows, lse[:, None], pairs, scale, WIDEN)
     slopes = chances * (_product(own_grad, tl.trans(value_rows), WIDEN) - along[:, None])
     return _product(slopes.to(key_rows.dtype), key_rows, WIDEN)
@@ -219,7 +219,7 @@ def _of_queries(own, own_grad, key_rows, value_rows, along, lse, pairs, scale, W
 @triton.jit
 @no_type_check
 def _of_keys(own, seen, pairs, scale, key_total, value_total, WIDEN: tl.constexpr):
-    """Adds to the gradients of keys, but for the scale, and values: of queries that are `seen`, with what is theirs."""
+    """Add the contribution of some queries, `seen`, to the gradients of keys (without the scale) and values."""
     own_keys, own_values = own
     query_rows, grad_rows, along, lse = seen
     chances = _chances(own_keys, query_rows, lse[None, :], pairs, scale, WIDEN)
@@ -232,7 +232,7 @@ def _of_keys(own, seen, pairs, scale, key_total, value_total, WIDEN: tl.constexp
 @triton.jit
 @no_type_check
 def _chances(own, rows, lse, pairs, scale, WIDEN: tl.constexpr):
-    """Shares of the softmax, of its denominators as logarithms to base 2."""
+    """Softmax probabilities; `lse` holds the denominators as logarithms to base 2."""
     scores = _product(own, tl.trans(rows), WIDEN) * (scale * LOG2E) - lse
     if pairs is not None:
         scores = tl.where(pairs, scores, float("-inf"))
@@ -242,7 +242,7 @@ def _chances(own, rows, lse, pairs, scale, WIDEN: tl.constexpr):
 @triton.jit
 @no_type_check
 def _read(start, end, of_held, origin, segment, dilation, each, READ: tl.constexpr):
-    """Where a branch's rows from `start` on are, which of them there are, and which share a segment with which held."""
+    """The positions of READ rows of a branch from `start` on, which of them exist, and which pairs share a segment."""
     index = start + tl.arange(0, READ)
     read, of = index < end, index // each
     there = origin + of * segment + (index - of * each) * dilation
@@ -252,7 +252,7 @@ def _read(start, end, of_held, origin, segment, dilation, each, READ: tl.constex
 @triton.jit
 @no_type_check
 def _rows(rows, at, step, there, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    """Rows of WIDTH channels, filled up with zeros, and zeros for those that are not `there`; None: all are."""
+    """Load rows of WIDTH channels, padded with zeros; zeros for rows not `there` (None: all are there)."""
     channels = tl.arange(0, WIDE)
     places = rows + at.to(tl.int64)[:, None] * step + channels[None, :]
     if there is not None:
@@ -267,7 +267,7 @@ def _rows(rows, at, step, there, WIDTH: tl.constexpr, WIDE: tl.constexpr):
 @triton.jit
 @no_type_check
 def _product(left, right, WIDEN: tl.constexpr):
-    """In float32; WIDEN multiplies float32, too, for Triton's interpreter knows no products of bfloat16."""
+    """The product in float32; WIDEN converts the inputs, too, because Triton's interpreter cannot multiply bfloat16."""
     if WIDEN:
         left, right = left.to(tl.float32), right.to(tl.float32)
     return tl.dot(left, right, input_precision="ieee")
@@ -286,7 +286,7 @@ def _sums(sums, at, step, there):
 @triton.jit
 @no_type_check
 def write_rows(rows, at, step, there, numbers, WIDTH: tl.constexpr, WIDE: tl.constexpr):
-    """Writes rows of WIDTH channels, rounded to their type, where they are `there`."""
+    """Write rows of WIDTH channels, rounded to their type, if they are `there`."""
     channels = tl.arange(0, WIDE)
     mask = there[:, None] & (channels < WIDTH)[None, :]
     place = rows + at.to(tl.int64)[:, None] * step + channels[None, :]

@@ -1,1 +1,1 @@
-"""What compiles kernels on the machine they run on, and whether it is there."""
+"""Compiles kernels on the machine that runs them, and finds out whether it can."""

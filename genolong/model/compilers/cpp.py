@@ -1,4 +1,4 @@
-"""C++ compiled by this machine's own compiler when it is first asked for, and kept."""
+"""Compiles C++ with this machine's compiler on first use, and caches the library."""
 
 import ctypes
 import os
@@ -19,14 +19,14 @@ from genolong.errors import InputError
 from genolong.genome.files.cache_folder import CacheFolder
 
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
-LEVELS = {8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by lanes
+LEVELS = {8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by number of lanes
 
 
 @cache
 def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
-    """The library of a file, from the cache if it is there; or why there is none. It may count on `lanes()`.
+    """The compiled library of a source file, from the cache if it is there; or the reason why there is none.
 
-    Its OpenMP threads are those that PyTorch runs on.
+    The code may rely on vectors of `lanes()` numbers. It shares PyTorch's OpenMP threads.
     """
     if not lanes():
         return "this processor has no AVX2"
@@ -38,7 +38,7 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
     try:
         folder = CacheFolder()
         kept = folder.path(name)
-        with suppress(OSError):  # not there, or of another system: made anew
+        with suppress(OSError):  # missing, or from another system: compile it
             if _is_whole(kept):
                 return ctypes.CDLL(str(kept))
         return ctypes.CDLL(str(_compile(command, source, folder, name)))
@@ -49,30 +49,30 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
 
 
 def has_memory(tensor: Tensor) -> bool:
-    """Whether C++ can read its numbers: a CPU has them, there are some, and it is none of PyTorch's stand-ins."""
+    """Whether C++ can read the tensor's memory: on a CPU, not empty, and not one of PyTorch's tensor subclasses."""
     return tensor.device.type == "cpu" and tensor.numel() > 0 and type(tensor) in (Tensor, nn.Parameter)
 
 
 def lanes() -> int:
-    """Float32 numbers of a vector: 16 with AVX-512, 8 with AVX2, 0 with neither."""
+    """Float32 numbers in a vector: 16 with AVX-512, 8 with AVX2, 0 with neither."""
     known = torch.backends.cpu.get_cpu_capability()
     return 16 if known.startswith("AVX512") else 8 if known == "AVX2" else 0
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether this machine's processor multiplies pairs of bfloat16 (AVX-512 BF16): twice as many as of float32."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.10 does not tell
+    """Whether the processor multiplies pairs of bfloat16 (AVX-512 BF16), at twice the rate of float32."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # missing in torch 2.10
     return bool(known.get("avx512_bf16"))
 
 
 def _is_whole(kept: Path) -> bool:
-    """Whether it ends with the seal of what is before: the system kills a process that loads a part of a library."""
+    """Whether the file ends with the hash of the rest: loading a truncated library would kill the process."""
     content = kept.read_bytes()
     return content[-sha256().digest_size :] == _seal(content[: -sha256().digest_size])
 
 
 def _seal(content: bytes) -> bytes:
-    """What stands behind a library; those who load one do not look there."""
+    """The hash appended to a library; loaders ignore it."""
     return sha256(content).digest()
 
 

@@ -1,4 +1,4 @@
-"""Whether Triton's kernels can run here, and what all of them have in common."""
+"""Whether Triton kernels can run on this machine, and what all of ours have in common."""
 
 import subprocess
 from functools import cache
@@ -7,11 +7,11 @@ from importlib.util import find_spec
 import torch
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-CAPABILITY = (8, 0)  # the first GPUs with products of bfloat16
+CAPABILITY = (8, 0)  # the first GPUs that multiply bfloat16
 
 
 def no_triton(*, cuda: bool) -> str:
-    """Why Triton's kernels do not run, on a GPU or not; empty if they do."""
+    """The reason why Triton kernels cannot run on the GPU (or, without `cuda`, the CPU); empty if they can."""
     if not _installed():
         return "triton is not installed here; it comes with PyTorch's builds for CUDA on Linux"
     if not cuda:
@@ -24,14 +24,14 @@ def no_triton(*, cuda: bool) -> str:
 
 
 def interpreted() -> bool:
-    """Whether Triton's interpreter runs the kernels, on a CPU, slowly: for tests."""
+    """Whether Triton's interpreter runs the kernels: slowly, on a CPU, for tests."""
     from triton import knobs
 
     return knobs.runtime.interpret
 
 
 def padded(width: int) -> int:
-    """Channels that products are made of: the next power of 2, at least 16."""
+    """The number of channels in Triton's matrix products: the next power of 2, at least 16."""
     return max(16, 1 << (width - 1).bit_length())
 
 
@@ -42,7 +42,7 @@ def _installed() -> bool:
 
 @cache
 def _no_start() -> str:
-    """Why Triton cannot reach the GPU; empty if it can. It compiles what reaches it, once."""
+    """The reason why Triton cannot use the GPU; empty if it can. On the first call, Triton compiles its driver."""
     from triton.runtime import driver
 
     try:

@@ -1,1 +1,1 @@
-"""What a training step costs: operations, memory, traffic, time; counted before anything runs."""
+"""Estimates the cost of a training step before it runs: operations, memory, traffic and time."""

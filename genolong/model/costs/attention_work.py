@@ -1,4 +1,4 @@
-"""What attention computes and moves, in one kernel for all branches or branch by branch on gathered copies: counted."""
+"""Counts attention's operations and memory traffic, for all branches at once or branch by branch."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from genolong.model.attention.geometry import Branch
 from genolong.model.attention.query_classes import BranchHere, QueryClasses, Tile, query_classes
 from genolong.model.costs.flops import attention_pairs
 
-SUM = 4  # bytes of a log-sum-exp, and of another number a row and head
+SUM = 4  # bytes of a log-sum-exp or of any other number per row and head
 
 
 class Work(NamedTuple):
-    """Operations, of which a multiplication with its addition is two, and bytes to and from memory.
+    """Operations (a multiplication with its addition counts as two), and bytes to and from memory.
 
-    `least` bytes are those of kernels that read and write each number that they need once, as if a cache held what
-    their programs share; `most`, where it is counted, those of kernels whose programs share nothing.
+    `least` counts each number that a kernel needs once, as if a cache held everything that its programs share; `most`,
+    if counted, is for programs that share nothing.
     """
 
     operations: int
@@ -22,7 +22,7 @@ class Work(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One sequence of `length`, its heads and their channels, in numbers of so many bytes."""
+    """One sequence: branches, length, heads, channels per head, and bytes per number."""
 
     branches: tuple[Branch, ...]
     length: int
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Bytes of all positions and heads, as of queries or the output."""
+        """Bytes of a row for all positions and heads, such as the queries or the output."""
         return self.length * self.heads * self.width * self.number
 
     @property
@@ -42,17 +42,17 @@ class Problem(NamedTuple):
 
     @property
     def pairs(self) -> int:
-        """Queries with their keys, of all branches and heads."""
+        """Query-key pairs of all branches and heads."""
         return sum(attention_pairs((0, self.length), 0, branch, self.heads) for branch in self.branches)
 
     def classes(self, tile: Tile, *branches: Branch) -> QueryClasses:
-        """Of some branches, or of all."""
+        """The query classes for some branches, or for all."""
         here = tuple(BranchHere(0, self.length, min(w, self.length), r) for w, r in branches or self.branches)
         return query_classes(here, self.length, 0, self.heads, self.heads, tile)
 
 
 def at_once(problem: Problem, tile: Tile, *, backward: bool) -> Work:
-    """In one kernel forward, two backward; products are of whole tiles, whatever of them is masked."""
+    """All branches in one kernel forward, two backward; products are of whole tiles, masked parts included."""
     reads = [count for _, _, count in problem.classes(tile).reads()]
     product = 2 * problem.width * tile.held * tile.read * sum(int((-(-count // tile.read)).sum()) for count in reads)
     read = sum(int(count.sum()) for count in reads)
@@ -67,9 +67,9 @@ def at_once(problem: Problem, tile: Tile, *, backward: bool) -> Work:
 
 
 def one_by_one(problem: Problem, *, backward: bool) -> Work:
-    """Branch by branch: rows of a dilated branch gathered, attended to in a kernel, and taken into running sums.
+    """Branch by branch: gather a dilated branch's rows, attend in a kernel, and merge into running sums.
 
-    The running output is float32; gradients are added where they belong. A kernel backward makes five products.
+    The running output is float32; gradients are added in place. A backward kernel computes five products.
     """
     products, all_wide = 2 * problem.width * problem.pairs, 4 * problem.rows // problem.number
     moved = 0 if backward else all_wide + problem.rows  # the running output, rounded at the end

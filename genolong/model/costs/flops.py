@@ -1,4 +1,4 @@
-"""Floating-point operations of a training step: matrix products, convolutions and the pairs that attention scores."""
+"""Floating-point operations of a training step: matrix products, convolutions and attention pairs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from genolong.model.recompute import stretch_positions
 
 
 class Flops(NamedTuple):
-    """Of one device and optimizer step; a multiplication with its addition is two."""
+    """Operations of one device in one optimizer step; a multiplication with its addition counts as two."""
 
     forward: int
     backward: int
@@ -21,7 +21,7 @@ class Flops(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Of one block, forward, for all windows of a batch."""
+    """Operations of one block's forward pass, for all windows of a batch."""
 
     convolution: int
     inward: int
@@ -32,20 +32,21 @@ class Parts(NamedTuple):
 
 
 def flops(step: Step) -> Flops:
-    """Of the device that has most to do; backward passes of matrix products are twice, of attention 2.5 times as long.
+    """Operations of the busiest device; a backward pass of matrix products costs twice, of attention 2.5 times as much.
 
-    In Triton it is 3.5 times, for queries and keys both score the pairs anew. What its tiles score in vain is left out.
-    Norms, rotations, activations, the loss and the optimizer are not counted: they wait for memory, not for arithmetic.
+    In Triton it is 3.5 times, because the kernels for queries and for keys each compute the scores again. Masked pairs
+    in Triton's tiles are not counted. Neither are norms, rotations, activations, the loss and the optimizer: they are
+    limited by memory, not by arithmetic.
     """
     found = max((_of_process(step, process) for process in range(step.sequence)), key=lambda one: one.all)
     return Flops(*(step.accumulation * part for part in found))
 
 
 def attention_pairs(bounds: Sequence[int], process: int, branch: Branch, heads: int) -> int:
-    """Query-key pairs of one branch over all heads, whose queries a process holds.
+    """Query-key pairs of one branch over all heads, for the queries that a process holds.
 
-    A head's rows in a segment are those at its offset, head * dilation // heads, and every dilation-th after it; each
-    meets all of them, wherever they are held.
+    A head's rows in a segment are at its offset, head * dilation // heads, and at every dilation-th position after it;
+    each query is paired with all of them, whichever process holds them.
     """
     begin, end, length = bounds[process], bounds[process + 1], bounds[-1]
     if begin == end:
@@ -66,14 +67,14 @@ def attention_pairs(bounds: Sequence[int], process: int, branch: Branch, heads: 
 
 
 def _rows(positions: int, offset: int, dilation: int) -> int:
-    """How many of the first `positions` of a segment stand at `offset` and every `dilation`-th after it."""
+    """How many of a segment's first `positions` positions are at `offset` or a multiple of `dilation` after it."""
     return max(0, -(-(positions - offset) // dilation))
 
 
 def _of_process(step: Step, process: int) -> Flops:
     part = _parts(step, process)
     layers = step.encoder.layers
-    block = sum(part) - part.mlp_outward  # which is in `mlp`
+    block = sum(part) - part.mlp_outward  # which `mlp` includes
     head = 2 * 4 * step.encoder.width * step.batch * (step.bounds[process + 1] - step.bounds[process])
     forward = layers * block + head
     backward = (
@@ -82,9 +83,9 @@ def _of_process(step: Step, process: int) -> Flops:
     )
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
-        # a block that is run again for its backward pass makes what is near for each group of heads, and stops behind
-        # its attention, with the first group's projections still there; the backward pass runs the rest, projections,
-        # and what is near for each group of heads, for the MLP, and for its own gradient
+        # a block that is recomputed for its backward pass runs the convolution for each group of heads, and stops after
+        # its attention, with the first group's projections kept; the backward pass runs the rest, the projections, and
+        # the convolution for each group of heads, for the MLP, and for the convolution's own gradient
         again += head
         of_heads = -(-step.encoder.heads // step.heads_at_once)
         behind = part.outward + part.mlp
@@ -100,7 +101,7 @@ def _parts(step: Step, process: int) -> Parts:
     width, tokens = encoder.width, step.batch * positions
     pairs = sum(attention_pairs(step.bounds, process, branch, encoder.heads) for branch in step.branches)
     convolved = positions
-    if step.lean:  # each stretch with what is near it
+    if step.lean:  # each stretch with its halo
         reach = encoder.kernel // 2
         at_once = stretch_positions(step.batch, width, step.device, reach)
         begins = range(0, positions, at_once)

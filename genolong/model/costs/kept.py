@@ -1,18 +1,18 @@
-"""Bytes a position that a block keeps for its backward pass, and that the backward pass makes beside them.
+"""Bytes per position that a block keeps for its backward pass, and that the backward pass needs in addition.
 
-Read off encoder.py and lean_block.py: what autograd keeps of each operation. States, the sum that blocks add to, are
-32-bit numbers; rows, what matrix products read and write, have 16 bits in mixed precision.
+They follow from encoder.py and lean_block.py: what autograd keeps of each operation. States (the residual stream) are
+32-bit numbers; rows, the inputs and outputs of matrix products, have 16 bits in mixed precision.
 """
 
 from typing import NamedTuple
 
 from genolong.model.costs.step import Step
 
-LOSS = 72  # bytes a position: logits, their softmax and its gradient, targets, losses and weights
+LOSS = 72  # bytes per position: logits, their softmax and its gradient, targets, losses and weights
 
 
 class KeptRows(NamedTuple):
-    """Bytes a position, of a state and a row, and of what the parts of a block keep, their inputs among it."""
+    """Bytes per position of a state, of a row, and of what each part of a block keeps, its input included."""
 
     state: int
     row: int
@@ -21,11 +21,11 @@ class KeptRows(NamedTuple):
     convolution: int
     attention: int
     mlp: int
-    end: int  # behind the last block
-    mlp_backward: int  # made beside all that a block keeps
+    end: int  # after the last block
+    mlp_backward: int  # made in addition to what a block keeps
     norm_backward: int
     end_backward: int
-    mlp_stretch: int  # kept and made of one stretch of positions
+    mlp_stretch: int  # kept and made for one stretch of positions
 
     @property
     def block(self) -> int:
@@ -33,16 +33,16 @@ class KeptRows(NamedTuple):
 
 
 def kept_rows(step: Step) -> KeptRows:
-    """Counted for the encoder and precision of a step."""
+    """The bytes for the encoder and precision of a step."""
     encoder, number = step.encoder, 2 if step.half else 4
     state, row, inner = 4 * encoder.width, number * encoder.width, number * step.hidden
     sums, half_head = 4 * encoder.heads, encoder.width // encoder.heads // 2
-    norm = 4  # one number a position
+    norm = 4  # one number per position
     dropped = (encoder.width if step.fused else row) if encoder.dropout else 0
     turned = 2 * half_head * number if step.half else 0  # tables in the precision of rows
-    layers = (step.gates + (2 if step.gates == 2 else 1)) * inner  # what the first layer gives, and what is made of it
+    layers = (step.gates + (2 if step.gates == 2 else 1)) * inner  # the first layer's output, and the activations
     widened = 4 * step.hidden - row if step.widens else 0
-    above = max(step.gates * inner, inner + widened)  # gradients within the MLP, while what they come from goes
+    above = max(step.gates * inner, inner + widened)  # gradients within the MLP, as their sources are freed
     return KeptRows(
         state=state,
         row=row,

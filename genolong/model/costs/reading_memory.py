@@ -1,4 +1,4 @@
-"""Memory of reading windows without training on them: what a device holds of them for certain, at one moment."""
+"""A lower bound on the memory of a device that reads windows without training."""
 
 from genolong.model.costs.step import weights
 from genolong.model.encoder import EncoderSettings
@@ -11,10 +11,10 @@ STATE_BYTES = 4
 def least_memory(
     encoder: EncoderSettings, window_bp: int, batch: int, *, half: bool, device: str, sequence: int = 1
 ) -> int:  # fmt: skip
-    """Bytes: weights, and in a block the states before and behind it, the outputs of all heads, the rows of some.
+    """Bytes of the weights, and within a block of its input and output states, all heads' outputs, some heads' rows.
 
-    Of a model of one block, which may be run for a few positions alone, only its input and rows. `half`: products are
-    read and written in 16 bits. The device holds the longest of `sequence` slices of every window.
+    For a model of one block, which may be run for a few positions only, just its input and rows. `half`: matrix
+    products use 16 bits. The device holds the longest of `sequence` slices of every window.
     """
     length, row = longest(slice_bounds(window_bp, sequence)), 2 if half else 4
     at_once = heads_at_once(encoder.heads, encoder.width // encoder.heads, batch, length, row, device)

@@ -1,4 +1,4 @@
-"""How long a training step takes at given rates, and what it waits for: arithmetic, memory or the other devices."""
+"""Estimates the time of a training step at given rates, and its bottleneck: arithmetic, memory or other devices."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ from genolong.model.costs.kept import kept_rows
 from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import STATE_BYTES, traffic
 
-PASSES = 3  # over memory, of what is kept of a block: it is written once, and read about twice
+PASSES = 3  # over memory, for what a block keeps: it is written once, and read about twice
 
 
 class Rates(NamedTuple):
-    """What a device reaches: operations, bytes between it and its memory, bytes from other devices, all a second."""
+    """A device's rates per second: operations, bytes to and from its memory, and bytes from other devices."""
 
     operations: float
     moved: float
@@ -19,7 +19,7 @@ class Rates(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """An estimate, as if nothing went on at the same time."""
+    """An estimate, as if nothing overlapped."""
 
     arithmetic: float
     memory: float
@@ -31,19 +31,19 @@ class Seconds(NamedTuple):
 
     @property
     def limit(self) -> str:
-        """What takes longest."""
+        """The name of the part that takes longest."""
         return max(self._fields, key=lambda name: getattr(self, name))
 
 
 def seconds(step: Step, rates: Rates) -> Seconds:
-    """Of the device that has most to do."""
+    """The time of the busiest device."""
     return Seconds(
         flops(step).all / rates.operations, bytes_moved(step) / rates.moved, traffic(step).all / rates.received
     )  # fmt: skip
 
 
 def bytes_moved(step: Step) -> int:
-    """Between a device and its memory, about: a backward pass moves twice what the forward pass does.
+    """Approximate bytes between a device and its memory; a backward pass moves twice as many as a forward pass.
 
     The optimizer reads and writes every weight, its gradient and two numbers of state.
     """

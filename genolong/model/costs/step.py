@@ -1,4 +1,4 @@
-"""What decides on the costs of a training step: the encoder, the windows, what is kept, and how devices share both."""
+"""The settings that determine a training step's costs: encoder, windows, recomputation, precision and devices."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from genolong.parallel.slices import longest, slice_bounds
 
 @dataclass(frozen=True)
 class Step:
-    """A training step on hidden bases, as its devices share it; numbers are those of conf/.
+    """A training step on hidden bases, with the settings of conf/.
 
-    `half` is mixed precision (bf16-mixed), `fused` a device whose kernels do a norm at once, as a GPU's do, `kernels`
-    what the encoder runs on. `muon` and `averaged` say how many numbers the optimizer and a running mean keep of each
-    weight.
+    `half` is mixed precision (bf16-mixed), `fused` a device that computes a norm in one kernel, as GPUs do, `kernels`
+    the kernels of the encoder. `muon` and `averaged` determine how many numbers the optimizer and a running mean keep
+    per weight.
     """
 
     encoder: EncoderSettings
@@ -39,22 +39,22 @@ class Step:
 
     @property
     def bounds(self) -> tuple[int, ...]:
-        """Where the slices of a window begin, and its length."""
+        """The starts of a window's slices, and its length."""
         return slice_bounds(self.window_bp, self.sequence)
 
     @property
     def longest_slice(self) -> int:
-        """Positions of a window that a device holds at most."""
+        """The most positions of a window that a device holds."""
         return longest(self.bounds)
 
     @property
     def device(self) -> str:
-        """What the step runs on, as PyTorch calls it."""
+        """PyTorch's name for the type of device."""
         return "cuda" if self.fused else "cpu"
 
     @property
     def native(self) -> bool:
-        """Whether attention's backward pass reads of an output its sums alone, as C++ and Triton do."""
+        """Whether attention's backward pass needs only sums of grad * output, not the output, as in C++ and Triton."""
         return self.kernels in ("cpp", "triton")
 
     @property
@@ -64,17 +64,17 @@ class Step:
 
     @property
     def widens(self) -> bool:
-        """Whether 16-bit products go through 32 bits, as on CPUs that have no instructions for them."""
+        """Whether 16-bit products are computed in 32 bits, as on CPUs without instructions for them."""
         return self.half and self.device == "cpu" and not multiplies_bfloat16()
 
     @property
     def lean(self) -> bool:
-        """Whether blocks run a few heads and a stretch of positions at a time."""
+        """Whether blocks run in little memory: a few heads or one stretch of positions at a time."""
         return self.checkpoint_blocks > 0 and not self.encoder.dropout
 
     @property
     def heads_at_once(self) -> int:
-        """Heads that are attended together."""
+        """The number of heads attended together."""
         heads, width = self.encoder.heads, self.encoder.width
         if not self.lean:
             return heads
@@ -92,14 +92,14 @@ class Step:
 
     @property
     def gates(self) -> int:
-        """How many numbers the MLP's first layer makes for each of `hidden`."""
+        """How many outputs the MLP's first layer has per channel of `hidden`."""
         return 2 if self.encoder.mlp == "swiglu" else 1
 
     @property
     def run_alone(self) -> int:
-        """How many blocks, the first ones, are run again for their own backward pass: those whose outputs are not kept.
+        """How many of the first blocks are recomputed for their backward pass, because their outputs are not kept.
 
-        In little memory the heads' outputs of the last one are kept, and with `checkpoint_blocks` 1 those of all.
+        In little memory the heads' outputs of the last block are kept, and with `checkpoint_blocks` 1 those of all.
         """
         if self.checkpoint_blocks == 0 or (self.lean and self.checkpoint_blocks == 1):
             return 0
@@ -107,21 +107,22 @@ class Step:
 
     @property
     def groups(self) -> list[int]:
-        """How many blocks are in each group, of which all but the last are run again from their input."""
+        """The number of blocks in each group; all groups but the last are recomputed from their input."""
         return [end - begin for begin, end in groups(self.encoder.layers, self.checkpoint_blocks)]
 
     @property
     def runs_of_blocks(self) -> int:
-        """How often blocks are run forward in a step, all together.
+        """The total number of forward runs of blocks in a step.
 
-        Each for itself once more where its outputs are not kept, and those of a group for the inputs of the next ones.
+        This includes a second run of each block whose outputs are not kept, and runs of a group's blocks to recompute
+        the inputs of the blocks after them.
         """
         return self.encoder.layers + self.run_alone + sum(size - 1 for size in self.groups[:-1])
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How many weights there are: of the matrices of the blocks, of one block in all, and in all."""
+    """Numbers of weights: in the matrices of all blocks, in one block, and in total."""
 
     matrices: int
     block: int
@@ -129,7 +130,7 @@ class Weights:
 
 
 def weights(encoder: EncoderSettings) -> Weights:
-    """The parameters of an encoder and the head that names bases."""
+    """The numbers of weights of an encoder with the head that predicts bases."""
     width, hidden = encoder.width, round(encoder.width * encoder.mlp_ratio)
     inner = hidden * (2 if encoder.mlp == "swiglu" else 1)
     matrices = 4 * width * width + width * inner + hidden * width

@@ -1,4 +1,4 @@
-"""Bytes that a device receives from the others in a training step: keys and their gradients, halos, weights."""
+"""Bytes that a device receives from others in a training step: keys, values and gradients, halos, weights."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ from genolong.model.attention.geometry import Branch
 from genolong.model.costs.step import Step, weights
 from genolong.parallel.slices import shared_segments
 
-STATE_BYTES = 4  # of one number of a state, of a weight and of a gradient, whatever the precision of products
+STATE_BYTES = 4  # per number of a state, a weight or a gradient, whatever the precision of matrix products
 
 
 class Traffic(NamedTuple):
-    """Received by the device that receives most, in one optimizer step; `branches` in the encoder's order."""
+    """Bytes received by the device that receives most, in one optimizer step; `branches` is in the encoder's order."""
 
     branches: tuple[tuple[Branch, int], ...]
     halos: int
@@ -22,9 +22,9 @@ class Traffic(NamedTuple):
 
 
 def traffic(step: Step) -> Traffic:
-    """Keys and values come once for every time that a block is run, and once more in its backward pass.
+    """The traffic of a step: keys and values once for each run of a block, and once more in its backward pass.
 
-    There their gradients come back, too. Halos come once a run, their gradients once.
+    The backward pass also returns their gradients. Halos are sent once per run, their gradients once.
     """
     runs, layers = step.runs_of_blocks, step.encoder.layers
     rounds = step.accumulation * (runs + 2 * layers)
@@ -37,15 +37,15 @@ def traffic(step: Step) -> Traffic:
 
 
 def _sides(processes: int) -> list[int]:
-    """How many neighbours each process has."""
+    """The number of neighbours of each process."""
     return [(process > 0) + (process < processes - 1) for process in range(processes)]
 
 
 def per_process(step: Step, branch: Branch, *, also: int) -> list[int]:
     """Bytes of all messages of the branch's shared segments, for every process of a window.
 
-    One message each from every process of a segment that a process takes part in, and `also` more. A message holds keys
-    and values of all heads, as many rows as the process with most of them has.
+    For each segment that a process shares, one message from each process of that segment, and `also` more. A message
+    holds keys and values of all heads, with as many rows as the process with the most rows has.
     """
     row = 2 * step.batch * step.encoder.width * (2 if step.half else 4)
     found = [0] * step.sequence
@@ -57,7 +57,7 @@ def per_process(step: Step, branch: Branch, *, also: int) -> list[int]:
 
 
 def _of_weights(step: Step) -> int:
-    """A ring's share: gradients are reduced and spread, or, of shared weights, reduced once and gathered every run."""
+    """Bytes in a ring: an all-reduce of gradients; with shared weights, a reduce-scatter and a gather for every run."""
     others = (step.devices - 1) / step.devices
     size = STATE_BYTES * weights(step.encoder).all
     if step.share_weights:

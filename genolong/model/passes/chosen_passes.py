@@ -1,4 +1,4 @@
-"""What norms, convolves and turns states in one pass over memory: C++, Triton, or nothing but PyTorch."""
+"""Chooses the kernels that norm, convolve and rotate in one pass over memory: C++, Triton, or none (PyTorch)."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from genolong.model.passes.triton_passes import TritonPasses, triton_passes
 
 
 def passes_for(x: Tensor, kernels: str) -> NativePasses | TritonPasses | None:
-    """For numbers such as these, by the kernels that are asked for; None where PyTorch's own have to do."""
+    """The one-pass kernels of the given kind for tensors such as `x`; None if PyTorch has to do it."""
     if kernels == "cpp":
         return native_passes(x)
     return triton_passes(x) if kernels in ("triton", "flash") else None

@@ -1,4 +1,4 @@
-"""Norms, short convolutions and rotations in C++, in one pass over memory, where PyTorch makes several."""
+"""Norms, short convolutions and rotations in C++, in one pass over memory (PyTorch needs several)."""
 
 import ctypes
 from functools import cache
@@ -14,13 +14,13 @@ SOURCE = Path(__file__).with_suffix(".cpp")
 
 
 class NativePasses(NamedTuple):
-    """The compiled library, for tensors of a CPU.
+    """The compiled library, for CPU tensors.
 
-    States and what is made for weights are float32, gradients and rows that are turned any of `dtypes`.
+    States and gradients of weights are float32; other gradients and rotated rows may be any of `dtypes`.
     """
 
     library: ctypes.CDLL
-    dtypes = (torch.float32, torch.bfloat16)  # of gradients, rows that are turned, and what a norm is written as
+    dtypes = (torch.float32, torch.bfloat16)  # for gradients, rotated rows, and the output of a norm
 
     def norm(self, x: Tensor, weight: Tensor, tiny: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """x * shrink * weight, (*positions, width), in `dtype`, and shrink = (mean(x^2) + tiny)^-1/2, (*positions)."""
@@ -33,7 +33,7 @@ class NativePasses(NamedTuple):
         return out, shrink
 
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of x and weight, of that of the norm's result."""
+        """The gradients of x and weight, given that of the norm's output."""
         grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
         threads = torch.get_num_threads()
         of_x, of_weight = torch.empty_like(x), x.new_zeros((threads, x.shape[-1]))
@@ -44,9 +44,9 @@ class NativePasses(NamedTuple):
         return of_x, of_weight.sum(0)
 
     def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
-        """x + bias + the convolution of x, normed, and shrink as above: (batch, length, width), (batch, length).
+        """x + bias + the convolution of the normed x, and shrink as above: (batch, length, width), (batch, length).
 
-        Taps are (taps, width), their number odd; the norm's weight and the bias (width).
+        `taps` is (taps, width), with an odd number of taps; the norm's weight and the bias are (width).
         """
         x, norm, taps, bias = (tensor.contiguous() for tensor in (x, norm, taps, bias))
         out, shrink = torch.empty_like(x), x.new_empty(x.shape[:-1])
@@ -58,7 +58,7 @@ class NativePasses(NamedTuple):
     def convolve_backward(
         self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The gradients of x, norm, taps and bias, of that of the result."""
+        """The gradients of x, norm, taps and bias, given that of the output."""
         grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
         of_x = torch.empty_like(x)
         of_weights = x.new_zeros((torch.get_num_threads(), 2 + len(taps), x.shape[-1]))
@@ -70,9 +70,9 @@ class NativePasses(NamedTuple):
         return of_x, of_norm, torch.stack(of_taps), of_bias
 
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
-        """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
+        """Write `rows` to `out`, both (batch, positions, 3, heads, width), with queries and keys rotated.
 
-        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position, in float32.
+        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position.
         """
         batch, positions, parts, heads, width = rows.shape
         sizes = (ctypes.c_int64 * 6)(batch, positions, parts, heads, width, torch.get_num_threads())
@@ -89,7 +89,7 @@ def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
 
 
 def native_passes(x: Tensor) -> NativePasses | None:
-    """For numbers such as these; None where it cannot be compiled here, or is not made for them."""
+    """The library for tensors such as `x`; None if it cannot be compiled here or does not support them."""
     if not has_memory(x) or x.dtype not in NativePasses.dtypes:
         return None
     library = compiled(SOURCE)

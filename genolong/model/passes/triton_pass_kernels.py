@@ -1,8 +1,8 @@
-"""Kernels in Triton for norms, short convolutions and rotations: each reads rows where they lie and writes them once.
+"""Triton kernels for norms, short convolutions and rotations: each reads rows in place and writes them once.
 
-Rows of WIDTH numbers lie one behind another, those of all windows in one line. They are counted in 32 bits, and found
-in 64. All arithmetic is in float32. Gradients of weights are added up by each program over the rows that it goes
-through, and written to a place of its own, so that the same bits come out every time.
+Rows of WIDTH numbers are contiguous, those of all windows one after another. Row numbers have 32 bits, addresses 64.
+All arithmetic is in float32. Each program adds up the gradients of weights over its rows, and writes them to a place of
+its own, so that the result is the same to the bit every time.
 """
 
 from typing import no_type_check
@@ -17,7 +17,7 @@ def norm(
     x, weight, out, shrink, rows, tiny,
     WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr,
 ):  # fmt: skip
-    """Writes x * shrink * weight, and shrink = (mean(x^2) + tiny)^-1/2, of TALL rows."""
+    """Write x * shrink * weight, and shrink = (mean(x^2) + tiny)^-1/2, for TALL rows."""
     at, there, channels, real = _whole_rows(tl.program_id(0), rows, WIDTH, WIDE, TALL)
     numbers = _load(x, at, there, channels, real, WIDTH)
     factor = tl.rsqrt(tl.sum(numbers * numbers, 1) / WIDTH + tiny)
@@ -28,7 +28,7 @@ def norm(
 @triton.jit
 @no_type_check
 def shrinks(x, shrink, rows, tiny, WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr):
-    """Writes what `norm` writes to shrink."""
+    """Write only `shrink`, as `norm` does."""
     at, there, channels, real = _whole_rows(tl.program_id(0), rows, WIDTH, WIDE, TALL)
     numbers = _load(x, at, there, channels, real, WIDTH)
     tl.store(shrink + at, tl.rsqrt(tl.sum(numbers * numbers, 1) / WIDTH + tiny), mask=there)
@@ -40,7 +40,7 @@ def norm_backward(
     grad, x, weight, shrink, of_x, of_weight, rows,
     WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr,
 ):  # fmt: skip
-    """Writes the gradient of x, and a share of the weight's: of_weight is (programs, WIDTH)."""
+    """Write the gradient of x, and a share of the weight's: of_weight is (programs, WIDTH)."""
     channels = tl.arange(0, WIDE)
     weights = _weights(weight, channels, channels < WIDTH)
     total = tl.zeros([TALL, WIDE], tl.float32)
@@ -63,7 +63,7 @@ def convolve(
     x, norm, taps, bias, shrink, out, rows, length,
     WIDTH: tl.constexpr, TAPS: tl.constexpr, TALL: tl.constexpr, BROAD: tl.constexpr,
 ):  # fmt: skip
-    """Writes x + bias + the sum over taps of tap * normed[position + tap - TAPS / 2], of TALL rows' BROAD channels."""
+    """Write x + bias + sum over taps of tap * normed[position + tap - TAPS / 2], for TALL rows and BROAD channels."""
     across: tl.constexpr = (WIDTH + BROAD - 1) // BROAD
     at = tl.program_id(0) // across * TALL + tl.arange(0, TALL)
     channels = tl.program_id(0) % across * BROAD + tl.arange(0, BROAD)
@@ -86,7 +86,7 @@ def convolve_backward(
     grad, x, norm, taps, shrink, of_x, of_norm, rows, length,
     WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr, TAPS: tl.constexpr,
 ):  # fmt: skip
-    """Writes the gradient of x, and a share of that of the norm's weight: of_norm is (programs, WIDTH)."""
+    """Write the gradient of x, and a share of that of the norm's weight: of_norm is (programs, WIDTH)."""
     channels = tl.arange(0, WIDE)
     weights = _weights(norm, channels, channels < WIDTH)
     total = tl.zeros([TALL, WIDE], tl.float32)
@@ -115,9 +115,9 @@ def convolve_backward_taps(
     grad, x, norm, shrink, of_taps, rows, length,
     WIDTH: tl.constexpr, TAPS: tl.constexpr, DEEP: tl.constexpr, TALL: tl.constexpr, BROAD: tl.constexpr,
 ):  # fmt: skip
-    """Writes a share of the gradients of DEEP taps' BROAD channels: of_taps is (programs, TAPS + 1, WIDTH).
+    """Write a share of the gradients of DEEP taps and BROAD channels: of_taps is (programs, TAPS + 1, WIDTH).
 
-    The last is the bias: a tap that reads the position itself, and ones. Program (rows, channels, taps).
+    The last tap is the bias: it reads ones at the position itself. Program (rows, channels, taps).
     """
     channels = tl.program_id(1) * BROAD + tl.arange(0, BROAD)
     number = tl.program_id(2) * DEEP + tl.arange(0, DEEP)
@@ -136,7 +136,7 @@ def convolve_backward_taps(
         place = grad + (at.to(tl.int64) * WIDTH)[None, :, None] + offset
         above = tl.load(place, mask=near[:, :, None] & real[None, None, :], other=0.0).to(tl.float32)
         total += above * tl.where(tap[:, None, None], normed[None, :, :], 1.0)
-        total = tl.where((number <= TAPS)[:, None, None], total, 0.0)  # says at once which need no registers
+        total = tl.where((number <= TAPS)[:, None, None], total, 0.0)  # shows early which need no registers
     shares = tl.sum(total, 1) * tl.where(tap[:, None], _weights(norm, channels, real)[None, :], 1.0)
     place = of_taps + (tl.program_id(0) * (TAPS + 1) + number)[:, None] * WIDTH + channels[None, :]
     tl.store(place, shares, mask=(number <= TAPS)[:, None] & real[None, :])
@@ -148,7 +148,7 @@ def turn(
     rows, cosine, sine, out, places, length, rows_batch, rows_position, out_batch, out_position,
     HEADS: tl.constexpr, HALF: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr,
 ):  # fmt: skip
-    """Writes TALL heads' queries and keys, turned, and values: places are (batch, length, 3, HEADS), in one line."""
+    """Write rotated queries and keys, and values, of TALL places; places are (batch, length, 3, HEADS), flattened."""
     place = tl.program_id(0) * TALL + tl.arange(0, TALL)
     channels = tl.arange(0, WIDE)
     there, real = place < places, channels < HALF
@@ -170,7 +170,7 @@ def turn(
 @triton.jit
 @no_type_check
 def _whole_rows(block, rows, WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr):
-    """Of a block of rows, which they are and which there are; and of its channels."""
+    """The rows of a block and which of them exist; and its channels and which of them exist."""
     at, channels = block * TALL + tl.arange(0, TALL), tl.arange(0, WIDE)
     return at, at < rows, channels, channels < WIDTH
 
@@ -178,7 +178,7 @@ def _whole_rows(block, rows, WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.c
 @triton.jit
 @no_type_check
 def _span(rows, TALL: tl.constexpr):
-    """The blocks of rows that a program goes through, all side by side, for neighbours read the same rows."""
+    """The blocks of rows that a program goes through: consecutive ones, because neighbours read the same rows."""
     blocks = tl.cdiv(rows, TALL)
     each = tl.cdiv(blocks, tl.num_programs(0))
     begin = tl.program_id(0) * each
@@ -188,7 +188,7 @@ def _span(rows, TALL: tl.constexpr):
 @triton.jit
 @no_type_check
 def _norm_backward(above, numbers, weights, factor, WIDTH: tl.constexpr):
-    """The gradient of numbers, of that of their norm, and what of it the weight's is the sum of."""
+    """The gradient of numbers, given that of their norm, and the terms that sum to the weight's gradient."""
     normed = numbers * factor[:, None]
     along = above * normed
     mean = tl.sum(along * weights[None, :], 1) / WIDTH
@@ -198,7 +198,7 @@ def _norm_backward(above, numbers, weights, factor, WIDTH: tl.constexpr):
 @triton.jit
 @no_type_check
 def _load(rows, at, there, channels, real, WIDTH: tl.constexpr):
-    """In float32, and zeros for what is not there."""
+    """Load rows as float32, with zeros for those that do not exist."""
     place = rows + (at.to(tl.int64) * WIDTH)[:, None] + channels[None, :]
     return tl.load(place, mask=there[:, None] & real[None, :], other=0.0).to(tl.float32)
 

@@ -1,4 +1,4 @@
-"""Norms, short convolutions and rotations in Triton: for what they can be, and how their kernels are started."""
+"""Norms, short convolutions and rotations in Triton: decides whether the kernels can run, and starts them."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ from torch import Tensor
 
 from genolong.model.compilers.triton import DTYPES, no_triton, padded
 
-WIDEST = 4096  # channels of a row, all of which a program holds
-MOST_ROWS = 1 << 30  # they are counted in 32 bits
-TILE = 2048  # numbers of a tensor that a program holds, 16 in each of its threads
-NEAR_TILE = 4096, 128  # of a convolution, and how many channels
+WIDEST = 4096  # channels of a row, all of which one program holds
+MOST_ROWS = 1 << 30  # row numbers have 32 bits
+TILE = 2048  # numbers of a tensor that a program holds, 16 per thread
+NEAR_TILE = 4096, 128  # the same for a convolution, and its most channels
 TAPS_TILE = {"DEEP": 16, "TALL": 16, "BROAD": 32}  # taps, rows and channels: each thread has 4 channels of all taps
-PROGRAMS = 4  # a multiprocessor, which go through all rows; as many as have room at once
+PROGRAMS = 4  # per multiprocessor, which together go through all rows; as many as fit at once
 
 
 class TritonPasses(NamedTuple):
-    """The kernels for a device, on which so many programs go through all rows where these are added up.
+    """The kernels for a device; `programs` is the number of programs that share all rows in a sum over rows.
 
-    States and what is made for weights are float32, gradients and rows that are turned any of `dtypes`.
+    States and gradients of weights are float32; other gradients and rotated rows may be any of `dtypes`.
     """
 
     programs: int
@@ -34,7 +34,7 @@ class TritonPasses(NamedTuple):
         return out, shrink
 
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of x and weight, of that of the norm's result."""
+        """The gradients of x and weight, given that of the norm's output."""
         grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
         of_x, rows, tile = torch.empty_like(x), shrink.numel(), rows_tile(x.shape[-1])
         programs = self._programs(rows, tile["TALL"])
@@ -43,9 +43,9 @@ class TritonPasses(NamedTuple):
         return of_x, of_weight.sum(0)
 
     def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
-        """x + bias + the convolution of x, normed, and shrink as above: (batch, length, width), (batch, length).
+        """x + bias + the convolution of the normed x, and shrink as above: (batch, length, width), (batch, length).
 
-        Taps are (taps, width), their number odd; the norm's weight and the bias (width).
+        `taps` is (taps, width), with an odd number of taps; the norm's weight and the bias are (width).
         """
         x, norm, taps, bias = (tensor.contiguous() for tensor in (x, norm, taps, bias))
         out, shrink, length = torch.empty_like(x), x.new_empty(x.shape[:-1]), x.shape[1]
@@ -58,7 +58,7 @@ class TritonPasses(NamedTuple):
     def convolve_backward(
         self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The gradients of x, norm, taps and bias, of that of the result."""
+        """The gradients of x, norm, taps and bias, given that of the output."""
         grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
         of_x, (_, length, width), rows = torch.empty_like(x), x.shape, shrink.numel()
         tile = rows_tile(width) | {"TAPS": len(taps)}
@@ -75,9 +75,9 @@ class TritonPasses(NamedTuple):
         return of_x, of_norm.sum(0), of_taps[:-1], of_taps[-1]
 
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
-        """Writes `rows` to `out`, (batch, positions, 3, heads, width) both, queries and keys turned.
+        """Write `rows` to `out`, both (batch, positions, 3, heads, width), with queries and keys rotated.
 
-        Of both the last three axes adjoin. Cosine and sine have width / 2 numbers a position, in float32.
+        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position.
         """
         batch, length, _, heads, width = rows.shape
         places, tile = batch * length * 3 * heads, turn_tile(heads, width)
@@ -86,12 +86,12 @@ class TritonPasses(NamedTuple):
         _run("turn", (-(-places // tile["TALL"]),), *tensors, places, length, *steps, **tile)
 
     def _programs(self, rows: int, tall: int, beside: int = 1) -> int:
-        """How many go through the rows, where so many `beside` each other read the same ones."""
+        """The number of programs that share the rows, if `beside` programs read the same rows."""
         return min(-(-rows // tall), -(-self.programs // beside))
 
 
 def triton_passes(x: Tensor) -> TritonPasses | None:
-    """For rows such as these; None for those that the kernels are not made for, or where none can run."""
+    """The kernels for tensors such as `x`; None if they do not support them or cannot run here."""
     width, device = x.shape[-1], x.device
     if x.dtype not in DTYPES or not 0 < width <= WIDEST or x.numel() // width >= MOST_ROWS:
         return None
@@ -101,25 +101,25 @@ def triton_passes(x: Tensor) -> TritonPasses | None:
 
 
 def rows_tile(width: int) -> dict[str, int]:
-    """How kernels that hold whole rows are compiled and started."""
+    """The constants to compile and start kernels that hold whole rows."""
     wide = padded(width)
     return {"WIDTH": width, "WIDE": wide, "TALL": max(1, TILE // wide), "num_warps": max(4, wide // 512)}
 
 
 def near_tile(taps: int, width: int) -> dict[str, int]:
-    """The same of the one that convolves."""
+    """The same for `convolve`."""
     numbers, most = NEAR_TILE
     broad = min(most, padded(width))
     return {"WIDTH": width, "TAPS": taps, "TALL": numbers // broad, "BROAD": broad, "num_warps": 4}
 
 
 def taps_tile(taps: int, width: int) -> dict[str, int]:
-    """The same of the one that makes the taps' gradients."""
+    """The same for `convolve_backward_taps`."""
     return {"WIDTH": width, "TAPS": taps, **TAPS_TILE, "num_warps": 4}
 
 
 def turn_tile(heads: int, width: int) -> dict[str, int]:
-    """The same of the one that turns."""
+    """The same for `turn`."""
     wide = padded(width // 2)
     return {"HEADS": heads, "HALF": width // 2, "WIDE": wide, "TALL": max(1, TILE // wide), "num_warps": 4}
 
@@ -139,7 +139,7 @@ def _passes_on(device: torch.device) -> TritonPasses:
 
 @cache
 def _kernels() -> Any:
-    """Imported when first wanted, for triton is not everywhere."""
+    """Import the kernels on first use, because triton may not be installed."""
     from genolong.model.passes import triton_pass_kernels
 
     return vars(triton_pass_kernels)
