@@ -173,7 +173,7 @@ def test_another_fasta_may_be_named(model: LoadedModel, tmp_path: Path):
 
 
 def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
-    with pytest.raises(InputError, match="the sequence has 'X' as its letter 3"):
+    with pytest.raises(InputError, match="letter 3 of the sequence is 'X'"):
         model.logits(["ACG", "ACX"])
     wrong: list[Any] = [-1, model.layers + 1, 1.0, True, "1"]
     for layer in wrong:

@@ -96,7 +96,7 @@ def read_synonyms(path: str | Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text file; wanted two names of a contig in every line") from error
+        raise InputError(f"{path} is not a text file; wanted two names of a contig in every line") from error
     except FileNotFoundError as error:
         raise MissingInputError(f"{path} does not exist; wanted a file of synonyms{nearest_path(path)}") from error
     except OSError as error:
@@ -111,7 +111,8 @@ def read_synonyms(path: str | Path) -> dict[str, str]:
         for name, other in (names, names[::-1]) if names else ():
             if synonyms.setdefault(name, other) != other:
                 raise InputError(
-                    f"{path}, line {number}: {name} means {other} here, and {synonyms[name]} in a line before; keep one"
+                    f"{path}, line {number}: {name} means {other} here, but {synonyms[name]} in an earlier line; "
+                    "keep one"
                 )
     return synonyms
 

@@ -26,14 +26,14 @@ def encode(letters: bytes) -> UInt8[np.ndarray, " length"]:
     codes = np.frombuffer(bytearray(letters.translate(_CODES)), dtype=np.uint8)  # bytearray: callers may write into it
     if codes.size and codes.max() == _INVALID:
         at = int(np.argmax(codes == _INVALID))
-        raise ValueError(f"{letters[at : at + 1]!r} at position {at} is no letter of DNA")
+        raise ValueError(f"{letters[at : at + 1]!r} at position {at} is not a letter of DNA")
     return codes
 
 
 def decode(codes: UInt8[np.ndarray, " length"]) -> str:
     """The letters of codes, MASK as '?'; raises ValueError for a code above MASK."""
     if codes.size and codes.max() > MASK:
-        raise ValueError(f"{int(codes.max())} is no base's code")
+        raise ValueError(f"{int(codes.max())} is not the code of a base")
     return np.frombuffer(_LETTERS, dtype=np.uint8)[codes].tobytes().decode("ascii")
 
 

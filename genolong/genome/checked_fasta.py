@@ -47,7 +47,7 @@ class CheckedFasta:
             are = "is" if number == 1 else "are"
             notes.append(f"{path}: {counted(number, 'ambiguous letter')} {are} read as N ({letters})")
         if index.has_lower and not index.has_upper:
-            notes.append(f"{path}: every base is lower case, so case is not taken for a repeat mask")
+            notes.append(f"{path}: every base is lower case, so case is not treated as a repeat mask")
         if index.empty:
             named = ", ".join(index.empty[:3]) + (" …" if len(index.empty) > 3 else "")
             notes.append(f"{path}: contigs without a base are skipped: {len(index.empty):,} ({named})")

@@ -116,7 +116,7 @@ def _places_by_name(files: Sequence[CheckedFasta]) -> dict[str, tuple[int, int]]
             full = f"{title}:{name}" if held_by[name] > 1 else name
             if full in places:
                 raise InputError(
-                    f"{file.source.path}: contig {name} would be called {full}, which another contig is; rename one"
+                    f"{file.source.path}: contig {name} would be called {full}, like another contig; rename one"
                 )
             places[full] = number, contig
     return places
@@ -150,8 +150,8 @@ def _twins(files: Sequence[CheckedFasta]) -> Iterator[str]:
         shape = (*file.index.names, *map(int, file.index.lengths))
         if shape in first:
             yield (
-                f"{first[shape]} and {file.source.path} have the same contigs, each as long: if they are one genome, "
-                "name it once, or what is held out of one is read in the other"
+                f"{first[shape]} and {file.source.path} have the same contigs, of the same lengths: if they are one "
+                "genome, name it once, or bases held out in one file are trained on in the other"
             )
         first.setdefault(shape, file.source.path)
 
@@ -161,7 +161,7 @@ def _refuse_same_content(files: Sequence[CheckedFasta]) -> None:
     for file in files:
         if file.source.sha256 in first:
             raise InputError(
-                f"{file.source.path} holds the same as {first[file.source.sha256]}; "
+                f"{file.source.path} has the same content as {first[file.source.sha256]}; "
                 "wanted each genome once; leave one out"
             )
         first[file.source.sha256] = file.source.path

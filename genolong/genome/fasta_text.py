@@ -34,7 +34,7 @@ _STARTS = (  # first bytes of other files that people mistake for FASTA
     (b"\xfd7zXZ", "it is compressed with xz: unpack it, then bgzip"),
     (b"\x28\xb5\x2f\xfd", "it is compressed with zstd: unpack it, then bgzip"),
     (b"C\x27A\x1a", "it is 2bit: convert it with twoBitToFa"),
-    (b";", "comments are not read: remove them"),
+    (b";", "comments are not supported: remove them"),
 )
 
 
@@ -125,7 +125,7 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
 def _name(header: bytes, path: Path, line: int) -> str:
     where = f"{path}, line {line}"
     if len(header) > _LONGEST_HEADER and b"\r" not in header:
-        raise InputError(f"{where}: a header longer than {_LONGEST_HEADER:,} characters; does it lack its line break?")
+        raise InputError(f"{where}: a header longer than {_LONGEST_HEADER:,} characters; is its line break missing?")
     text = header[1:].rstrip(b"\r\n")
     if b"\0" in text:
         raise InputError(f"{where}: a NUL byte in a header; is it UTF-16? convert it: iconv -f UTF-16 -t ASCII")
@@ -139,9 +139,7 @@ def _name(header: bytes, path: Path, line: int) -> str:
     except UnicodeDecodeError:
         name = "\0"
     if not name.isprintable():
-        raise InputError(
-            f"{where}: the contig name {words[0]!r} holds bytes that are no letters; rename it in plain ASCII"
-        )
+        raise InputError(f"{where}: the contig name {words[0]!r} contains unprintable bytes; rename it in plain ASCII")
     return name
 
 
@@ -163,14 +161,14 @@ def _why_foreign(byte: int) -> str:
     if letter in "Uu":
         return f"{found}; wanted DNA; is this RNA? write T for U"
     if letter in "-.":
-        return f"{found}, a gap of an alignment; wanted a sequence without gaps; remove them"
+        return f"{found}, an alignment gap; wanted a sequence without gaps; remove them"
     if letter == "*" or (byte < 128 and letter.isalpha()):
-        return f"{found}, which is no letter of DNA; is this a protein? wanted A C G T N or {' '.join(AMBIGUOUS)}"
+        return f"{found}, which is not a letter of DNA; is this a protein? wanted A C G T N or {' '.join(AMBIGUOUS)}"
     if byte == 0:
         return f"{found}, a NUL byte; wanted plain text; is the file damaged? download or copy it again"
     if byte >= 128:
         return f"{found}, which is not ASCII; wanted A C G T N or {' '.join(AMBIGUOUS)}; remove it"
-    return f"{found}, which is no letter of DNA; wanted A C G T N or {' '.join(AMBIGUOUS)} and nothing else; remove it"
+    return f"{found}, which is not a letter of DNA; wanted A C G T N or {' '.join(AMBIGUOUS)}; remove it"
 
 
 def _carriage_return(where: str) -> InputError:
@@ -188,6 +186,6 @@ def _refuse_text_before_headers(piece: bytes, path: Path, line: int) -> None:
     found = text[:40].split(_NEWLINE)[0].rstrip().decode("ascii", "backslashreplace")
     hints = [hint for beginning, hint in _STARTS if text.startswith(beginning)]
     raise InputError(
-        f"{path}, line {line}: found {found!r} before any header; wanted FASTA, whose first line is such as >chr1"
+        f"{path}, line {line}: found {found!r} before any header; wanted FASTA, whose first line looks like >chr1"
         + "".join(f"; {hint}" for hint in hints)
     )

@@ -53,7 +53,8 @@ class Genome:
         tell(f"{place}: {counted(sum(kept.values()), 'base')} of {counted(len(kept), 'contig')}")
         if left:
             some = ", ".join([*left][:2]) + ", ..." * (len(left) > 2)
-            tell(f"{place}: left out {len(left):,} alternates and pieces, {sum(left.values()):,} bases ({some})")
+            what = counted(len(left), "alternate or unplaced contig")
+            tell(f"{place}: left out {what}, {counted(sum(left.values()), 'base')} ({some})")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ PUBLIC: dict[str, Genome | ClinVar | Brca1] = {
     "hg38": Genome("hg38", "hg38.primary.fa.gz", "human, GRCh38, 3.1 Gb: chr1 to chr22, chrX, chrY, chrM"),
     "chm13": Genome("hs1", "hs1.fa.gz", "human, T2T-CHM13 v2.0, 3.1 Gb from end to end"),
     "clinvar": ClinVar("clinvar.vcf.gz", "ClinVar on GRCh38, this week's"),
-    "brca1": Brca1("brca1.vcf.gz", "of ClinVar the records in BRCA1"),
+    "brca1": Brca1("brca1.vcf.gz", "the records of ClinVar in BRCA1"),
 }
 
 
@@ -105,7 +106,7 @@ def get_public(name: str, folder: Path, tell: Tell) -> Path:
     Raises what `fetch` and `is_there` raise, and SettingsError for an unknown name.
     """
     if name not in PUBLIC:
-        raise SettingsError(f"{name}: is not known; there are {', '.join(PUBLIC)}{nearest(name, PUBLIC)}")
+        raise SettingsError(f"{name}: is not known; wanted one of {', '.join(PUBLIC)}{nearest(name, PUBLIC)}")
     place = folder / name / PUBLIC[name].file
     if not is_there(place, tell):
         PUBLIC[name].get(place, tell)
@@ -118,10 +119,10 @@ def is_there(place: Path, tell: Tell) -> bool:
         return False
     origin = _origins(place).get(place.name)
     if origin is None:
-        raise InputError(f"{place}: is there, but was not fetched by this; name another folder, or move it away")
+        raise InputError(f"{place}: exists, but was not fetched by this command; name another folder, or move it away")
     if sha256_of(place) != origin["sha256"]:
-        raise InputError(f"{place}: has changed since it was fetched; move it away, and it is fetched again")
-    tell(f"{place}: is there already, fetched {origin['fetched']}")
+        raise InputError(f"{place}: has changed since it was fetched; move it away to fetch it again")
+    tell(f"{place}: was already fetched at {origin['fetched']}")
     return True
 
 
@@ -187,7 +188,7 @@ def as_bgzip(
                 if chosen:
                     write(text)
     except (EOFError, gzip.BadGzipFile, zlib.error, KeyError) as error:
-        raise InputError(f"{fetched}: is damaged ({error}); remove it, and it is fetched again") from error
+        raise InputError(f"{fetched}: is damaged ({error}); remove it to fetch it again") from error
     return lengths[True], lengths[False]
 
 

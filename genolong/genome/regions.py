@@ -145,7 +145,9 @@ def _lines(path: Path) -> Iterator[str]:
             f"{path}: its compressed content is cut or corrupt ({error}); download or copy it again"
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text file; wanted a BED file, plain or gzip; is it the right file?") from error
+        raise InputError(
+            f"{path} is not a text file; wanted a BED file, plain or gzip; is it the right file?"
+        ) from error
     except OSError as error:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a BED file") from error
 
@@ -196,6 +198,6 @@ def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Inter
     if end > contigs[contig]:
         raise InputError(
             f"{where}: end {end:,} lies beyond {contig}, which has {contigs[contig]:,} bases; "
-            "is it another build of the genome?"
+            "is it from another build of the genome?"
         )
     return Interval(contig, start, end)

@@ -83,7 +83,7 @@ class BigWig:
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())
         if not self._is_whole():
-            raise OSError(f"{self._partial} does not hold on the disk what was written to it; write it again")
+            raise OSError(f"{self._partial} on the disk differs from what was written; write it again")
 
     def complete(self) -> None:
         """Finish, and give the file its name."""

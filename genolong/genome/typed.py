@@ -34,8 +34,8 @@ def codes_of(sequence: str) -> UInt8[np.ndarray, " length"]:
     wrong = _OTHER.search(sequence)
     if wrong is not None:
         raise InputError(
-            f"the sequence has {wrong[0]!r} as its letter {wrong.start() + 1:,}; wanted A C G T N, or ? for a base "
-            "that is hidden from the model"
+            f"letter {wrong.start() + 1:,} of the sequence is {wrong[0]!r}; wanted A C G T N, or ? for a base that is "
+            "hidden from the model"
         )
     codes = encode(sequence.replace("?", "N").encode())
     codes[np.frombuffer(sequence.encode(), dtype=np.uint8) == ord("?")] = MASK
@@ -68,17 +68,18 @@ def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
         if ":" not in text:
             known_contig(text, contigs, shown)
         raise InputError(
-            f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and the last "
-            "base belongs to it (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
+            f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and LAST "
+            "is included (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
         )
     contig = known_contig(found[1], contigs, shown)
     first, last = (int(number.replace(",", "")) for number in found.groups()[1:])
     if first < 1:
-        raise InputError(f"{shown}: starts at {first}; wanted 1 or more, for the first base is number 1")
+        raise InputError(f"{shown}: starts at {first}; wanted 1 or more, because positions count from 1")
     if last < first:
         raise InputError(f"{shown}: ends at {last:,}, before its start at {first:,}; wanted the start first")
     if first > contigs[contig]:
         raise InputError(
-            f"{shown}: lies beyond {contig}, which has {contigs[contig]:,} bases; is it of another build of the genome?"
+            f"{shown}: lies beyond {contig}, which has {contigs[contig]:,} bases; "
+            "is it from another build of the genome?"
         )
     return Interval(contig, first - 1, last)

@@ -63,9 +63,7 @@ class HeaderReader:
         return self._missing(f"{self._name}, line {len(self.lines)}: the text ends without a #CHROM line")
 
     def _missing(self, found: str) -> InputError:
-        hint = (
-            self._near_miss or "; was the header cut? put the one of the file that these records come from before them"
-        )
+        hint = self._near_miss or "; was the header cut? put the original header before the records"
         return InputError(f"{found}; wanted a header that ends in {_SHOWN}, with tabs{hint}")
 
 
@@ -116,11 +114,11 @@ def _check_columns(line: bytes, where: str) -> None:
     if len(columns) < 8:
         raise InputError(
             f"{where}: the #CHROM line has {counted(len(columns), 'column')}, {_excerpt(text)}; "
-            f"wanted the 8 of every VCF, with tabs: {_SHOWN}; complete the line"
+            f"wanted the 8 columns of every VCF, with tabs: {_SHOWN}; complete the line"
         )
     begin = _excerpt(b"\t".join(columns[:8]))
     raise InputError(
-        f"{where}: the #CHROM line begins with {begin}; wanted, with tabs: {_SHOWN}; mend the names of its columns"
+        f"{where}: the #CHROM line begins with {begin}; wanted, with tabs: {_SHOWN}; correct its column names"
     )
 
 

@@ -67,4 +67,4 @@ def write_index(path: Path) -> list[str]:
                 partial.unlink(missing_ok=True)
     finally:
         pysam.set_verbosity(verbosity)
-    return [f"{path} has no index, for tabix cannot make one ({error})"]
+    return [f"{path} has no index, because tabix cannot make one ({error})"]

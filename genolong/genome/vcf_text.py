@@ -118,7 +118,7 @@ class VcfText:
     def _from_bcf(self) -> Iterator[bytes]:
         if self.size is None or self._path == "-":
             raise InputError(
-                f"{self.name} is BCF, which is read from a file only; wanted VCF; convert it on the way: bcftools view"
+                f"{self.name} is BCF, which is only read from a file; wanted VCF; convert it in the pipe: bcftools view"
             )
         verbosity = pysam.set_verbosity(0)  # the error below replaces what htslib would print
         try:
@@ -129,8 +129,8 @@ class VcfText:
             )
         except (OSError, ValueError, NotImplementedError) as error:
             raise InputError(
-                f"{self.name}: the BCF cannot be read ({error}); wanted a whole, valid one; "
-                f"see whether bcftools can: bcftools view {quote(self.name)}"
+                f"{self.name}: the BCF cannot be read ({error}); wanted a complete, valid file; "
+                f"see whether bcftools can read it: bcftools view {quote(self.name)}"
             ) from error
         finally:
             pysam.set_verbosity(verbosity)

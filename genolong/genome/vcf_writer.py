@@ -80,7 +80,7 @@ class VcfWriter:
             self._file.complete()
             return
         if not self._file.ends_with(self._output.end):
-            raise OSError(f"{self._file.name} does not hold on the disk what was written to it; write it again")
+            raise OSError(f"{self._file.name} on the disk differs from what was written; write it again")
         self.notes += remove_indexes(self._path)
         self._file.complete()
         if self._is_bgzip:
@@ -110,7 +110,7 @@ class VcfWriter:
 
     def _index(self) -> list[str]:
         if self._order.broken:
-            return [f"{self._path} has no index, for its records are not sorted: {self._order.broken}"]
+            return [f"{self._path} has no index, because its records are not sorted: {self._order.broken}"]
         return write_index(self._path)
 
 
@@ -123,7 +123,7 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
     if opened is None and _is_file_or_nothing(path):
         return PartialFile(path, resume_at)
     if resume_at is not None:
-        raise OutputError(f"{name} cannot be resumed, for it is no file; start again")
+        raise OutputError(f"{name} cannot be resumed, because it is not a file; start again")
     try:
         if opened is None:
             return Stream(os.open(path, os.O_WRONLY), name)

@@ -66,9 +66,9 @@ def test_the_genomes_own_name_comes_before_a_synonym():
 @pytest.mark.parametrize(("content", "words"), [
     (b"one\n", "names.txt, line 1: 1 name; wanted two that mean the same contig"),
     (b"a b\n\na b c\n", "names.txt, line 3: 3 names; wanted two that mean the same contig"),
-    (b"a b\na c\n", "names.txt, line 2: a means c here, and b in a line before; keep one"),
-    (b"a b\nc b\n", "names.txt, line 2: b means c here, and a in a line before; keep one"),
-    (b"\xff\xfe\xff", "names.txt is no text file; wanted two names of a contig in every line"),
+    (b"a b\na c\n", "names.txt, line 2: a means c here, but b in an earlier line; keep one"),
+    (b"a b\nc b\n", "names.txt, line 2: b means c here, but a in an earlier line; keep one"),
+    (b"\xff\xfe\xff", "names.txt is not a text file; wanted two names of a contig in every line"),
 ])  # fmt: skip
 def test_what_is_no_file_of_synonyms_is_refused(tmp_path: Path, content: bytes, words: str):
     (tmp_path / "names.txt").write_bytes(content)

@@ -27,7 +27,7 @@ def test_every_byte_is_known_or_refused():
         elif letter == "N" or letter in AMBIGUOUS:
             assert encode(bytes([byte]))[0] == N
         else:
-            with pytest.raises(ValueError, match="at position 3 is no letter of DNA"):
+            with pytest.raises(ValueError, match="at position 3 is not a letter of DNA"):
                 encode(b"ACG" + bytes([byte]))
 
 
@@ -44,7 +44,7 @@ def test_mask_is_written_as_a_question_mark_and_stays_itself_on_the_other_strand
 
 
 def test_codes_above_mask_are_refused():
-    with pytest.raises(ValueError, match="6 is no base's code"):
+    with pytest.raises(ValueError, match="6 is not the code of a base"):
         decode(np.array([0, 6], dtype=np.uint8))
 
 

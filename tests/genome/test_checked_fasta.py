@@ -144,7 +144,7 @@ def test_notes(tmp_path: Path, cache: CacheFolder):
     path.write_bytes(b">a\nacgtryyn\n>b\n>c\n>d\n>e\n")
     assert open_checked(path, cache).notes == (
         f"{path}: 3 ambiguous letters are read as N (R 1, Y 2)",
-        f"{path}: every base is lower case, so case is not taken for a repeat mask",
+        f"{path}: every base is lower case, so case is not treated as a repeat mask",
         f"{path}: contigs without a base are skipped: 4 (b, c, d …)",
     )
 

@@ -183,8 +183,8 @@ def test_one_genome_twice_is_told(tmp_path, cache):
     plain = write_fasta(tmp_path, letters)
     packed = write_fasta(tmp_path, letters, "packed.fa.gz")
     assert Genome.open([plain, packed], cache).notes == (
-        f"{plain} and {packed} have the same contigs, each as long: if they are one genome, name it once, or what is "
-        "held out of one is read in the other",
+        f"{plain} and {packed} have the same contigs, of the same lengths: if they are one genome, name it once, or "
+        "bases held out in one file are trained on in the other",
     )
     other = write_fasta(tmp_path, {**letters, "two": "ACGT"}, name="other.fa")
     assert Genome.open([plain, other], cache).notes == ()
@@ -194,7 +194,7 @@ def test_a_qualified_name_that_is_taken(tmp_path, cache):
     one = write_fasta(tmp_path, {"c": "A"}, "one.fa")
     two = write_fasta(tmp_path, {"c": "C", "one:c": "G"}, "two.fa")
     with pytest.raises(
-        InputError, match=r"two.fa: contig one:c would be called one:c, which another contig is; rename one"
+        InputError, match=r"two.fa: contig one:c would be called one:c, like another contig; rename one"
     ):
         Genome.open([one, two], cache)
 
@@ -202,7 +202,7 @@ def test_a_qualified_name_that_is_taken(tmp_path, cache):
 def test_the_same_content_twice_is_refused(tmp_path, cache):
     one = write_fasta(tmp_path, {"c": "A"}, "one.fa")
     two = write_fasta(tmp_path, {"c": "A"}, "two.fa")
-    with pytest.raises(InputError, match=r"two.fa holds the same as .*one.fa; wanted each genome once; leave one out"):
+    with pytest.raises(InputError, match=r"two.fa has the same content as .*one.fa; wanted each genome once; leave"):
         Genome.open([one, two], cache)
 
 
@@ -313,7 +313,7 @@ def test_a_file_that_goes_away_while_it_is_open_is_refused(tmp_path, cache):
             lambda letters: letters.replace("N", "A"),
             "no longer holds the bases it had when it was opened; did it change",
         ),
-        (lambda letters: letters.replace("A", ">"), "can no longer be read .*is no letter of DNA.*; did it change"),
+        (lambda letters: letters.replace("A", ">"), "can no longer be read .*is not a letter of DNA.*; did it change"),
         (lambda letters: letters.replace("A", "é"), "can no longer be read .*; did it change"),
     ],
 )

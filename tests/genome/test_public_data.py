@@ -76,7 +76,7 @@ def test_a_genome_is_left_as_bgzip_that_can_be_read(server: Served, tmp_path: Pa
     assert about["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
     assert told == [
         f"{place}: 894 bases of 2 contigs",
-        f"{place}: left out 1 alternates and pieces, 401 bases (chrII_random)",
+        f"{place}: left out 1 alternate or unplaced contig, 401 bases (chrII_random)",
     ]
 
 
@@ -84,12 +84,12 @@ def test_it_is_fetched_once(server: Served, tmp_path: Path, told: list[str]):
     place = get_public("yeast", tmp_path / "data", told.append)
     asked = len(server.asked)
     assert get_public("yeast", tmp_path / "data", told.append) == place and len(server.asked) == asked
-    assert told[-1].startswith(f"{place}: is there already, fetched 2")
+    assert told[-1].startswith(f"{place}: was already fetched at 2")
     place.write_bytes(b"changed")
     with pytest.raises(InputError, match=r"has changed since it was fetched; move it away"):
         get_public("yeast", tmp_path / "data", told.append)
     (place.parent / "origins.json").unlink()
-    with pytest.raises(InputError, match=r"is there, but was not fetched by this; name another folder"):
+    with pytest.raises(InputError, match=r"exists, but was not fetched by this command; name another folder"):
         get_public("yeast", tmp_path / "data", told.append)
     (place.parent / "origins.json").write_text("{")
     with pytest.raises(InputError, match=r"origins.json: cannot be read"):
@@ -108,7 +108,7 @@ def test_what_came_is_not_fetched_again_where_it_was_not_written_as_bgzip(
 
 def test_a_damaged_file_is_named(tmp_path: Path):
     (tmp_path / "x.gzip").write_bytes(gzip.compress(FASTA)[:-9])
-    with pytest.raises(InputError, match=r"x.gzip: is damaged \(.*\); remove it, and it is fetched again"):
+    with pytest.raises(InputError, match=r"x.gzip: is damaged \(.*\); remove it to fetch it again"):
         as_bgzip(tmp_path / "x.gzip", [].append, lambda _: True)
 
 
@@ -135,7 +135,7 @@ def test_stopped_at_any_moment_the_same_command_goes_on(
         with pytest.raises(KeyboardInterrupt):
             get_public(name, tmp_path / "data", told.append)
     place = get_public(name, tmp_path / "data", told.append)
-    assert get_public(name, tmp_path / "data", told.append) == place and "is there already" in told[-1]
+    assert get_public(name, tmp_path / "data", told.append) == place and "was already fetched" in told[-1]
     assert not [*(tmp_path / "data").rglob("*.partial")] and not [*(tmp_path / "data").rglob("*.fetched")]
 
 
@@ -155,7 +155,7 @@ def test_a_full_disk_is_told_and_nothing_cut_gets_its_name(
 
 def test_other_bytes_than_the_host_says_leave_nothing(server: Served, tmp_path: Path, told: list[str]):
     server.files["sacCer3/md5sum.txt"] = sums(**{"sacCer3.fa.gz": b"other", "more": b""})
-    with pytest.raises(InputError, match="what came has the md5"):
+    with pytest.raises(InputError, match="the download has the md5"):
         get_public("yeast", tmp_path / "data", told.append)
     assert list((tmp_path / "data" / "yeast").iterdir()) == []
 
@@ -187,11 +187,11 @@ def test_brca1_is_cut_out_of_clinvar_byte_for_byte(server: Served, tmp_path: Pat
         index = Path(f"{vcf}.tbi")
         assert index.stat().st_mtime >= vcf.stat().st_mtime, "or every tool warns that it is older"
         assert {path.name for path in vcf.parent.iterdir()} == {vcf.name, index.name, "origins.json"}
-    assert get_public("clinvar", tmp_path / "data", told.append).is_file() and "is there already" in told[-1]
+    assert get_public("clinvar", tmp_path / "data", told.append).is_file() and "was already fetched" in told[-1]
 
 
 def test_a_name_that_is_not_known_is_answered_with_the_nearest(tmp_path: Path, told: list[str]):
-    with pytest.raises(SettingsError, match=r"hg83: is not known; there are yeast, .*; did you mean hg38\?"):
+    with pytest.raises(SettingsError, match=r"hg83: is not known; wanted one of yeast, .*; did you mean hg38\?"):
         get_public("hg83", tmp_path, told.append)
 
 
@@ -210,8 +210,8 @@ def script() -> ModuleType:
 @pytest.mark.parametrize(
     ("name", "change", "code", "line"),
     [
-        ("yeast", {}, 0, "sacCer3.fa.gz: left out 1 alternates and pieces, "),
-        ("yest", {}, 64, "download: error: yest: is not known; there are yeast, "),
+        ("yeast", {}, 0, "sacCer3.fa.gz: left out 1 alternate or unplaced contig, "),
+        ("yest", {}, 64, "download: error: yest: is not known; wanted one of yeast, "),
         ("celegans", {}, 66, "/ce11/md5sum.txt: the host answers 404 Not Found"),
         ("yeast", {"failures": [503] * 9}, 75, "/sacCer3/md5sum.txt: cannot be reached (Service Unavailable); "),
     ],

@@ -114,7 +114,7 @@ def test_the_mitochondrion_by_another_name(tmp_path: Path):
         (b"chr1\t-1\t7", "regions.bed, line 2: start -1 is negative; wanted 0 or more (BED counts from 0)"),
         (
             b"chr1\t0\t1001",
-            "line 2: end 1,001 lies beyond chr1, which has 1,000 bases; is it another build of the genome?",
+            "line 2: end 1,001 lies beyond chr1, which has 1,000 bases; is it from another build of the genome?",
         ),
         (b"chr3\t0\t7", "regions.bed, line 2: the genome has no contig chr3; did you mean chr2 or chr1?"),
         (b"plasmid\t0\t7", "regions.bed, line 2: the genome has no contig plasmid; it begins with chr1, chr2, MT"),
@@ -159,7 +159,7 @@ def test_bgzip_without_its_end(tmp_path: Path):
 
 
 def test_no_text(tmp_path: Path):
-    with pytest.raises(InputError, match=r"is no text file; wanted a BED file, plain or gzip; is it the right file"):
+    with pytest.raises(InputError, match=r"is not a text file; wanted a BED file, plain or gzip; is it the right file"):
         read(tmp_path, b"\x89PNG\xff\xfe")
 
 

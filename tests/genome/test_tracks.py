@@ -125,7 +125,7 @@ def test_a_bigwig_that_the_disk_did_not_take_is_refused(tmp_path: Path):
         track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
         track._close()
         (tmp_path / "x.bw.partial").write_bytes(whole[:cut])
-        with pytest.raises(OSError, match=r"x.bw.partial does not hold on the disk what was written to it; write it"):
+        with pytest.raises(OSError, match=r"x.bw.partial on the disk differs from what was written; write it"):
             track.complete()
         track.discard()
     assert not [*tmp_path.iterdir()]

@@ -17,14 +17,16 @@ def test_a_sequence_is_read_as_it_is_written(sequence: str):
 
 @pytest.mark.parametrize(
     ("sequence", "found"),
-    [("ACGU", "'U' as its letter 4"), ("AÄ", "'Ä' as its letter 2"), ("A" * 1234 + "\n", r"'\n' as its letter 1,235")],
+    [
+        ("ACGU", "letter 4 of the sequence is 'U'"),
+        ("AÄ", "letter 2 of the sequence is 'Ä'"),
+        ("A" * 1234 + "\n", r"letter 1,235 of the sequence is '\n'"),
+    ],
 )
 def test_other_letters_are_refused_with_their_place(sequence: str, found: str):
     with pytest.raises(InputError) as refusal:
         codes_of(sequence)
-    assert str(refusal.value) == (
-        f"the sequence has {found}; wanted A C G T N, or ? for a base that is hidden from the model"
-    )
+    assert str(refusal.value) == (f"{found}; wanted A C G T N, or ? for a base that is hidden from the model")
 
 
 def test_an_empty_sequence_is_refused():
@@ -84,7 +86,7 @@ def test_a_region_is_what_samtools_and_igv_have(text: str, region: Interval):
 
 
 SYNTAX = (
-    "wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and the last base belongs to it "
+    "wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and LAST is included "
     "(one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
 )
 
@@ -100,9 +102,9 @@ SYNTAX = (
         ("chr1:7-9", "the genome has no contig chr1; did you mean chr17 or chrM?"),
         ("chr1", "the genome has no contig chr1; did you mean chr17 or chrM?"),
         ("unheard:7-9", "the genome has no contig unheard; it begins with chr17, HLA-A*01:01, chrM"),
-        ("2:0-9", "starts at 0; wanted 1 or more, for the first base is number 1"),
+        ("2:0-9", "starts at 0; wanted 1 or more, because positions count from 1"),
         ("2:9-7", "ends at 7, before its start at 9; wanted the start first"),
-        ("2:1,001-1,001", "lies beyond 2, which has 1,000 bases; is it of another build of the genome?"),
+        ("2:1,001-1,001", "lies beyond 2, which has 1,000 bases; is it from another build of the genome?"),
     ],
 )
 def test_what_is_no_region_is_refused(text: str, line: str):

@@ -67,12 +67,12 @@ def test_carriage_returns_alone(tmp_path: Path):
 
 def test_too_few_columns(tmp_path: Path):
     message = refusal(tmp_path, vcf_text(header=[*OTHERS, b"#CHROM\tPOS\tID\n"]))
-    assert "in.vcf, line 4: the #CHROM line has 3 columns, '#CHROM POS ID'; wanted the 8 of every VCF" in message
+    assert "in.vcf, line 4: the #CHROM line has 3 columns, '#CHROM POS ID'; wanted the 8 columns of every" in message
 
 
 def test_columns_of_other_names(tmp_path: Path):
     message = refusal(tmp_path, vcf_text(header=[COLUMNS.replace(b"POS", b"POSITION") + b"\n"]))
-    assert "line 1: the #CHROM line begins with '#CHROM POSITION ID REF" in message and "mend the names" in message
+    assert "line 1: the #CHROM line begins with '#CHROM POSITION ID REF" in message and "correct its column" in message
     assert "#CHROM line begins with" in refusal(tmp_path, COLUMNS + b"2\tFORMAT\n")
 
 

@@ -140,7 +140,7 @@ def test_bcf_redirected_to_standard_input(bcf: Path):
     kept, given = os.dup(0), os.open(bcf, os.O_RDONLY)
     os.dup2(given, 0)
     try:
-        assert refusal("-").startswith("standard input is BCF, which is read from a file only; wanted VCF")
+        assert refusal("-").startswith("standard input is BCF, which is only read from a file; wanted VCF")
     finally:
         os.dup2(kept, 0)
         os.close(kept)
@@ -151,7 +151,7 @@ def test_bcf_from_a_pipe(bcf: Path, stdin: int):
     os.write(stdin, bcf.read_bytes())
     os.close(stdin)
     message = refusal("-")
-    assert message.startswith("standard input is BCF, which is read from a file only") and "bcftools view" in message
+    assert message.startswith("standard input is BCF, which is only read from a file") and "bcftools view" in message
 
 
 def test_every_cut_of_a_gzip_file_is_noticed(tmp_path: Path):

@@ -178,7 +178,7 @@ def test_what_has_no_index_says_so(tmp_path: Path, records, lines: list[bytes], 
     for suffix in (".tbi", ".csi"):
         (tmp_path / f"out.vcf.gz{suffix}").write_bytes(b"old")
     (note,) = write(tmp_path / "out.vcf.gz", records(*lines))
-    assert "out.vcf.gz has no index, for " in note and reason in note
+    assert "out.vcf.gz has no index, because " in note and reason in note
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.vcf", "out.vcf.gz"]
     assert text_of(tmp_path / "out.vcf.gz") == vcf_text(*lines)
 
@@ -233,7 +233,7 @@ def test_what_cannot_be_resumed(tmp_path: Path):
     (tmp_path / "dir.vcf.partial").mkdir()
     with pytest.raises(OutputError, match=r"dir.vcf.partial cannot be written to \(Is a directory\); start again"):
         VcfWriter(tmp_path / "dir.vcf", resume_at=6)
-    with pytest.raises(OutputError, match=r"- cannot be resumed, for it is no file; start again"):
+    with pytest.raises(OutputError, match=r"- cannot be resumed, because it is not a file; start again"):
         VcfWriter("-", resume_at=6)
 
 
@@ -267,7 +267,7 @@ def test_bytes_that_do_not_reach_the_disk_are_noticed(tmp_path: Path, monkeypatc
     writer = VcfWriter(tmp_path / "out.vcf.gz")
     writer.write_header(HEADER)
     monkeypatch.setattr(partial_file.os, "write", lambda _, data: len(data))
-    with pytest.raises(OSError, match=r"out.vcf.gz.partial does not hold on the disk what was written to it"):
+    with pytest.raises(OSError, match=r"out.vcf.gz.partial on the disk differs from what was written"):
         writer.finish()
     writer.close()
     assert not (tmp_path / "out.vcf.gz").exists()

@@ -81,7 +81,7 @@ class BlockedText:
         """The part of a block after its header and extra field: the deflated text, its checksum and its length."""
         if head[:2] != MAGIC[: len(head)]:
             raise InputError(
-                f"{self._path}: at byte {start:,} there is something else than a bgzip block; "
+                f"{self._path}: no bgzip block starts at byte {start:,}; "
                 "wanted bgzip blocks to the end; download or copy the file again"
             )
         if len(head) < 12:

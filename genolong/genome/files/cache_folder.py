@@ -50,7 +50,7 @@ def _usual_folder() -> Path:
     try:
         return Path.home() / ".cache" / "genolong"
     except RuntimeError as error:
-        raise OutputError("no home folder is known to keep indexes in; set data.cache to a folder") from error
+        raise OutputError("no home folder is known for the cache; set data.cache to a folder") from error
 
 
 def _write_whole(path: Path, write: Callable[[BufferedIOBase], None]) -> Path:

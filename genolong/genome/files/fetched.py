@@ -47,7 +47,7 @@ def fetch(url: str, place: Path, checksum: Checksum | None, tell: Tell) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{place.parent}: cannot be made ({error.strerror}); name another folder") from error
+        raise OutputError(f"{place.parent}: cannot be created ({error.strerror}); name another folder") from error
     _patiently(lambda: _go_on(url, place, tell), url, place, tell)
     _check(url, place, checksum)
     PartialFile(place, resume_at=_size(place)).complete()
@@ -105,7 +105,7 @@ def _patiently(work: Callable[[], Any], url: str, place: Path, tell: Tell) -> An
             kept = f"; {_size(place):,} bytes are kept; run the same command again to continue" if _size(place) else ""
             if tried == len(WAITS_S):
                 raise BusyError(f"{url}: cannot be reached ({_why(error)}){kept}; try again later") from error
-            tell(f"{place.name}: {_why(error)}; again in {WAITS_S[tried]:g} s")
+            tell(f"{place.name}: {_why(error)}; trying again in {WAITS_S[tried]:g} s")
             time.sleep(WAITS_S[tried])
             tried += 1
 
@@ -119,9 +119,9 @@ def _go_on(url: str, place: Path, tell: Tell) -> None:
             return _past_the_end(answer, place, at)
         begins, size = _extent(answer, at)
         if begins:
-            tell(f"{place.name}: goes on after {begins:,} bytes")
+            tell(f"{place.name}: resuming after {begins:,} bytes")
         elif at:
-            tell(f"{place.name}: the host does not send the rest of what is there ({at:,} bytes), but all of it again")
+            tell(f"{place.name}: the host cannot resume after {at:,} bytes, so everything is fetched again")
         _refuse_small_disk(place, (size or 0) - begins)
         file = PartialFile(place, resume_at=begins) if begins else PartialFile(place)
         try:
@@ -154,7 +154,7 @@ def _open(url: str, asked: dict[str, str]) -> Any:
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise UnsafeInputError(
-                f"{url}: the host does not prove who it is ({error.reason.verify_message})"
+                f"{url}: the host's certificate cannot be verified ({error.reason.verify_message})"
             ) from error
         raise
 
@@ -174,7 +174,7 @@ def _extent(answer: Any, at: int) -> tuple[int, int | None]:
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     if answer.status == 206:
         if said is None or int(said[1]) != at:
-            raise http.client.HTTPException(f"the host sends another part than bytes {at:,} and on")
+            raise http.client.HTTPException(f"the host sent another part; wanted the bytes from {at:,} on")
         return at, int(said[2])
     length = answer.headers.get("Content-Length")
     return 0, int(length) if length is not None and length.isdigit() else None
@@ -184,7 +184,7 @@ def _past_the_end(answer: Any, place: Path, at: int) -> None:
     """Handle a 416 response: either the partial file is complete, or it belongs to another file and is discarded."""
     if answer.headers.get("Content-Range") != f"bytes */{at}":
         PartialFile(place).discard()
-        raise ConnectionError(f"the {at:,} bytes that are there are more than lie at the host")
+        raise ConnectionError(f"the {at:,} bytes already fetched are more than the host has")
 
 
 def _check(url: str, place: Path, checksum: Checksum | None) -> None:
@@ -196,8 +196,8 @@ def _check(url: str, place: Path, checksum: Checksum | None) -> None:
         partial.unlink()
         _origin(place).unlink(missing_ok=True)
         raise InputError(
-            f"{url}: what came has the {checksum.kind} {found}, and the host says {checksum.value}; it was removed; "
-            "try again"
+            f"{url}: the download has the {checksum.kind} {found}; wanted {checksum.value}, as the host states; "
+            "it was removed; try again"
         )
 
 
@@ -205,7 +205,7 @@ def _refuse_small_disk(place: Path, wanted: int) -> None:
     free = shutil.disk_usage(place.parent).free
     if wanted > free:
         raise OutputError(
-            f"{place}: takes {wanted:,} bytes more, where {free:,} are free; make room, or take another folder"
+            f"{place}: needs {wanted:,} more bytes, but only {free:,} are free; make room, or name another folder"
         )
 
 

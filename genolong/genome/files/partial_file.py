@@ -44,7 +44,7 @@ def open_descriptor(path: str | Path) -> int | None:
 def refuse_no_file(path: Path) -> None:
     """Raise OutputError if the path exists but is not a regular file: a rename to it would replace it."""
     if open_descriptor(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
-        what = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
+        what = "a folder" if os.path.isdir(path) else "a device or a pipe"
         raise OutputError(f"{path}: is {what}; wanted a file to write; name one")
 
 

@@ -33,7 +33,7 @@ class PinnedFile:
                 )
             if not path.is_file():
                 raise MissingInputError(
-                    f"{path} is a pipe or device; wanted a file, to read from its middle; save it first"
+                    f"{path} is a pipe or device; wanted a file, which can be read from any position; save it first"
                 )
             with path.open("rb") as file:
                 before = stamp(file.fileno())

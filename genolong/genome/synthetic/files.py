@@ -57,7 +57,7 @@ def write_synthetic_genome(folder: str | Path, bases: int, seed: int, variants: 
     Draws `variants` variants of each label. The same arguments give the same letters on any machine.
     """
     if bases < SMALLEST_BP:
-        raise SettingsError(f"--bases={bases}: wanted {SMALLEST_BP} or more, or the last contig holds next to nothing")
+        raise SettingsError(f"--bases={bases}: wanted {SMALLEST_BP} or more, or the last contig is almost empty")
     for name, value in (("seed", seed), ("variants", variants)):
         if value < 0:
             raise SettingsError(f"--{name}={value}: wanted 0 or more")

@@ -139,7 +139,7 @@ def test_names_with_a_point_have_pictures_of_their_own_and_a_device_is_left_alon
     found = evaluate(replace(SETTINGS, output=str(tmp_path / "of.2021")))
     assert [path.name for path in found.files] == ["of.2021", "of.2021.context_use.png", "of.2021.curves.png"]
     monkeypatch.setattr(command, "measure", lambda *_: pytest.fail("the work had begun"))
-    with pytest.raises(OutputError, match="null: is no file, but a device or a pipe"):
+    with pytest.raises(OutputError, match="null: is a device or a pipe"):
         evaluate(replace(SETTINGS, output=os.devnull))
     with pytest.raises(SettingsError, match="output=new/: is a folder; wanted the name of a file in it"):
         replace(SETTINGS, output="new/")

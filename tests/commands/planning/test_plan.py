@@ -94,7 +94,7 @@ def test_figures_that_cannot_be_written_are_told(tmp_path):
     with pytest.raises(OutputError, match=r"nowhere/x.json: there is no folder .*nowhere; wanted one to write to"):
         plan(settings(f"json={tmp_path / 'nowhere' / 'x.json'}"))
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(OutputError, match=r"pipe.json: is no file, but a device or a pipe; wanted a file to write"):
+    with pytest.raises(OutputError, match=r"pipe.json: is a device or a pipe; wanted a file to write"):
         plan(settings(f"json={tmp_path / 'pipe.json'}"))
 
 

@@ -208,7 +208,7 @@ def test_bgzip_has_an_index(go, tmp_path):
 
 def test_what_is_not_sorted_has_none_and_that_is_told(go, tmp_path):
     note, lost = go(output="out.vcf.gz").notes
-    assert "has no index, for its records are not sorted" in note and lost.startswith("no_contig: the genome has ")
+    assert "has no index, because its records are not sorted" in note and lost.startswith("no_contig: the genome has ")
     assert names(tmp_path) == {"out.vcf.gz", "out.vcf.gz.record.json"}
 
 

@@ -73,7 +73,7 @@ def test_missing_end_block():
 
 
 def test_what_follows_must_be_bgzip():
-    with pytest.raises(InputError, match="at byte 46 there is something else than a bgzip block"):
+    with pytest.raises(InputError, match="no bgzip block starts at byte 46; wanted bgzip blocks to the end"):
         read(bgzip(TEXT)[: -len(END_BLOCK)] + b"<html>")
 
 

@@ -76,7 +76,7 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nowhere)
-    with pytest.raises(OutputError, match=r"no home folder is known to keep indexes in; set data.cache to a folder"):
+    with pytest.raises(OutputError, match=r"no home folder is known for the cache; set data.cache to a folder"):
         CacheFolder()
 
 

@@ -60,8 +60,8 @@ def test_after_a_cut_only_the_rest_is_asked_for(server: Served, tmp_path: Path, 
     server.cut_after, server.cuts = 1_000_003, 2
     assert got(server, tmp_path / "x", told) == CONTENT
     assert server.asked == ["", "bytes=1000003-", "bytes=2000006-"]
-    assert "x: cut off after 1,000,003 of 3,000,017 bytes; again in 0 s" in told
-    assert "x: goes on after 2,000,006 bytes" in told
+    assert "x: cut off after 1,000,003 of 3,000,017 bytes; trying again in 0 s" in told
+    assert "x: resuming after 2,000,006 bytes" in told
 
 
 def test_many_cuts_are_borne_as_long_as_more_comes(server: Served, tmp_path: Path, told: list[str]):
@@ -92,7 +92,7 @@ def fetch_once(server: Served, place: Path, told: list[str]) -> None:
 def test_a_host_without_ranges_sends_it_all_again(server: Served, tmp_path: Path, told: list[str]):
     server.cut_after, server.cuts, server.ranges = 1_000_003, 1, False
     assert got(server, tmp_path / "x", told) == CONTENT
-    assert "x: the host does not send the rest of what is there (1,000,003 bytes), but all of it again" in told
+    assert "x: the host cannot resume after 1,000,003 bytes, so everything is fetched again" in told
 
 
 @pytest.mark.parametrize("tag", ['"two"', ""])
@@ -135,7 +135,7 @@ def test_a_part_that_is_longer_than_the_file_is_given_up(server: Served, tmp_pat
 
 def test_a_host_that_sends_another_part_is_not_believed(server: Served, tmp_path: Path, told: list[str]):
     server.cut_after, server.cuts, server.lies_about_range = 1_000_003, 1, True
-    with pytest.raises(BusyError, match="the host sends another part than bytes 1,000,003 and on"):
+    with pytest.raises(BusyError, match="the host sent another part; wanted the bytes from 1,000,003 on"):
         got(server, tmp_path / "x", told)
 
 
@@ -157,14 +157,16 @@ def test_what_is_not_there_is_said_at_once(server: Served, tmp_path: Path, told:
 @pytest.mark.parametrize("kind", ["md5", "sha256"])
 def test_other_bytes_than_the_host_says_are_removed(server: Served, tmp_path: Path, told: list[str], kind: str):
     wrong = Checksum(kind, "0" * len(getattr(hashlib, kind)().hexdigest()))
-    with pytest.raises(InputError, match=rf"what came has the {kind} [0-9a-f]+, and the host says 0+; it was removed"):
+    with pytest.raises(
+        InputError, match=rf"the download has the {kind} [0-9a-f]+; wanted 0+, as the host states; it was"
+    ):
         got(server, tmp_path / "x", told, wrong)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_is_too_small_is_seen_before(server: Served, tmp_path: Path, told: list[str], monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_000_000))
-    with pytest.raises(OutputError, match=r"x: takes 3,000,017 bytes more, where 2,000,000 are free; make room"):
+    with pytest.raises(OutputError, match=r"x: needs 3,000,017 more bytes, but only 2,000,000 are free; make room"):
         got(server, tmp_path / "x", told)
 
 
@@ -200,7 +202,7 @@ def test_only_the_web_is_asked(tmp_path: Path, told: list[str], url: str):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, told: list[str], server: Served):
     (tmp_path / "a").write_text("")
-    with pytest.raises(OutputError, match=r"a: cannot be made \(.*\); name another folder"):
+    with pytest.raises(OutputError, match=r"a: cannot be created \(.*\); name another folder"):
         fetch(f"{server.address}/x.bin", tmp_path / "a" / "x", None, told.append)
 
 
@@ -252,4 +254,4 @@ def test_a_network_that_is_gone_is_no_full_disk(server: Served, tmp_path: Path, 
 
     monkeypatch.setattr(fetched, "_open", lambda *asked: Answer(opened(*asked)))
     assert got(server, tmp_path / "x", told) == CONTENT
-    assert len(told) == 1 and told[0].startswith("x: ") and told[0].endswith("; again in 0 s")
+    assert len(told) == 1 and told[0].startswith("x: ") and told[0].endswith("; trying again in 0 s")

@@ -98,7 +98,7 @@ def test_the_script_writes_and_tells(tmp_path):
     assert len(done.stdout.splitlines()) == 4 + 1 + 10
     failed = subprocess.run([*command, "--bases", "7"], capture_output=True, text=True, env=environment, check=False)
     assert failed.returncode == 64
-    assert failed.stderr == "--bases=7: wanted 10000 or more, or the last contig holds next to nothing\n"
+    assert failed.stderr == "--bases=7: wanted 10000 or more, or the last contig is almost empty\n"
 
 
 @pytest.fixture(scope="module")
