@@ -1,14 +1,14 @@
-// Softmax attention of many small problems on a CPU, tile by tile, read from and written to strided tensors in place.
+// Softmax attention of many small problems on a CPU, tile by tile, directly on strided tensors.
 //
-// Queries lie along the lanes of vectors, so that each row's maximum and sum are lanes, too, and never cross them:
+// Queries are in the lanes of vectors, so that each row's maximum and sum stay within a lane:
 //
 //     weights[key][query]   TILE queries (ALL vectors), BLOCK keys           scores, then probabilities
-//     rows[...][channel]    width rounded up to whole vectors (WIDE)         what products add to
+//     rows[...][channel]    width rounded up to whole vectors (WIDE)         accumulators of products
 //
-// Products read units of 32 bits: a float, or, where the processor multiplies such pairs (__AVX512BF16__), two bfloat16
-// that are next to each other on the axis that is summed over. A row lies `along` channels where products sum over
-// these, and with its neighbour `across` where they sum over rows. What is beyond the last query is zero, what is beyond
-// the last key is the last key once more along channels, and zero across; products over them are never written out.
+// Products read units of 32 bits: a float, or, if the processor multiplies such pairs (__AVX512BF16__), two bfloat16
+// that are adjacent on the axis of summation. Units are `along` channels if products sum over channels, and `across`
+// (a row with its neighbour) if they sum over rows. Positions beyond the last query are zero; beyond the last key they
+// repeat the last key (along) or are zero (across); products over them are never written out.
 
 #include <algorithm>
 #include <atomic>
@@ -27,31 +27,31 @@ constexpr int LANES = 16, VECTORS = 4;
 #else
 constexpr int LANES = 8, VECTORS = 2;
 #endif
-constexpr int SUMS = 3 * LANES / 2;  // vectors, of as many registers; the others hold what is added to them
+constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors, one register each; other registers hold the operands
 constexpr int TILE = 64, ALL = TILE / LANES, KEYS = 4;
-constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys, whose weights for a tile of queries stay in a near cache
-constexpr int PART = 2048;  // queries of a problem whose gradients one thread finds, however many threads there are
-constexpr int TURN = 512;   // keys whose gradients it adds before the part behind it may
+constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys whose weights for a tile of queries fit into a low-level cache
+constexpr int PART = 2048;  // queries whose gradients one thread computes, whatever the number of threads
+constexpr int TURN = 512;   // keys whose gradients a part adds before the next part may add its own
 constexpr int WIDTH = LANES * WIDE;
 #ifdef __AVX512BF16__
-constexpr int PAIR = 2;  // numbers of a unit
+constexpr int PAIR = 2;  // numbers in a unit
 #else
 constexpr int PAIR = 1;
 #endif
-// what the caller counts on; a compiler that was told of another processor makes neither
+// what the caller relies on; fails if the compiler was configured for another processor
 static_assert(LANES == WANTED_LANES && PAIR == WANTED_PAIR, "the compiler was given other vectors than are asked for");
-constexpr int QUERIES = TILE / PAIR;  // units of a tile's queries
-constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // of a row along channels: vectors, units
+constexpr int QUERIES = TILE / PAIR;  // units in a tile's queries
+constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // a row along channels, in vectors and in units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
-constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product adds to at a time
-constexpr int ROWS = power_of_two(SUMS / NEAR);  // and rows
+constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product accumulates at a time
+constexpr int ROWS = power_of_two(SUMS / NEAR);  // rows that it accumulates at a time
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
-constexpr float LEAST = -3.40282347e38f;  // of finite numbers: what is -inf is -inf less it, and weighs nothing
+constexpr float LEAST = -3.40282347e38f;  // the least finite number: -inf minus it is -inf, whose weight is 0
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
-typedef uint32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));  // sums of which wrap
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));  // additions wrap around
 
-struct Tensor {  // (batch, segments, offsets, heads, positions, width); channels adjoin
+struct Tensor {  // (batch, segments, offsets, heads, positions, width); channels are adjacent
     char *at;
     int64_t strides[5];  // in bytes
 };
@@ -72,7 +72,7 @@ inline Vec add_times(Vec sum, float unit, Vec units) {
     return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_ps(unit), (__m512bh)units);
 }
 
-// Numbers of KEYS keys and a tile's queries as units of two queries, [key][query / 2], to the nearest bfloat16.
+// Convert numbers of KEYS keys and a tile's queries to units of two queries, [key][query / 2], as nearest bfloat16.
 inline void put_along(float *to, const Vec *numbers) {
 #pragma GCC unroll 16
     for (int at = 0; at < KEYS * ALL; at += 2)
@@ -93,7 +93,7 @@ inline void put_across(float *to, const Vec *numbers) {
         }
 }
 
-// Rows along channels become units of two rows, in their place; those beyond `count` are zeros.
+// Convert rows along channels to units of two rows, in place; rows beyond `count` are zeros.
 void pair_rows(float *rows, int64_t count) {
     for (int64_t k = 0; k < count; k += 2) {
         uint16_t one[2 * ALONG], other[2 * ALONG] = {};
@@ -107,7 +107,7 @@ void pair_rows(float *rows, int64_t count) {
 #else
 
 inline Vec add_times(Vec sum, float unit, Vec units) { return sum + unit * units; }
-inline void put_along(float *, const Vec *) {}  // numbers lie where units are to be, both ways
+inline void put_along(float *, const Vec *) {}  // a unit is one number, so nothing has to move
 inline void put_across(float *, const Vec *) {}
 void pair_rows(float *, int64_t) {}
 
@@ -123,13 +123,13 @@ inline Vec exp2_of_part(Vec part) {  // minimax: 8e-8 of 2^part for 0 <= part < 
 
 #ifdef __AVX512F__
 
-inline Vec at_most_zero(Vec x) { return _mm512_min_ps(Vec{}, x); }  // the second where one is no number
+inline Vec at_most_zero(Vec x) { return _mm512_min_ps(Vec{}, x); }  // the second operand (x) if one is NaN
 
 inline Vec exp2(Vec x) {
     return _mm512_scalef_ps(exp2_of_part(_mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF)), x);  // by 2^floor(x)
 }
 
-// Rows and columns of 16 by 16 change places: halves first, then quarters within them, ...
+// Transpose 16 by 16 numbers: halves first, then quarters within them, ...
 inline void transpose(Vec (&rows)[LANES]) {
     const Bits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 #pragma GCC unroll 4
@@ -149,13 +149,13 @@ inline void transpose(Vec (&rows)[LANES]) {
 
 inline Vec at_most_zero(Vec x) { return _mm256_min_ps(Vec{}, x); }
 
-inline Vec exp2(Vec x) {  // 0 where float32 has no normal number so small; what it is given is hardly above 0
+inline Vec exp2(Vec x) {  // 0 if the result is below float32's normal numbers; x is at most slightly above 0
     const Vec whole = _mm256_floor_ps(x), power = exp2_of_part(x - whole);
     const Bits shifted = (Bits)power + ((Bits)_mm256_cvtps_epi32(whole) << 23);
     return x < -126.0f ? Vec{} : (Vec)shifted;
 }
 
-// Rows and columns of 8 by 8 change places: those of two rows, of four, and of all.
+// Transpose 8 by 8 numbers: within two rows, four rows, and all rows.
 inline void transpose(Vec (&rows)[LANES]) {
     Vec twos[LANES], fours[LANES];
 #pragma GCC unroll 4
@@ -195,8 +195,8 @@ inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const
         }
 }
 
-// total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows. The sum
-// starts from zero: in one that all keys are added to, one by one, roundings grow with their number.
+// total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows. Each
+// such sum starts from zero: if all keys were added to one sum, rounding errors would grow with their number.
 template <bool SHRINK, int FROM = 0>
 inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
                                                        int64_t row_step, int64_t step, const float *rows,
@@ -227,7 +227,7 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
         add_product<SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
 }
 
-struct Place {  // one problem's rows of a tensor
+struct Place {  // the rows of one problem in a tensor
     char *at;
     int64_t step;
 
@@ -277,7 +277,7 @@ struct Place {  // one problem's rows of a tensor
     }
 };
 
-struct Scratch {  // hands out parts of a thread's work space
+struct Scratch {  // allocates parts of a thread's work space
     float *next;
     float *take(int64_t count) {
         float *begin = next;
@@ -286,7 +286,7 @@ struct Scratch {  // hands out parts of a thread's work space
     }
 };
 
-// All keys (or values) along channels; the last once more to fill up the last group.
+// All keys (or values) along channels; the last one is repeated to fill the last group.
 float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
     const int64_t whole = (sizes.keys + KEYS - 1) / KEYS * KEYS;
     float *rows = scratch.take(whole * ALONG);
@@ -296,7 +296,7 @@ float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
     return rows;
 }
 
-// A tile of rows along channels, and the same with queries along lanes.
+// A tile of rows along channels, and the same with queries in lanes.
 void pack_tile(float *rows, float *columns, const Place &from, int64_t first, int64_t count, const Sizes &sizes) {
     std::memset(rows, 0, TILE * ALONG * sizeof(float));
     for (int64_t q = 0; q < count; q++) from.read(rows + q * ALONG, first + q, sizes.width, sizes.half);
@@ -311,7 +311,7 @@ void pack_tile(float *rows, float *columns, const Place &from, int64_t first, in
         }
 }
 
-// Some queries' attention to all keys of their problem, taken into the running output and log-sum-exp (or put there).
+// Attention of some queries to all keys of their problem, merged into (or written to) running output and log-sum-exp.
 void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end, Scratch scratch) {
     const Place queries(tensors[0], sizes, problem), out(tensors[3], sizes, problem), lse(tensors[4], sizes, problem);
     const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), sizes);
@@ -323,7 +323,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
     for (int64_t first = begin; first < end; first += TILE) {
         const int64_t count = std::min<int64_t>(TILE, end - first);
         pack_tile(rows, columns, queries, first, count, sizes);
-        float *total = rows;  // the queries stand in columns now
+        float *total = rows;  // reused: the queries are in `columns` now
         std::memset(total, 0, TILE * WIDTH * sizeof(float));
         Vec most[ALL], sum[ALL];
         for (int j = 0; j < ALL; j++) most[j] = Vec{} + LEAST, sum[j] = Vec{};
@@ -350,7 +350,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 part[j] = Vec{};
             }
             for (int64_t k = 0; k < here; k += KEYS) {
-                // differences first: a product of large numbers less its own rounding is more than exponentials can take
+                // subtract before multiplying: the rounding of large products could exceed the exponential's range
                 const Vec *scores = vectors(weights) + k * ALL;
                 Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
 #pragma GCC unroll 4
@@ -368,12 +368,12 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + units(key) * WIDTH,
                                   units(here));
         }
-        float *before = columns;  // the queries are done
+        float *before = columns;  // reused: the queries are no longer needed
         for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
         for (int j = 0; j < ALL; j++) {
             const Vec old = vectors(before)[j], own = sum[j] == 0.0f ? Vec{} - INFINITY : most[j] * factor;
             Vec top = old > own ? old : own;
-            top = top < LEAST ? Vec{} + LEAST : top;  // all keys' scores are -inf: zeros, which weigh nothing
+            top = top < LEAST ? Vec{} + LEAST : top;  // all keys' scores are -inf: weights of zero
             const Vec kept = exp2(old - top), added = exp2(own - top), both = kept + added * sum[j];
             const Vec whole = both == 0.0f ? Vec{} + 1.0f : both;
             vectors(shrink)[j] = kept / whole;
@@ -391,9 +391,9 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
     }
 }
 
-// The gradients that come from some queries of one problem, added to (or written into) those of its rows. The gradients
-// of keys and values are a sum over all queries: a part of them adds its own as soon as those of the part `before` are
-// there, so that the order is always the same, and tells by `done` for how many keys it has.
+// The gradients from some queries of one problem, added to (or written to) those of its rows. The gradients of keys and
+// values are a sum over all queries: each part of the queries adds its contribution after the part `before` it has, so
+// that the order is always the same. `done` counts the keys for which this part has added its own.
 void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end,
                      const std::atomic<int64_t> *before, std::atomic<int64_t> *done, Scratch scratch) {
     const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), sums(tensors[4], sizes, problem),
@@ -435,7 +435,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
 #pragma GCC unroll 4
                     for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
-                        for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but nothing weighs more than all
+                        for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but no weight exceeds 1
                             found[i * ALL + j] = exp2(at_most_zero(dots[i][j - at] * factor - vectors(shift)[j]));
                 }
                 put_along(weights + k * QUERIES, found);
@@ -476,7 +476,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     }
 }
 
-// `task(number, thread)` for every number below `count`, in their order, each on whichever thread is free.
+// Run `task(number, thread)` for every number below `count`, in order, each on the next free thread.
 template <typename Task>
 void share_out(int64_t count, int64_t threads, Task task) {
     std::atomic<int64_t> next{0}, team{0};
@@ -491,13 +491,13 @@ int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * 
 
 }  // namespace
 
-// Numbers of work space for each thread.
+// The work space for each thread, in floats.
 extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
     const int64_t row = backward ? (1 + PAIR) * ALONG + 2 * WIDTH : 2 * ALONG;
     return row * (sizes->keys + std::max(ROWS, KEYS)) + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
 }
 
-// queries, keys, values, out, lse; `room` numbers of scratch are each thread's
+// Tensors: queries, keys, values, out, lse. Each thread has `room` floats of scratch.
 extern "C" void genolong_attend(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
     const int64_t tiles = (sizes->queries + TILE - 1) / TILE, count = problems(*sizes);
     const int64_t parts = std::min(tiles, (sizes->threads + count - 1) / count);
@@ -508,7 +508,7 @@ extern "C" void genolong_attend(const Sizes *sizes, const Tensor *tensors, float
     });
 }
 
-// grad, queries, keys, values, sums of grad * out, lse, and the gradients of queries, keys and values
+// Tensors: grad, queries, keys, values, sums of grad * out, lse, and the gradients of queries, keys and values.
 extern "C" void genolong_attend_backward(const Sizes *sizes, const Tensor *tensors, float *scratch, int64_t room) {
     const int64_t count = problems(*sizes), parts = (sizes->queries + PART - 1) / PART;
     std::vector<std::atomic<int64_t>> done(count * parts);

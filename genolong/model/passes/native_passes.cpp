@@ -1,7 +1,7 @@
-// What a block does to each position beside products and attention, in one pass: norms, short convolutions, their
+// A block's operations besides matrix products and attention, each in one pass: norms, short convolutions, their
 // gradients, and rotations.
 //
-// Every function takes its positions in equal parts on `threads` threads, of the OpenMP that PyTorch runs on.
+// Every function splits its positions equally over `threads` of PyTorch's OpenMP threads.
 
 #include <algorithm>
 #include <cmath>
@@ -11,13 +11,13 @@
 
 namespace {
 
-constexpr int64_t LEAST = 64;  // positions, for which another thread is worth its start
+constexpr int64_t LEAST = 64;  // positions that make it worth starting another thread
 constexpr int64_t LANES = 16;
-constexpr int64_t TILE = 16;   // positions that a convolution takes at a time; they and what is near stay in a near cache
+constexpr int64_t TILE = 16;   // positions that a convolution processes at a time; with their halo they stay in cache
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-struct Half {  // a bfloat16, to the nearest, ties to even
+struct Half {  // a bfloat16, rounded to nearest, ties to even
     uint16_t bits;
 
     operator float() const {
@@ -36,7 +36,7 @@ struct Half {  // a bfloat16, to the nearest, ties to even
 inline Vec *vectors(float *row) { return reinterpret_cast<Vec *>(row); }
 inline const Vec *vectors(const float *row) { return reinterpret_cast<const Vec *>(row); }
 
-// `task(part, begin, end)` for parts of 0 ... count - 1, on a thread each.
+// Run `task(part, begin, end)` for the parts of 0 ... count - 1, each on its own thread.
 template <typename Task>
 void share_out(int64_t count, int64_t threads, Task task) {
     const int64_t parts = std::max<int64_t>(1, std::min(threads, count / LEAST));
@@ -82,7 +82,7 @@ inline void add_products(float *to, const float *one, int64_t one_step, const fl
         for (int64_t k = 0; k < count; k++) to[d] += one[k * one_step + d] * other[k * other_step + d];
 }
 
-// A norm's gradient, `also` added to it if there is one; adds the share of the weight's gradient to `total`.
+// A norm's gradient, plus `also` if given; adds the contribution to the weight's gradient to `total`.
 template <typename Number>
 inline void norm_row_backward(const Number *above, const float *row, const float *weight, float shrink, const float *also,
                               float *to, float *total, int64_t width) {
@@ -99,8 +99,8 @@ inline void norm_row_backward(const Number *above, const float *row, const float
         to[d] = (also ? also[d] : 0.0f) + (above[d] * weight[d] - row[d] * back) * shrink;
 }
 
-// Into `near`, normed, the positions first - reach ... last + reach - 1 of a window of `length`, each by the number that
-// `shrink(position)` gives; zeros beyond the window's ends.
+// Write the normed positions first - reach ... last + reach - 1 of a window of `length` to `near`, each scaled by
+// `shrink(position)`; zeros beyond the window's ends.
 template <typename Shrink>
 inline void norm_near(std::vector<float> &near, const float *states, const float *weight, int64_t first, int64_t last,
                       int64_t reach, int64_t length, int64_t width, Shrink shrink) {
@@ -113,7 +113,8 @@ inline void norm_near(std::vector<float> &near, const float *states, const float
     }
 }
 
-// `task(window, first, last)` for tiles of the positions begin ... end - 1 of all windows in one line: of one each.
+// Run `task(window, first, last)` for tiles of positions begin ... end - 1, counted through all windows; each tile lies
+// in one window.
 template <typename Task>
 void tiles(int64_t begin, int64_t end, int64_t length, Task task) {
     for (int64_t at = begin, last; at < end; at = last) {
@@ -145,7 +146,7 @@ void norm_backward(const Number *grad, const float *x, const float *weight, cons
     });
 }
 
-struct Rows {  // (batch, positions, parts, heads, width), of which the last three adjoin
+struct Rows {  // (batch, positions, parts, heads, width); the last three axes are contiguous
     char *at;
     int64_t batch, position;  // steps, in bytes
 };
@@ -177,8 +178,8 @@ void turn(const Rows &source, const Rows &target, const float *cosine, const flo
 
 }  // namespace
 
-// out = x * shrink * weight, where shrink = 1 / sqrt(mean(x * x) + tiny) is a number a position; out is of 16 bits if
-// `half` says so.
+// out = x * shrink * weight, where shrink = 1 / sqrt(mean(x * x) + tiny) is one number per position; `half`: out has 16
+// bits.
 extern "C" void genolong_norm(const float *x, const float *weight, void *out, float *shrink, int64_t positions,
                               int64_t width, float tiny, int64_t half, int64_t threads) {
     if (half)
@@ -187,8 +188,8 @@ extern "C" void genolong_norm(const float *x, const float *weight, void *out, fl
         norm(x, weight, static_cast<float *>(out), shrink, positions, width, tiny, threads);
 }
 
-// The gradient of x, and each part's share of that of the weight: of_weight has `threads` rows, of zeros. The gradient
-// that they come from is of 16 bits if `half` says so.
+// The gradient of x, and each part's share of the weight's gradient: of_weight has `threads` rows, initially zero.
+// `half`: the incoming gradient has 16 bits.
 extern "C" void genolong_norm_backward(const void *grad, const float *x, const float *weight, const float *shrink,
                                        float *of_x, float *of_weight, int64_t positions, int64_t width, int64_t half,
                                        int64_t threads) {
@@ -202,8 +203,8 @@ struct Convolution {
     int64_t batch, length, width, taps, threads;
 };
 
-// out = x + bias + the sum over k < taps of weight[k] * normed[position + k - taps / 2], where normed is x, normed as
-// above, and zero beyond the first and the last position. All tensors are (batch, length, width), weight (taps, width).
+// out = x + bias + the sum over k < taps of weight[k] * normed[position + k - taps / 2], where `normed` is x normed as
+// above, and zero outside the window. x and out are (batch, length, width), weight is (taps, width).
 extern "C" void genolong_convolve(const Convolution *sizes, const float *x, const float *norm, const float *weight,
                                   const float *bias, float *out, float *shrink, float tiny) {
     const int64_t length = sizes->length, width = sizes->width, taps = sizes->taps, reach = taps / 2;
@@ -227,8 +228,8 @@ extern "C" void genolong_convolve(const Convolution *sizes, const float *x, cons
     });
 }
 
-// The gradient of x, and each part's shares of those of norm, weight and bias, added to rows of (threads, 2 + taps,
-// width): norm, bias, and each tap.
+// The gradient of x, and each part's share of the gradients of norm, bias and weight, added to (threads, 2 + taps,
+// width): norm, bias, then each tap.
 extern "C" void genolong_convolve_backward(const Convolution *sizes, const float *grad, const float *x,
                                            const float *norm, const float *weight, const float *shrink, float *of_x,
                                            float *of_weights) {
@@ -258,8 +259,8 @@ extern "C" void genolong_convolve_backward(const Convolution *sizes, const float
     });
 }
 
-// Turns the first two parts, queries and keys, by each position's angles, and takes the others as they are; all of 16
-// bits if `half` says so. A table has width / 2 numbers a position.
+// Rotates the first two parts, queries and keys, by each position's angles, and copies the others; `half`: all have 16
+// bits. Each table has width / 2 numbers per position.
 extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cosine, const float *sine,
                               const Sizes *sizes, int64_t half) {
     if (half)
