@@ -23,11 +23,12 @@ hypothesis.settings.load_profile("genolong")
 
 
 @pytest.fixture(autouse=True)
-def hangups_are_heard() -> Iterator[None]:
-    """Also where nohup has this process, and with it all that it starts, ignore them."""
-    before = signal.getsignal(signal.SIGHUP)
-    if before == signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def signals_are_heard() -> Iterator[None]:
+    """Also where nohup or a shell's background job makes this process, and all that it starts, ignore them."""
+    usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    ignored = [each for each in usual if signal.getsignal(each) == signal.SIG_IGN]
+    for each in ignored:
+        signal.signal(each, usual[each])
     yield
-    if before == signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, before)
+    for each in ignored:
+        signal.signal(each, signal.SIG_IGN)
