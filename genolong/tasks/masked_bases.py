@@ -152,8 +152,7 @@ class MaskedBases(pl.LightningModule):
         self.log("validation/bits", means["loss"] / log(2))
 
     def _means(self) -> dict[str, float]:
-        """Mean scores over all processes, without those that no base counts in (soft-masked ones, maybe); resets the scores.
-        """
+        """Mean scores over all processes, without those to which no base counts; resets the scores."""
         weights = torch.stack([cast(Tensor, self._score(name).weight) for name in SCORES])
         counted = self.trainer.strategy.reduce(weights, reduce_op="sum").tolist()
         means = [float(self._score(name).compute()) for name in SCORES]
@@ -170,8 +169,7 @@ class MaskedBases(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _nats(self, batch: MaskedBatch) -> tuple[Tensor, Tensor]:
-        """Loss in nats at every position, and whether its likeliest base is right; unhidden ones count as A, and weigh 0.
-        """
+        """Loss in nats at every position, and whether its likeliest base is right; the target of unhidden ones is A."""
         logits = self(batch.inputs)
         self._batch_bases = self._bases(batch)
         targets = batch.targets.long().where(batch.hidden, 0)

@@ -41,8 +41,7 @@ class Muon(MuonInBfloat16):
 def equalised(
     matrix: Float[Tensor, "rows columns"], coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Float[Tensor, "rows columns"]:
-    """The matrix with singular values near 1, by Newton-Schulz iteration (github.com/KellerJordan/Muon), in its dtype.
-    """
+    """The matrix with singular values near 1, by Newton-Schulz (github.com/KellerJordan/Muon), in its own dtype."""
     of_each, of_cube, of_fifth = coefficients
     lying = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     lying = lying / lying.norm().clamp(min=eps)

@@ -50,8 +50,7 @@ class MappedBases(NamedTuple):
 
     @property
     def uncertainty(self) -> Float64[np.ndarray, " bases"]:
-        """The entropy of the model's distribution, in bits: 0 where it is sure of a base, 2 where all are equally likely.
-        """
+        """The entropy of the model's distribution, in bits: 0 where it is sure of a base, 2 for a uniform one."""
         return uncertainty_of(self.log_chances)
 
 
