@@ -1,4 +1,4 @@
-"""The settings of `evaluate`: a model on held-out bases, or the scores of a VCF beside its labels."""
+"""The settings of `evaluate`: for a model on held-out bases, or for the scores of a labelled VCF."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +14,12 @@ from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
 
-FEWEST_DRAWS = 40  # of which one lies below 2.5 %
+FEWEST_DRAWS = 40  # with so many, one draw lies below 2.5 %
 
 
 @dataclass(frozen=True)
 class HeldOutSettings(GenomeSettings):
-    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own, and what of it."""
+    """conf/trained/evaluate.yaml, data: which genome to read (null: the run's own), and which part of it."""
 
     validation: Any
     regions: str | None
@@ -61,7 +61,7 @@ class HeldOutBasesSettings:
 
     @property
     def torch_device(self) -> torch.device:
-        """The device itself; auto takes the GPU where there is one."""
+        """The device; auto chooses the GPU if there is one."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
@@ -69,7 +69,7 @@ class HeldOutBasesSettings:
 
 @dataclass(frozen=True)
 class LabelledVcfSettings:
-    """conf/trained/evaluate.yaml with `vcf`: which labels are told apart, by which scores, and how surely."""
+    """conf/trained/evaluate.yaml with `vcf`: which labels to separate, by which scores, and the intervals."""
 
     vcf: str | None
     label: str | None
@@ -104,17 +104,17 @@ class LabelledVcfSettings:
 
     @property
     def positives(self) -> list[str] | None:
-        """Labels that are positive, where they are named."""
+        """The positive labels, if named."""
         return None if self.positive is None else texts("positive", self.positive, least=1)
 
     @property
     def negatives(self) -> list[str] | None:
-        """Labels that are negative, where they are named."""
+        """The negative labels, if named."""
         return None if self.negative is None else texts("negative", self.negative, least=1)
 
     @property
     def baseline_fields(self) -> list[str]:
-        """INFO fields of other scores."""
+        """INFO fields of other scores to compare."""
         return [] if self.baselines is None else texts("baselines", self.baselines, least=0)
 
     def _refuse_what_needs_a_vcf(self) -> None:
@@ -125,7 +125,7 @@ class LabelledVcfSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
-    """conf/trained/evaluate.yaml: what both ways have in common, and their own."""
+    """conf/trained/evaluate.yaml: the settings of both kinds of evaluation, and those that they share."""
 
     model: str | None
     data: HeldOutSettings
@@ -150,7 +150,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
             )
 
     def found_from_anywhere(self, output: Path) -> "EvaluationSettings":
-        """The same with absolute paths, and the file that a default meant."""
+        """The same with absolute paths, and with the output's default filled in."""
         named = {name: path and absolute(path) for name, path in (("model", self.model), ("vcf", self.vcf))}
         return replace(self, data=self.data.found_from_anywhere(), output=absolute(str(output)), **named)
 
@@ -165,7 +165,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
 
 
 def texts(name: str, value: Any, *, least: int) -> list[str]:
-    """One text or a list of them; numbers as they are written."""
+    """One text or a list of them, as a list; numbers become text."""
     listed = value if isinstance(value, list) else [value]
     for each in listed:
         if isinstance(each, bool) or not isinstance(each, (str, int, float)):

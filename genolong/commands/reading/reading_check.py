@@ -1,4 +1,4 @@
-"""Before long reading with a trained model: whether its windows fit into the memory there is."""
+"""Checks, before a long job with a trained model, whether its windows fit into memory."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from genolong.model.encoder import Encoder
 
 
 class Reading(NamedTuple):
-    """Windows that a model's encoder reads at once, on `cpu` or `cuda`; `sequence` devices share each of them."""
+    """Batches of windows for a model's encoder, on `cpu` or `cuda`; `sequence` devices share each window."""
 
     encoder: Encoder
     window_bp: int
@@ -22,7 +22,7 @@ class Reading(NamedTuple):
 
     @property
     def needed(self) -> int:
-        """Bytes of a process, at least."""
+        """Bytes that a process needs at least."""
         return least_memory(
             self.encoder.settings, self.window_bp, self.batch, half=self.encoder.mixed,
             device=self.device, sequence=self.sequence,
@@ -30,10 +30,10 @@ class Reading(NamedTuple):
 
 
 def check_reading(reading: Reading, chosen: DeviceSettings, processes: int, *, any_window: bool = True) -> None:
-    """Refuses windows for which the memory of a GPU, or a process's share of the machine's, is too little.
+    """Raises SettingsError if the windows need more than a GPU's memory, or a process's share of the machine's.
 
-    `processes` are those of this machine; not `any_window`: the model wants its own. trainer.check_memory=false asks
-    for no check.
+    `processes` counts those on this machine. Without `any_window`, the window's length cannot be changed, since a
+    trained head needs it. trainer.check_memory=false skips the check.
     """
     cuda = reading.device == "cuda"
     room = memory_there(cuda) // (1 if cuda else processes)
