@@ -1,4 +1,4 @@
-"""Sequence models over single nucleotides, at chromosome length."""
+"""Long-context models of genomes at single-base resolution; `genolong.load` opens a trained model."""
 
 from os import PathLike
 from typing import TYPE_CHECKING

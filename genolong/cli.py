@@ -240,7 +240,8 @@ def plan(config: DictConfig) -> None:
 def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
     """Wraps a command so that it fails with one line and its exit code, before Hydra reports the error its own way.
 
-    Ctrl-C waits while the command's module is imported: PyTorch's libraries would crash on it, or ignore it.
+    Ctrl-C waits while the command's module is imported: PyTorch's libraries would end the process uncleanly, or ignore
+    it.
     """
 
     @wraps(command)

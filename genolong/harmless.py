@@ -31,7 +31,7 @@ def refuse_code(plain: Any, typed: Collection[str] = ()) -> None:
     `typed` are the keys given on the command line: a user may choose any folder, a file from elsewhere may not.
     """
     for key, value in entries(plain):
-        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # checked as settings
+        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # typed words; checked as settings
             continue
         if isinstance(value, str):
             refuse_lookups(key, value)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
-BINS = 15  # of equal width, as in arXiv 1706.04599
+BINS = 15  # bins of equal width, as in arXiv 1706.04599
 SURE = 1.96  # standard errors on either side that hold 95 %
 
 

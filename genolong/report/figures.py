@@ -13,7 +13,7 @@ NATS, BITS, SHARE = "nats/base", "bits/base", "share"
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with name (`reader/what`), unit, number of bases or alleles behind it, and standard error if known."""
+    """A value with its name (`reader/what`), unit, number of bases or alleles, and standard error if known."""
 
     name: str
     value: float

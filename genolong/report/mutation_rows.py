@@ -19,7 +19,7 @@ LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.36  # inches: heights of a row
 ROW = LOGO + SEQUENCE + HEAT + BELOW
 SUBSTITUTIONS = LinearSegmentedColormap.from_list("substitutions", [VERMILION, "#ffffff", BLUE])
 UNKNOWN = "#d4d4d4"
-UNSEEN = 1 / 200  # of a logo's height: less than a pixel
+UNSEEN = 1 / 200  # lowest letter, as a share of a logo's height: less than a pixel
 
 
 class DrawnMap(NamedTuple):

@@ -24,7 +24,7 @@ from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings, clipped, set_rate
 
-BINS = 15  # of the calibration error, as in arXiv 1706.04599
+BINS = 15  # bins of the calibration error, as in arXiv 1706.04599
 
 
 class FrozenEffect(pl.LightningModule):
@@ -58,7 +58,7 @@ class FrozenEffect(pl.LightningModule):
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout is a function of the step
+        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout depends only on seed and step
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         logits = self.variant_head(self.features(batch))

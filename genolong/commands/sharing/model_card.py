@@ -148,5 +148,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """On one line and without what Markdown would make something of: names come from files."""
+    """Text on one line, with Markdown's special characters escaped: names come from files."""
     return "".join(f"\\{letter}" if letter in "|`<>[]" else letter for letter in " ".join(str(text).split()))

@@ -100,7 +100,7 @@ def _llr(value: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """For a quoted header value."""
+    """Text escaped for a quoted header value."""
     return " ".join(text.splitlines()).replace("\t", " ").replace("\\", "\\\\").replace('"', '\\"')
 
 
