@@ -42,7 +42,7 @@ class KeptBlocks:
         self._noted = time.monotonic()
 
     def before(self, done: str, follow: Follow) -> Iterator[dict[str, np.ndarray]]:
-        """The blocks kept by an earlier run; logs their number, `done` being what was done to them (such as "scored").
+        """The blocks kept by an earlier run; logs their number, `done` being what was done to them (such as "mapped").
 
         Raises what Journal.state raises, InputError if they cannot be read, and BusyError if another process is doing
         this work.

@@ -1,4 +1,4 @@
-"""The record of a run or output file: settings, hashes, versions, seed, threads; written next to it, and read again."""
+"""The record of a run or output file (settings, hashes, versions, seed, threads), written next to it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What evaluate measures on the same hidden bases: the model, baselines, and a perfect reader of synthetic genomes."""
+"""What evaluate measures on the same hidden bases: model, baselines, and a perfect reader of synthetic genomes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether an evaluation is of exactly the bases that a run's training held out, so that the run's page may quote it."""
+"""Whether an evaluation is of exactly the bases that a training held out, so that the run's page may quote it."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

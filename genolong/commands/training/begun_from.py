@@ -1,4 +1,4 @@
-"""Starts a training from another model's weights (init_from): checks that they fit and have not seen held-out bases."""
+"""Starts a training from another model's weights (init_from), if they fit and have not seen held-out bases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace

@@ -1,4 +1,4 @@
-"""A VCF's records in blocks, with the status of every allele; detects another genome build before long work starts."""
+"""A VCF's records in blocks, with every allele's status; detects another genome build before long work starts."""
 
 import logging
 from collections.abc import Iterable, Iterator

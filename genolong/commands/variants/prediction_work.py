@@ -1,4 +1,4 @@
-"""Keeps the files of predict in step, so that it can resume: the VCF, the table of skipped alleles, and the journal."""
+"""Keeps the files of predict in step, so that it can resume: the VCF, the table of skipped alleles, the journal."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
