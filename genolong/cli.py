@@ -31,7 +31,7 @@ from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
-from genolong.runs.folder import remove_unbegun
+from genolong.runs.folder import RECORD, remove_unbegun
 from genolong.silent_partner import silent
 from genolong.typed_words import understood
 
@@ -101,7 +101,7 @@ def evaluate(config: DictConfig) -> None:
     from genolong.commands.evaluation.evaluate import evaluate as read_bases
     from genolong.commands.evaluation.evaluate_variants import evaluate_variants
     from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
-    from genolong.commands.evaluation.own_figures import NAME
+    from genolong.commands.evaluation.own_figures import FIGURES
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
@@ -114,7 +114,7 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe cannot be read again
-        of_run = figures.name == NAME and figures.with_name("record.json").is_file()
+        of_run = figures.name == FIGURES and figures.with_name(RECORD).is_file()
         _leave_report(figures.parent if of_run else figures)
 
 

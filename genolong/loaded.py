@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, overload
 
@@ -62,15 +63,14 @@ class LoadedModel:
         self._scorers: dict[tuple[str, ...] | None, tuple[Any, VariantScorer, AlleleChecks]] = {}
 
     @classmethod
-    def opened(cls, path: str | os.PathLike[str], device: str = "auto", precision: str = "32-true") -> "LoadedModel":
+    def opened(
+        cls, path: str | os.PathLike[str], device: str | torch.device = "auto", precision: str = "32-true"
+    ) -> "LoadedModel":  # fmt: skip
         """Loads a model; see genolong.load for the arguments."""
         check_precision(precision)
         attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
-        try:
-            chosen = DeviceSettings(1, device, attention, check_memory=False).torch_device(0)
-        except SettingsError as error:
-            raise SettingsError(str(error).replace("trainer.accelerator=", "device=")) from None
-        run = open_run(os.fspath(path))
+        chosen = _device(str(device), attention)
+        run = open_run(os.fsdecode(path))
         for note in choose_reading(run.model.encoder, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
         loaded = cls(run, chosen)
@@ -101,14 +101,14 @@ class LoadedModel:
     def logits(self, sequence: str) -> Logits: ...
     @overload
     def logits(self, sequence: list[str]) -> list[Logits]: ...
-    def logits(self, sequence: str | list[str]) -> Any:
+    def logits(self, sequence: Any) -> Any:
         """Logits over A C G T at every base of a sequence: an array (bases, 4); for a list, a list of arrays.
 
         Each base's logits depend on the whole sequence, and their softmax is the probability of each base there. Write
         ? for a base to hide from the model. Only the strand as given is read, whereas `score` averages both strands.
         """
         if not isinstance(sequence, str):
-            return [self.logits(each) for each in sequence]
+            return [self.logits(each) for each in _listed(sequence, "a sequence")]
         with torch.inference_mode():
             return self.encoder(self._codes(sequence), head=self.head)[0].float().cpu().numpy()
 
@@ -116,7 +116,7 @@ class LoadedModel:
     def embed(self, sequence: str, layer: int | None = None, *, both_strands: bool = False) -> States: ...
     @overload
     def embed(self, sequence: list[str], layer: int | None = None, *, both_strands: bool = False) -> list[States]: ...
-    def embed(self, sequence: str | list[str], layer: int | None = None, *, both_strands: bool = False) -> Any:
+    def embed(self, sequence: Any, layer: Any = None, *, both_strands: bool = False) -> Any:
         """The model's state at every base: an array (bases, width); for a list, a list of arrays.
 
         States are those after `layer` blocks; 0: the input to the first block; None: after the last block and its norm.
@@ -124,7 +124,7 @@ class LoadedModel:
         """
         check_layer(layer, self.encoder.settings)
         if not isinstance(sequence, str):
-            return [self.embed(each, layer, both_strands=both_strands) for each in sequence]
+            return [self.embed(each, layer, both_strands=both_strands) for each in _listed(sequence, "a sequence")]
         read = mean_of_strands if both_strands else layer_states
         with torch.inference_mode():
             return read(self.encoder, self._codes(sequence), layer)[0].float().cpu().numpy()
@@ -133,7 +133,7 @@ class LoadedModel:
     def score(self, variant: str, fasta: Fasta = None) -> Score: ...
     @overload
     def score(self, variant: list[str], fasta: Fasta = None) -> list[Score]: ...
-    def score(self, variant: str | list[str], fasta: Fasta = None) -> Any:
+    def score(self, variant: Any, fasta: Fasta = None) -> Any:
         """Scores a variant like "chr17:43045712 T>G" (counted from 1, as in a VCF), as `predict` does (mode=exact).
 
         For a list of variants, which are read together, it returns a list of scores. `fasta` is a FASTA file or a list
@@ -141,7 +141,7 @@ class LoadedModel:
         not match the genome.
         """
         scorer, checks = self._scorer(fasta)
-        typed = [variant] if isinstance(variant, str) else list(variant)
+        typed = [variant] if isinstance(variant, str) else _listed(variant, "a variant")
         checked = [self._checked(text, scorer.tiles.genome, checks) for text in typed]
         effects = iter(scorer.score([allele for _, allele in checked if allele is not None]))
         scores = []
@@ -153,13 +153,19 @@ class LoadedModel:
             scores.append(Score(effect.llr, effect.distance, effect.chance, str(effect.status)))
         return scores[0] if isinstance(variant, str) else scores
 
-    def map(self, region: str, fasta: Fasta = None) -> MappedBases:
+    @overload
+    def map(self, region: str, fasta: Fasta = None) -> MappedBases: ...
+    @overload
+    def map(self, region: list[str], fasta: Fasta = None) -> list[MappedBases]: ...
+    def map(self, region: Any, fasta: Fasta = None) -> Any:
         """Scores all substitutions of a region like "chr17:43,044,295-43,045,800" (from 1, both ends included).
 
-        As the command `map` does (mode=shared). In the result, `llr` is an array (bases, 4) with columns A C G T;
-        `importance` and `uncertainty` have one value per base. All are NaN where the genome has N. `fasta` is as in
-        `score`. Raises InputError if the genome has no such region.
+        As the command `map` does (mode=shared); for a list of regions, it returns a list of maps. In a map, `llr` is an
+        array (bases, 4) with columns A C G T; `importance` and `uncertainty` have one value per base. All are NaN where
+        the genome has N. `fasta` is as in `score`. Raises InputError if the genome has no such region.
         """
+        if not isinstance(region, str):
+            return [self.map(each, fasta) for each in _listed(region, "a region")]
         tiles = self._scorer(fasta)[0].tiles
         lengths = tiles.genome.lengths
         interval = typed_region(region, lengths)
@@ -219,6 +225,29 @@ class LoadedModel:
         if self.run.variant_head is not None:
             plain["flank"] = self.run.variant_head.settings.flank
         return ScoringSettings(**plain)
+
+
+def _listed(asked: Any, what: str) -> list[str]:
+    """A list of texts; raises InputError for anything else."""
+    plural = isinstance(asked, Iterable) and not isinstance(asked, bytes | bytearray | Mapping)
+    listed: list[Any] = list(asked) if plural else [asked]
+    for each in listed:
+        if not isinstance(each, str):
+            raise InputError(f"{each!r:.80}: wanted {what} as a str, or a list of such; found {type(each).__name__}")
+    return listed
+
+
+def _device(asked: str, attention: str) -> torch.device:
+    """The device of auto, cpu, cuda or a numbered GPU (cuda:1); raises SettingsError if there is no such device."""
+    numbered = re.fullmatch(r"(cuda):([0-9]{1,4})", asked)
+    kind, number = (numbered[1], int(numbered[2])) if numbered else (asked, 0)
+    try:
+        chosen = DeviceSettings(1, kind, attention, check_memory=False).torch_device(number)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace(f"trainer.accelerator={kind}", f"device={asked}")) from None
+    if chosen.type == "cuda" and number >= torch.cuda.device_count():
+        raise SettingsError(f"device={asked}: this machine has GPUs cuda:0 to cuda:{torch.cuda.device_count() - 1}")
+    return chosen
 
 
 def _look(path: str) -> tuple[int, ...] | None:

@@ -69,6 +69,7 @@ class TrainerSettings:
     validate_every: int
     ema_decay: float
     attention: str
+    check_memory: bool
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "validate_every"):
@@ -88,13 +89,6 @@ class TrainerSettings:
             )
         if not 0 <= self.ema_decay < 1:
             raise SettingsError(f"trainer.ema_decay={self.ema_decay}: wanted at least 0 (none) and less than 1")
-
-
-@dataclass(frozen=True)
-class CheckedTrainerSettings(TrainerSettings):
-    """The same, with an option to estimate the memory of a step before the first one."""
-
-    check_memory: bool
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ class TrainSettings:
     context: ContextSettings
     task: MaskedBasesSettings
     optimizer: OptimizerSettings
-    trainer: CheckedTrainerSettings
+    trainer: TrainerSettings
     parallel: TrainingParallelSettings
     logger: LoggerSettings
 

@@ -3,6 +3,7 @@
 import csv
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
@@ -11,6 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 import genolong
+from genolong import loaded
 from genolong.commands.maps.map import map_regions
 from genolong.commands.maps.map_settings import MapSettings
 from genolong.commands.reading.trained_run import TrainedRun, open_run
@@ -173,7 +175,8 @@ def test_another_fasta_may_be_named(model: LoadedModel, tmp_path: Path):
 def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
     with pytest.raises(InputError, match="the sequence has 'X' as its letter 3"):
         model.logits(["ACG", "ACX"])
-    for layer in (-1, model.layers + 1):
+    wrong: list[Any] = [-1, model.layers + 1, 1.0, True, "1"]
+    for layer in wrong:
         with pytest.raises(SettingsError, match=rf"layer={layer}: wanted 0 "):
             model.embed("ACGT", layer)
     with pytest.raises(MissingInputError, match="no such run; name a run's folder"):
@@ -182,6 +185,43 @@ def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
         genolong.load(home / "base", "tpu")
     with pytest.raises(SettingsError, match=r"^precision=half: wanted 32-true or bf16-mixed"):
         genolong.load(home / "base", precision="half")
+
+
+@pytest.mark.parametrize("wrong", [b"ACGT", 5, None, 1.5, [b"ACGT"], ["ACGT", 5], {"a": "ACGT"}, np.array([0, 1, 2])])
+def test_what_is_no_text_is_refused_in_one_line(model: LoadedModel, wrong: Any):
+    for asked, name in (
+        (model.logits, "a sequence"), (model.embed, "a sequence"), (model.score, "a variant"), (model.map, "a region"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=rf": wanted {name} as a str, or a list of such; found \w+$"):
+            asked(wrong)
+
+
+def test_any_collection_of_texts_is_a_list(model: LoadedModel):
+    collections: list[Any] = [("ACGT", "GG"), np.array(["ACGT", "GG"]), iter(["ACGT", "GG"])]
+    for several in collections:
+        assert [len(logits) for logits in model.logits(several)] == [4, 2]
+    assert model.logits([]) == model.embed([]) == model.score([]) == model.map([]) == []
+    maps = model.map(["chr1:11-13", "chr1:21-22"])
+    assert [mapped.interval.start for mapped in maps] == [10, 20]
+    np.testing.assert_array_equal(maps[1].llr, model.map("chr1:21-22").llr)
+
+
+def test_devices_may_be_torchs_own(home: Path):
+    assert genolong.load(home / "base", device=torch.device("cpu")).device == torch.device("cpu")
+    for device in ("cpu:x", "cuda:", "cuda:one", "cpu:0"):
+        with pytest.raises(SettingsError, match=rf"^device={device}: wanted auto, cpu or cuda"):
+            genolong.load(home / "base", device=device)
+
+
+@pytest.mark.parametrize(("device", "number"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1), ("cuda:2", None)])
+def test_one_of_several_gpus_may_be_chosen(monkeypatch, device: str, number: int | None):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    if number is None:
+        with pytest.raises(SettingsError, match=r"^device=cuda:2: this machine has GPUs cuda:0 to cuda:1$"):
+            loaded._device(device, "auto")
+    else:
+        assert loaded._device(device, "auto") == torch.device("cuda", number)
 
 
 def test_a_model_may_be_read_in_16_bits(model: LoadedModel, home: Path):

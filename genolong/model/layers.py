@@ -1,5 +1,8 @@
 """The states of any layer, of the strand that is given or as the mean of both, over whole windows or stretches."""
 
+from numbers import Integral
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
@@ -10,9 +13,12 @@ from genolong.model.window_reading import COMPLEMENT
 from genolong.parallel.shard import SequenceShard
 
 
-def check_layer(layer: int | None, settings: EncoderSettings) -> None:
+def check_layer(layer: Any, settings: EncoderSettings) -> None:
     """Refuses a layer that the encoder does not have; raises SettingsError."""
-    if layer is not None and layer not in range(settings.layers + 1):
+    if layer is None:
+        return
+    whole = isinstance(layer, Integral) and not isinstance(layer, bool)
+    if not whole or layer not in range(settings.layers + 1):
         raise SettingsError(
             f"layer={layer}: wanted 0 (the bases as they enter) to {settings.layers} (after the last block), or "
             "null/None for the last one's normed states"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from genolong.errors import InputError
+from genolong.runs.folder import RECORD
 from genolong.runs.plain_values import said, unlike
-from genolong.runs.record import NAME, read_record
+from genolong.runs.record import read_record
 
 KINDS = {"status": "finished", "inputs_sha256": {}, "regions_sha256": {}}  # optional fields, with example values
 REMEDY = "put back the record of this run, or use a new folder"
@@ -14,7 +15,7 @@ REMEDY = "put back the record of this run, or use a new folder"
 
 def begun_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder; empty if there is none. Raises as read_record does, with a remedy for this case."""
-    path = folder / NAME
+    path = folder / RECORD
     if not path.exists():
         return {}
     try:

@@ -28,7 +28,6 @@ PACKAGES = (
     "biopython", "pyarrow", "pyBigWig",
 )  # fmt: skip
 
-NAME = RECORD
 LONGEST_DIFF = 1 << 20  # bytes; only the hash of a longer git diff is kept
 LARGEST = 1 << 24  # bytes of a record, at most
 
@@ -90,7 +89,7 @@ def recorded(folder: Path, record: Mapping[str, Any], trainer: Any) -> Iterator[
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Replaces a folder's record.json atomically: even after a power failure, the old or the new one is there."""
-    write_json(folder / NAME, record)
+    write_json(folder / RECORD, record)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -100,15 +99,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def beside(output: Path) -> Path:
     """The path of the record of an output file: x.vcf.gz.record.json, evaluation.record.json."""
-    return output.with_name(f"{output.name.removesuffix('.json')}.{NAME}")
+    return output.with_name(f"{output.name.removesuffix('.json')}.{RECORD}")
 
 
 def place_of_record(run: str) -> Path:
     """The path of a record, given a training's folder, an output file, or the record itself."""
     place = Path(run).expanduser()
     if place.is_dir():
-        return place / NAME
-    return place if place.name.endswith(NAME) else beside(place)
+        return place / RECORD
+    return place if place.name.endswith(RECORD) else beside(place)
 
 
 def maker(record: Mapping[str, Any]) -> str:

@@ -49,8 +49,13 @@ def score(
     return Scores(*map(np.concatenate, zip(*parts, strict=True)))
 
 
+def batch_of(length: int) -> int:
+    """Number of views of this length per batch."""
+    return max(1, BATCH_BP // length)
+
+
 def _batches(views: int, length: int) -> Iterator[range]:
-    size = max(1, BATCH_BP // length)
+    size = batch_of(length)
     return (range(first, min(first + size, views)) for first in range(0, views, size))
 
 

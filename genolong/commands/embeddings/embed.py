@@ -78,8 +78,9 @@ def _open(settings: EmbedSettings, place: Place) -> _Opened:
         encoder, opened.tiles, settings.layer, opened.window_bp, opened.device, per_base=settings.per == "base",
         batch=settings.batch, shard=opened.shard,
     )  # fmt: skip
-    reading = Reading(encoder, opened.window_bp, embedder.batch, settings.parallel.sequence, opened.device.type)
-    check_reading(reading, settings.trainer, place.local_size)
+    if settings.trainer.check_memory:
+        reading = Reading(encoder, opened.window_bp, embedder.batch, settings.parallel.sequence, opened.device.type)
+        check_reading(reading, place.local_size)
     return _Opened(opened.run, opened.genome, embedder, opened.notes)
 
 

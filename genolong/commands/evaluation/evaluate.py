@@ -15,8 +15,9 @@ from genolong.commands.evaluation.evaluated import (
 )
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
-from genolong.commands.evaluation.own_figures import place_of_figures
+from genolong.commands.evaluation.own_figures import FIGURES, place_of_figures
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.counted import counted
@@ -30,6 +31,7 @@ from genolong.report.context_use import draw_context_use, panels_of
 from genolong.report.curves import draw_curves
 from genolong.report.figures import Table, contexts_table, readers_table
 from genolong.runs.record import now
+from genolong.tasks.evaluation import batch_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +47,22 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
-    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / "evaluation.json")
+    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / FIGURES)
     genome, parts, beds, notes = _data(run, settings.data)
     output = _output(run, settings, genome)
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
     chosen = choose_reading(run.model.encoder, settings.attention, settings.precision, cuda=cuda, name="attention")
+    contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
+    if settings.check_memory:
+        longest = max([run.window_bp, *contexts])
+        reading = Reading(run.model.encoder, longest, batch_of(longest), 1, settings.torch_device.type)
+        check_reading(reading, 1, free=(), switch="check_memory")
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # otherwise some bases to predict would stay visible
     held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
-    contexts = doubling_contexts(run.window_bp, settings.longest_context) if settings.contexts else []
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)

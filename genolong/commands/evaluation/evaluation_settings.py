@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from genolong.commands.class_settings import ClassSettings, texts
 from genolong.commands.reading.attention_choice import check_attention
 from genolong.commands.reading.precision_choice import check_precision
 from genolong.commands.reading.reading_settings import GenomeSettings
@@ -42,6 +43,7 @@ class HeldOutBasesSettings:
     device: str
     precision: str
     attention: str
+    check_memory: bool
 
     def __post_init__(self) -> None:
         if self.windows is not None and self.windows < 0:
@@ -68,13 +70,11 @@ class HeldOutBasesSettings:
 
 
 @dataclass(frozen=True)
-class LabelledVcfSettings:
+class LabelledVcfSettings(ClassSettings):
     """conf/trained/evaluate.yaml with `vcf`: which labels to separate, by which scores, and the intervals."""
 
     vcf: str | None
     label: str | None
-    positive: Any
-    negative: Any
     baselines: Any
     strata: str | None
     prefix: str
@@ -88,11 +88,7 @@ class LabelledVcfSettings:
             raise SettingsError(
                 f"label: wanted the INFO field of {self.vcf} that tells its variants apart, as in CLNSIG"
             )
-        if (self.positive is None) != (self.negative is None):
-            one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
-            raise SettingsError(f"{other}: wanted values of {self.label} too, where {one}= names some")
-        if both := set(self.positives or ()) & set(self.negatives or ()):
-            raise SettingsError(f"positive and negative: both name {min(both)}; keep it in one of them")
+        self.check_classes(self.label)
         if not self.prefix.isascii() or not self.prefix.isidentifier():
             raise SettingsError(f"prefix={self.prefix}: wanted letters, digits and _, the first no digit")
         if self.bootstrap and self.bootstrap < FEWEST_DRAWS:
@@ -101,16 +97,6 @@ class LabelledVcfSettings:
             )
         if not 0 <= self.seed < 1 << 32:
             raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
-
-    @property
-    def positives(self) -> list[str] | None:
-        """The positive labels, if named."""
-        return None if self.positive is None else texts("positive", self.positive, least=1)
-
-    @property
-    def negatives(self) -> list[str] | None:
-        """The negative labels, if named."""
-        return None if self.negative is None else texts("negative", self.negative, least=1)
 
     @property
     def baseline_fields(self) -> list[str]:
@@ -162,14 +148,3 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
                 raise SettingsError(
                     f"data.{name}={value}: is read for the k-mer baseline only; name its run too (model=)"
                 )
-
-
-def texts(name: str, value: Any, *, least: int) -> list[str]:
-    """One text or a list of them, as a list; numbers become text."""
-    listed = value if isinstance(value, list) else [value]
-    for each in listed:
-        if isinstance(each, bool) or not isinstance(each, (str, int, float)):
-            raise SettingsError(f"{name}={value}: wanted texts, like {name}=[this,that]; found {each}")
-    if len(listed) < least:
-        raise SettingsError(f"{name}={value}: wanted one text or more")
-    return [str(each) for each in listed]

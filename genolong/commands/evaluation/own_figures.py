@@ -6,7 +6,7 @@ from typing import Any
 
 from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
 
-NAME = "evaluation.json"  # in the run's folder
+FIGURES = "evaluation.json"  # in the run's folder
 OF_OTHERS = "is about bases other than those this training held out"
 
 
@@ -35,6 +35,6 @@ def place_of_figures(
     `sha256` maps the FASTA files that are read to their hashes.
     """
     if reads_own_bases(vars(asked), sha256.values(), trained, trained_sha256):
-        return folder / NAME
+        return folder / FIGURES
     first = Path(next(iter(sha256))).name.split(".")[0] or "other"
     return folder / f"evaluation_of_{first}.json"

@@ -34,7 +34,7 @@ from genolong.report.variant_pictures import (
     distribution_picture,
     strata_picture,
 )
-from genolong.runs.record import NAME
+from genolong.runs.folder import RECORD
 
 Record = Mapping[str, Any]
 MOST_FIGURES, MOST_STRATA = 1_000, 12  # shown, at most
@@ -69,8 +69,8 @@ def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> st
 def _figures_of(asked: ReportSettings) -> Path:
     """The path of the figures, even if their record was named instead."""
     place = Path(asked.run).expanduser()
-    if place.name.endswith(NAME):
-        bare = place.with_name(place.name.removesuffix(f".{NAME}"))
+    if place.name.endswith(RECORD):
+        bare = place.with_name(place.name.removesuffix(f".{RECORD}"))
         place = bare if bare.is_file() else bare.with_name(f"{bare.name}.json")
     if not place.is_file():
         raise MissingInputError(

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluation.evaluated import read_figures
-from genolong.commands.evaluation.own_figures import NAME as FIGURES
-from genolong.commands.evaluation.own_figures import OF_OTHERS, says_own_bases
+from genolong.commands.evaluation.own_figures import FIGURES, OF_OTHERS, says_own_bases
 from genolong.errors import InputError
 from genolong.genome.files.hashed import sha256_of
 from genolong.report import record_sections as told

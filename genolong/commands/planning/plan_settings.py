@@ -7,7 +7,7 @@ import torch
 from genolong.commands.machine import copy_rate, memory_there, product_rate
 from genolong.errors import SettingsError
 from genolong.model.costs.seconds import Rates
-from genolong.runs.record import NAME as RECORD
+from genolong.runs.folder import RECORD
 from genolong.settings import TrainSettings
 
 

@@ -7,7 +7,7 @@ from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.same_file import among
 from genolong.errors import SettingsError
 from genolong.runs.exported import ANSWERS, CONFIG, WEIGHTS
-from genolong.runs.record import NAME as RECORD
+from genolong.runs.folder import RECORD
 
 OWN = ("config.yaml", "metrics.csv", RECORD, CONFIG, WEIGHTS, ANSWERS)
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from genolong.commands.reading.opened_model import open_model
-from genolong.commands.reading.reading_check import Reading, check_reading
+from genolong.commands.reading.reading_check import FREE, Reading, check_reading
 from genolong.commands.reading.reading_settings import ReadingSettings
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.errors import SettingsError
@@ -33,8 +33,12 @@ def open_scorer(settings: ReadingSettings, scoring: ScoringSettings, place: Plac
         run.model.encoder, run.model.head, opened.tiles, scoring, opened.window_bp, opened.device, run.variant_head,
         opened.shard,
     )  # fmt: skip
-    reading = Reading(scorer.encoder, opened.window_bp, scorer.batch, settings.parallel.sequence, opened.device.type)
-    check_reading(reading, settings.trainer, place.local_size, any_window=run.variant_head is None)
+    if settings.trainer.check_memory:
+        reading = Reading(
+            scorer.encoder, scorer.window_bp, scorer.batch, settings.parallel.sequence, scorer.device.type
+        )
+        free = [name for name in FREE if name != "window_bp" or run.variant_head is None]  # a head needs its own
+        check_reading(reading, place.local_size, free=free)
     return OpenedScorer(run, opened.genome, scorer, (*opened.notes, *_too_long(scorer)))
 
 

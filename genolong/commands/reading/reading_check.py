@@ -1,14 +1,15 @@
 """Checks, before a long job with a trained model, whether its windows fit into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from genolong.commands.machine import memory_there
-from genolong.commands.reading.reading_settings import DeviceSettings
 from genolong.counted import counted, size
 from genolong.errors import SettingsError
 from genolong.model.costs.reading_memory import least_memory
 from genolong.model.encoder import Encoder
+
+FREE = ("batch", "window_bp", "parallel.sequence")  # settings that change what a process holds
 
 
 class Reading(NamedTuple):
@@ -29,23 +30,29 @@ class Reading(NamedTuple):
         )  # fmt: skip
 
 
-def check_reading(reading: Reading, chosen: DeviceSettings, processes: int, *, any_window: bool = True) -> None:
+def check_reading(
+    reading: Reading, processes: int, *, free: Collection[str] = FREE, switch: str = "trainer.check_memory"
+) -> None:  # fmt: skip
     """Raises SettingsError if the windows need more than a GPU's memory, or a process's share of the machine's.
 
-    `processes` counts those on this machine. Without `any_window`, the window's length cannot be changed, since a
-    trained head needs it. trainer.check_memory=false skips the check.
+    `processes` counts those on this machine. The message names what would fit, among the settings that are `free` to
+    change, and the `switch` that turns this check off.
     """
     cuda = reading.device == "cuda"
     room = memory_there(cuda) // (1 if cuda else processes)
-    if not chosen.check_memory or reading.needed <= room:
+    if reading.needed <= room:
         return
-    choices = [_smaller_batches(reading), *([_shorter_windows(reading)] if any_window else [])]
-    fitting = [next((typed for typed, other in each if other.needed <= room), None) for each in choices]
-    turn = next(filter(None, fitting), "a machine with more memory, or more devices per window (parallel.sequence)")
+    smaller = {"batch": _smaller_batches(reading), "window_bp": _shorter_windows(reading)}
+    fitting = (
+        next((typed for typed, other in choices if other.needed <= room), None)
+        for name, choices in smaller.items()
+        if name in free
+    )
+    shared = ", or more devices per window (parallel.sequence)" if "parallel.sequence" in free else ""
+    turn = next(filter(None, fitting), f"a machine with more memory{shared}")
     raise SettingsError(
-        f"window_bp={reading.window_bp}: reading {counted(reading.batch, 'window')} at once needs at least "
-        f"{size(reading.needed)} per process, but {size(room)} are available; use {turn}; "
-        "trainer.check_memory=false tries anyway"
+        f"reading {counted(reading.batch, 'window')} of {reading.window_bp:,} bases at once needs at least "
+        f"{size(reading.needed)} per process, but {size(room)} are available; use {turn}; {switch}=false tries anyway"
     )
 
 

@@ -30,7 +30,8 @@ from genolong.long_work import follow
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Left
 from genolong.runs.differences import differences
-from genolong.runs.record import NAME, beside, maker, read_record, surroundings, write_json
+from genolong.runs.folder import RECORD
+from genolong.runs.record import beside, maker, read_record, surroundings, write_json
 from genolong.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
     if not first:
         return None
     if made_by in TRAININGS:
-        now = read_record(folder / NAME)
+        now = read_record(folder / RECORD)
         result = compare_trainings(path.parent, record, folder, now)
     else:
         output = asked.vcf if made_by == "map" else Path(asked.output)

@@ -9,7 +9,7 @@ from genolong.commands.reading.trained_run import BuiltFrom, TrainedRun
 from genolong.commands.sharing.run_results import RunResults
 from genolong.counted import counted
 from genolong.errors import InputError
-from genolong.runs.record import NAME
+from genolong.runs.folder import RECORD
 
 TOP = """---
 library_name: genolong
@@ -54,7 +54,7 @@ def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], res
         ]  # fmt: skip
         return "\n\n".join(parts) + "\n"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{run.folder / NAME}: does not say what the record of a run says ({error!r})") from error
+        raise InputError(f"{run.folder / RECORD}: does not say what the record of a run says ({error!r})") from error
 
 
 def _about(run: TrainedRun, built: BuiltFrom) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from genolong.commands.evaluation.evaluated import read_figures
-from genolong.commands.evaluation.own_figures import NAME as FIGURES
-from genolong.commands.evaluation.own_figures import OF_OTHERS, says_own_bases
+from genolong.commands.evaluation.own_figures import FIGURES, OF_OTHERS, says_own_bases
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.report.figures import Figure
-from genolong.runs.record import NAME, beside, read_record
+from genolong.runs.folder import RECORD
+from genolong.runs.record import beside, read_record
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def run_results(run: TrainedRun) -> RunResults:
     """Reads record and figures; notes those left out since they are, or may be, of other weights; raises InputError."""
     notes, wanted = [], run.weights_sha256
     record, figures = None, None
-    path = run.folder / NAME
+    path = run.folder / RECORD
     if path.is_file():
         record = read_record(path)
         if record.get("weights_sha256") != wanted:

@@ -15,7 +15,7 @@ from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap
 from genolong.loading.windows import split
-from genolong.runs.record import NAME
+from genolong.runs.folder import RECORD
 from genolong.settings import TrainSettings
 
 SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights need these unchanged; the rest may change
@@ -48,7 +48,7 @@ def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
     place, named = Path(model), Path(settings.init_from).expanduser().resolve()
     if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
         return None
-    before = [asdict(each) for each in trained_before(record, folder / NAME)]
+    before = [asdict(each) for each in trained_before(record, folder / RECORD)]
     return Begun(model, sha256, None, before, ())
 
 

@@ -8,6 +8,7 @@ import torch
 
 from genolong.commands.reading.opened_model import open_genome
 from genolong.commands.reading.precision_choice import MIXED
+from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.commands.training.trainer import accelerator
@@ -58,6 +59,9 @@ class VariantData(NamedTuple):
             logger.info(note)
         shard = run.model.encoder.settings.shard(run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
+        if settings.trainer.check_memory:  # reading only; what a tuned encoder keeps for gradients adds to it
+            reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)
+            check_reading(reading, place.local_size, free=["parallel.sequence"])
         classes = _classes(settings.data)
         names = ContigNames(genome.lengths, _synonyms(settings.data))
         labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, scorer.longest_allele))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from genolong.commands.evaluation.evaluation_settings import texts
+from genolong.commands.class_settings import ClassSettings, texts
 from genolong.commands.reading.reading_settings import GenomeSettings
 from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
@@ -15,13 +15,13 @@ from genolong.tasks.optimizer import OptimizerSettings
 
 
 @dataclass(frozen=True)
-class LabelledDataSettings(GenomeSettings):
+class LabelledDataSettings(GenomeSettings, ClassSettings):
     """conf/trained/train_variants.yaml, data: which labels to separate, and which alleles to hold out."""
+
+    WITHIN: ClassVar[str] = "data."
 
     vcf: str
     label: str
-    positive: Any
-    negative: Any
     synonyms: str | None
     validation: Any
     validation_share: float
@@ -30,11 +30,7 @@ class LabelledDataSettings(GenomeSettings):
         super().__post_init__()
         if self.vcf == "-":
             raise SettingsError("data.vcf=-: is read twice, which standard input cannot be; name a file")
-        if (self.positive is None) != (self.negative is None):
-            one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
-            raise SettingsError(f"data.{other}: wanted values of {self.label} too, because data.{one}= names some")
-        if both := set(self.positives or ()) & set(self.negatives or ()):
-            raise SettingsError(f"data.positive and data.negative: both name {min(both)}; keep it in one of them")
+        self.check_classes(self.label)
         if not 0 < self.validation_share < 1:
             raise SettingsError(f"data.validation_share={self.validation_share}: wanted more than 0 and less than 1")
         texts("data.validation", [] if self.validation is None else self.validation, least=0)
@@ -43,16 +39,6 @@ class LabelledDataSettings(GenomeSettings):
         """The same with absolute paths."""
         synonyms = self.synonyms and absolute(self.synonyms)
         return replace(super().found_from_anywhere(), vcf=absolute(self.vcf), synonyms=synonyms)
-
-    @property
-    def positives(self) -> list[str] | None:
-        """The positive labels, if named."""
-        return None if self.positive is None else texts("data.positive", self.positive, least=1)
-
-    @property
-    def negatives(self) -> list[str] | None:
-        """The negative labels, if named."""
-        return None if self.negative is None else texts("data.negative", self.negative, least=1)
 
     @property
     def validation_contigs(self) -> list[str]:

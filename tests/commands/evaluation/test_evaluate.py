@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from genolong.commands.evaluation import evaluate as command
 from genolong.commands.evaluation.evaluate import data_to_read, evaluate, thinned
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
-from genolong.commands.reading import reading_choice
+from genolong.commands.reading import reading_check, reading_choice
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.errors import OutputError, SettingsError
 from genolong.genome.coordinates import Interval
@@ -27,8 +27,8 @@ LETTERS = {"one": random_letters(4_001, 1), "two": random_letters(1_009, 2).lowe
 RUNS_OWN = HeldOutSettings(fasta=None, validation=None, regions=None, cache=None)
 SETTINGS = EvaluationSettings(
     model="runs/x/latest", data=RUNS_OWN, windows=None, share=None, contexts=True, longest_context=0, device="cpu",
-    precision="32-true", attention="auto", output=None, debug=False, vcf=None, label=None, positive=None, negative=None,
-    baselines=[], strata=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
+    precision="32-true", attention="auto", check_memory=True, output=None, debug=False, vcf=None, label=None,
+    positive=None, negative=None, baselines=[], strata=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
 )  # fmt: skip
 
 
@@ -244,3 +244,11 @@ def test_the_command_line_names_a_run_although_train_has_a_group_of_that_name():
     with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
         asked = check(compose("evaluate", overrides=["model=runs/x/latest", "device=cpu"]), EvaluationSettings)
     assert asked == SETTINGS
+
+
+@pytest.mark.parametrize(("longest", "read"), [(0, 151), (302, 302)])
+def test_windows_that_cannot_fit_are_refused_before_they_are_read(run, monkeypatch, longest: int, read: int):
+    monkeypatch.setattr(reading_check, "memory_there", lambda cuda: 1_000)
+    with pytest.raises(SettingsError, match=rf"reading .+ of {read} bases at once needs .+ 1,000 bytes are available"):
+        evaluate(replace(SETTINGS, longest_context=longest))
+    assert evaluate(replace(SETTINGS, longest_context=longest, check_memory=False)).files

@@ -11,6 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.commands.evaluation.evaluate_variants import evaluate_variants
+from genolong.commands.reading import reading_check
 from genolong.commands.reading.trained_run import open_run
 from genolong.commands.training.train_variants import train_variants
 from genolong.commands.training.variant_data import VariantData
@@ -211,3 +212,10 @@ def test_predict_refuses_windows_that_the_head_was_not_trained_on(made, change):
     done = train_variants(settings(made, "trainer.max_steps=1"), made / change.partition("=")[0])
     with pytest.raises(SettingsError, match=f"{change}: the variant head of this run was trained with"):
         scored(made, done.folder, "other.vcf", change)
+
+
+def test_windows_that_cannot_fit_are_refused_before_they_are_read(made, monkeypatch):
+    monkeypatch.setattr(reading_check, "memory_there", lambda cuda: 1)
+    with pytest.raises(SettingsError, match=r"of 32 bases at once .+; use a machine with more memory, or more devices"):
+        train_variants(settings(made), made / "refused")
+    VariantData.opened(Place.alone(), settings(made, "trainer.check_memory=false"))

@@ -28,6 +28,12 @@ def test_integers_stay_within_their_bounds(seed, low, size):
     assert ((drawn >= low) & (drawn < low + size)).all()
 
 
+def test_integers_are_equally_frequent():
+    counts = np.bincount(Chance(3).integers(2, 9, 70_001), minlength=10)
+    assert counts[:2].sum() == counts[9:].sum() == 0
+    np.testing.assert_allclose(counts[2:9], 10_000, rtol=0.05)
+
+
 @pytest.mark.parametrize("rate", [0.9, 0.1, 1 / 331])
 def test_waits_are_geometric(rate):
     waits = Chance(3).waits(rate, 50_021)

@@ -6,7 +6,7 @@ import numpy as np
 import pysam
 import pytest
 
-from genolong.genome.alphabet import BASES
+from genolong.genome.alphabet import BASES, N
 from genolong.genome.synthetic.chance import Chance
 from genolong.genome.synthetic.variants import DISRUPTING, NEUTRAL, draw_variants, vcf_lines
 from tests.builders.synthetic import synthetic
@@ -52,6 +52,17 @@ def test_a_small_genome_has_fewer():
     variants = draw_variants(truth, codes, 10_000, Chance(3))
     assert 0 < len(variants) < 211
     assert len({variant.position for variant in variants}) == len(variants)
+
+
+def test_slots_and_n_are_left_alone_however_many_are_drawn():
+    truth, codes = synthetic({"one": 10_007}, 7)
+    unknown = np.flatnonzero(truth.contigs["one"].columns(truth.grammar) > 0)[::3]
+    codes["one"][unknown] = N
+    found = {variant.position for variant in draw_variants(truth, codes, 10_007, Chance(3))}
+    assert truth.slots("one").any() and unknown.size
+    assert found.isdisjoint(np.flatnonzero(truth.slots("one")).tolist()) and found.isdisjoint(unknown.tolist())
+    background = np.flatnonzero(truth.contigs["one"].columns(truth.grammar) == 0)
+    assert found > set(background.tolist())
 
 
 def test_the_vcf_is_read_by_others(drawn, tmp_path):
