@@ -1,4 +1,4 @@
-"""How far long work is, on stderr: bars where people watch, a line now and then where nobody does."""
+"""Progress of long work on stderr: bars on a terminal, otherwise a line every half minute."""
 
 import logging
 import time
@@ -11,19 +11,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from genolong.long_work import Advance, watched_by
 
-BAR_AFTER_S = 1.0  # what is done sooner needs none
+BAR_AFTER_S = 1.0  # shorter work gets no bar
 LINE_EVERY_S = 30.0
 tell = logging.getLogger("genolong")
 
 
 def shown_on(console: Console) -> bool:
-    """Whether bars can be drawn there: it is a terminal, and one that moves its cursor."""
+    """Whether bars can be drawn: on a terminal that can move its cursor."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
 @contextmanager
 def bars(console: Console) -> Iterator[None]:
-    """Within this, whatever takes long is shown or told on this console."""
+    """While the context lasts, shows the progress of long work on this console."""
     drawn = _Bars(console) if shown_on(console) else None
     try:
         with watched_by(_Lines if drawn is None else drawn.begin):
@@ -34,7 +34,7 @@ def bars(console: Console) -> Iterator[None]:
 
 
 class _Bars:
-    """One bar a piece of work, from when it has taken a second; they vanish when all of it is done."""
+    """A bar for each piece of work that takes over a second; they disappear when all work is done."""
 
     def __init__(self, console: Console) -> None:
         columns = (
@@ -68,7 +68,7 @@ class _Bars:
         if not self._running:
             try:
                 self._progress.start()
-            except LiveError:  # another bar is there, and says how far it is
+            except LiveError:  # another library's bar is active, and shows the progress
                 return
             self._running = True
 
@@ -79,7 +79,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line every half a minute, with the share that is done and the time left."""
+    """A line every half minute, with the share done and the time left."""
 
     def __init__(self, what: str, total: int | None) -> None:
         self.what, self.total, self.done = what, total, 0

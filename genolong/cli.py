@@ -1,4 +1,4 @@
-"""The command line: one short function a command, and how commands begin."""
+"""The command line: one short function per command, and how commands start."""
 
 import os
 import re
@@ -59,7 +59,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
 
 def train(config: DictConfig) -> None:
-    """Train, then say how it went and what to type next."""
+    """Trains a model, then prints how it went and the next command."""
     from genolong.commands.training.train import train as run
     from genolong.settings import train_settings
 
@@ -75,7 +75,7 @@ def train(config: DictConfig) -> None:
 
 
 def train_variants(config: DictConfig) -> None:
-    """Train a variant head, then say how well it tells held-out alleles apart."""
+    """Trains a variant head, then prints how well it separates held-out alleles."""
     from genolong.commands.training.train_variants import train_variants as run
     from genolong.commands.training.variant_training_settings import VariantTrainSettings
     from genolong.settings import check
@@ -97,7 +97,7 @@ def train_variants(config: DictConfig) -> None:
 
 
 def evaluate(config: DictConfig) -> None:
-    """Evaluate, and print the tables to stdout."""
+    """Evaluates a model or scores, and prints the tables to stdout."""
     from genolong.commands.evaluation.evaluate import evaluate as read_bases
     from genolong.commands.evaluation.evaluate_variants import evaluate_variants
     from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
@@ -113,13 +113,13 @@ def evaluate(config: DictConfig) -> None:
         show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
-    if settings.vcf != "-":  # a VCF from a pipe is gone
+    if settings.vcf != "-":  # a VCF from a pipe cannot be read again
         of_run = figures.name == FIGURES and figures.with_name(RECORD).is_file()
         _leave_report(figures.parent if of_run else figures)
 
 
 def predict(config: DictConfig) -> None:
-    """Predict, and say what became of the alleles; fails where none could be scored."""
+    """Scores variants, and prints what became of the alleles; fails if none could be scored."""
     from genolong.commands.variants.predict import predict as run
     from genolong.commands.variants.predict_progress import PredictProgress
     from genolong.commands.variants.predict_settings import PredictSettings
@@ -137,7 +137,7 @@ def predict(config: DictConfig) -> None:
 
 
 def embed(config: DictConfig) -> None:
-    """Embed, and say what became of the regions or alleles."""
+    """Embeds regions or alleles, and prints what became of them."""
     from genolong.commands.embeddings.embed import embed as run
     from genolong.commands.embeddings.embed_settings import EmbedSettings
     from genolong.settings import check
@@ -151,7 +151,7 @@ def embed(config: DictConfig) -> None:
 
 
 def map(config: DictConfig) -> None:
-    """Map, and say what was written; the regions' bases are told, too."""
+    """Maps regions, and prints notes on their bases and the files written."""
     from genolong.commands.maps.map import map_regions
     from genolong.commands.maps.map_settings import MapSettings
     from genolong.settings import check
@@ -165,7 +165,7 @@ def map(config: DictConfig) -> None:
 
 
 def export(config: DictConfig) -> None:
-    """Export, and say where the model lies."""
+    """Exports a model, and prints where it is."""
     from genolong.commands.sharing.export import export as run
     from genolong.commands.sharing.export_settings import ExportSettings
     from genolong.settings import check
@@ -179,7 +179,7 @@ def export(config: DictConfig) -> None:
 
 
 def reproduce(config: DictConfig) -> None:
-    """Make a result again, and print to stdout whether it is the same; fails where nothing explains a difference."""
+    """Repeats a result, and prints to stdout whether it is the same; fails if a difference has no explanation."""
     from genolong.commands.repeating.reproduce import reproduce as run
     from genolong.commands.repeating.reproduce_settings import ReproduceSettings
     from genolong.commands.variants.predict_progress import PredictProgress
@@ -196,7 +196,7 @@ def reproduce(config: DictConfig) -> None:
 
 
 def report(config: DictConfig) -> None:
-    """Write the page of a training or of an evaluation, and say where."""
+    """Writes the page of a training or an evaluation, and prints its path."""
     from genolong.commands.pages.report import report as run
     from genolong.commands.pages.report_settings import ReportSettings
     from genolong.settings import check
@@ -206,7 +206,7 @@ def report(config: DictConfig) -> None:
 
 
 def _leave_report(run: Path) -> None:
-    """The page of what was just made, beside it; that it cannot be drawn is told, and fails nothing."""
+    """Writes the page of a new result next to it; if that fails, only warns."""
     place = Place.joined()
     if place is not None and place.rank:
         return
@@ -222,7 +222,7 @@ def _leave_report(run: Path) -> None:
 
 
 def plan(config: DictConfig) -> None:
-    """Count what a training would cost, and print it to stdout."""
+    """Estimates what a training would cost, and prints it to stdout."""
     from genolong.commands.planning.plan import notes, table
     from genolong.commands.planning.plan import plan as run
     from genolong.commands.planning.plan_settings import PlanSettings
@@ -238,16 +238,17 @@ def plan(config: DictConfig) -> None:
 
 
 def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
-    """The command, which exits with one line where it fails, before Hydra says so in its own way.
+    """Wraps a command so that it fails with one line and its exit code, before Hydra reports the error its own way.
 
-    While its module is imported, Ctrl-C waits: PyTorch's libraries would end in their own way, or pass over it.
+    Ctrl-C waits while the command's module is imported: PyTorch's libraries would end the process uncleanly, or ignore
+    it.
     """
 
     @wraps(command)
     def run(config: DictConfig) -> None:
         with held_back(signal.SIGINT):
             import_module(f"genolong.commands.{module}")
-        elsewhere = not tell.handlers  # submitit runs a job in another process, and hands back what it raised
+        elsewhere = not tell.handlers  # submitit runs jobs in another process, and passes back what they raise
         if elsewhere:
             set_up_messages()
         try:
@@ -293,7 +294,7 @@ COMMANDS = {
 
 
 def _of_task(command: str, arguments: Sequence[str]) -> str:
-    """Train has other settings for another task, and recipes of it (experiment=) lie with them."""
+    """The command, or train_variants if train was given the variant task or one of its recipes (experiment=)."""
     recipes = (argument.partition("=")[2] for argument in arguments if argument.startswith("experiment="))
     of_variants = "task=variant_effect" in arguments or any(
         (FOLDERS["train_variants"] / "experiment" / f"{name}.yaml").is_file() for name in recipes
@@ -306,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
     fill_closed_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell asks the bare program
+    if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell calls the program without a command
         return _complete(arguments)
     command, *rest = arguments or [""]
     command = _of_task(command, rest)
@@ -316,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
         raise SystemExit(code)
     except SystemExit as ending:
-        raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2: how argparse refuses an option
+        raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2 is argparse's code for a wrong option
     except KeyboardInterrupt:
         print("genolong: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -329,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _about(command: str) -> int:
-    """What is said where no command was named; returns the exit code."""
+    """Prints version, help or an error when no command was named; returns the exit code."""
     if command in ("-V", "--version"):
         print(f"genolong {version('genolong')}")
         return 0
@@ -343,7 +344,7 @@ def _about(command: str) -> int:
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a trace
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us, instead of being printed with a traceback
     set_up_messages()
     guard()
     options, unknown = get_args_parser().parse_known_intermixed_args(arguments)
@@ -359,15 +360,15 @@ def _run(command: str, arguments: list[str]) -> int:
             print(help_text(FOLDERS[command], command, options.overrides), end="")
         else:
             where = ["--config-path", os.path.abspath(options.config_path)] if options.config_path else []
-            switches = [word for word in arguments if word not in options.overrides]  # Hydra wants them together
-            # the folder that Hydra means lies beside its caller's source file
+            switches = [word for word in arguments if word not in options.overrides]  # Hydra wants options together
+            # Hydra takes a relative --config-path as relative to the caller's source file
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
             COMMANDS[command]()
     return 0
 
 
 def _refuse_one_folder(overrides: Sequence[str]) -> None:
-    """Hydra takes no notice of hydra.run.dir in a sweep."""
+    """Refuses hydra.run.dir in a sweep, where Hydra would ignore it."""
     for word in overrides:
         if word.lstrip("+").startswith("hydra.run.dir="):
             raise SettingsError(
@@ -377,7 +378,7 @@ def _refuse_one_folder(overrides: Sequence[str]) -> None:
 
 
 def _complete(arguments: Sequence[str]) -> None:
-    """Tab completion: first the command, then, through Hydra, its settings."""
+    """Tab completion: first the command, then its settings, through Hydra."""
     words = os.environ.get("COMP_LINE", "").split()
     command = next((word for word in words if word in COMMANDS), None)
     if any(word.startswith("query=") for word in arguments) and command is None:

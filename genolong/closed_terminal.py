@@ -1,4 +1,4 @@
-"""A terminal that was closed while work goes on, as after nohup or disown: what is still said there goes nowhere."""
+"""Lets work continue after its terminal was closed (as with nohup or disown); further output is discarded."""
 
 import errno
 import io
@@ -11,7 +11,10 @@ from typing import Any, TextIO
 
 
 def leave_closed_terminals() -> None:
-    """What is still said there would raise; a terminal that was closed no longer says that it is one."""
+    """Redirects stdout and stderr to /dev/null if their terminal was closed: writing to it would raise.
+
+    A closed terminal is still a character device, but no longer reports itself as a terminal.
+    """
     for descriptor in (1, 2):
         with suppress(OSError):
             if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
@@ -21,7 +24,7 @@ def leave_closed_terminals() -> None:
 
 
 def fill_closed_streams() -> None:
-    """Of standard streams that were closed when this began (>&-) what is said goes nowhere, and into no other file."""
+    """Opens /dev/null for standard streams closed at the start (>&-), so that no other file receives their output."""
     while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(nowhere)
@@ -32,7 +35,7 @@ def fill_closed_streams() -> None:
 
 @contextmanager
 def outliving_terminals() -> Iterator[None]:
-    """Within this, stdout and stderr may be terminals that are closed, of which no signal tells."""
+    """While the context lasts, stdout and stderr may be terminals that are closed without any signal."""
     with ExitStack() as stack:
         for stream, redirected in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
             if stream is not None and stream.isatty():
@@ -41,7 +44,7 @@ def outliving_terminals() -> Iterator[None]:
 
 
 class _Terminal(io.FileIO):
-    """The bytes of one, until it is closed."""
+    """A terminal's output, discarded once the terminal is closed."""
 
     def write(self, data: Any) -> int:
         try:

@@ -1,4 +1,4 @@
-"""Composing settings with Hydra: what could run code is refused, and what Hydra refuses is told in one line."""
+"""Composes settings with Hydra, refuses any that could run code, and turns Hydra's errors into one line."""
 
 import errno
 import re
@@ -24,25 +24,25 @@ from genolong.nearest import nearest, nearest_setting
 from genolong.runs.folder import check_name, is_begun
 
 PACKAGE = Path(__file__).parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, in a checkout
-TRAINED = CONF / "trained"  # apart: where `model` is a path, conf/model is no group
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, or in a checkout
+TRAINED = CONF / "trained"  # separate: here `model` is a path, so conf/model must not be a group
 OF_TRAINED = ("train_variants", "evaluate", "predict", "embed", "map", "export", "reproduce", "report")
 FOLDERS = {"train": CONF, "plan": CONF} | dict.fromkeys(OF_TRAINED, TRAINED)
 
 
-PLACES = {  # what Hydra does by default, and what train does
+PLACES = {  # Hydra's default, and what train uses
     "run.dir": ("outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}", "${run.folder}/${run.name}/${now:%Y-%m-%d_%H-%M-%S-%f}"),
     "sweep.dir": ("multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}", "${run.folder}"),
     "sweep.subdir": ("${hydra.job.num}", "${run.name}/${now:%Y-%m-%d_%H-%M-%S-%f}_${hydra.job.num}"),
 }
-SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}  # Hydra's hydra/job_logging=none
+SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}  # as Hydra's hydra/job_logging=none
 
 
 def guard() -> None:
-    """From now on Hydra composes only what selects and never executes; to be called before Hydra's main.
+    """Makes Hydra refuse settings that could execute code; call it before Hydra's main.
 
-    Hydra makes its launcher, sweeper, callbacks and log handlers from names in the composed settings, before the
-    command that was asked for is called. There is no other place to look at them first.
+    Hydra creates its launcher, sweeper, callbacks and log handlers from names in the composed settings before it calls
+    the command. This is the only place where they can be checked before that.
     """
     composed = ConfigLoaderImpl.load_configuration
     if getattr(composed, "guarded", False):
@@ -65,7 +65,7 @@ def guard() -> None:
             ) from error
         except (HydraException, OmegaConfBaseException, YAMLError, InputError):
             raise
-        except Exception as error:  # what Hydra trips over, in settings that somebody else wrote
+        except Exception as error:  # Hydra may raise anything for settings that others wrote
             raise SettingsError(f"these settings cannot be composed ({str(error)[:200]})") from error
         if isinstance(config.get("run"), DictConfig):
             check_name(config.run.name)
@@ -78,10 +78,10 @@ def guard() -> None:
 
 
 def _keep_house(config: DictConfig, typed: Collection[str]) -> None:
-    """A file that says nothing of Hydra's folders and logs, like .hydra/config.yaml of a run, gets those of train.
+    """Gives settings files that lack Hydra's folders and logging (such as a run's .hydra/config.yaml) those of train.
 
-    What Hydra would write into a run's folder before the command looks at it is left out where a run is there already:
-    the command may refuse to go on with it.
+    If the folder already holds a run, Hydra writes nothing into it before the command looks at it: the command may
+    refuse to resume that run.
     """
     with read_write(config), open_dict(config):
         written: Any = OmegaConf.to_container(config.hydra)
@@ -97,7 +97,7 @@ def _keep_house(config: DictConfig, typed: Collection[str]) -> None:
 
 
 def _guard_sources() -> None:
-    """Looks at a file of settings before it is parsed, and at none in a Python package, which would be imported."""
+    """Checks settings files before they are parsed, and refuses Python packages as sources, which would be imported."""
     read, opened = ConfigRepository.load_config, ConfigRepository.initialize_sources
 
     def load_config(self: ConfigRepository, config_path: str) -> ConfigResult | None:
@@ -122,7 +122,7 @@ def _keys(overrides: Iterable[str]) -> set[str]:
 
 
 def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsError:
-    """What Hydra refused about a command's settings, in one line that starts with the setting."""
+    """Hydra's error about a command's settings, as one line that starts with the setting."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     found = re.match(
         r"Could not (?:override|delete from config\.|append to config\.) '([^']+)'", lines[0] if lines else ""
@@ -134,7 +134,7 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
                 f"{group}={choice}: is a recipe for task=variant_effect; use it with train, and on its own"
             )
         hint = "; run `pip install genolong[slurm]` for it" if choice.startswith("submitit_") else ""
-        of_variants = group == "task" and command == "train"  # whose settings are other ones
+        of_variants = group == "task" and command == "train"  # which has other settings
         if group == "task" and choice == "variant_effect" and not of_variants:
             return SettingsError(f"{group}={choice}: is a task for train; {command} knows only masked_bases")
         options = [*error.options, *(["variant_effect"] if of_variants else [])]
@@ -161,14 +161,14 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
 
 
 def settings_of(folder: Path, command: str) -> list[str]:
-    """The full name of every setting and group of a command."""
+    """The full names of all settings and groups of a command."""
     return [key for key, _ in entries(defaults_of(folder, command))]
 
 
 def defaults_of(folder: Path, command: str) -> dict[str, Any]:
-    """The settings of a command where none is given, as they are written."""
+    """A command's default settings, with references not yet looked up."""
     known = GlobalHydra.instance()
-    running, known.hydra = known.hydra, None  # a command asks while Hydra, which there is once only, runs it
+    running, known.hydra = known.hydra, None  # Hydra is a singleton, and may be running the command that asks
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
             return cast(dict[str, Any], OmegaConf.to_container(compose(command)))

@@ -1,4 +1,4 @@
-"""How a command ends that was stopped or failed: one line that says what to do, and the exit code (after sysexits)."""
+"""How a command ends when it was stopped or fails: one line with a remedy, and an exit code (after sysexits)."""
 
 import errno
 import os
@@ -16,20 +16,20 @@ from genolong.parallel.stopped import Stopped
 
 
 def reader_left() -> NoReturn:
-    """Whoever read stdout, like `head`, had enough."""
+    """Exits because the reader of stdout (such as `head`) closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(141) from None
 
 
 def fail(error: Exception, command: str) -> NoReturn:
-    """Says on stderr what went wrong, and exits."""
+    """Prints the error in one line on stderr, and exits with its code."""
     line, code = explain(error, command)
     print(f"genolong: error: {' '.join(line.split())}", file=sys.stderr)
     raise SystemExit(code) from None
 
 
 def explain(error: Exception, command: str) -> tuple[str, int]:
-    """What a person is told about an error of a command, and the exit code."""
+    """The message for a command's error, and its exit code."""
     if isinstance(error, (HydraException, OmegaConfBaseException, YAMLError)):
         error = as_settings_error(error, FOLDERS[command], command)
     if isinstance(error, InputError):
@@ -44,7 +44,7 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
 
 
 def told_of(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
-    """What a person is told of a work that a signal stopped; what is reproduced is made from its beginning."""
+    """The message for work stopped by a signal, with the command that continues it (reproduce starts over)."""
     if command not in ("train", "train_variants"):
         aim = "start over" if command == "reproduce" else "continue"
         return f"stopped by {stopped.name}; run the same command again to {aim}"

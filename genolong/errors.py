@@ -1,4 +1,4 @@
-"""What a person can mend: one line that says where, what was found, what was wanted, the remedy; and its exit code."""
+"""Errors that a user can fix: each message says where, what was found, what was wanted, and how to fix it."""
 
 
 class InputError(Exception):
@@ -8,11 +8,11 @@ class InputError(Exception):
 
 
 class RefusedRecordError(InputError):
-    """A record that another setting would take (exit 65): what was done until then is kept, to go on from there."""
+    """A record that another setting would accept (exit 65): work done until then is kept, so that it can be resumed."""
 
 
 class SettingsError(InputError):
-    """A setting that cannot be right (exit 64): the message starts with the setting's full name."""
+    """A wrong setting (exit 64): the message starts with the setting's full name."""
 
     exit_code = 64
 
@@ -42,12 +42,12 @@ class UnsafeInputError(InputError):
 
 
 class LostProcessError(InputError):
-    """A process of several died or fell silent (exit 75): the same command may go through when it is tried again."""
+    """One of several processes died or stopped responding (exit 75): the same command may succeed when repeated."""
 
     exit_code = 75
 
 
 class BusyError(InputError):
-    """A folder in which another process works (exit 75): the same command may go through when it is tried again."""
+    """A folder that another process is working in (exit 75): the same command may succeed when repeated."""
 
     exit_code = 75

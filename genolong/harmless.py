@@ -1,4 +1,4 @@
-"""What settings may hold: nothing that runs code, looks into the environment, writes elsewhere or fills the memory."""
+"""Refuses settings that could run code, read the environment, write elsewhere, or exhaust the memory."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -10,28 +10,28 @@ import yaml
 from genolong.errors import SettingsError, UnsafeInputError
 
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # launchers and sweepers, which Hydra makes by name
+HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # launchers and sweepers, which Hydra creates by name
 LOGGING = ("logging.StreamHandler", "logging.NullHandler", "logging.FileHandler", "logging.Formatter")
-LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"  # the only one that a FileHandler writes
+LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"  # the only file that a FileHandler may write
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir")
-SHELL = ("setup", "python", "additional_parameters", "srun_args")  # of a launcher: what goes into the job's script
-LARGEST_BYTES = 1 << 20  # of a file of settings, and of all values once they are looked up
+SHELL = ("setup", "python", "additional_parameters", "srun_args")  # launcher settings that end up in the job's script
+LARGEST_BYTES = 1 << 20  # of a settings file, and of all values after references are looked up
 DEEPEST = 50
 
-# ${now:...} and ${hydra:...}, or a key; nothing in it that is looked up itself, for that could spell any other name.
-# `oc.env` is none of them: it would copy secrets into the run's record.
+# ${now:...} and ${hydra:...}, or a key; no nested references, which could spell any other name.
+# `oc.env` is not allowed: it would copy secrets into the run's record.
 _KNOWN = re.compile(r"\$\{\s*(?:(?:now|hydra)\s*:[^${}\\]*|([^:${}\\'\"]*))\}")
 _HARMLESS_PART = re.compile(r"\$\{(?:run\.(?:folder|name)|now:[%\w-]*|hydra\.job\.\w+)\}")
 _ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
 def refuse_code(plain: Any, typed: Collection[str] = ()) -> None:
-    """Raises UnsafeInputError for settings, Hydra's own included, that would do more than select.
+    """Raises UnsafeInputError for settings, including Hydra's own, that do more than choose values.
 
-    `typed` are the keys that stand on the command line: a person may name any folder, a file from elsewhere may not.
+    `typed` are the keys given on the command line: a user may choose any folder, a file from elsewhere may not.
     """
     for key, value in entries(plain):
-        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # what was typed; it is a setting, too
+        if key.startswith(("hydra.overrides.", "hydra.job.override_dirname")):  # typed words; checked as settings
             continue
         if isinstance(value, str):
             refuse_lookups(key, value)
@@ -42,7 +42,7 @@ def refuse_code(plain: Any, typed: Collection[str] = ()) -> None:
 
 
 def refuse_lookups(key: str, value: str) -> None:
-    """Raises UnsafeInputError where a value would be looked up anywhere else than among settings."""
+    """Raises UnsafeInputError if a value refers to anything but other settings."""
     for found in re.finditer(r"\$\{", value):
         if not _KNOWN.match(value, found.start()):
             name = re.split(r"[:}]", value[found.end() :], maxsplit=1)[0].strip()[:40]
@@ -50,10 +50,10 @@ def refuse_lookups(key: str, value: str) -> None:
 
 
 def refuse_large_file(path: Path) -> None:
-    """Raises SettingsError for YAML whose reading could fill the memory, or that means other numbers than it says.
+    """Raises SettingsError for YAML that could exhaust the memory, or whose numbers mean other values than they show.
 
-    And UnsafeInputError for what would be looked up elsewhere than among settings: in a list of defaults Hydra does so
-    before anything is composed.
+    Raises UnsafeInputError for references to anything but settings: in a list of defaults, Hydra looks them up before
+    it composes anything.
     """
     if path.stat().st_size > LARGEST_BYTES:
         raise SettingsError(f"{path}: holds more than {LARGEST_BYTES:,} bytes; wanted a settings file")
@@ -82,7 +82,7 @@ def refuse_large_file(path: Path) -> None:
 
 
 def entries(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of a tree by its full name, and its value."""
+    """The full name and the value of every key in a tree."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in pairs:
         yield f"{prefix}{key}", value
@@ -102,7 +102,7 @@ def _refuse_names_of_code(key: str, value: Any) -> None:
 
 
 def _refuse_other_places(key: str, value: Any, typed: Collection[str]) -> None:
-    """What would write to a file, or run a line, that the person who typed the command does not know of."""
+    """Refuses Hydra settings that would write files or run commands unknown to the user who typed the command."""
     if not key.startswith("hydra."):
         return
     _, room, *rest = key.split(".")
@@ -124,13 +124,13 @@ def _refuse_other_places(key: str, value: Any, typed: Collection[str]) -> None:
 
 
 def _size_when_looked_up(plain: Any) -> int:
-    """How many characters all values would have, without making them."""
+    """Number of characters in all values once references are looked up, without looking them up."""
     flat = dict(entries(plain))
     known: dict[str, int] = {}
 
     def size(key: str) -> int:
         if key not in known:
-            known[key] = 0  # of a circle, which OmegaConf refuses
+            known[key] = 0  # ends circular references, which OmegaConf refuses later
             value = flat.get(key)
             if isinstance(value, (dict, list)):
                 names = value if isinstance(value, dict) else range(len(value))
@@ -145,7 +145,7 @@ def _size_when_looked_up(plain: Any) -> int:
 
 
 def _full(reference: str, key: str) -> str:
-    """The key that `${reference}` means in the value of `key`: each leading dot is a level up."""
+    """The full key that `${reference}` means in the value of `key`: each leading dot goes up a level."""
     name = reference.strip().replace("[", ".").replace("]", "")
     up = len(name) - len(name.lstrip(".")) if not reference.strip().startswith("[") else 0
     return ".".join([*key.split(".")[:-up], name[up:]]) if up else name.strip(".")

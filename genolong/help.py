@@ -1,4 +1,4 @@
-"""The help of a command, from conf/: a screen with examples and what is changed first, or every setting there is."""
+"""Help texts of commands, made from conf/: one screen with examples and the main settings, or all settings."""
 
 import re
 import textwrap
@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from genolong.harmless import entries
 
 WIDTH, COLUMN = 120, 36
-ALL = "all"  # typed behind --help
-RECIPE = "experiment"  # a group that is no part of the settings
+ALL = "all"  # typed after --help
+RECIPE = "experiment"  # a group that is not part of the settings
 ENTRY = re.compile(r"(?P<indent> *)(?P<key>\w+):(?:[^#]*?)(?:\s*# *(?P<comment>.*))?$")
 
 
 class _Composed(NamedTuple):
-    """A command's settings with the overrides applied, its groups' choices, and all comments by full name."""
+    """A command's settings after overrides, the choice in each group, and all comments by the setting's full name."""
 
     main: str
     settings: dict[str, Any]
@@ -27,9 +27,9 @@ class _Composed(NamedTuple):
 
 
 def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
-    """What fits on a screen: examples, the settings that people change first, and how to see all; raises as Hydra does.
+    """Help on one screen: examples, the main settings, and how to see all; raises the same errors as Hydra.
 
-    Examples are the header's lines of a command's YAML that are set off, first settings those that it lists.
+    Examples are the indented lines in the header of the command's YAML; main settings are those on its "first:" lines.
     """
     if ALL in overrides:
         return every_setting(folder, command, [word for word in overrides if word != ALL])
@@ -49,7 +49,7 @@ def help_text(folder: Path, command: str, overrides: Sequence[str]) -> str:
 
 
 def every_setting(folder: Path, command: str, overrides: Sequence[str]) -> str:
-    """All settings of a command with the overrides applied, group after group; raises as Hydra does."""
+    """All settings of a command after overrides, group by group; raises the same errors as Hydra."""
     given = _composed(folder, command, overrides)
     own = {key: value for key, value in given.settings.items() if key not in given.chosen and key != RECIPE}
     told = textwrap.fill(title(given.main), WIDTH)
@@ -62,12 +62,12 @@ def every_setting(folder: Path, command: str, overrides: Sequence[str]) -> str:
 
 
 def choices(folder: Path, group: str) -> list[str]:
-    """What a group of settings can be, lengths by their size."""
+    """The choices of a group of settings; lengths are sorted by size."""
     return sorted((path.stem for path in (folder / group).glob("*.yaml")), key=_by_number)
 
 
 def comments(yaml: str) -> Iterator[tuple[str, str]]:
-    """The comment behind each key of a YAML text that is written one key a line."""
+    """The comment after each key of a YAML text with one key per line."""
     above: list[tuple[int, str]] = []
     for line in yaml.splitlines():
         found = ENTRY.match(line)
@@ -78,12 +78,12 @@ def comments(yaml: str) -> Iterator[tuple[str, str]]:
 
 
 def title(yaml: str) -> str:
-    """The comment that a YAML text begins with, a line that is for Hydra left out."""
+    """The first comment of a YAML text, ignoring lines for Hydra."""
     return next((line for line in header(yaml) if not line.startswith("@")), "")
 
 
 def header(yaml: str) -> Iterator[str]:
-    """The comments before anything else, each without its sign."""
+    """The comment lines at the start of a YAML text, without #."""
     for line in yaml.splitlines():
         if not line.startswith("#"):
             return
@@ -91,7 +91,7 @@ def header(yaml: str) -> Iterator[str]:
 
 
 def table(node: dict[str, Any], prefix: str, about: dict[str, str]) -> str:
-    """A line for each value below a node: how it is typed, and its comment."""
+    """A line for each value below a node: the setting as it is typed, and its comment."""
     lines = []
     for key, value in entries(node):
         if not isinstance(value, dict):
@@ -115,7 +115,7 @@ def _composed(folder: Path, command: str, overrides: Sequence[str]) -> _Composed
 
 
 def _first(folder: Path, key: str, given: _Composed) -> str:
-    """The lines of a setting, or of a group: what it is now, and what else it can be."""
+    """The lines for a setting, or for a group: its current value, and the choices."""
     if key in given.chosen or key == RECIPE:
         others = " ".join(choices(folder, key))
         return "\n".join(_line(key, given.chosen.get(key, given.settings[key]), f"one of: {others}")) + "\n"
@@ -126,7 +126,7 @@ def _first(folder: Path, key: str, given: _Composed) -> str:
 
 
 def _line(key: str, value: Any, comment: str) -> list[str]:
-    """How a setting is typed, and its comment, which goes on below itself."""
+    """A setting as it is typed, and its comment, wrapped into a column."""
     written = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
     told = textwrap.wrap(comment, WIDTH - COLUMN) or [""]
     return [f"{f'  {key}={written}':<{COLUMN - 1}} {told[0]}".rstrip(), *(" " * COLUMN + more for more in told[1:])]

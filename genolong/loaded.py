@@ -1,4 +1,4 @@
-"""A trained model asked from Python: logits and embeddings of sequences, scores of variants, maps of regions."""
+"""A trained model in Python: logits and embeddings of sequences, scores of variants, maps of regions."""
 
 import logging
 import os
@@ -35,13 +35,16 @@ logger = logging.getLogger(__name__)
 Logits = Float32[np.ndarray, "length 4"]
 States = Float32[np.ndarray, "length width"]
 Fasta = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
-MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # of who typed the variant
+MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # mistakes in how the variant was typed
 
 
 class Score(NamedTuple):
-    """Of one allele what `predict` writes: LLR in nats, distance, probability (with a trained head) and status.
+    """A variant's score, with the same values as the command `predict` writes.
 
-    Without a score (symbolic, too_long, ...) all but the status is None.
+    `llr` is the log-likelihood ratio of the alternate to the reference allele in nats: below 0, the model prefers the
+    reference. `distance` is between the embeddings of both alleles, and `probability` that of a trained variant head
+    (None without one). `status` is "ok", or a remark such as "edge" (the window reaches beyond the contig). If the
+    variant cannot be scored ("symbolic", "too_long", ...), all but the status is None.
     """
 
     llr: float | None
@@ -51,7 +54,7 @@ class Score(NamedTuple):
 
 
 class LoadedModel:
-    """A model and the device it is on; `run` says what it was trained on."""
+    """A trained model on a device, as returned by `genolong.load`; `run` says what it was trained on."""
 
     def __init__(self, run: TrainedRun, device: torch.device) -> None:
         self.run, self.device = run, device
@@ -63,7 +66,7 @@ class LoadedModel:
     def opened(
         cls, path: str | os.PathLike[str], device: str | torch.device = "auto", precision: str = "32-true"
     ) -> "LoadedModel":  # fmt: skip
-        """As genolong.load has it."""
+        """Loads a model; see genolong.load for the arguments."""
         check_precision(precision)
         attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
         chosen = _device(str(device), attention)
@@ -81,17 +84,17 @@ class LoadedModel:
 
     @property
     def width(self) -> int:
-        """Channels of a base's embedding."""
+        """Number of channels in the embedding of a base."""
         return self.encoder.settings.width
 
     @property
     def layers(self) -> int:
-        """Blocks of the encoder."""
+        """Number of blocks in the encoder."""
         return self.encoder.settings.layers
 
     @property
     def window_bp(self) -> int:
-        """Bases that the model read at once in training; sequences may be of any length."""
+        """Length in bases of the windows that the model was trained on; sequences may have any length."""
         return self.run.window_bp
 
     @overload
@@ -99,10 +102,10 @@ class LoadedModel:
     @overload
     def logits(self, sequence: list[str]) -> list[Logits]: ...
     def logits(self, sequence: Any) -> Any:
-        """Logits over A C G T at every base, given all of the sequence; of a list, one array each.
+        """Logits over A C G T at every base of a sequence: an array (bases, 4); for a list, a list of arrays.
 
-        Their softmax is the chance of each base there; ? stands for a base that is hidden from the model. This strand
-        only, where `score` takes the mean of both.
+        Each base's logits depend on the whole sequence, and their softmax is the probability of each base there. Write
+        ? for a base to hide from the model. Only the strand as given is read, whereas `score` averages both strands.
         """
         if not isinstance(sequence, str):
             return [self.logits(each) for each in _listed(sequence, "a sequence")]
@@ -114,10 +117,10 @@ class LoadedModel:
     @overload
     def embed(self, sequence: list[str], layer: int | None = None, *, both_strands: bool = False) -> list[States]: ...
     def embed(self, sequence: Any, layer: Any = None, *, both_strands: bool = False) -> Any:
-        """The model's state at every base, after `layer` blocks (0: as the bases enter; None: after the last norm).
+        """The model's state at every base: an array (bases, width); for a list, a list of arrays.
 
-        Of this strand, or with `both_strands` the mean of both, as the command `embed` writes. Of a list, one array
-        each.
+        States are those after `layer` blocks; 0: the input to the first block; None: after the last block and its norm.
+        Only the strand as given is read; `both_strands=True` averages both strands, as the command `embed` does.
         """
         check_layer(layer, self.encoder.settings)
         if not isinstance(sequence, str):
@@ -131,10 +134,11 @@ class LoadedModel:
     @overload
     def score(self, variant: list[str], fasta: Fasta = None) -> list[Score]: ...
     def score(self, variant: Any, fasta: Fasta = None) -> Any:
-        """What `predict` makes of a variant (mode=exact): "chr17:43045712 T>G", counted from 1 as in a VCF.
+        """Scores a variant like "chr17:43045712 T>G" (counted from 1, as in a VCF), as `predict` does (mode=exact).
 
-        Of a list, one score each, read together. `fasta` is a FASTA file or a list of them; None: the training's own,
-        if it is unchanged. Raises InputError for what is no variant of this genome.
+        For a list of variants, which are read together, it returns a list of scores. `fasta` is a FASTA file or a list
+        of them; None: the genome that the model was trained on, if it is unchanged. Raises InputError if a variant does
+        not match the genome.
         """
         scorer, checks = self._scorer(fasta)
         typed = [variant] if isinstance(variant, str) else _listed(variant, "a variant")
@@ -154,11 +158,11 @@ class LoadedModel:
     @overload
     def map(self, region: list[str], fasta: Fasta = None) -> list[MappedBases]: ...
     def map(self, region: Any, fasta: Fasta = None) -> Any:
-        """What `map` makes of a region (mode=shared), like "chr17:43,044,295-43,045,800", both ends counted from 1.
+        """Scores all substitutions of a region like "chr17:43,044,295-43,045,800" (from 1, both ends included).
 
-        Of a list, one map each. Its `llr`, numpy (bases, 4), has a column for A C G T; `importance` and `uncertainty`
-        have one value a base. NaN stands where the genome has N. `fasta` as in `score`.
-        Raises InputError for what is not a region of this genome.
+        As the command `map` does (mode=shared); for a list of regions, it returns a list of maps. In a map, `llr` is an
+        array (bases, 4) with columns A C G T; `importance` and `uncertainty` have one value per base. All are NaN where
+        the genome has N. `fasta` is as in `score`. Raises InputError if the genome has no such region.
         """
         if not isinstance(region, str):
             return [self.map(each, fasta) for each in _listed(region, "a region")]
@@ -180,7 +184,7 @@ class LoadedModel:
         return torch.from_numpy(codes_of(sequence))[None].to(self.device)
 
     def _checked(self, text: str, genome: Genome, checks: AlleleChecks) -> tuple[Status, Variant | None]:
-        """Raises InputError for a mistake in the variant; what no model could score has a status."""
+        """Raises InputError for a mistake in the variant; variants that no model could score get a status instead."""
         typed = typed_variant(text)
         place = typed.contig, typed.position, typed.reference
         status, allele = checks.alleles(*place, (typed.alternate,))[0]
@@ -188,7 +192,7 @@ class LoadedModel:
             return status, allele
         _, contig, found = checks.reference(*place)
         if status is Status.NO_CONTIG:
-            genome.known(Interval(typed.contig, 0, 1))  # says which contigs there are
+            genome.known(Interval(typed.contig, 0, 1))  # raises, naming the contigs that exist
         if status is Status.PAST_CONTIG_END:
             length = genome.contigs[contig].length
             raise InputError(f"{text}: lies beyond {contig}, which has {length:,} bases; is it from another build?")
@@ -215,7 +219,7 @@ class LoadedModel:
         return self._scorers[key][1:]
 
     def _scoring(self, command: str, **fixed: Any) -> ScoringSettings:
-        """Those of a command by default."""
+        """The scoring settings that a command has by default."""
         plain = defaults_of(TRAINED, command) | fixed
         plain = {field.name: plain[field.name] for field in fields(ScoringSettings)}
         if self.run.variant_head is not None:
@@ -234,7 +238,7 @@ def _listed(asked: Any, what: str) -> list[str]:
 
 
 def _device(asked: str, attention: str) -> torch.device:
-    """auto, cpu, cuda or one of several, as cuda:1; raises SettingsError for what is not there."""
+    """The device of auto, cpu, cuda or a numbered GPU (cuda:1); raises SettingsError if there is no such device."""
     numbered = re.fullmatch(r"(cuda):([0-9]{1,4})", asked)
     kind, number = (numbered[1], int(numbered[2])) if numbered else (asked, 0)
     try:
@@ -247,9 +251,9 @@ def _device(asked: str, attention: str) -> torch.device:
 
 
 def _look(path: str) -> tuple[int, ...] | None:
-    """What tells whether a file is still the one that was read: it may have been written again meanwhile."""
+    """A file's identity, size and time, to notice that it was rewritten since it was read."""
     try:
         there = os.stat(os.path.expanduser(path))
     except OSError:
-        return None  # whoever opens it says what is wrong
+        return None  # opening it will say what is wrong
     return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns

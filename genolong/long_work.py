@@ -1,13 +1,11 @@
-"""Long work tells how far it is to whoever watches: the command line, or nobody; it need not know which."""
+"""Progress of long work, reported to whatever displays it; the work itself does not know what that is."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Advance = Callable[[int], None]  # so much more is done
-Follow = Callable[
-    [str, int | None], Advance
-]  # work begins: what it is, and how much of it there is, where that is known
+Advance = Callable[[int], None]  # called with the amount of work just done
+Follow = Callable[[str, int | None], Advance]  # called when work begins, with its name and its amount, if known
 
 
 def _nobody(what: str, total: int | None) -> Advance:
@@ -18,13 +16,13 @@ _watching: ContextVar[Follow] = ContextVar("_watching", default=_nobody)
 
 
 def follow(what: str, total: int | None) -> Advance:
-    """To be called when a long piece of work begins, and what it gives whenever a part of it is done."""
+    """Announces long work; call the result with the amount done after each part."""
     return _watching.get()(what, total)
 
 
 @contextmanager
 def watched_by(watcher: Follow) -> Iterator[None]:
-    """Within this, and in this thread, work is told to `watcher`."""
+    """While the context lasts, reports work in this thread to `watcher`."""
     before = _watching.set(watcher)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a command tells people: lines on stderr, beside bars where people watch, and tables on stdout."""
+"""Messages of a command: lines on stderr, next to progress bars on a terminal, and tables on stdout."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-if TYPE_CHECKING:  # matplotlib and the like load when a command runs
+if TYPE_CHECKING:  # at run time matplotlib and the like are imported only by a command
     from genolong.report.figures import Table as Figures
 
 tell = logging.getLogger("genolong")
@@ -17,7 +17,7 @@ err = Console(stderr=True, highlight=False)
 
 
 class Lines(logging.Handler):
-    """Messages as plain lines on what is stderr when they come."""
+    """Messages as plain lines on the current sys.stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -27,28 +27,28 @@ class Lines(logging.Handler):
 
 
 def set_up_messages() -> None:
-    """Genolong's own messages, and of other libraries' the warnings."""
-    logging.raiseExceptions = False  # a message that cannot be written is lost, without a trace: its reader has left
+    """Shows genolong's own messages, and only warnings of other libraries."""
+    logging.raiseExceptions = False  # messages that cannot be written (their reader has left) are dropped silently
     watched = RichHandler(console=err, show_path=False, show_level=False, show_time=False, markup=False)
     tell.handlers, tell.propagate = [watched if err.is_terminal else Lines()], False
     tell.setLevel(logging.INFO)
     logging.basicConfig(
         handlers=[Lines(logging.WARNING)]
-    )  # where there is none, Lightning adds one that shows everything
-    for library in ("pytorch_lightning", "lightning_fabric"):  # advice to programmers; what matters we say ourselves
+    )  # without a handler, Lightning adds one that shows everything
+    for library in ("pytorch_lightning", "lightning_fabric"):  # advice for programmers; we report what matters
         warnings.filterwarnings("ignore", module=library)
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
 class _Output(Console):
-    """stdout, of which the reader may leave."""
+    """stdout, whose reader may leave."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 def show(table: "Figures") -> None:
-    """A table on stdout."""
+    """Prints a table on stdout."""
     shown = Table(title=table.title, title_justify="left")
     for at, name in enumerate(table.columns):
         shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")

@@ -1,23 +1,23 @@
-"""The end of a message about a name that is not there: those that are there and nearest to it."""
+"""The end of a message about an unknown name: a suggestion of the nearest existing names."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
-CLOSE = 0.6  # of difflib's ratio: a letter more, less or another, even in short names
+CLOSE = 0.6  # difflib's ratio: allows a letter more, less or different even in short names
 SHOWN = 3
-MOST = 20_000  # names that are looked through
+MOST = 20_000  # most names to compare with
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> str:
-    """`; did you mean this or that?` with names of `known`, whatever their case; nothing where none is near."""
+    """`; did you mean this or that?` with the nearest names in `known`, ignoring case; empty if none is near."""
     near = near_names(name, known, most=most, close=close)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def near_names(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> list[str]:
-    """The names nearest to one that is not among them, the nearest first."""
+    """The names nearest to `name`, nearest first; none if `name` itself is known."""
     folded: dict[str, str] = {}
     for each in islice(known, MOST):
         if each == name:
@@ -27,7 +27,7 @@ def near_names(name: str, known: Iterable[str], *, most: int = SHOWN, close: flo
 
 
 def nearest_setting(key: str, known: Collection[str]) -> str:
-    """The same for the full name of a setting: those of other groups, of the same group, or whatever is near."""
+    """The same for a setting's full name: prefers the same name in other groups, then similar names in its group."""
     if key in known:
         return ""
     own = key.rpartition(".")[2]
@@ -39,12 +39,12 @@ def nearest_setting(key: str, known: Collection[str]) -> str:
 
 
 def nearest_run(folder: Path) -> str:
-    """The same for a folder of runs, where one of them is wanted."""
+    """The same for a folder of runs, when one of its runs was wanted."""
     return f"; did you mean {folder / 'latest'}?" if (folder / "latest").is_dir() else ""
 
 
 def nearest_path(path: str | Path) -> str:
-    """The same for a path that does not exist: its first part that is not there is compared with what is."""
+    """The same for a path that does not exist: compares its first missing part with the names that are there."""
     wanted = Path(path).expanduser()
     missing, below = wanted, []
     while missing.parent != missing and not missing.parent.is_dir():

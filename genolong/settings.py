@@ -1,4 +1,4 @@
-"""Every knob: YAML and overrides in, checked frozen dataclasses out."""
+"""All settings: from YAML and overrides to frozen dataclasses with checked values."""
 
 import re
 from dataclasses import dataclass, fields, is_dataclass, make_dataclass
@@ -20,12 +20,12 @@ from genolong.tasks.masked_bases import MaskedBasesSettings
 from genolong.tasks.optimizer import OptimizerSettings
 
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
-LARGEST = 1 << 40  # beyond what any setting can mean, NaN included
+LARGEST = 1 << 40  # larger than any setting can be; also refuses NaN
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """conf/train.yaml, run: where a run leaves what it made."""
+    """conf/train.yaml, run: the name and place of a run's folder."""
 
     name: str
     folder: str
@@ -36,7 +36,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class ContextSettings:
-    """conf/context/*.yaml: how much is read at once, and what is kept of it for the backward pass."""
+    """conf/context/*.yaml: how much is read per step, and what is kept of it for the backward pass."""
 
     window_bp: int | None
     batch: int
@@ -51,14 +51,14 @@ class ContextSettings:
 
     @property
     def bases(self) -> int:
-        """Read for one optimizer step by one replica; to be asked once the window is known."""
+        """Bases read by one replica per optimizer step; window_bp must be set."""
         assert self.window_bp is not None
         return self.window_bp * self.batch * self.accumulation
 
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """conf/trainer/*.yaml: how long, on what, and how often to look."""
+    """conf/trainer/*.yaml: how long to train, on which devices, and how often to validate."""
 
     max_steps: int
     devices: int
@@ -93,7 +93,7 @@ class TrainerSettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """conf/train.yaml, checkpoint: how often a training is saved, and how many of these checkpoints are kept."""
+    """conf/train.yaml, checkpoint: how often a training is saved, and how many checkpoints are kept."""
 
     every_n_steps: int
     keep: int
@@ -106,7 +106,7 @@ class CheckpointSettings:
 
 @dataclass(frozen=True)
 class LoggerSettings:
-    """conf/logger/*.yaml: who is told of the metrics, beside metrics.csv."""
+    """conf/logger/*.yaml: where metrics are logged besides metrics.csv."""
 
     tensorboard: bool
     wandb: bool
@@ -114,7 +114,7 @@ class LoggerSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """conf/train.yaml: all that makes a training what it is."""
+    """conf/train.yaml: everything that defines a training."""
 
     seed: int
     debug: bool
@@ -150,10 +150,10 @@ Schema = TypeVar("Schema")
 
 
 def check(config: Any, schema: type[Schema]) -> Schema:
-    """The settings as a `schema`; raises SettingsError with the full name of the first key that is wrong.
+    """The settings as a `schema`; raises SettingsError with the full name of the first wrong key.
 
-    Keys that start with an underscore, and values to be looked up, raise UnsafeInputError: a configuration can select,
-    never execute.
+    Keys that start with an underscore, and values with references left in them, raise UnsafeInputError: a configuration
+    chooses values, and never executes anything.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
@@ -178,21 +178,21 @@ def check(config: Any, schema: type[Schema]) -> Schema:
 
 
 def refuse_active(plain: Any) -> None:
-    """Raises UnsafeInputError for settings that would name code, or be looked up."""
+    """Raises UnsafeInputError for settings that name code, or contain references."""
     for key, value in entries(plain):
         if key.rsplit(".", 1)[-1].startswith("_"):
             raise UnsafeInputError(f"{key}: settings may not name code; remove this key")
-        if isinstance(value, str) and "${" in value:  # in a checkpoint, or what was looked up holds it
+        if isinstance(value, str) and "${" in value:  # from a checkpoint, or in a value that was looked up
             raise UnsafeInputError(f"{key}={value}: is not looked up (again); write the value itself")
 
 
 def train_settings(config: DictConfig) -> TrainSettings:
-    """Settings of `train`."""
+    """The settings of `train`."""
     return on_a_genome(config, TrainSettings)
 
 
 def on_a_genome(config: DictConfig, schema: type[Schema]) -> Schema:
-    """Settings of a training; without data.fasta, on the genome that comes with the package."""
+    """The settings of a training; without data.fasta, it uses the demo genome in the package."""
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     plain.pop("experiment", None)
     if isinstance(plain.get("data"), dict) and plain["data"].get("fasta") is None:
@@ -201,7 +201,7 @@ def on_a_genome(config: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def known_keys(schema: Any, prefix: str = "") -> list[str]:
-    """The full name of every setting of a schema."""
+    """The full names of all settings of a schema."""
     return [
         name
         for field in fields(schema)
@@ -212,7 +212,7 @@ def known_keys(schema: Any, prefix: str = "") -> list[str]:
 
 
 def _thawed(schema: Any) -> Any:
-    """The same fields in a dataclass that is not frozen, which OmegaConf can fill, and that checks types only."""
+    """The same fields in a dataclass that is not frozen, which OmegaConf can fill; it checks only types."""
     named = [(field.name, _thawed(field.type) if is_dataclass(field.type) else field.type) for field in fields(schema)]
     return make_dataclass(schema.__name__, named)
 

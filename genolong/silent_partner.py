@@ -1,4 +1,4 @@
-"""A process that torchrun or SLURM started beside the first one: it works with it, but says and leaves nothing."""
+"""Silences the processes that torchrun or SLURM started besides the first: they work, but print and keep nothing."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from rich.console import Console
 
 @contextmanager
 def silent(err: Console) -> Iterator[list[str]]:
-    """Within this, nothing but errors is said; gives settings with which Hydra writes where it vanishes.
+    """While the context lasts, only errors are shown; yields settings that send Hydra's files to a temporary folder.
 
     Each of these processes runs Hydra itself, which names folders after the time.
     """

@@ -1,4 +1,4 @@
-"""Words of the command line as Hydra's grammar wants them: what is typed as a text is one, whatever its letters."""
+"""Prepares command-line words for Hydra's grammar: quotes values so that text stays text, whatever it contains."""
 
 import os
 import re
@@ -10,15 +10,16 @@ from hydra.errors import HydraException
 
 _SETTING = re.compile(r"(\+{0,2}[A-Za-z_][\w./@-]*)=(.+)", re.DOTALL)
 _NUMBER_WITH_UNDERSCORES = re.compile(r"[+-]?\d[\d.]*_[\d_.]*")
-_GROUPED = ("[", "{", "'", '"')  # how a list, a mapping and a quoted text begin; a mistake in these is told
+_GROUPED = ("[", "{", "'", '"')  # how a list, a mapping or quoted text begins; Hydra reports mistakes in these
 
 
 def understood(words: Sequence[str], *, texts: Sequence[str] = ()) -> list[str]:
-    """The same, with those values quoted that Hydra's grammar has no name for, as `müller.fa` or `it's (1).fa`.
+    """The words, with values quoted that Hydra's grammar cannot parse, such as `müller.fa` or `it's (1).fa`.
 
-    And `2026_11`, which it would take for the number 202611; a setting that is a number reads it as that. ~/ is the
-    home, as a shell would have it in front of the word. Settings in `texts` are one text in any case, as
-    region=chr1:1,001-1,500, whose comma Hydra would take for several values; elsewhere it is left to mean that.
+    Also quoted are values like `2026_11`, which Hydra would read as the number 202611; a setting that is a number still
+    reads it as one. A leading ~/ becomes the home folder, as in a shell. Settings in `texts` are always one text, such
+    as region=chr1:1,001-1,500, whose comma Hydra would take to separate values; in other settings it keeps that
+    meaning.
     """
     sweep = "-m" in words or "--multirun" in words
     parser = OverridesParser.create()

@@ -1,1 +1,1 @@
-"""A folder a command: settings in, the run and its objects out; what several of them share lies beside."""
+"""The commands, one folder each: from settings to a run and its files; shared modules are next to the folders."""

@@ -1,4 +1,4 @@
-"""A Parquet file that grows beside its place, and gets its name when it is complete; pyarrow is asked for here."""
+"""A Parquet file that is written under a temporary name and renamed when complete; imports pyarrow on demand."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,12 +10,12 @@ from typing import Any
 from genolong.errors import SettingsError
 from genolong.genome.files.partial_file import PartialFile
 
-META = b"genolong"  # the key of the schema's metadata that says where a table comes from
-ROW_GROUP = 1 << 14  # rows written together, or a block where it is longer
+META = b"genolong"  # key of the schema's metadata for a table's origin
+ROW_GROUP = 1 << 14  # rows per row group; a longer block is one of its own
 
 
 def arrow(setting: str = "output") -> tuple[ModuleType, ModuleType]:
-    """pyarrow and pyarrow.parquet; raises SettingsError, naming the setting, where they are not installed."""
+    """pyarrow and pyarrow.parquet; raises SettingsError, naming the setting, if they are not installed."""
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
@@ -26,7 +26,7 @@ def arrow(setting: str = "output") -> tuple[ModuleType, ModuleType]:
 
 
 class ArrowFile:
-    """Takes tables of one schema; columns of words, which repeat, are kept as dictionaries."""
+    """Writes tables of one schema; the text columns `words`, whose values repeat, are dictionary-encoded."""
 
     def __init__(self, path: Path, schema: Any, words: Sequence[str]) -> None:
         self._arrow, parquet = arrow()
@@ -40,29 +40,29 @@ class ArrowFile:
             self._sink.wanted = False
             self._file.discard()
             raise
-        self._held: list[Any] = []  # tables that are still to be written, as one group of rows
+        self._held: list[Any] = []  # tables waiting to be written as one row group
 
     def write(self, table: Any) -> None:
-        """Some more rows."""
+        """Adds rows."""
         self._held.append(table)
         self.rows += len(table)
         if sum(map(len, self._held)) >= ROW_GROUP:
             self._flush()
 
     def end(self) -> None:
-        """No more comes: all of it is on the disk, under another name."""
+        """Writes everything to disk, still under the temporary name; no rows can follow."""
         self._flush()
-        self._writer.close()  # a second time changes nothing
+        self._writer.close()  # closing twice does no harm
         self._file.sync()
 
     def complete(self) -> None:
-        """The file gets its name."""
+        """Gives the file its final name."""
         self.end()
         self._file.complete()
 
     def discard(self) -> None:
-        """Nothing of it is wanted."""
-        self._sink.wanted = False  # pyarrow writes the end of the file, now or when it is forgotten
+        """Deletes the file."""
+        self._sink.wanted = False  # pyarrow writes the file's footer now or when garbage-collected
         with suppress(Exception):
             self._writer.close()
         self._file.discard()
@@ -74,7 +74,7 @@ class ArrowFile:
 
 
 class _Sink:
-    """What pyarrow asks of a file."""
+    """The file interface that pyarrow writes to."""
 
     def __init__(self, file: PartialFile) -> None:
         self._file, self.closed, self.wanted = file, False, True
@@ -91,7 +91,7 @@ class _Sink:
         return self._file.size
 
     def flush(self) -> None:
-        """Written at once."""
+        """Does nothing: writes are immediate."""
 
     def close(self) -> None:
         self.closed = True

@@ -1,4 +1,4 @@
-"""Settings that name two classes of labelled alleles, and values that are texts."""
+"""Settings that name the two classes of labelled alleles, and settings that are lists of texts."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,13 +10,13 @@ from genolong.errors import SettingsError
 class ClassSettings:
     """Which values of an INFO field are positive and which negative; null for both: disrupting and neutral."""
 
-    WITHIN: ClassVar[str] = ""  # the group of settings that these belong to, as in `data.`
+    WITHIN: ClassVar[str] = ""  # the group of these settings, such as `data.`
 
     positive: Any
     negative: Any
 
     def check_classes(self, label: str | None) -> None:
-        """Raises SettingsError where one class is named alone, or both share a value."""
+        """Raises SettingsError if only one class is named, or both share a value."""
         if (self.positive is None) != (self.negative is None):
             one, other = ("positive", "negative") if self.negative is None else ("negative", "positive")
             raise SettingsError(
@@ -29,12 +29,12 @@ class ClassSettings:
 
     @property
     def positives(self) -> list[str] | None:
-        """Positive labels, if they are named."""
+        """The positive labels, if named."""
         return self._named("positive")
 
     @property
     def negatives(self) -> list[str] | None:
-        """Negative labels, if they are named."""
+        """The negative labels, if named."""
         return self._named("negative")
 
     def _named(self, which: str) -> list[str] | None:
@@ -43,7 +43,7 @@ class ClassSettings:
 
 
 def texts(name: str, value: Any, *, least: int) -> list[str]:
-    """One text or a list of them; numbers as they are written."""
+    """One text or a list of them, as a list; numbers become text."""
     listed = value if isinstance(value, list) else [value]
     for each in listed:
         if isinstance(each, bool) or not isinstance(each, (str, int, float)):

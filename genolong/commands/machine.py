@@ -1,4 +1,4 @@
-"""What this machine has: memory, also where a container limits it, and what was used; rates measured in a second."""
+"""Memory of this machine (or its container), memory that was used, and measured compute and copy rates."""
 
 import os
 import resource
@@ -13,21 +13,21 @@ SYSTEM = Path("/")
 
 
 def memory_there(cuda: bool, root: Path = SYSTEM) -> int:
-    """Bytes of a GPU, or of the machine, or of this process's control group where that is less."""
+    """Total bytes of a GPU, or of the machine, or of this process's control group if that is less."""
     if cuda:
         return torch.cuda.get_device_properties(torch.device("cuda")).total_memory
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits(root)])
 
 
 def peak_memory() -> dict[str, int]:
-    """Bytes that this process held at most, and of its GPU where it used one."""
+    """Peak memory of this process in bytes, and on its GPU if it used one."""
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     return {"host": host, **({"gpu": on_gpu} if on_gpu else {})}
 
 
 def _group_limits(root: Path) -> Iterator[int]:
-    """The limits of the control groups (version 1 or 2) that this process is in, each of which may stand higher up."""
+    """The memory limits of this process's control groups (version 1 or 2) and of the groups above them."""
     known = root / "proc/self/cgroup"
     for line in known.read_text().splitlines() if known.is_file() else ():
         _, kinds, group = line.split(":", 2)
@@ -42,21 +42,21 @@ def _group_limits(root: Path) -> Iterator[int]:
 
 
 def product_rate(cuda: bool, half: bool) -> float:
-    """Operations a second of a product of matrices, as large as those of a model."""
+    """Operations per second in a matrix product of a size that models use."""
     size, device = (8192 if cuda else 1024), torch.device("cuda" if cuda else "cpu")
     left, right = torch.randn(2, size, size, dtype=torch.bfloat16 if half else torch.float32, device=device)
     return 2 * size**3 / _seconds(lambda: left @ right, cuda)
 
 
 def copy_rate(cuda: bool) -> float:
-    """Bytes a second that are read or written when a tensor is copied that no cache holds."""
+    """Bytes per second read and written when copying a tensor too large for any cache."""
     tensor = torch.zeros(1 << (28 if cuda else 25), device="cuda" if cuda else "cpu")
     into = torch.zeros_like(tensor)
     return 2 * tensor.nbytes / _seconds(lambda: into.copy_(tensor), cuda)
 
 
 def _seconds(work: Callable[[], object], cuda: bool) -> float:
-    """The shortest time of one piece of work in a third of a second."""
+    """The shortest time of one run of `work`, measured for a third of a second."""
     work()
     until, shortest = time.perf_counter() + 0.33, float("inf")
     while time.perf_counter() < until:

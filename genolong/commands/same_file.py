@@ -1,4 +1,4 @@
-"""Whether two paths mean one file, by whatever names and links, and whether one can mean a file at all."""
+"""Whether two paths mean the same file, despite different names and links; and whether a path can be a file."""
 
 import os
 from collections.abc import Iterable
@@ -8,22 +8,22 @@ from genolong.errors import SettingsError
 
 
 def among(path: str | Path | None, read: Iterable[str | Path | None]) -> str | Path | None:
-    """The one of the files `read` that a path means; no path means none of them, and neither does standard output."""
+    """The file in `read` that a path means, if any; None and - (standard output) mean none of them."""
     if path in (None, "-"):
         return None
     return next((each for each in read if each not in (None, "-") and same_file(each, path)), None)
 
 
 def same_file(one: str | Path, other: str | Path) -> bool:
-    """Whether two paths mean one file."""
+    """Whether two paths mean the same file."""
     one, other = os.path.realpath(os.path.expanduser(one)), os.path.realpath(os.path.expanduser(other))
     try:
         return one == other or os.path.samefile(one, other)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return False
 
 
 def check_output(output: str | None) -> None:
-    """Raises SettingsError for the name of a folder."""
+    """Raises SettingsError if the name is that of a folder."""
     if output is not None and output.endswith(("/", "/.", "/..")):
         raise SettingsError(f"output={output}: is a folder; wanted the name of a file in it")

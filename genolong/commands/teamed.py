@@ -1,4 +1,4 @@
-"""The processes that share a work: those that torchrun or SLURM started, or as many new ones as are asked for."""
+"""The processes that share a job: those started by torchrun or SLURM, or new ones, as many as requested."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from genolong.parallel.team import Team
 def team_of(
     devices: int, parallel: ParallelSettings, serve: Callable[..., None], *arguments: Any
 ) -> Iterator[Team]:  # fmt: skip
-    """New processes call `serve(team, *arguments)`; those that something else started come here, too.
+    """A team of processes: new ones call `serve(team, *arguments)`; those of torchrun or SLURM also run this code.
 
-    A signal that ends the work is raised within this, so that what was done is kept.
+    A signal that ends the job is raised inside the context, so that finished work can be kept.
     """
     place, copies = Place.joined(), parallel.sequence
     if place is not None:

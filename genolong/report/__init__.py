@@ -1,1 +1,1 @@
-"""Pictures for people."""
+"""Pictures, tables and HTML pages of results."""

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: of alleles with about the same one, the share that is positive."""
+"""Calibration of probabilities: the share of positives among alleles with about the same probability."""
 
 from collections.abc import Iterator
 from math import sqrt
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
-BINS = 15  # of equal width, as in arXiv 1706.04599
-SURE = 1.96  # standard errors, between which 95 % lie
+BINS = 15  # bins of equal width, as in arXiv 1706.04599
+SURE = 1.96  # standard errors on either side that hold 95 %
 
 
 class Bin(NamedTuple):
-    """Alleles of about one probability: their mean, how many there are, the share of positives, and its 95 % bounds."""
+    """Alleles of similar probability: mean probability, number, share of positives, and its 95 % bounds."""
 
     mean: float
     alleles: int
@@ -22,18 +22,18 @@ class Bin(NamedTuple):
 
 
 def is_probability(values: Float64[np.ndarray, " alleles"]) -> bool:
-    """Whether all known values lie between 0 and 1."""
+    """Whether there are known values, and all lie between 0 and 1."""
     known = values[~np.isnan(values)]
     return bool(len(known)) and bool(((known >= 0) & (known <= 1)).all())
 
 
 def calibration_bins(positive: Bool[np.ndarray, " alleles"], chance: Float64[np.ndarray, " alleles"]) -> list[Bin]:
-    """Bins that hold an allele; alleles without a value are in none."""
+    """The bins that hold alleles; alleles without a value are left out."""
     return list(_bins(positive, chance))
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """How far mean and share are apart, each bin weighing as many alleles as it holds."""
+    """The mean distance between mean probability and share of positives, bins weighted by their number of alleles."""
     return sum(each.alleles * abs(each.share - each.mean) for each in bins) / sum(each.alleles for each in bins)
 
 

@@ -1,4 +1,4 @@
-"""Two results beside each other: the same to the last bit, or where they differ most."""
+"""Compares two results: whether they are the same to the last bit, and where they differ most."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Pair(NamedTuple):
-    """A figure of both results, and its name; None where one of them lacks it."""
+    """A figure's name and its value in both results; None where one lacks it."""
 
     name: str
     then: float | None
@@ -16,7 +16,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many figures there are, how many of them differ, and which one does most, as a share of its size."""
+    """How many figures there are, how many differ, and the largest relative difference with its figure."""
 
     figures: int
     unequal: int
@@ -25,7 +25,7 @@ class Comparison:
 
     @property
     def line(self) -> str:
-        """What people are told."""
+        """The comparison in a sentence."""
         if not self.unequal:
             return f"all {self.figures:,} figures are the same to the last bit"
         if self.largest == float("inf"):
@@ -36,7 +36,7 @@ class Comparison:
 
 
 def compared(pairs: Iterable[Pair]) -> Comparison:
-    """Goes through them once; figures that are no numbers (NaN) are equal to each other."""
+    """Compares all pairs in one pass; NaN equals NaN."""
     figures = unequal = 0
     largest, where = 0.0, ""
     for name, then, now in pairs:

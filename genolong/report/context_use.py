@@ -1,4 +1,4 @@
-"""Whether long context pays: loss against the context that the model is given, beside what needs none."""
+"""Whether long context pays off: loss against context length, compared with baselines that use no context."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
 
 @dataclass(frozen=True)
 class Panel:
-    """Bases of one class: what the model, and a perfect reader if known, lose by context, and baselines without any."""
+    """Bases of one class: loss per context of the model and a perfect reader, if known; and context-free baselines."""
 
     title: str
     model: Sequence[Figure]
@@ -24,7 +24,7 @@ class Panel:
 
 
 def draw_context_use(path: Path, title: str, contexts: Sequence[int], panels: Sequence[Panel]) -> Path:
-    """Write the picture: a panel for each class of bases, context on a logarithmic axis, nats a base below it."""
+    """Draws a panel per class of bases, nats/base against context on a logarithmic axis, and saves the picture."""
     figure, panes = draw_panels(title, len(panels))
     for pane, panel in zip(panes, panels, strict=True):
         draw_panel(pane, panel, contexts)
@@ -34,7 +34,7 @@ def draw_context_use(path: Path, title: str, contexts: Sequence[int], panels: Se
 
 
 def panels_of(figures: Iterable[Figure], contexts: Sequence[int]) -> list[Panel]:
-    """A panel for each class of bases that was measured with less context."""
+    """A panel for each class of bases that was measured with several contexts."""
     found = {figure.name: figure for figure in figures}
     panels = []
     for suffix, title in PANELS.items():
@@ -49,7 +49,7 @@ def panels_of(figures: Iterable[Figure], contexts: Sequence[int]) -> list[Panel]
 
 
 def draw_panel(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
-    """One of them."""
+    """Draws one panel."""
     for (name, baseline), colour, dashes in zip(panel.baselines.items(), (GREY, ORANGE), ("--", "-."), strict=False):
         pane.axhline(baseline.value, color=colour, linestyle=dashes, linewidth=1.4, label=name)
     _line(pane, contexts, panel.model, BLUE, "o", "model")

@@ -1,4 +1,4 @@
-"""A training's course: its loss at every step, smoothed, and in validation, over steps and over bases read."""
+"""Training curves: the loss of every step, smoothed, and in validation, over steps and over bases read."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from matplotlib.ticker import EngFormatter
 from genolong.errors import InputError, MissingInputError
 from genolong.report.picture import BLUE, SKY, VERMILION, draw_panels, save
 
-BUCKETS = 1_000  # of a long course, two points each
+BUCKETS = 1_000  # buckets of a long curve, two points each
 UNIT = "loss on hidden bases (nats/base)"
-SMOOTHED = 50  # points over a run that the smoothed curve can follow
+SMOOTHED = 50  # about how many independent points the smoothed curve has
 
 Course = tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]
 
 
 def draw_curves(metrics: Path, path: Path, title: str, bases_per_step: int) -> Path:
-    """Write curves.png from metrics.csv; raises InputError where the log holds no `train/loss` yet."""
+    """Writes curves.png from metrics.csv; raises InputError if the log holds no `train/loss` yet."""
     courses = read_courses(metrics, ("train/loss", "validation/loss"))
     if not len(courses["train/loss"][0]):
         raise InputError(f"{metrics}: no row holds train/loss; wanted the log of a training that took a step")
@@ -34,11 +34,11 @@ def draw_curves(metrics: Path, path: Path, title: str, bases_per_step: int) -> P
 
 
 def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
-    """Steps taken and values of each named column, where it is filled; of a step that was written twice, the last."""
+    """Steps taken and values of each named column, where filled; for a step that was written twice, the last."""
     found: dict[str, dict[int, float]] = {name: {} for name in names}
     try:
         with metrics.open(newline="") as lines:
-            rows = csv.DictReader(line for line in lines if line.endswith("\n"))  # a row that is being written is none
+            rows = csv.DictReader(line for line in lines if line.endswith("\n"))  # skip an unfinished row
             for row in rows:
                 for name in filter(row.get, names):
                     found[name][int(row["step"]) + 1] = float(row[name])
@@ -54,7 +54,7 @@ def read_courses(metrics: Path, names: Sequence[str]) -> dict[str, Course]:
 def thinned(
     course: Course, buckets: int = BUCKETS
 ) -> tuple[Float64[np.ndarray, " kept"], Float64[np.ndarray, " kept"]]:  # fmt: skip
-    """Of a long course the lowest and the highest point of every bucket: drawn, it looks the same."""
+    """The lowest and the highest point of every bucket of a long curve, which looks the same when drawn."""
     steps, values = course
     if len(steps) <= 2 * buckets:
         return course
@@ -69,7 +69,7 @@ def thinned(
 
 
 def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
-    """The mean of the points so far, each weighing less the older it is: about a fiftieth of all matter."""
+    """A moving average with exponentially decreasing weights, over about a fiftieth of all points."""
     keep = 1 - min(1.0, SMOOTHED / max(len(values), 1))
     smoothed, weight, total = np.empty(len(values)), 0.0, 0.0
     for index, value in enumerate(values):
@@ -84,7 +84,7 @@ def _sorted(course: Mapping[int, float]) -> Course:
 
 
 def draw_losses(pane: Axes, courses: Mapping[str, Course], factor: int = 1, unit: str = UNIT) -> None:
-    """`train/loss` and `validation/loss` over steps, or over so many bases a step."""
+    """`train/loss` and `validation/loss` over steps; `factor` scales the axis, as to bases read."""
     steps, losses = courses["train/loss"]
     each, smoothed = thinned((steps, losses)), thinned((steps, smooth(losses)))
     pane.plot(each[0] * factor, each[1], color=SKY, linewidth=0.6, alpha=0.6, label="training, each step")

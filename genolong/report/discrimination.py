@@ -1,4 +1,4 @@
-"""How well a score tells positives from negatives: AUROC and AUPRC with bootstrap intervals, and both curves."""
+"""How well a score separates positives from negatives: AUROC and AUPRC with bootstrap intervals, and their curves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 from genolong.loading.chance import Stream, integer
 from genolong.report.figures import Figure
 
-OUTSIDE = (0.025, 0.975)  # what lies between is 95 %
-BLOCK = 1 << 20  # alleles drawn at once
+OUTSIDE = (0.025, 0.975)  # quantiles that enclose 95 %
+BLOCK = 1 << 20  # alleles drawn per batch
 AREA, ALLELES = "area", "alleles"
 
 Counts = Int64[np.ndarray, "*draws levels"]
 
 
 class Estimate(NamedTuple):
-    """A value, and of the draws the bounds that 95 % lie between and their standard deviation; None without draws."""
+    """A value, with the 95 % bounds and the standard deviation of its bootstrap draws; None without draws."""
 
     value: float
     low: float | None = None
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
     error: float | None = None
 
     def figures(self, name: str, alleles: int) -> Iterator[Figure]:
-        """The value, then its bounds as name_low and name_high."""
+        """The value as a figure, then its bounds as name_low and name_high."""
         yield Figure(name, self.value, AREA, alleles, self.error)
         for end, bound in (("low", self.low), ("high", self.high)):
             if bound is not None:
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
 
 class Discrimination(NamedTuple):
-    """Of one score on some alleles: both areas, and how many alleles of either class had it, and how many did not."""
+    """AUROC and AUPRC of one score, and the numbers of positives, negatives, and alleles without a value."""
 
     auroc: Estimate
     auprc: Estimate
@@ -45,7 +45,7 @@ class Discrimination(NamedTuple):
     missing: int
 
     def figures(self, name: str) -> Iterator[Figure]:
-        """All of it under a name."""
+        """Everything as figures whose names start with `name`."""
         alleles = self.positives + self.negatives
         yield from self.auroc.figures(f"{name}/auroc", alleles)
         yield from self.auprc.figures(f"{name}/auprc", alleles)
@@ -54,7 +54,7 @@ class Discrimination(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Alleles of some kind, how many of either class there are, and what was found of every score that has enough."""
+    """A named group of alleles, with its numbers of both classes, and the results of every score with enough values."""
 
     name: str
     positives: int
@@ -62,19 +62,19 @@ class Group(NamedTuple):
     found: Mapping[str, Discrimination]
 
     def figures(self) -> Iterator[Figure]:
-        """`vcf/score/what` of all alleles, which have no name, `vcf/score/name/what` of others."""
+        """Figures named `vcf/score/what` for all alleles (the group without a name), else `vcf/score/name/what`."""
         for score, each in self.found.items():
             yield from each.figures("/".join(filter(None, ("vcf", score, self.name))))
 
     @property
     def base_rate(self) -> float:
-        """The share of positives, the precision of a score that knows nothing."""
+        """The share of positives, which is the precision of an uninformative score."""
         return self.positives / (self.positives + self.negatives)
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Both curves, a point for every threshold from the highest score down: recall is the true positive rate."""
+    """ROC and precision-recall curves, a point per threshold from the highest score down; recall is also the TPR."""
 
     false_positive_rate: Float64[np.ndarray, " levels"]
     recall: Float64[np.ndarray, " levels"]
@@ -85,10 +85,10 @@ def discriminate(
     positive: Bool[np.ndarray, " alleles"], score: Float64[np.ndarray, " alleles"], *,
     least: int, draws: int, seed: int,
 ) -> Discrimination | None:  # fmt: skip
-    """Both areas, with intervals of so many draws; None where either class has fewer than `least` alleles with a score.
+    """AUROC and AUPRC, with intervals from `draws` draws; None if a class has fewer than `least` alleles with a score.
 
-    Alleles are drawn with replacement within either class, so that every draw has the same base rate. Which ones is a
-    function of the seed and of the number of alleles: scores of the same alleles share their draws.
+    Alleles are drawn with replacement within each class, so that every draw has the same base rate. The draws depend
+    only on the seed and the number of alleles: scores of the same alleles share their draws.
     """
     known = ~np.isnan(score)
     target, levels = positive[known], _levels(score[known])
@@ -96,7 +96,7 @@ def discriminate(
     negatives, missing = len(target) - positives, len(score) - len(target)
     if min(positives, negatives) < max(least, 1):
         return None
-    # torchmetrics takes numbers beyond 0 … 1 for logits, and its sigmoid would make large scores equal: ranks are safe
+    # torchmetrics takes values outside 0 … 1 for logits, and its sigmoid would make large scores equal: use ranks
     ranks, truth = torch.from_numpy(levels / max(int(levels.max()), 1)), torch.from_numpy(target.astype(np.int64))
     drawn = bootstrap(levels[target], levels[~target], draws, seed)
     auroc = _estimate(float(binary_auroc(ranks, truth)), drawn[0])
@@ -105,7 +105,7 @@ def discriminate(
 
 
 def curves(positive: Bool[np.ndarray, " alleles"], score: Float64[np.ndarray, " alleles"]) -> Curves:
-    """Of the alleles that have a score."""
+    """The curves over the alleles that have a score."""
     known = ~np.isnan(score)
     target, levels = positive[known], _levels(score[known])
     size = int(levels.max()) + 1
@@ -116,9 +116,9 @@ def curves(positive: Bool[np.ndarray, " alleles"], score: Float64[np.ndarray, " 
 def bootstrap(
     positives: Int64[np.ndarray, " positives"], negatives: Int64[np.ndarray, " negatives"], draws: int, seed: int
 ) -> tuple[Float64[np.ndarray, " draws"], Float64[np.ndarray, " draws"]]:
-    """AUROC and AUPRC of every draw; scores are given as levels, whole numbers from 0 in their order.
+    """AUROC and AUPRC of every draw; scores are given as levels, integers from 0 in the order of the scores.
 
-    Levels are counted, not sorted again: a draw costs little more than its random numbers.
+    Levels are counted instead of sorted again: a draw costs little more than its random numbers.
     """
     size = int(max(positives.max(), negatives.max())) + 1
     step = max(1, BLOCK // max(len(positives) + len(negatives), size))
@@ -132,19 +132,19 @@ def bootstrap(
 
 
 def auroc_of(positives: Counts, negatives: Counts) -> Float64[np.ndarray, "*draws"]:
-    """The share of pairs in which the positive one has the higher level, ties as half; from counts by level."""
+    """The share of pairs whose positive has the higher level, ties counting half; from counts per level."""
     below = negatives.cumsum(-1) - negatives / 2
     return (positives * below).sum(-1) / (positives.sum(-1) * negatives.sum(-1))
 
 
 def auprc_of(positives: Counts, negatives: Counts) -> Float64[np.ndarray, "*draws"]:
-    """Average precision: of each positive, the precision at its level; from counts by level."""
+    """Average precision: the mean, over positives, of the precision at their level; from counts per level."""
     right, wrong = (counts[..., ::-1].cumsum(-1)[..., ::-1] for counts in (positives, negatives))
     return (positives * right / np.maximum(right + wrong, 1)).sum(-1) / positives.sum(-1)
 
 
 def _drawn(levels: Int64[np.ndarray, " alleles"], draws: Int64[np.ndarray, " draws"], seed: int, which: int, size: int):
-    """Counts by level of every draw of as many alleles as there are."""
+    """Counts per level for every draw; each draw has as many alleles as `levels`."""
     rows, alleles = np.arange(len(draws))[:, None], np.arange(len(levels))
     chosen = levels[integer(seed, Stream.RESAMPLE, draws[:, None], which, alleles[None], below=len(levels))]
     return np.bincount((rows * size + chosen).ravel(), minlength=len(draws) * size).reshape(len(draws), size)

@@ -1,4 +1,4 @@
-"""Tables of how well scores tell two classes apart: a row a score, or a row a stratum."""
+"""Tables of how well scores separate two classes: a row per score, or a row per stratum."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from genolong.report.figures import Table
 
 
 def scores_table(title: str, group: Group, titles: Mapping[str, str]) -> Table:
-    """A row for every score, and one for a score that knows nothing. What would do better reversed is told."""
+    """A row per score and one for chance; scores that separate better when reversed are marked."""
     rows = [
         (
             _title(titles[score], each.auroc.value), shown(each.auroc), shown(each.auprc),
@@ -20,7 +20,7 @@ def scores_table(title: str, group: Group, titles: Mapping[str, str]) -> Table:
 
 
 def strata_table(strata: str, groups: Sequence[Group], titles: Mapping[str, str]) -> Table:
-    """A row for every stratum, the AUROC of every score in a column of its own."""
+    """A row per stratum, with a column for the AUROC of each score."""
     rows = [
         (
             group.name.removeprefix(f"{strata}="), f"{group.positives:,}", f"{group.negatives:,}",
@@ -32,7 +32,7 @@ def strata_table(strata: str, groups: Sequence[Group], titles: Mapping[str, str]
 
 
 def shown(estimate: Estimate, digits: int = 3) -> str:
-    """The value, and its interval where it has one."""
+    """The value, with its interval if there is one."""
     interval = "" if estimate.low is None else f" ({estimate.low:.{digits}f}–{estimate.high:.{digits}f})"
     return f"{estimate.value:.{digits}f}{interval}"
 

@@ -1,4 +1,4 @@
-"""Named figures: means over hidden bases with their standard errors, one reader beside another, and their table."""
+"""Named figures: means over hidden bases with standard errors, for several readers, and tables of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NATS, BITS, SHARE = "nats/base", "bits/base", "share"
 
 @dataclass(frozen=True)
 class Figure:
-    """A number, its name (`reader/what`) and unit, how many bases or alleles it rests on, its standard error if any."""
+    """A value with its name (`reader/what`), unit, number of bases or alleles, and standard error if known."""
 
     name: str
     value: float
@@ -32,7 +32,7 @@ class Figure:
 
     @classmethod
     def of(cls, noted: Mapping[str, Any]) -> "Figure":
-        """The figure that as_json described; raises ValueError, KeyError or TypeError for anything else."""
+        """The figure that as_json gave; raises ValueError, KeyError or TypeError for anything else."""
         error = noted["standard_error"]
         return cls(
             str(noted["name"]), float(noted["value"]), str(noted["unit"]), int(noted["n"]),
@@ -42,9 +42,9 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Bases:
-    """The bases that all readers are asked for: the window each belongs to, and the classes that are told apart.
+    """The hidden bases that all readers predict: the window of each, and the classes to report separately.
 
-    A class without a base has no figures.
+    Classes without any base have no figures.
     """
 
     window: Int64[np.ndarray, " positions"]
@@ -53,18 +53,18 @@ class Bases:
     def mean(
         self, name: str, values: Float64[np.ndarray, " positions"], unit: str, chosen: Bool[np.ndarray, " positions"]
     ) -> Figure:
-        """The mean over the chosen bases; windows, not bases, are taken as independent."""
+        """The mean over the chosen bases; its standard error treats windows, not bases, as independent."""
         window, values = self.window[chosen], values[chosen]
         _, group = np.unique(window, return_inverse=True)
         sums, counts = np.bincount(group, values), np.bincount(group)
         mean, windows = float(sums.sum() / counts.sum()), len(counts)
-        # the ratio estimator's variance (Cochran, Sampling Techniques, 1977, section 6.4), windows as its clusters
+        # variance of the ratio estimator (Cochran, Sampling Techniques, 1977, section 6.4), windows as clusters
         spread = float(((sums - mean * counts) ** 2).sum())
         error = sqrt(spread * windows / (windows - 1)) / len(values) if windows > 1 else None
         return Figure(name, mean, unit, len(values), error)
 
     def by_class(self, name: str, values: Float64[np.ndarray, " positions"], unit: str) -> list[Figure]:
-        """`name` over all bases, and `name_class` over those of every class that has any."""
+        """Figures `name` over all bases, and `name_class` for every class that has bases."""
         everything = np.ones(len(self.window), bool)
         named = {name: everything, **{f"{name}_{each}": chosen for each, chosen in self.classes.items()}}
         return [self.mean(title, values, unit, chosen) for title, chosen in named.items() if chosen.any()]
@@ -72,7 +72,7 @@ class Bases:
     def of_reader(
         self, reader: str, nats: Float64[np.ndarray, " positions"], right: Bool[np.ndarray, " positions"]
     ) -> list[Figure]:
-        """Loss, bits and accuracy of one reader: over all bases, and loss and accuracy by class."""
+        """Loss, bits and accuracy of one reader over all bases, and loss and accuracy by class."""
         loss, *losses = self.by_class(f"{reader}/loss", nats, NATS)
         bits = Figure(f"{reader}/bits", loss.value / log(2), BITS, loss.n, _scaled(loss.standard_error, 1 / log(2)))
         return [loss, bits, *losses, *self.by_class(f"{reader}/accuracy", right.astype(float), SHARE)]
@@ -80,7 +80,7 @@ class Bases:
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of text under a title and names of columns; the first column is text, the others are numbers."""
+    """A title, column names and rows of text; the first column holds text, the others numbers."""
 
     title: str
     columns: tuple[str, ...]
@@ -88,7 +88,7 @@ class Table:
 
 
 def readers_table(title: str, readers: Mapping[str, str], figures: Sequence[Figure]) -> Table:
-    """A row for every reader (name in figures → as people read it), a column for every figure that one of them has."""
+    """A row per reader (name in figures → label), and a column per figure that any of them has."""
     names = {
         "loss": "nats/base", "bits": "bits/base", "accuracy": "accuracy", "loss_unmasked": "unmasked",
         "loss_soft_masked": "soft-masked", "loss_planted": "planted", "loss_slots": "slots",
@@ -100,7 +100,7 @@ def readers_table(title: str, readers: Mapping[str, str], figures: Sequence[Figu
 
 
 def contexts_table(title: str, contexts: Sequence[int], figures: Sequence[Figure]) -> Table:
-    """A row for every context, columns for what was measured at it."""
+    """A row per context, with columns for what was measured."""
     names = {
         "loss": "model", "floor": "perfect reader",
         "loss_slots": "model, slots", "floor_slots": "perfect reader, slots",
@@ -112,7 +112,7 @@ def contexts_table(title: str, contexts: Sequence[int], figures: Sequence[Figure
 
 
 def everything_table(title: str, figures: Sequence[Figure]) -> Table:
-    """A row for every figure, as it stands in the file."""
+    """A row per figure, as it is in the file."""
     rows = [
         (figure.name, f"{figure.value:.6g}", "–" if figure.standard_error is None else f"{figure.standard_error:.2g}",
          figure.unit, f"{figure.n:,}")
@@ -126,7 +126,7 @@ def _scaled(error: float | None, factor: float) -> float | None:
 
 
 def _cell(figure: Figure | None) -> str:
-    """The value, shares in percent; losses in nats with their standard error, which tells that of the others."""
+    """The value; shares in percent, losses in nats with their standard error, which hints at that of the others."""
     if figure is None:
         return "–"
     if figure.unit == SHARE:

@@ -1,4 +1,4 @@
-"""Held-out bases as a part of a page: a model beside its baselines, and what context is worth."""
+"""Page section on held-out bases: the model against baselines, and the benefit of context."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ COLOURS = {"model": BLUE, "floor": GREEN}
 
 
 def held_out(figures: Sequence[Figure]) -> Markup:
-    """Tables and pictures of all that was measured."""
+    """Tables and pictures of everything that was measured."""
     found = {figure.name: figure for figure in figures}
     readers, contexts = _readers(found), _contexts(found)
     windows = found["windows"].value if "windows" in found else None
@@ -43,13 +43,13 @@ def held_out(figures: Sequence[Figure]) -> Markup:
 
 
 def best_bits(figures: Sequence[Figure]) -> tuple[Figure | None, Figure | None]:
-    """What the model and the best k-mer counter need a base."""
+    """Bits per base of the model, and of the best k-mer counter."""
     found = {figure.name: figure for figure in figures}
     return found.get("model/bits"), found.get("best_kmer/bits")
 
 
 def _readers(found: Mapping[str, Figure]) -> dict[str, str]:
-    """All that were measured, name in figures → as people read it, baselines first."""
+    """Measured readers, baselines first: their names in figures, and how they are shown."""
     best = found.get("best_kmer/flank")
     readers = {}
     for name in found:

@@ -1,31 +1,31 @@
-"""HTML by construction: whatever is no markup yet is text, and is escaped; no name from a file can become a tag."""
+"""Builds HTML safely: anything that is not yet Markup is escaped as text, so no name from a file can become a tag."""
 
 from collections.abc import Iterable
 from html import escape
 
-EMPTY = frozenset({"meta", "br", "link"})  # elements that have no end
+EMPTY = frozenset({"meta", "br", "link"})  # elements without an end tag
 
 
 class Markup(str):
-    """Text that is HTML already, because this module made it."""
+    """Text that is already HTML, because this module built it."""
 
     __slots__ = ()
 
 
 def text(content: object) -> Markup:
-    """Text as it is read; what cannot be seen, like control letters and marks of direction, by its number."""
+    """Escaped text; invisible characters, such as control characters and direction marks, are shown by their code."""
     if isinstance(content, Markup):
         return content
     return Markup(escape("".join(_seen(letter) for letter in str(content)), quote=True))
 
 
 def joined(parts: Iterable[object]) -> Markup:
-    """One behind the other."""
+    """The parts, concatenated; None is left out."""
     return Markup("".join(text(part) for part in parts if part is not None))
 
 
 def element(name: str, /, *content: object, **attributes: object) -> Markup:
-    """`element("p", "a < b", class_="note")`; an attribute of None or False is left out, of True has no value."""
+    """`element("p", "a < b", class_="note")`; attributes of None or False are left out, those of True have no value."""
     given = "".join(
         f" {_name(key)}" if value is True else f' {_name(key)}="{text(value)}"'
         for key, value in attributes.items()
@@ -35,7 +35,7 @@ def element(name: str, /, *content: object, **attributes: object) -> Markup:
 
 
 def _name(key: str) -> str:
-    """class_ for class, aria_label for aria-label."""
+    """Turns class_ into class, and aria_label into aria-label."""
     return key.removesuffix("_").replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""A picture inside a page: an SVG in the colours and letters of the page, told also to those who cannot see it."""
+"""A picture as SVG inside a page, in the page's colours and fonts, with a description for screen readers."""
 
 import re
 import warnings
@@ -15,24 +15,24 @@ from genolong.report.html import Markup
 from genolong.report.picture import BLUE, GREEN, GREY, GRID, ORANGE, SKY, VERMILION, frame
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
-COLOURS = {  # as they are drawn, and as the page has them, lighter where it is dark
+COLOURS = {  # as drawn, and as the page's CSS variables, which are lighter in dark mode
     BLUE: "--blue", ORANGE: "--orange", GREEN: "--green", VERMILION: "--vermilion", SKY: "--sky", GREY: "--grey",
     GRID: "--grid",
 }  # fmt: skip
 INK = {"#000000": "currentColor", **{colour.lower(): f"var({name})" for colour, name in COLOURS.items()}}
 NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-LONGEST = 40  # letters of a name in a picture
+LONGEST = 40  # characters of a name in a picture, at most
 
 
 def inline_svg(
     name: str, title: str, told: str, draw: Callable[[Axes], None], *, width: float = 5.0, height: float = 3.6
 ) -> Markup:  # fmt: skip
-    """What `draw` draws into one pane, `width` inches wide; the same bytes for the same data.
+    """The SVG of what `draw` draws into one pane, `width` inches wide; the same bytes for the same data.
 
-    `name` is its own on the page. A reader of the screen says `title` and `told`.
+    `name` must be unique on the page. Screen readers say `title` and `told`.
     """
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the page's own letters are taken
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the page's own font is used
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         pane = figure.subplots()
@@ -44,7 +44,7 @@ def inline_svg(
 
 
 def legend_below(pane: Axes, columns: int = 1) -> None:
-    """Where it hides nothing that is drawn."""
+    """A legend below the pane, where it covers nothing."""
     figure = pane.get_figure(root=True)
     assert figure is not None
     handles, labels = pane.get_legend_handles_labels()
@@ -52,7 +52,7 @@ def legend_below(pane: Axes, columns: int = 1) -> None:
 
 
 def short(name: str) -> str:
-    """A name from a file as it fits into a picture, without anything that cannot be drawn."""
+    """A name from a file, shortened to fit into a picture, with unprintable characters replaced."""
     seen = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
     return seen if len(seen) <= LONGEST else f"{seen[: LONGEST - 1]}…"
 
@@ -79,7 +79,7 @@ def _in_page(root: ElementTree.Element, name: str, title: str, told: str) -> Mar
 
 
 def _attribute(key: str, value: str, name: str, referred: set[str]) -> list[tuple[str, str]]:
-    """As the page wants it: names that are referred to are this picture's own, colours those of the page."""
+    """An attribute as the page needs it: ids made unique to this picture, colours replaced by the page's."""
     if key == "id":
         return [(key, f"{name}-{value}")] if value in referred else []
     if key == "style":

@@ -1,7 +1,7 @@
-"""Letters of DNA drawn as high as a number says: what sequence logos are made of.
+"""Draws letters of DNA scaled to given heights, for sequence logos.
 
-Drawn by ourselves: the library for logos (logomaker) brings pandas and pyplot along, and takes a second for what is
-milliseconds here, where all letters of a base are one path.
+We draw them ourselves: the logo library logomaker depends on pandas and pyplot, and takes a second for what takes
+milliseconds here, where all letters of one base are a single path.
 """
 
 from functools import cache
@@ -18,15 +18,15 @@ from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 LETTERS = "ACGTN"
 COLOURS = (GREEN, BLUE, ORANGE, VERMILION, GREY)  # of A C G T N
-FILLED = 0.94  # of its place that a letter is wide
+FILLED = 0.94  # width of a letter, as a share of its place
 
 
 def draw_logo(
     pane: Axes, places: Float64[np.ndarray, " bases"], heights: Float64[np.ndarray, "bases 4"], least: float = 0.0
 ) -> None:  # fmt: skip
-    """At each place (the letters' middle) the four bases one on the other, the tallest on top; none for NaN.
+    """Draws the four letters stacked at each place (the letters' middle), the tallest on top; none where NaN.
 
-    Letters lower than `least` leave their place free, for nobody would see them.
+    Letters lower than `least` leave a gap, since nobody would see them.
     """
     known = ~np.isnan(heights).any(axis=1)
     places, heights = places[known], heights[known]
@@ -39,7 +39,7 @@ def draw_logo(
 
 
 def draw_sequence(pane: Axes, places: Float64[np.ndarray, " bases"], codes: UInt8[np.ndarray, " bases"]) -> None:
-    """One letter a place, from 0 to 1."""
+    """One letter per place, from height 0 to 1."""
     for code in range(len(LETTERS)):
         here = places[codes == code]
         _draw(pane, code, here, np.zeros(len(here)), np.ones(len(here)))
@@ -57,14 +57,14 @@ def _draw(
     up = points[..., 1] * heights[:, None] + bottoms[:, None]
     strokes = np.tile(np.asarray(letter.codes), len(places))
     path = Path(np.stack([across.ravel(), up.ravel()], axis=1), strokes)
-    pane.add_artist(PathPatch(path, facecolor=COLOURS[code], linewidth=0))  # add_patch would seek every curve's extent
+    pane.add_artist(PathPatch(path, facecolor=COLOURS[code], linewidth=0))  # add_patch would compute each extent
 
 
 @cache
 def _outline(letter: str) -> Path:
-    """Of a letter that fills the square from (0, 0) to (1, 1)."""
-    path = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))  # comes with matplotlib
+    """The outline of a letter, scaled to the square from (0, 0) to (1, 1)."""
+    path = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))  # included in matplotlib
     points = np.asarray(path.vertices)
-    drawn = points[np.asarray(path.codes) != Path.CLOSEPOLY]  # whose point means nothing
+    drawn = points[np.asarray(path.codes) != Path.CLOSEPOLY]  # the point of CLOSEPOLY is meaningless
     low, high = drawn.min(axis=0), drawn.max(axis=0)
     return Path((points - low) / (high - low), path.codes)

@@ -1,4 +1,4 @@
-"""A mutation map as a picture: a short region all in letters, of a long one a survey and what matters most."""
+"""A mutation map as a picture: a short region entirely in letters, a long one as a survey and its top stretches."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,13 +24,13 @@ from genolong.report.mutation_rows import (
 from genolong.report.mutation_survey import SURVEY, draw_survey, stretches
 from genolong.report.picture import literal, save
 
-ROWS = 20  # of letters, at most, if they are all of a region
+ROWS = 20  # rows of letters, at most, for a region shown without a survey
 TOP, BOTTOM = 0.62, 0.22  # inches above and below what is drawn
 PLACE, ORIGIN, AXIS = 11.0, 8.5, 8.0  # points
 
 
 def draw_map(drawn: DrawnMap, paths: Sequence[Path]) -> list[Path]:
-    """Write the picture to every path, in the format of its suffix; raises OutputError where that cannot be."""
+    """Writes the picture to every path, in the format of its suffix; raises OutputError if that is not possible."""
     scale, rows = scale_of(drawn), -(-len(drawn.codes) // ROW_BP)
     surveyed = rows > ROWS
     firsts = stretches(drawn) if surveyed else [at * ROW_BP for at in range(rows)]
@@ -69,7 +69,7 @@ def _axis(drawn: DrawnMap) -> str:
 
 
 def _widest_text(drawn: DrawnMap) -> float:
-    """Inches: names may be longer than what is drawn is wide."""
+    """Width in inches of the widest text: names may be longer than the drawing is wide."""
     texts = ((_place(drawn), PLACE, "bold"), (drawn.origin, ORIGIN, "normal"), (_axis(drawn), AXIS, "normal"))
     return max(
         TextPath((0, 0), literal(text), size=size, prop=FontProperties(weight=weight)).get_extents().width / 72

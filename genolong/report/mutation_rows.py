@@ -1,4 +1,4 @@
-"""Rows of a mutation map: what a model expects of every base as a logo, above what every substitution would mean."""
+"""Rows of a mutation map: a logo of what the model expects at each base, above a heat map of all substitutions."""
 
 from typing import NamedTuple
 
@@ -19,13 +19,13 @@ LOGO, SEQUENCE, HEAT, BELOW = 0.85, 0.15, 0.58, 0.36  # inches: heights of a row
 ROW = LOGO + SEQUENCE + HEAT + BELOW
 SUBSTITUTIONS = LinearSegmentedColormap.from_list("substitutions", [VERMILION, "#ffffff", BLUE])
 UNKNOWN = "#d4d4d4"
-UNSEEN = 1 / 200  # of a logo's height: less than a pixel
+UNSEEN = 1 / 200  # lowest letter, as a share of a logo's height: less than a pixel
 
 
 class DrawnMap(NamedTuple):
-    """A region, `start` counted from 0: its codes, and nats of the model's distribution over A C G T at every base.
+    """A region's codes and the model's log probabilities (nats) of A C G T at every base; `start` counts from 0.
 
-    NaN where the genome has N. `origin` says whose map it is.
+    Log probabilities are NaN where the genome has N. `origin` says which model and genome the map is of.
     """
 
     contig: str
@@ -35,7 +35,7 @@ class DrawnMap(NamedTuple):
     origin: str
 
     def part(self, first: int, end: int) -> "DrawnMap":
-        """Its bases first … end - 1, counted from its own start."""
+        """The bases first … end - 1, counted from the region's start."""
         inside = slice(first, end)
         return self._replace(
             start=self.start + first, codes=self.codes[inside], log_chances=self.log_chances[inside]
@@ -43,12 +43,12 @@ class DrawnMap(NamedTuple):
 
     @property
     def places(self) -> Float64[np.ndarray, " bases"]:
-        """The bases' numbers, as people count."""
+        """The positions of the bases, counted from 1."""
         return np.arange(len(self.codes)) + self.start + 1.0
 
     @property
     def llr(self) -> Float64[np.ndarray, "bases 4"]:
-        """Of each substitution, in nats; 0 for the reference."""
+        """The LLR of each substitution, in nats; 0 for the reference."""
         return llr_of(self.codes, self.log_chances)
 
     @property
@@ -58,12 +58,12 @@ class DrawnMap(NamedTuple):
 
     @property
     def information(self) -> Float64[np.ndarray, " bases"]:
-        """Bits that the model is sure of: 2 less the entropy."""
+        """Information content in bits: 2 minus the entropy."""
         return 2 - uncertainty_of(self.log_chances)
 
 
 class Scale(NamedTuple):
-    """What is the same in all rows: the logo's top in bits, the LLR of the strongest colour, bases of a row."""
+    """What all rows share: the logo's maximum in bits, the LLR (nats) of the strongest colour, and bases per row."""
 
     bits: float
     nats: float
@@ -71,7 +71,7 @@ class Scale(NamedTuple):
 
 
 def scale_of(drawn: DrawnMap) -> Scale:
-    """So that the tallest letter fits, and but for the strongest 2 % no colour is at its end."""
+    """A scale that fits the tallest letter, and saturates the colours of only the strongest 2 % of LLRs."""
     information, llr = drawn.information, np.abs(drawn.llr)
     known = ~np.isnan(information)
     bits = min(2.0, max(0.1, 1.05 * float(information[known].max()))) if known.any() else 2.0
@@ -80,9 +80,9 @@ def scale_of(drawn: DrawnMap) -> Scale:
 
 
 def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str = "") -> QuadMesh:
-    """A logo, the reference below it, and a heat map below that, `top` inches below the figure's; its name left.
+    """Draws a logo, the reference and a heat map one below the other, `top` inches below the figure's top, `name` left.
 
-    Returns the heat map, of which a colour bar is made.
+    Returns the heat map, for the colour bar.
     """
     bases = len(part.codes)
     logo = pane_of(figure, top, LOGO, bases)
@@ -109,7 +109,7 @@ def draw_row(figure: Figure, part: DrawnMap, scale: Scale, top: float, name: str
 
 
 def colour_bar(figure: Figure, drawn: QuadMesh, top: float, height: float, scale: Scale) -> None:
-    """At the right of what is drawn, `top` inches below the figure's and `height` inches high."""
+    """A colour bar right of the rows, `top` inches below the figure's top and `height` inches high."""
     bar = figure.add_axes(box(figure, top, height, LEFT + scale.row_bp * BASE + 0.12, 0.11))
     figure.colorbar(drawn, cax=bar, extend="both")
     bar.set_ylabel("LLR (nats)", fontsize=8)
@@ -117,14 +117,14 @@ def colour_bar(figure: Figure, drawn: QuadMesh, top: float, height: float, scale
 
 
 def bare(pane: Axes) -> None:
-    """Small labels, and axes on two sides only."""
+    """Small tick labels, and axes on two sides only."""
     pane.tick_params(labelsize=7.5, length=2.5)
     for side in ("top", "right"):
         pane.spines[side].set_visible(False)
 
 
 def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> QuadMesh:
-    """A row a base, A on top; the reference has a dot, and N is grey."""
+    """A row per base, A at the top; a dot marks the reference, and N is grey."""
     edges = np.arange(len(part.codes) + 1) + part.start + 0.5
     shown = np.ma.masked_invalid(part.llr.T)
     mesh = pane.pcolormesh(edges, np.arange(5) - 0.5, shown, cmap=SUBSTITUTIONS, norm=Normalize(-nats, nats))
@@ -138,7 +138,7 @@ def _draw_heat(pane: Axes, part: DrawnMap, nats: float) -> QuadMesh:
 
 
 def _ticks(part: DrawnMap) -> list[int]:
-    """Every tenth base; in a short row its first and its last, too, where their labels do not meet."""
+    """Every tenth base; in a short row also the first and the last one, if their labels do not overlap."""
     first, last = part.start + 1, part.start + len(part.codes)
     ticks = list(range(-(-first // 10) * 10, last + 1, 10))
     if len(ticks) < 2:
@@ -150,11 +150,11 @@ def _ticks(part: DrawnMap) -> list[int]:
 
 
 def pane_of(figure: Figure, top: float, height: float, row_bp: int) -> Axes:
-    """As wide as a row of so many bases, `top` inches below the figure's top."""
+    """An axes as wide as a row of `row_bp` bases, `top` inches below the figure's top."""
     return figure.add_axes(box(figure, top, height, LEFT, row_bp * BASE))
 
 
 def box(figure: Figure, top: float, height: float, left: float, width: float) -> tuple[float, float, float, float]:
-    """Inches from the figure's left and top, as its shares from left and bottom."""
+    """A box in inches from the figure's left and top, as fractions of the figure from its left and bottom."""
     across, up = figure.get_size_inches()
     return left / across, 1 - (top + height) / up, width / across, height / up

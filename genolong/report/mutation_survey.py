@@ -1,4 +1,4 @@
-"""A long region's mutation map at a glance, and which of its stretches to look at more closely."""
+"""A long region's mutation map at a glance, and its most important stretches, to be shown in detail."""
 
 from collections.abc import Sequence
 
@@ -20,16 +20,16 @@ from genolong.report.mutation_rows import (
 )
 from genolong.report.picture import BLUE, GREY, ORANGE, SKY, frame, literal
 
-BINS = 1_000  # along the picture, more than a screen tells apart
-STRETCHES = 5  # that are shown in letters
-IMPORTANCE, UNCERTAINTY, BETWEEN, BELOW = 1.1, 0.7, 0.14, 0.6  # inches, as HEAT
+BINS = 1_000  # bins along the picture, more than a screen resolves
+STRETCHES = 5  # stretches shown in letters, at most
+IMPORTANCE, UNCERTAINTY, BETWEEN, BELOW = 1.1, 0.7, 0.14, 0.6  # inches, like HEAT
 SURVEY = IMPORTANCE + UNCERTAINTY + HEAT + 2 * BETWEEN + BELOW
 
 
 def stretches(drawn: DrawnMap) -> list[int]:
-    """Where the stretches of a row's length begin that matter most in sum; none overlaps another; in order.
+    """Starts of the row-long stretches with the highest total importance; they do not overlap; in order of position.
 
-    N counts nothing, and stretches of nothing else do not matter.
+    N adds nothing to a sum; stretches of N alone are left out.
     """
     row = np.ones(ROW_BP)
     sums = np.convolve(np.nan_to_num(drawn.importance), row, mode="valid")
@@ -43,7 +43,7 @@ def stretches(drawn: DrawnMap) -> list[int]:
 
 
 def draw_survey(figure: Figure, drawn: DrawnMap, scale: Scale, firsts: Sequence[int], top: float) -> None:
-    """From `top` inches below the figure's top; the stretches that begin at `firsts` are marked and numbered."""
+    """Draws the survey `top` inches below the figure's top; marks and numbers the stretches that start at `firsts`."""
     size = -(-len(drawn.codes) // BINS)
     edges = np.append(np.arange(0, len(drawn.codes), size), len(drawn.codes))
     middles = drawn.start + 0.5 + (edges[:-1] + edges[1:]) / 2
@@ -57,7 +57,7 @@ def draw_survey(figure: Figure, drawn: DrawnMap, scale: Scale, firsts: Sequence[
     uncertainty.plot(middles, binned(2 - drawn.information, size), drawstyle="steps-mid", color=GREY, linewidth=0.9)
     uncertainty.set_ylabel("uncertainty\n(bits)", fontsize=8)
     heat = pane_of(figure, top + IMPORTANCE + UNCERTAINTY + 2 * BETWEEN, HEAT, scale.row_bp)
-    llr = np.where(np.arange(4) == drawn.codes[:, None], np.nan, drawn.llr)  # the reference is no substitution
+    llr = np.where(np.arange(4) == drawn.codes[:, None], np.nan, drawn.llr)  # the reference is not a substitution
     rows = np.ma.masked_invalid([binned(llr[:, base], size) for base in range(4)])
     heat.set_facecolor(UNKNOWN)
     norm = Normalize(-scale.nats, scale.nats)
@@ -85,7 +85,7 @@ def draw_survey(figure: Figure, drawn: DrawnMap, scale: Scale, firsts: Sequence[
 
 
 def binned(values: Float64[np.ndarray, " bases"], size: int) -> Float64[np.ndarray, " bins"]:
-    """Means of so many values each, of the last of fewer; NaN counts nothing, and is the mean of none."""
+    """Means of `size` values each (fewer in the last bin), ignoring NaN; NaN for a bin without other values."""
     known = ~np.isnan(values)
     starts = np.arange(0, len(values), size)
     counts = np.add.reduceat(known.astype(np.float64), starts)

@@ -1,4 +1,4 @@
-"""One self-contained page: its frame, and the parts that sections are made of; nothing in it is loaded or runs."""
+"""A self-contained HTML page: its frame and building blocks; it loads nothing and runs no scripts."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ STYLE = Path(__file__).with_name("page.css")
 
 
 class Section(NamedTuple):
-    """A part of a page under a heading, and the anchor that leads to it."""
+    """A section of a page: its anchor, heading and content."""
 
     anchor: str
     heading: str
@@ -20,7 +20,7 @@ class Section(NamedTuple):
 
 
 def page(title: str, lead: object, opening: Iterable[Markup], sections: Sequence[Section], footer: object) -> str:
-    """The whole text of an HTML file."""
+    """The complete text of an HTML file."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -45,7 +45,7 @@ def page(title: str, lead: object, opening: Iterable[Markup], sections: Sequence
 
 
 def tiles(figures: Iterable[tuple[str, str, str]]) -> Markup:
-    """What is to be seen first: of each figure its name, its value, and what else belongs to it."""
+    """Key figures at the top of a page, each with name, value and a remark."""
     shown = (
         element("div", element("dt", name), element("dd", value, " ", element("small", more) if more else None))
         for name, value, more in figures
@@ -54,17 +54,17 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> Markup:
 
 
 def picture(title: str, svg: Markup, *caption: object) -> Markup:
-    """A picture with what it shows above it, and how to read it below."""
+    """A picture with its title above and a caption below."""
     return element("figure", element("h3", title), svg, element("figcaption", *caption))
 
 
 def pictures(*drawn: Markup | None) -> Markup:
-    """Side by side where there is room."""
+    """Pictures, side by side where there is room."""
     return element("div", *drawn, class_="pictures")
 
 
 def table(shown: Table) -> Markup:
-    """A table of figures; wider than a screen, it moves inside the page."""
+    """A table of figures; if it is wider than the screen, it scrolls within the page."""
     first, *others = shown.columns
     header = element("th", first, scope="col"), *(element("th", name, scope="col", class_="number") for name in others)
     rows = (
@@ -76,7 +76,7 @@ def table(shown: Table) -> Markup:
 
 
 def bars(title: str, columns: tuple[str, str], rows: Iterable[tuple[str, int]], more: str = "") -> Markup:
-    """Counts with their shares as bars."""
+    """A table of counts, with their shares drawn as bars."""
     rows = list(rows)
     total, most = sum(count for _, count in rows), max((count for _, count in rows), default=0)
     lines = (
@@ -101,7 +101,7 @@ def bars(title: str, columns: tuple[str, str], rows: Iterable[tuple[str, int]], 
 
 
 def pairs(rows: Iterable[tuple[object, object]], *, long_names: bool = False) -> Markup:
-    """Names and what they are; a value of None is left out."""
+    """A table of names and values; values of None are left out."""
     lines = (
         element("tr", element("th", name, scope="row"), element("td", value))
         for name, value in rows
@@ -111,36 +111,36 @@ def pairs(rows: Iterable[tuple[object, object]], *, long_names: bool = False) ->
 
 
 def folded(heading: object, told: object, content: Markup) -> Markup:
-    """What is seen when its heading is clicked, and in print."""
+    """Content that unfolds when its heading is clicked, and in print."""
     return element("details", element("summary", heading, " ", element("small", told)), content)
 
 
 def scrolled(wide: Markup, title: str) -> Markup:
-    """A table under its title, which stays where it is; the table moves also by keys, for who has no mouse."""
+    """A wide table below a fixed title; it can also be scrolled with keys, for those without a mouse."""
     moved = element("div", wide, class_="scroll", tabindex=0, role="region", aria_label=title)
     return joined((element("p", title, class_="caption"), moved))
 
 
 def paragraph(*content: object) -> Markup:
-    """Words."""
+    """A paragraph of text."""
     return element("p", *content)
 
 
 def note(*content: object) -> Markup:
-    """How to read what stands before, or why something is not there."""
+    """An explanation of what precedes it, or of why something is missing."""
     return element("p", *content, class_="note")
 
 
 def warning(*content: object) -> Markup:
-    """What a reader must not overlook."""
+    """A warning that a reader must not overlook."""
     return element("p", *content, class_="warning")
 
 
 def code(content: object) -> Markup:
-    """A hash, a path, a value."""
+    """A hash, path or value in code font."""
     return element("code", content)
 
 
 def command(line: str) -> Markup:
-    """What can be typed."""
+    """A command to type."""
     return element("pre", element("code", line))

@@ -1,4 +1,4 @@
-"""A picture's frame: size, colours that colour-blind people tell apart, and its file, without any screen."""
+"""The frame of a picture: size, colours that colour-blind people can distinguish, and saving it without a display."""
 
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ GRID = "#e3e3e3"
 
 
 def draw_panels(title: str, panels: int, *, width: float = 6.4, height: float = 4.4) -> tuple[Figure, list[Axes]]:
-    """An empty picture with so many panels side by side, each `width` inches wide."""
+    """An empty picture with a number of panels side by side, each `width` inches wide."""
     figure = Figure(figsize=(width * panels, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(literal(title), fontsize=11)
@@ -26,7 +26,7 @@ def draw_panels(title: str, panels: int, *, width: float = 6.4, height: float = 
 
 
 def frame(pane: Axes) -> None:
-    """A light grid behind what is drawn, and axes on two sides only."""
+    """A light grid in the background, and axes on two sides only."""
     pane.grid(visible=True, color=GRID, linewidth=0.7)
     pane.set_axisbelow(True)
     for side in ("top", "right"):
@@ -34,12 +34,12 @@ def frame(pane: Axes) -> None:
 
 
 def literal(text: str) -> str:
-    """Names from files as they are: matplotlib sets what stands between $ as mathematics, and hides a leading _."""
+    """Text that matplotlib draws as it is: it would read $...$ as mathematics, and hide a label with leading _."""
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG, or an SVG where its name ends so, whole or not at all; raises OutputError where that cannot be."""
+    """Writes a PNG, or an SVG for that suffix, atomically; raises OutputError if that is not possible."""
     svg, drawn = path.suffix == ".svg", BytesIO()
     figure.savefig(drawn, format="svg" if svg else "png", metadata={"Date": None} if svg else None)
     write_whole(path, drawn.getvalue())
@@ -47,7 +47,7 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def counted(number: int) -> str:
-    """512, 32k or 1M, powers of two as people name them; others with commas."""
+    """Powers of two as people write them (512, 32k, 1M), other numbers with commas."""
     for unit, size in (("M", 1 << 20), ("k", 1 << 10)):
         if number >= size and number % size == 0:
             return f"{number // size}{unit}"

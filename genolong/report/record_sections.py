@@ -1,4 +1,4 @@
-"""What a record says, as parts of a page: settings, files that were read, cost, origin, and how to make it again."""
+"""Sections of a page made from a run's record: settings, input files, cost, provenance, and how to reproduce it."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command
 
 
 def settings(record: Record) -> Markup:
-    """Every setting, group after group, folded."""
+    """Every setting, in a folded table per group."""
     chosen = _mapping(record, "settings")
     single = {key: value for key, value in chosen.items() if not isinstance(value, Mapping)}
     groups = {"general": single} if single else {}
@@ -30,7 +30,7 @@ def settings(record: Record) -> Markup:
 
 
 def files_read(record: Record) -> Markup:
-    """The sha256 of all that was read."""
+    """The sha256 of every input file, and of the weights of a model that was used."""
     read = [*_mapping(record, "inputs_sha256").items(), *_mapping(record, "regions_sha256").items()]
     models = [
         (f"weights of the model ({name})", record[key])
@@ -44,13 +44,13 @@ def files_read(record: Record) -> Markup:
 
 
 def notes(record: Record) -> list[str]:
-    """What people were told when it was made."""
+    """The notes shown to the user during the run."""
     told = record.get("notes")
     return [str(line) for line in told] if isinstance(told, list) else []
 
 
 def composition(record: Record) -> Markup:
-    """Which bases of which contigs trained and validated."""
+    """How many bases of each contig were used for training and for validation."""
     known = _mapping(record, "split")
     if not known:
         return note("The record does not say how the genome was split: it is from an earlier version of genolong.")
@@ -76,7 +76,7 @@ def composition(record: Record) -> Markup:
 
 
 def cost(record: Record) -> Markup:
-    """Time, and speed and memory where they are known."""
+    """Time, and speed and memory where known."""
     seconds, steps = seconds_of(record), record.get("steps")
     since = steps_since(record)
     last = "" if since in (None, steps) else f" of the last {_whole(since)} steps"
@@ -98,7 +98,7 @@ def cost(record: Record) -> Markup:
 
 
 def provenance(record: Record) -> Markup:
-    """When, with what, on what; everything that the record says but for settings and files."""
+    """When, how and on what the run was made: everything in the record except settings and files."""
     machine, versions, source = (_mapping(record, name) for name in ("machine", "versions", "code"))
     resumed = [
         "; ".join((f"after step {_whole(each.get('step'))} of {each.get('from')}", *_another(each)))
@@ -124,7 +124,7 @@ def provenance(record: Record) -> Markup:
 
 
 def made_again(record: Record, place: str) -> Markup:
-    """The command that makes the same again."""
+    """The command that reproduces the result."""
     if record.get("status") != "finished":
         return note("This run has not finished, so there is nothing to reproduce yet; the same command continues it.")
     told = "This repeats the work from the record alone, and says whether the result is the same:"
@@ -132,7 +132,7 @@ def made_again(record: Record, place: str) -> Markup:
 
 
 def statuses(title: str, counts: Mapping[str, int], scored: tuple[str, ...]) -> Markup:
-    """Alleles by what became of them, those with a score first."""
+    """A bar chart of alleles by status, scored ones first."""
     rows = sorted(counts.items(), key=lambda pair: (pair[0] not in scored, -pair[1], pair[0]))
     return bars(title, ("status", "alleles"), rows, f"{', '.join(scored)}: scored; all others say why not.")
 
@@ -144,12 +144,12 @@ def footer(record: Record) -> str:
 
 
 def command_on(name: str, setting: str, value: str) -> str:
-    """A command of genolong as a shell takes it, whatever the value."""
+    """A genolong command, quoted for a shell and for Hydra."""
     return shlex.join(["python", "-m", "genolong", name, f"{setting}={_quoted(value)}"])
 
 
 def moment(record: Record, name: str) -> str:
-    """2026-11-26 02:46 UTC."""
+    """A time of the record, as 2026-11-26 02:46 UTC."""
     try:
         return f"{datetime.fromisoformat(str(record[name])).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except (KeyError, ValueError, OverflowError):
@@ -157,7 +157,7 @@ def moment(record: Record, name: str) -> str:
 
 
 def seconds_of(record: Record) -> float | None:
-    """From the start of the last command to its end."""
+    """Seconds from the start of the last command to its end."""
     try:
         begun, ended = (datetime.fromisoformat(str(record[name])) for name in ("started", "finished"))
         return (ended - begun).total_seconds()
@@ -166,7 +166,7 @@ def seconds_of(record: Record) -> float | None:
 
 
 def steps_since(record: Record) -> int | None:
-    """Steps that the last command took."""
+    """Number of steps that the last command took."""
     steps, resumed = record.get("steps"), record.get("resumed") or [{"step": 0}]
     before = resumed[-1].get("step") if isinstance(resumed[-1], Mapping) else None
     return steps - before if isinstance(steps, int) and isinstance(before, int) else None
@@ -182,14 +182,14 @@ def duration(seconds: float) -> str:
 
 
 def _quoted(value: str) -> str:
-    """As Hydra reads it again: backslashes mean themselves, but not before a quote."""
+    """A value quoted for Hydra, in which backslashes are literal except before a quote."""
     if PLAIN.fullmatch(value):
         return value
     return "'" + re.sub(r"(\\*)(')", r"\1\1\\\2", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
 def _another(entry: Record) -> list[str]:
-    """What was another until a training went on."""
+    """What changed when a training was resumed: settings, and notes on the rest."""
     another = entry.get("another")
     settings = [f"{key}={typed(value)} until then" for key, value in _mapping(entry, "then").items()]
     return [*settings, *(map(str, another) if isinstance(another, list) else ())]

@@ -1,4 +1,4 @@
-"""How well scores tell two classes apart, as pictures: true against false positives, and precision against recall."""
+"""Pictures of how well scores separate two classes: ROC curves, and precision against recall."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from genolong.report.discrimination import Curves, Discrimination
 from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, draw_panels, literal, save
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
-DASHES = ("-", "--", "-.", ":")  # of the scores that come after those that have a colour of their own
+DASHES = ("-", "--", "-.", ":")  # the line style changes each time all colours are used up
 TITLE_WIDTH = 105  # characters
-POINTS = 2_000  # of a curve that are drawn, more than there are pixels
+POINTS = 2_000  # points drawn per curve, more than there are pixels
 
 
 class Drawn(NamedTuple):
-    """A score as it is drawn."""
+    """A score to draw."""
 
     name: str
     found: Discrimination
@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
 
 
 def draw_roc(path: Path, title: str, scores: Sequence[Drawn], base_rate: float) -> Path:
-    """Write the picture: both curves of every score, chance, and the share of positives among all alleles."""
+    """Draws both curves of every score, with chance and the share of positives as references, and saves the picture."""
     figure, (roc, precision) = draw_panels(fill(title, TITLE_WIDTH), 2, width=5.2, height=5.8)
     for number, (name, found, curves) in enumerate(scores):
         label = f"{literal(name)}: {found.auroc.value:.3f}, {found.auprc.value:.3f}"
@@ -44,23 +44,23 @@ def draw_roc(path: Path, title: str, scores: Sequence[Drawn], base_rate: float) 
 
 
 def draw_roc_line(pane: Axes, number: int, curves: Curves, label: str) -> None:
-    """True against false positives of the score of that number."""
+    """The ROC curve (true against false positive rate) of score `number`."""
     _line(pane, number, _from(0.0, curves.false_positive_rate), _from(0.0, curves.recall), label)
 
 
 def draw_precision_line(pane: Axes, number: int, curves: Curves, label: str) -> None:
-    """Precision against recall of the score of that number."""
+    """The precision-recall curve of score `number`."""
     _line(pane, number, _from(0.0, curves.recall), _from(float(curves.precision[0]), curves.precision), label)
 
 
 def finish_roc(pane: Axes, label: str) -> None:
-    """Chance, and what the axes are."""
+    """Draws the line of chance, and labels the axes."""
     pane.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label=label)
     _name_axes(pane, "false positive rate", "true positive rate")
 
 
 def finish_precision(pane: Axes, base_rate: float, label: str) -> None:
-    """Chance, which is the share of positives, and what the axes are."""
+    """Draws the line of chance (the share of positives), and labels the axes."""
     pane.axhline(base_rate, color=GREY, linestyle=":", linewidth=1.2, label=label)
     _name_axes(pane, "recall (true positive rate)", "precision")
 

@@ -1,4 +1,4 @@
-"""What became of every allele of a VCF: counted by status, with the first of each."""
+"""Counts the alleles of a VCF by status, with the first example of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,23 +7,23 @@ from typing import Any
 from genolong.counted import counted
 from genolong.genome.alleles import SCORED, Status
 
-ABOUT = 60  # characters of an example
-SHOWN = 4  # contigs
+ABOUT = 60  # characters of an example, at most
+SHOWN = 4  # contigs named in a message
 
 
 @dataclass
 class Tally:
-    """Counts of records and alleles, and for every status the first allele that got it."""
+    """Counts of records and alleles, and the first allele of each status."""
 
     records: int = 0
     alleles: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
-    checked: int = 0  # records whose REF could be compared with the genome, the first of them only
-    mismatched: int = 0  # of these
+    checked: int = 0  # records whose REF was compared with the genome, up to a limit
+    mismatched: int = 0  # of the records checked
 
     def add(self, status: Status, example: str) -> None:
-        """One more allele; `example` is where it stands and what it is."""
+        """Counts an allele; `example` is its place and its letters."""
         self.alleles += 1
         self.counts[status] = self.counts.get(status, 0) + 1
         if status not in self.examples:
@@ -31,11 +31,11 @@ class Tally:
 
     @property
     def scored(self) -> int:
-        """Alleles that have a score."""
+        """Number of alleles with a score."""
         return sum(self.counts.get(status, 0) for status in SCORED)
 
     def lines(self, done: str = "scored") -> list[str]:
-        """A summary: totals, then each status with its count and its first example."""
+        """A summary: totals, then each status with its count and first example."""
         shown = sorted(self.counts, key=lambda status: (status not in SCORED, -self.counts[status], status))
         width = max((len(status) for status in shown), default=0)
         return [
@@ -44,7 +44,7 @@ class Tally:
         ]
 
     def lost_contigs(self, known: Sequence[str]) -> tuple[str, ...]:
-        """What to do about contigs that the genome does not have; `known` are those that it has."""
+        """Advice about contigs that the genome does not have, or nothing; `known` are the genome's contigs."""
         if not self.counts.get(Status.NO_CONTIG):
             return ()
         others = f" and {counted(len(known) - SHOWN, 'other')}" if len(known) > SHOWN else ""
@@ -54,10 +54,10 @@ class Tally:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For a journal; `Tally.of` makes it a tally again."""
+        """For a journal; `Tally.of` turns it back into a tally."""
         return asdict(self)
 
     @classmethod
     def of(cls, noted: Mapping[str, Any]) -> "Tally":
-        """The tally that as_json described."""
+        """The tally that as_json gave."""
         return cls(**noted)

@@ -1,4 +1,4 @@
-"""Pictures of a training inside a page: losses, learning rate, gradients, and what held-out bases say meanwhile."""
+"""Pictures of a training for its page: losses, learning rate, gradient norm, and metrics on held-out data."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,13 +18,13 @@ from genolong.report.picture import BLUE, GREEN, ORANGE, VERMILION
 LOSS, VALIDATION, RATE, NORM = "train/loss", "validation/loss", "train/learning_rate", "train/gradient_norm"
 ACCURACY, AUROC, AUPRC = "validation/accuracy", "validation/auroc", "validation/auprc"
 DRAWN = (LOSS, VALIDATION, RATE, NORM, ACCURACY, AUROC, AUPRC)  # columns of metrics.csv
-MANY = 30  # times as much: a logarithmic axis
+MANY = 30  # the axis is logarithmic if the highest value is this many times the lowest
 ALLELES = "loss (nats/allele)"
 AREAS = {AUROC: ("AUROC", BLUE, "o"), AUPRC: ("AUPRC", GREEN, "s")}
 
 
 def course_pictures(courses: Mapping[str, Course], bases_per_step: int | None) -> list[Markup]:
-    """Of the loss, and of all else that was logged more than once; no `bases_per_step` where steps read alleles."""
+    """Curves of the loss and of everything logged more than once; `bases_per_step` is None when steps read alleles."""
     drawn = [_losses(courses, bases_per_step)]
     if len(courses[RATE][0]) > 1:
         caption = "How far one step may move the weights; it rises at first and falls at the end."
@@ -100,7 +100,7 @@ def _areas(courses: Mapping[str, Course]) -> Markup:
 
 
 def _bounds(values: Float64[np.ndarray, " points"]) -> tuple[float, float]:
-    """The lowest and the highest of those that are numbers; a training that failed may have logged others."""
+    """The lowest and highest finite value; a training that failed may have logged others."""
     known = values[np.isfinite(values)]
     return (float(known.min()), float(known.max())) if len(known) else (nan, nan)
 

@@ -1,17 +1,17 @@
-"""An evaluation's figures of a VCF, read back as groups of alleles, so that they are shown as they were at first."""
+"""Reads an evaluation's figures of a scored VCF back into groups of alleles, to show them as they were at first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from genolong.report.discrimination import Discrimination, Estimate, Group
 from genolong.report.figures import Figure
 
-COMMON = "common"  # the alleles that all scores have
+COMMON = "common"  # the group of alleles for which all scores have a value
 
 Values = Mapping[str, Figure]
 
 
 def groups_of(figures: Iterable[Figure], scores: Sequence[str]) -> list[Group]:
-    """All alleles, which have no name; those that all scores have; and every stratum, in the order of the figures."""
+    """All alleles (a group without name), those that all scores have, and every stratum, in the figures' order."""
     values: dict[str, dict[str, dict[str, Figure]]] = {"": {}}  # group, score, what
     counts = {}
     for figure in figures:
@@ -36,7 +36,7 @@ def groups_of(figures: Iterable[Figure], scores: Sequence[str]) -> list[Group]:
 
 
 def scores_in(figures: Iterable[Figure]) -> list[str]:
-    """The names of all scores that have figures, in their order."""
+    """The names of all scores with figures, in order."""
     names = (figure.name.split("/") for figure in figures)
     return list(dict.fromkeys(parts[1] for parts in names if len(parts) > 2 and parts[0] == "vcf"))
 

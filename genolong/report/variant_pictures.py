@@ -1,4 +1,4 @@
-"""Pictures of scores beside labels, inside a page: both curves, calibration, and how scores of either class lie."""
+"""Pictures for pages on labelled variants: ROC and precision-recall curves, calibration, and score distributions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from genolong.report.page import picture
 from genolong.report.picture import BLUE, GREY, VERMILION, literal
 from genolong.report.roc import draw_precision_line, draw_roc_line, finish_precision, finish_roc
 
-WIDE = 0.5, 99.5  # percentiles between which a histogram's bars lie; the first and the last take what is beyond
+WIDE = 0.5, 99.5  # percentiles that limit a histogram; the outermost bars include values beyond
 MOST_BARS = 40
 BOX = (5, 25, 50, 75, 95)  # percentiles
 CLASSES = ("positive", VERMILION, True), ("negative", BLUE, False)
@@ -25,7 +25,7 @@ Positive = Bool[np.ndarray, " alleles"]
 
 
 class Compared(NamedTuple):
-    """A score as it is drawn: its title, the areas that stand in the figures, and its values (NaN: none)."""
+    """A score to draw: its title, its areas from the figures, and its values (NaN: none)."""
 
     title: str
     areas: tuple[float, float] | None  # AUROC, AUPRC
@@ -33,14 +33,14 @@ class Compared(NamedTuple):
 
 
 class Stratum(NamedTuple):
-    """A value of the field by which alleles are told apart, and which alleles have it."""
+    """One value of the stratifying field, and which alleles have it."""
 
     name: str
     chosen: Positive
 
 
 def discrimination_pictures(positive: Positive, scores: Sequence[Compared], base_rate: float) -> list[Markup]:
-    """ROC, and precision against recall."""
+    """The ROC and the precision-recall curves."""
     drawn = [curves(positive, score.values) for score in scores]
     names = [literal(short(score.title)) for score in scores]
     areas = [score.areas for score in scores]
@@ -72,7 +72,7 @@ def discrimination_pictures(positive: Positive, scores: Sequence[Compared], base
 
 
 def calibration_picture(number: int, positive: Positive, score: Compared) -> Markup:
-    """Of alleles with about the same probability, the share that is positive."""
+    """The share of positives among alleles of about the same probability."""
     bins = calibration_bins(positive, score.values)
     error = calibration_error(bins)
     told = "; ".join(f"{each.mean:.2f} predicted, {each.share:.2f} of {each.alleles:,} observed" for each in bins)
@@ -87,7 +87,7 @@ def calibration_picture(number: int, positive: Positive, score: Compared) -> Mar
 
 
 def distribution_picture(number: int, positive: Positive, score: Compared) -> Markup:
-    """How the scores of either class lie."""
+    """Histograms of the scores of both classes."""
     known = ~np.isnan(score.values)
     medians = {name: float(np.median(score.values[known & (positive == is_it)])) for name, _, is_it in CLASSES}
     counts = {name: int((known & (positive == is_it)).sum()) for name, _, is_it in CLASSES}
@@ -112,7 +112,7 @@ def distribution_picture(number: int, positive: Positive, score: Compared) -> Ma
 
 
 def strata_picture(number: int, field: str, positive: Positive, score: Compared, strata: Sequence[Stratum]) -> Markup:
-    """How the scores of either class lie in every stratum."""
+    """Percentiles of the scores of both classes in every stratum."""
     rows = [
         (stratum.name, colour, values, is_it)
         for stratum in strata

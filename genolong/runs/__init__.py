@@ -1,1 +1,1 @@
-"""What a run leaves behind."""
+"""The files of a run: checkpoints, records, logs, exported models, and what unfinished work needs to resume."""

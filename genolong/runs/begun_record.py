@@ -1,4 +1,4 @@
-"""The record of a run that may be gone on with: what a training reads in it is of the kinds that a training wrote."""
+"""Reads the record of a run that may be resumed, and checks the types of the fields that a training needs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from genolong.runs.folder import RECORD
 from genolong.runs.plain_values import said, unlike
 from genolong.runs.record import read_record
 
-KINDS = {"status": "finished", "inputs_sha256": {}, "regions_sha256": {}}  # of what it may say
+KINDS = {"status": "finished", "inputs_sha256": {}, "regions_sha256": {}}  # optional fields, with example values
 REMEDY = "put back the record of this run, or use a new folder"
 
 
 def begun_record(folder: Path) -> dict[str, Any]:
-    """Of a run's folder; empty where none is there. Raises what read_record does, with what can be done here."""
+    """The record in a run's folder; empty if there is none. Raises as read_record does, with a remedy for this case."""
     path = folder / RECORD
     if not path.exists():
         return {}

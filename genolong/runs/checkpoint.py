@@ -1,4 +1,4 @@
-"""Weights and the settings that built them: what a checkpoint holds, checked; nothing in them that runs."""
+"""Checkpoints: weights and the settings that build the model, checked on reading; nothing in them can run code."""
 
 import hashlib
 import io
@@ -20,23 +20,23 @@ from genolong.runs.sealed_zip import FORMAT, MANIFEST, PICKLED, read_zip, refuse
 
 SETTINGS, WEIGHTS, TRAINING = "settings.json", "weights.pt", "training.pt"
 ANSWERS = "answers.pt"
-OF_TRAINING = {  # what Lightning goes on from
+OF_TRAINING = {  # what Lightning resumes from
     "pytorch-lightning_version": str, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
 }  # fmt: skip
 ZIPPED = b"PK\3\4"
 TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch [A-Z][A-Za-z0-9]*Storage")
-NAMING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}  # of a pickle's operations
-IS_BEST = "is_best"  # of the callback that wrote it, in training.pt: whether its validation is the best so far
+NAMING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}  # pickle operations that name an object
+IS_BEST = "is_best"  # in training.pt, callback state: whether this checkpoint's validation is the best so far
 VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
 
 Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 class RunCheckpointIO(CheckpointIO):
-    """Lightning's checkpoints as zip files of parts, each with its sha256 in the manifest.
+    """Stores Lightning's checkpoints as zip files of parts, each with its sha256 in the manifest.
 
     weights.pt holds the state dict, training.pt what a resumed training needs, settings.json how to build the model,
-    answers.pt what these weights make of a few known bases: `answers` is asked for it.
+    and answers.pt the known answers of these weights, computed by `answers`.
     """
 
     def __init__(self, settings: Mapping[str, Any], answers: Answers | None = None) -> None:
@@ -65,20 +65,20 @@ class RunCheckpointIO(CheckpointIO):
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The settings and the state dict of a checkpoint file.
 
-    Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (holds code).
+    Raises MissingInputError, InputError (truncated, damaged, not our checkpoint) or UnsafeInputError (holds code).
     """
     return load_model(path)[:2]
 
 
 def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
-    """The same, and what these weights made of a few known bases (empty where that was not kept); raises the same."""
+    """The same, and the known answers of these weights (empty if they were not stored); raises the same errors."""
     parts = read_zip(path, (SETTINGS, WEIGHTS), (ANSWERS,))
     answers = _tensors(parts[ANSWERS], path, ANSWERS) if ANSWERS in parts else {}
     return _about(parts, path), _tensors(parts[WEIGHTS], path, WEIGHTS), answers
 
 
 def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings, and all that a resumed training needs; raises as load_weights does."""
+    """The settings, and everything that a resumed training needs; raises the same errors as load_weights."""
     parts = read_zip(path, (SETTINGS, WEIGHTS, TRAINING))
     training = _unpacked(parts[TRAINING], path)
     if not isinstance(training, dict) or type(step := training.get("global_step")) is not int or step < 0:
@@ -90,7 +90,7 @@ def load_all(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def check_fits(path: Path, state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> None:
-    """Raises InputError naming the first tensor that is not as the model's of that name."""
+    """Raises InputError naming the first tensor whose type or shape differs from the model's."""
     for name in (*model, *state):
         found, wanted = (_kind(tensors.get(name)) for tensors in (state, model))
         if found != wanted:
@@ -98,7 +98,7 @@ def check_fits(path: Path, state: Mapping[str, Tensor], model: Mapping[str, Tens
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
-    """One hash over the names, types, shapes and bytes of all tensors, in the order of their names."""
+    """One hash over the names, types, shapes and bytes of all tensors, sorted by name."""
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
@@ -118,14 +118,14 @@ def _about(parts: Mapping[str, bytes], path: Path) -> dict[str, Any]:
 
 
 def _tensors(part: bytes, path: Path, name_of_part: str) -> dict[str, Tensor]:
-    """Named tensors; each of them lies in the file whole, and is finite."""
+    """Named tensors; each must be stored completely, and be finite."""
     state = _unpacked(part, path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(
             f"{path}: {name_of_part} holds something other than named tensors; wanted a genolong checkpoint"
         )
     for name, tensor in state.items():
-        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():  # repeats what is stored once
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():  # an expanded view
             raise InputError(f"{path}: {name} is larger than its data in the file; wanted a genolong checkpoint")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InputError(f"{path}: {name} holds numbers that are not finite; use an earlier checkpoint")
@@ -133,7 +133,7 @@ def _tensors(part: bytes, path: Path, name_of_part: str) -> dict[str, Tensor]:
 
 
 def _kind(tensor: Tensor | None) -> str:
-    """A tensor's type and shape, as people may be told them."""
+    """A tensor's type and shape, for messages."""
     if tensor is None:
         return "missing"
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
@@ -146,9 +146,9 @@ def _packed(value: Any) -> bytes:
 
 
 def _refuse_other_names(archive: zipfile.ZipFile) -> None:
-    """Raises UnpicklingError where a pickle names more than plain tensors are made of.
+    """Raises UnpicklingError if a pickle names anything that plain tensors do not need.
 
-    Weights-only reading would also call `bytearray(n)`, and make sparse, quantised and meta tensors.
+    torch's weights-only reading would also call `bytearray(n)`, and create sparse, quantised and meta tensors.
     """
     for record in (name for name in archive.namelist() if name.endswith(".pkl")):
         for operation, argument, _ in pickletools.genops(archive.read(record)):
@@ -161,7 +161,7 @@ def _unpacked(part: bytes, path: Any) -> Any:
     try:
         if part.startswith(PICKLED):
             raise UnpicklingError("a bare pickle")
-        if not part.startswith(ZIPPED):  # torch would read it in the way of its first versions, and check little
+        if not part.startswith(ZIPPED):  # torch would read it in its oldest format, and check little
             raise ValueError("not a torch archive")
         archive = zipfile.ZipFile(io.BytesIO(part))
         refuse_compressed(archive, path)
@@ -174,5 +174,5 @@ def _unpacked(part: bytes, path: Any) -> Any:
         ) from error
     except InputError:
         raise
-    except Exception as error:  # whatever torch says of bytes that somebody else wrote
+    except Exception as error:  # torch may raise anything for bytes that others wrote
         raise InputError(f"{path}: not a genolong checkpoint ({told(error)})") from error

@@ -1,4 +1,4 @@
-"""What is another here than when a record was written, of all that a result could depend on; the likeliest first."""
+"""What differs between this machine and a record, of all that a result could depend on; likeliest causes first."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ LIKELIEST = ("torch", "genolong", "numpy")
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """A line for each: "threads (OMP_NUM_THREADS): 2 then, 1 now"; what a record does not say is not compared."""
+    """A line per difference, like "threads (OMP_NUM_THREADS): 2 then, 1 now"; skips what the record does not say."""
     machine = _lines({text: (_of(then, "machine", name), _of(now, "machine", name)) for name, text in MACHINE.items()})
     packages = [*LIKELIEST, *(name for name in now["versions"] if name not in LIKELIEST)]
     versions = _lines({name: (_of(then, "versions", name), _of(now, "versions", name)) for name in packages})
@@ -22,7 +22,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _of(record: Mapping[str, Any], part: str, name: str) -> Any:
-    """What a record says of it; ... where it says nothing."""
+    """A field of a record; `...` if it is missing."""
     known = record.get(part)
     return known.get(name, ...) if isinstance(known, Mapping) else ...
 
@@ -36,7 +36,7 @@ def _lines(pairs: Mapping[str, tuple[Any, Any]]) -> list[str]:
 
 
 def _code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Whether genolong's own code is another; an installed wheel has its version alone."""
+    """Whether genolong's own code differs; an installed wheel has only its version."""
     pairs = {
         "genolong's commit": (_of(then, "code", "commit"), _of(now, "code", "commit")),
         "genolong's uncommitted changes": (_of(then, "code", "diff_sha256"), _of(now, "code", "diff_sha256")),
@@ -45,7 +45,7 @@ def _code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _abridged(sha256: Any) -> Any:
-    """As much of a hash as people compare; that of no changes is none."""
+    """The first digits of a hash, as people compare it; None if nothing was changed."""
     return sha256 if sha256 is ... else None if sha256 == OF_NOTHING else sha256[:12]
 
 

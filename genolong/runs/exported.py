@@ -1,4 +1,4 @@
-"""A model to be given away: weights and known answers as safetensors, and plain JSON of what builds it; no pickle."""
+"""A model to share: weights and known answers as safetensors, and its settings as plain JSON; no pickle."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ from genolong.errors import InputError, MissingInputError
 
 KIND, FORMAT = "genolong model", 1
 CONFIG, WEIGHTS, ANSWERS = "config.json", "model.safetensors", "known_answers.safetensors"
-LARGEST = 1 << 24  # bytes of config.json
-ENVELOPE = ("kind", "format", "version", "sha256")  # keys of config.json beside what builds the model
+LARGEST = 1 << 24  # bytes of config.json, at most
+ENVELOPE = ("kind", "format", "version", "sha256")  # keys of config.json besides the model's description
 
 
 class Exported(NamedTuple):
-    """What builds the model and what it was trained on, its weights, and what they made of known bases."""
+    """A model's settings and training data, its weights, and their known answers."""
 
     about: dict[str, Any]
     weights: dict[str, Tensor]
@@ -28,14 +28,14 @@ class Exported(NamedTuple):
 
 
 def is_exported(folder: Path) -> bool:
-    """Whether a folder looks like one that `export` wrote."""
+    """Whether a folder looks like one written by `export`."""
     return any((folder / name).exists() for name in (CONFIG, WEIGHTS))
 
 
 def write_exported(
     folder: Path, about: Mapping[str, Any], weights: Mapping[str, Tensor], answers: Mapping[str, Tensor]
 ) -> None:  # fmt: skip
-    """Into a folder that is there; config.json holds the sha256 of the other files."""
+    """Writes the files into an existing folder; config.json holds the sha256 of the others."""
     parts = {name: save(_plain(tensors)) for name, tensors in ((WEIGHTS, weights), (ANSWERS, answers))}
     hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     envelope = dict(zip(ENVELOPE, (KIND, FORMAT, version("genolong"), hashes), strict=True))
@@ -45,7 +45,7 @@ def write_exported(
 
 
 def read_exported(folder: Path) -> Exported:
-    """Raises MissingInputError or InputError for whatever is not as it was written."""
+    """Reads such a folder; raises MissingInputError or InputError if anything is not as it was written."""
     config = folder / CONFIG
     about = _config(config)
     if about.get("kind") != KIND:
@@ -64,7 +64,7 @@ def read_exported(folder: Path) -> Exported:
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the CPU, each with memory of its own."""
+    """Copies on the CPU, each with its own memory."""
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
@@ -80,14 +80,14 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _tensors(path: Path, sha256: Any) -> dict[str, Tensor]:
-    """Of a file with this hash, each of them finite."""
+    """The tensors of a file that has this hash; all values must be finite."""
     part = _bytes(path)
     if hashlib.sha256(part).hexdigest() != sha256:
         raise InputError(f"{path}: is damaged (its sha256 is not the one in {CONFIG}); copy the folder again")
     try:
         tensors = load(part)
         finite = {name: bool(torch.isfinite(tensor).all()) for name, tensor in tensors.items()}
-    except Exception as error:  # whatever safetensors and torch say of bytes that somebody else wrote
+    except Exception as error:  # safetensors and torch may raise anything for bytes that others wrote
         told = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:200])
         raise InputError(f"{path}: cannot be read as safetensors ({told}); copy the folder again") from error
     wrong = next((name for name, whole in finite.items() if not whole), None)

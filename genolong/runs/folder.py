@@ -1,4 +1,4 @@
-"""A run's folder: its name, the link to the newest of that name, and no trace of a run that never began."""
+"""A run's folder: its name, the `latest` link to it, and its removal if the run never began."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ from genolong.errors import OutputError, SettingsError
 from genolong.runs.lock import LOCK, lock_removed
 
 RECORD = "record.json"
-HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before a command is called
+HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before the command is called
 
 
 def check_name(name: object) -> None:
-    """Raises SettingsError for a name that could lead out of the folder of runs."""
+    """Raises SettingsError for a run.name that is not a plain folder name, and could lead out of the folder of runs."""
     if isinstance(name, int | float):
         what, typed = ("true or false", str(name).lower()) if isinstance(name, bool) else ("a number", name)
         raise SettingsError(f"run.name={typed}: is read as {what}; put it in quotes: 'run.name=\"{typed}\"'")
@@ -20,9 +20,9 @@ def check_name(name: object) -> None:
 
 
 def make_folder(folder: Path, runs: Path) -> None:
-    """Makes a run's folder, and lets `runs`/latest point to it where it lies inside `runs`, all runs of its name.
+    """Creates a run's folder; if it lies inside `runs` (all runs of its name), points `runs`/latest to it.
 
-    Raises OutputError where that cannot be done.
+    Raises OutputError if that is not possible.
     """
     latest = runs / "latest"
     if latest.is_dir() and not latest.is_symlink():
@@ -43,14 +43,14 @@ def make_folder(folder: Path, runs: Path) -> None:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a run has been in it, which may go on there: one that left its record, or checkpoints."""
+    """Whether a run has left its record or checkpoints here, so that it may resume."""
     return (folder / RECORD).exists() or any((folder / "checkpoints").glob("*.ckpt"))
 
 
 def remove_unbegun(folder: Path) -> None:
-    """Removes the folder of a run that was refused before it began: one that holds Hydra's own three files only.
+    """Removes the folder of a run that was refused before it began: one that holds only Hydra's own three files.
 
-    And the lock, unless another process has it.
+    The lock file is removed as well, unless another process holds it.
     """
     hydras = folder / ".hydra"
     if not hydras.is_dir() or not {path.name for path in folder.iterdir()} <= {".hydra", LOCK}:

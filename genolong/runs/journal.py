@@ -1,4 +1,4 @@
-"""How far a long work on one file has come, so that the same command, given again, goes on where it was stopped."""
+"""Progress of a long job on one output file, so that the same command resumes it."""
 
 import json
 import os
@@ -12,14 +12,14 @@ FORMAT = 1
 
 
 def can_be_gone_on_with(error: BaseException | None) -> bool:
-    """Whether what was done before an error is of use to the same command; not where it refused its input."""
+    """Whether the work done before an error is of use to the same command; not if it refused its input."""
     return not isinstance(error, InputError) or isinstance(error, (RefusedRecordError, LostProcessError))
 
 
 class Journal:
-    """A file `<output>.journal` beside `<output>.partial`: what is being done, and the state after so many records.
+    """A file `<output>.journal` next to `<output>.partial`: which job it is, and its state after the latest progress.
 
-    `identity` is all that decides what the output holds (hashes of the inputs and of the model, settings).
+    `identity` is everything that determines the output (hashes of inputs and model, settings).
     """
 
     def __init__(self, output: Path, identity: Mapping[str, Any]) -> None:
@@ -27,9 +27,9 @@ class Journal:
         self._identity = json.loads(json.dumps(identity))
 
     def state(self) -> dict[str, Any] | None:
-        """The state that was noted last; None where nothing was begun.
+        """The latest noted state; None if nothing was begun.
 
-        Raises SettingsError where something else was begun, InputError where the journal cannot be read.
+        Raises SettingsError if another job was begun, InputError if the journal cannot be read.
         """
         try:
             noted = json.loads(self.path.read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ class Journal:
         return state
 
     def note(self, state: Mapping[str, Any]) -> None:
-        """Replaces what was noted, whole."""
+        """Replaces the noted state, atomically."""
         partial = self.path.with_name(f"{self.path.name}.partial")
         with partial.open("w", encoding="utf-8") as file:
             json.dump({"format": FORMAT, "identity": self._identity, "state": dict(state)}, file, indent=1)
@@ -61,5 +61,5 @@ class Journal:
         os.replace(partial, self.path)
 
     def remove(self) -> None:
-        """The work is complete."""
+        """Removes the journal, when the work is complete."""
         self.path.unlink(missing_ok=True)

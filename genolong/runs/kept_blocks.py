@@ -1,4 +1,4 @@
-"""What a long work has made of its first blocks, kept beside its output, so that it goes on where it was stopped."""
+"""Finished blocks of a long job, kept next to its output so that it can resume."""
 
 import logging
 import time
@@ -19,15 +19,15 @@ from genolong.runs.journal import Journal, can_be_gone_on_with
 logger = logging.getLogger(__name__)
 
 NOTED_EVERY_S = 1.0
-_SIZE_BYTES = 8  # of the number before each block: its bytes
+_SIZE_BYTES = 8  # length of the number before each block: its size in bytes
 
 
 class KeptBlocks:
-    """A file `<output>.kept.partial` of arrays by name, a block behind another, and a journal of how far it is whole.
+    """A file `<output>.kept.partial` of named arrays, block after block, and a journal of how much of it is complete.
 
-    Leaving the `with` block removes both, unless an error leaves something that can be gone on with, or comes before
-    any of it was asked for. Work that takes less than a second makes neither. What was kept before is looked at when
-    it is asked for: by then the output is this process's alone.
+    Leaving the `with` block removes both files, unless an error left work that can be resumed or came before kept
+    blocks were read. Work that takes less than a second creates neither. Blocks of an earlier run are looked at only
+    when they are asked for: by then the output belongs to this process alone.
     """
 
     def __init__(self, output: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
@@ -42,10 +42,10 @@ class KeptBlocks:
         self._noted = time.monotonic()
 
     def before(self, done: str, follow: Follow) -> Iterator[dict[str, np.ndarray]]:
-        """The blocks that were kept before; tells of them, `done` being what was done to them.
+        """The blocks kept by an earlier run; logs their number, `done` being what was done to them (such as "mapped").
 
-        Raises what Journal.state raises, InputError where they cannot be read, and BusyError where another process
-        does this work.
+        Raises what Journal.state raises, InputError if they cannot be read, and BusyError if another process is doing
+        this work.
         """
         state = self._journal.state() if self._resume and self._partial.exists() else None
         if state is None:
@@ -61,7 +61,7 @@ class KeptBlocks:
             advance(1)
 
     def keep(self, block: Mapping[str, np.ndarray]) -> None:
-        """The next block is done."""
+        """Keeps the next finished block."""
         self._used = True
         content = save({name: np.asarray(values, order="C") for name, values in block.items()})
         self._held += [len(content).to_bytes(_SIZE_BYTES, "little"), content]
@@ -76,12 +76,12 @@ class KeptBlocks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, BusyError):
-            return  # what is kept is another process's
+            return  # the files belong to another process
         of_no_use = self._used and not can_be_gone_on_with(error)
         if error is None or of_no_use or not self._journal.path.exists():
             self._journal.remove()
             self._partial.unlink(missing_ok=True)
-        if self._file is not None:  # while it is open, no other process goes on with it
+        if self._file is not None:  # while it is open, no other process can resume from it
             self._file.close()
 
     def _reopened(self, size: int) -> PartialFile:
@@ -93,7 +93,7 @@ class KeptBlocks:
             raise InputError(f"{error} (resume=no)") from None
 
     def _read(self, file: PartialFile, at: int) -> tuple[dict[str, np.ndarray], int]:
-        """The block there, and where the next one begins."""
+        """The block at this offset, and the offset of the next one."""
         begin = at + _SIZE_BYTES
         size = int.from_bytes(file.read(_SIZE_BYTES, at), "little")
         try:
@@ -106,7 +106,7 @@ class KeptBlocks:
     def _note(self) -> None:
         if self._file is None:
             self._file = PartialFile(self._path)
-            self._journal.remove()  # of other work, whose blocks are gone
+            self._journal.remove()  # it belongs to other work, whose blocks are gone
         self._file.write(b"".join(self._held))
         self._held = []
         self._file.sync()

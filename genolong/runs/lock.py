@@ -1,4 +1,4 @@
-"""One run at a time in a folder: a lock that vanishes with the process that holds it."""
+"""A lock on a run's folder, so that one process at a time works in it; it is released when the process ends."""
 
 import logging
 import os
@@ -16,13 +16,13 @@ LOCK = ".lock"
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Within this, no other process works in `folder`, which is made.
+    """Creates `folder` if needed, and locks it against other processes while the context lasts.
 
-    Raises BusyError where one does, OutputError where the folder cannot be made.
+    Raises BusyError if another process holds the lock, OutputError if the folder cannot be created.
     """
     handle = _opened(folder)
     try:
-        while _taken(handle, folder) and not _is_there_still(handle, folder):  # who was refused has just removed it
+        while _taken(handle, folder) and not _is_there_still(handle, folder):  # a refused run just removed it
             other = _opened(folder)
             os.close(handle)
             handle = other
@@ -32,7 +32,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def lock_removed(folder: Path) -> bool:
-    """Removes what `held` left in the folder; False where another process holds it."""
+    """Removes the lock file that `held` left in the folder; False if another process holds the lock."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR)
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def _opened(folder: Path) -> int:
 
 
 def _taken(handle: int, folder: Path) -> bool:
-    """Whether there is a lock now; raises BusyError where another process has it."""
+    """Whether the lock is held now (False: no locks here); raises BusyError if another process has it."""
     try:
         alone = take(handle)
     except NoLocksError:

@@ -1,4 +1,4 @@
-"""metrics.csv: a row each time that something is logged; a resumed run goes on with it, no row lost or twice."""
+"""metrics.csv: a row per logging call; a resumed run appends to it, without lost or repeated rows."""
 
 import csv
 import os
@@ -17,7 +17,7 @@ NOT_METRICS = ("epoch", "step")
 
 
 class MetricsLog(Logger):
-    """Rows are in the file as soon as they are logged, behind `earlier` ones; columns are sorted by name."""
+    """Writes each row as soon as it is logged, after the `earlier` rows; columns are sorted by name."""
 
     def __init__(self, path: Path, earlier: Sequence[Row] = ()) -> None:
         super().__init__()
@@ -30,20 +30,20 @@ class MetricsLog(Logger):
 
     @property
     def name(self) -> str:
-        """Of no use: the path is known."""
+        """Required by Lightning; unused, since the path is known."""
         return ""
 
     @property
     def version(self) -> str:
-        """Of no use: the path is known."""
+        """Required by Lightning; unused, since the path is known."""
         return ""
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """The settings are kept elsewhere."""
+        """Does nothing: settings are kept elsewhere."""
 
     @rank_zero_only
     def begin(self) -> None:
-        """Leaves the earlier rows in the file and nothing else."""
+        """Rewrites the file with the earlier rows only."""
         if self._file is not None:
             self._file.close()
         partial = self.path.with_name(f"{self.path.name}.partial")
@@ -56,7 +56,7 @@ class MetricsLog(Logger):
         self._file = self.path.open("a", newline="")
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Writes a row; of several processes the first one does, and all know the latest values."""
+        """Logs a row: the first process writes it, and every process keeps the latest values."""
         plain = {name: float(value) if name != "epoch" else int(value) for name, value in metrics.items()}
         row, known = {**plain, "step": step}, list(self._columns)
         self._note(row)
@@ -73,7 +73,7 @@ class MetricsLog(Logger):
 
     @rank_zero_only
     def sync(self) -> None:
-        """What was logged outlives a power failure, too."""
+        """Syncs the file, so that its rows survive a power failure."""
         if self._file is not None:
             _sync(self._file)
 
@@ -89,23 +89,23 @@ class MetricsLog(Logger):
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """All whole rows of a metrics.csv that hold numbers; none where there is no such file."""
+    """All complete rows of a metrics.csv; none if the file does not exist."""
     return [row for _, row in _rows(path) if _is_whole(row)]
 
 
 def rows_before(path: Path, step: int, *, validated: bool) -> list[dict[str, str]]:
-    """The rows of a metrics.csv that a run wrote up to its step of that number; steps count from 0 in it.
+    """The rows of a metrics.csv from the first `step` steps (they are numbered from 0 there).
 
-    Without that step's validation where it is not `validated`.
+    Leaves out the last step's validation unless `validated`.
     """
     rows = [row for row in rows_of(path) if int(row["step"]) < step]
     return [row for row in rows if validated or int(row["step"]) < step - 1 or not row.get("validation/loss")]
 
 
 def lost_rows(path: Path, step: int) -> tuple[str, ...]:
-    """What is to be told of a metrics.csv that does not hold all that a run wrote up to its step of that number.
+    """Messages about rows that are missing or damaged among the first `step` steps of a metrics.csv.
 
-    The last line may be cut off: a process that was killed was writing it.
+    The last line may be cut off, if a process was killed while writing it.
     """
     if not path.is_file():
         return (f"{path}: is missing; what was logged for {counted(step, 'step')} is lost",) if step else ()
@@ -124,7 +124,7 @@ def lost_rows(path: Path, step: int) -> tuple[str, ...]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """All lines but the first, with their numbers; a line that is no CSV ends them."""
+    """All rows after the header, with their line numbers, up to the first that is not CSV."""
     with suppress(FileNotFoundError, csv.Error), path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
         for row in reader:
@@ -132,7 +132,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _is_whole(row: Mapping[Any, Any]) -> bool:
-    """Whether it has all columns, and in each of them a number or nothing."""
+    """Whether a row has all columns, each with a number or empty."""
     try:
         return int(row["step"]) >= 0 and all(value == "" or float(value) is not None for value in row.values())
     except (KeyError, TypeError, ValueError):

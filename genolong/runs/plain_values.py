@@ -1,4 +1,4 @@
-"""Whether plain values from a file are of the kinds that they should be, and the first place where they are not."""
+"""Finds the first place where plain values from a file have another type or structure than they should."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def unlike(found: Any, example: Any, where: str) -> str | None:
-    """The first place where `found` lacks what `example` has, or holds another kind of value; None: nowhere.
+    """The first place where `found` lacks a value of `example`, or has one of another type; None: nowhere.
 
-    Tables may hold more. Rows are as long as the example's; a number is finite, and whole and not below 0 where the
-    example's is whole.
+    Mappings may hold more keys; lists must have the example's length. Numbers must be finite; where the example is an
+    integer, they must be integers of at least 0.
     """
     if isinstance(example, Mapping):
         if not isinstance(found, dict):
@@ -27,7 +27,7 @@ def unlike(found: Any, example: Any, where: str) -> str | None:
 
 
 def said(where: str, found: Any, wanted: Any) -> str:
-    """What stands where, and what was wanted there, as people may be told it."""
+    """A message for people: the place, the value found there, and the value wanted."""
     shown = "null" if found is None else found if isinstance(found, str) else repr(found)
     shown = "".join(letter if letter.isprintable() else " " for letter in shown)
     return f"{where}: found {' '.join(shown.split())[:80]}, wanted {wanted}"

@@ -1,4 +1,4 @@
-"""What made a run or a file: settings, hashes, versions, seed, threads; kept beside it, and read again."""
+"""The record of a run or output file (settings, hashes, versions, seed, threads), written next to it."""
 
 import hashlib
 import json
@@ -28,17 +28,17 @@ PACKAGES = (
     "biopython", "pyarrow", "pyBigWig",
 )  # fmt: skip
 
-LONGEST_DIFF = 1 << 20  # bytes; of a longer git diff only its hash is kept
-LARGEST = 1 << 24  # bytes of a record
+LONGEST_DIFF = 1 << 20  # bytes; only the hash of a longer git diff is kept
+LARGEST = 1 << 24  # bytes of a record, at most
 
 
 def started(
     made_by: str, settings: Mapping[str, Any], inputs: Mapping[str, str], regions: Mapping[str, str] | None = None,
     begun: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The record of a command; `inputs` and `regions` (BED files) map what is read to its sha256.
+    """The record of a command that starts; `inputs` and `regions` (BED files) map each file to its sha256.
 
-    `begun` is when it began, as `now` said then; None: it begins now.
+    `begun` is the start time in the format of `now`; None: now.
     """
     return {
         "status": "started",
@@ -54,7 +54,7 @@ def started(
 
 
 def surroundings() -> dict[str, Any]:
-    """What is here that a result could depend on: versions, the machine, the code."""
+    """Everything on this machine that a result could depend on: versions, hardware, code."""
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {
@@ -70,40 +70,40 @@ def surroundings() -> dict[str, Any]:
 
 
 def finished(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
-    """The same record with what came out of the run."""
+    """The record completed with the run's results."""
     return {**record, "status": "finished", "finished": now(), **results}
 
 
 @contextmanager
 def recorded(folder: Path, record: Mapping[str, Any], trainer: Any) -> Iterator[None]:
-    """Whatever ends this stands in the record, with the trainer's steps until then."""
+    """If an error ends the context, writes it into the record, with the number of steps taken."""
     try:
         yield
     except BaseException as error:
-        kind = LostProcessError if breaks_connection(error) else type(error)  # whatever a library calls it
+        kind = LostProcessError if breaks_connection(error) else type(error)  # libraries raise various errors for this
         why = error.name if isinstance(error, Stopped) else kind.__name__
-        with suppress(OSError):  # the disk may be full, which is what is to be told
+        with suppress(OSError):  # the disk may be full, and the error to report is that one
             write_record(folder, {**record, "status": f"stopped: {why}", "steps": trainer.global_step})
         raise
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """A folder's record.json, replaced whole: also after a loss of power there is the old one or the new one."""
+    """Replaces a folder's record.json atomically: even after a power failure, the old or the new one is there."""
     write_json(folder / RECORD, record)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """A file of that content: the old one or the new one, at any moment."""
+    """Writes a JSON file atomically: the old one or the new one is there at any moment."""
     write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def beside(output: Path) -> Path:
-    """Where the record of a file lies that a command wrote: x.vcf.gz.record.json, evaluation.record.json."""
+    """The path of the record of an output file: x.vcf.gz.record.json, evaluation.record.json."""
     return output.with_name(f"{output.name.removesuffix('.json')}.{RECORD}")
 
 
 def place_of_record(run: str) -> Path:
-    """In a training's folder; beside a file that was written; or the record itself."""
+    """The path of a record, given a training's folder, an output file, or the record itself."""
     place = Path(run).expanduser()
     if place.is_dir():
         return place / RECORD
@@ -111,14 +111,14 @@ def place_of_record(run: str) -> Path:
 
 
 def maker(record: Mapping[str, Any]) -> str:
-    """The command that a record is of; one that an earlier version wrote is of a training."""
+    """The command that wrote a record; records without that field are by earlier versions, of trainings."""
     return str(
         record.get("made_by", "train_variants" if record["settings"].get("task") == "variant_effect" else "train")
     )
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Raises MissingInputError or InputError for what is no record."""
+    """Reads a record; raises MissingInputError or InputError if the file is not one."""
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1)
@@ -138,7 +138,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def now() -> str:
-    """The time, as records have it."""
+    """The current time, in the format of records."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -151,9 +151,9 @@ def _version(package: str) -> str | None:
 
 @cache
 def _code(folder: Path) -> dict[str, str | None] | None:
-    """The commit of the checkout that this package runs from and what differs from it; None for an installed wheel.
+    """The commit of the checkout that this package runs from, and its uncommitted changes; None for an installed wheel.
 
-    Asked once: what runs was read when the process began.
+    Cached: the running code was read when the process began.
     """
     if not (folder / ".git").exists():
         return None

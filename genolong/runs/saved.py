@@ -1,4 +1,4 @@
-"""The checkpoints of a run's folder: named after their steps, the newest whole one found, the best one pointed to."""
+"""A run's checkpoint files, named after their steps, with links to the last and the best; finds the newest intact."""
 
 import os
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 
-LAST, BEST = "last.ckpt", "best.ckpt"  # these point to files that are named after their steps
+LAST, BEST = "last.ckpt", "best.ckpt"  # links to files named after their steps
 
 Read = TypeVar("Read")
 
 
 class Newest(NamedTuple):
-    """The newest checkpoint that is whole, what was read of it, and why newer ones were passed over."""
+    """The newest intact checkpoint, what was read from it, and why newer ones were skipped."""
 
     path: Path
     content: Any
@@ -21,12 +21,12 @@ class Newest(NamedTuple):
 
 
 def of_step(folder: Path, step: int) -> Path:
-    """Where a run keeps its checkpoint of a step."""
+    """The path of a run's checkpoint for a step."""
     return folder / "checkpoints" / f"step-{step:08d}.ckpt"
 
 
 def point(name: str, target: Path) -> None:
-    """Lets `name` point to a checkpoint beside it: to the old one or to the new one, at any moment."""
+    """Points the link `name` to a checkpoint next to it, atomically."""
     link = target.with_name(f".{name}-{os.getpid()}")
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
@@ -39,7 +39,7 @@ def point(name: str, target: Path) -> None:
 
 
 def tidy(folder: Path, keep: int) -> None:
-    """Removes all but the newest `keep` checkpoints and what is pointed to."""
+    """Removes all but the newest `keep` checkpoints and those that a link points to."""
     checkpoints = folder / "checkpoints"
     wanted = {(checkpoints / name).resolve() for name in (LAST, BEST)}
     for path in sorted(checkpoints.glob("step-*.ckpt"))[:-keep]:
@@ -48,15 +48,15 @@ def tidy(folder: Path, keep: int) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what a killed process left of checkpoints that it was writing; for who holds the folder's lock."""
+    """Removes temporary files of checkpoints that a killed process left; the caller must hold the folder's lock."""
     for path in (folder / "checkpoints").glob(".*.ckpt[.-]*"):
         path.unlink(missing_ok=True)
 
 
 def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
-    """The newest checkpoint of a run's folder, or the file itself, that `read` reads; None where none was written.
+    """The newest checkpoint in a run's folder (or file, if `place` is one) that `read` can read; None if there is none.
 
-    Raises InputError where there are some and none can be read, MissingInputError where there is no such place.
+    Raises InputError if there are checkpoints but none can be read, MissingInputError if there is no such place.
     """
     if not place.is_dir():
         return Newest(place, read(place), ())
@@ -76,7 +76,7 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
 
 
 def _in_order(checkpoints: Path) -> list[Path]:
-    """Those of steps, newest first; links that were copied as files (cp -L): LAST by its time, BEST at the end."""
+    """Checkpoints, newest first; links that were copied as files (cp -L) too: LAST by its time, BEST at the end."""
     named = sorted(checkpoints.glob("step-*.ckpt"), reverse=True)
     copied = [path for name in (LAST, BEST) if (path := checkpoints / name).is_file() and not path.is_symlink()]
     first = [path for path in copied if path.name == LAST and (not named or _written_at(path) >= _written_at(named[0]))]

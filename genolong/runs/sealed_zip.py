@@ -1,4 +1,4 @@
-"""A zip file of parts: written whole or not at all, each part with its sha256, a seal over every byte; checked."""
+"""A zip file written atomically and checked when read: a sha256 for each part, and a seal over every byte."""
 
 import hashlib
 import json
@@ -15,18 +15,18 @@ from genolong.nearest import nearest_path
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-PICKLED = b"\x80"  # how a pickle begins that is not inside torch's zip
+PICKLED = b"\x80"  # first byte of a pickle outside torch's zip
 
 _SEAL_BYTES = 64
-_END, _END_BYTES = b"PK\5\6", 22  # of a zip file, with the length of its comment last
-_STARTS = (  # how files begin that people take for a checkpoint
+_END, _END_BYTES = b"PK\5\6", 22  # end record of a zip file; its last two bytes are the length of the comment
+_STARTS = (  # first bytes of files often mistaken for a checkpoint
     (b"version https://git-lfs", "it is a git-lfs pointer: run git lfs pull"),
     (b"<", "is it HTML? open the address in a browser and download the file itself"),
 )
 
 
 def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
-    """Beside its place, synced, then renamed: there is the old file or the new one, never a part of one."""
+    """Writes a temporary file, syncs it and renames it to `path`: there is the old file or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -39,12 +39,12 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
             file.seek(-_SEAL_BYTES, os.SEEK_END)
             file.write(seal)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~umask())  # mkstemp's files are for their owner only
+            os.fchmod(file.fileno(), 0o666 & ~umask())  # mkstemp lets only the owner read
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:  # a full disk names no file
+        if isinstance(error, OSError) and error.errno is not None:  # an error of a full disk names no file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     folder = os.open(path.parent, os.O_RDONLY)
@@ -55,9 +55,9 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
 
 
 def read_zip(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """The wanted parts, and those of `if_there` that it has, each as its sha256 in the manifest says.
+    """The `wanted` parts, and those of `if_there` that exist, each checked against its sha256 in the manifest.
 
-    Raises MissingInputError, InputError (cut off, damaged, no checkpoint of ours) or UnsafeInputError (could run code).
+    Raises MissingInputError, InputError (truncated, damaged, not our checkpoint) or UnsafeInputError (could run code).
     """
     if not path.is_file():
         raise MissingInputError(
@@ -77,7 +77,7 @@ def read_zip(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()
         raise InputError(f"{path}: not a genolong checkpoint ({error.args[0]})") from error
     except PermissionError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # zipfile raises a dozen kinds for bytes that are not as they were
+    except Exception as error:  # zipfile raises a dozen kinds of errors for damaged bytes
         raise InputError(f"{path}: not an intact genolong checkpoint ({told(error)}); copy it again") from error
     if version != FORMAT:
         raise InputError(f"{path}: checkpoint format {version}, this version reads {FORMAT}; update genolong")
@@ -88,13 +88,13 @@ def read_zip(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()
 
 
 def refuse_compressed(archive: zipfile.ZipFile, path: Any) -> None:
-    """Parts are stored as they are: what is compressed was written by somebody else, and could fill the memory."""
+    """Raises UnsafeInputError for compressed parts: genolong writes none, and others could exhaust the memory."""
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
         raise UnsafeInputError(f"{path}: has compressed parts, so it was not written by genolong; it was not loaded")
 
 
 def _seal(file: BinaryIO) -> bytes:
-    """The sha256 of all bytes before the seal, which is the archive's comment: so that no bit is without a guard."""
+    """The sha256 of all bytes before the seal (the archive's comment), so that every bit of the file is protected."""
     left = file.seek(0, os.SEEK_END) - _SEAL_BYTES
     digest = hashlib.sha256()
     file.seek(0)
@@ -105,7 +105,7 @@ def _seal(file: BinaryIO) -> bytes:
 
 
 def _refuse_broken_seal(path: Path) -> None:
-    """Raises InputError for a file that is not as it was written; one without a seal (older) is left to its hashes."""
+    """Raises InputError for a file that was changed; older files without a seal are checked by their hashes only."""
     with path.open("rb") as file:
         head = file.read(64)
         size = file.seek(0, os.SEEK_END)
@@ -126,6 +126,6 @@ def _refuse_broken_seal(path: Path) -> None:
 
 
 def told(error: Exception) -> str:
-    """One line of an error of torch or zipfile, whose text may hold names that a stranger chose."""
+    """An error of torch or zipfile as one printable line: its text may hold names from an untrusted file."""
     line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,4 +1,4 @@
-"""What a training goes on from beside its weights, checked: its counters, best loss, optimizer, schedule, mean."""
+"""Checks what a checkpoint holds besides weights: counters, best loss, optimizer, schedule, and running mean."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ REMEDY = "no training can resume from it; use another checkpoint"
 _DONE = {"ready": 0, "completed": 0}
 _BEGUN = {**_DONE, "started": 0}
 _READ = {**_BEGUN, "processed": 0}
-# Lightning counts in these, and begins at 0 where one of them is not there
+# Lightning's counters; it starts at 0 if one of them is missing
 COUNTERS = {
     "state_dict": {},
     "epoch_progress": {"total": _READ, "current": _READ},
@@ -37,10 +37,10 @@ MEAN_COUNTS = {"latest_update_step": 0}
 
 
 def check_goes_on(path: Path, training: Mapping[str, Any], optimizer: Optimizer, schedule: LRScheduler) -> None:
-    """Raises InputError for what Lightning could not go on from with a training's own optimizer and schedule.
+    """Raises InputError if Lightning could not resume from `training` with this optimizer and schedule.
 
-    `training` is what load_all reads; weights are compared by check_fits. The optimizer's weights count by their shape
-    only, and both are used up: they may have changed then.
+    `training` comes from load_all; check_fits compares its weights. Of the optimizer's own weights only the shapes
+    matter. Use neither optimizer nor schedule afterwards: they may have been changed.
     """
     step = training["global_step"]
     if not re.fullmatch(r"\d+(\.\d+)+((a|b|rc|\.post|\.dev)\d+)?(\+[\w.]+)?", training["pytorch-lightning_version"]):
@@ -70,12 +70,12 @@ def _check_schedule(path: Path, state: Any, schedule: LRScheduler) -> None:
     wanted = schedule.state_dict()
     needed = {name: wanted[name] for name in ("base_lrs", "last_epoch", "lr_lambdas")}
     _compare(path, "lr_schedulers.0", state, needed)
-    known = {name: value for name, value in wanted.items() if name in state}  # another version may have others
+    known = {name: value for name, value in wanted.items() if name in state}  # another version of torch may have others
     _compare(path, "lr_schedulers.0", state, known)
 
 
 def _check_optimizer(path: Path, state: Any, optimizer: Optimizer, step: int) -> None:
-    """Of every weight that is trained there is a state of its shape; what belongs to groups is as the optimizer's."""
+    """Each trained weight must have a state of its shape, and each group the same values as the optimizer's."""
     where, wanted = "optimizer_states.0", optimizer.state_dict()["param_groups"]
     _compare(path, where, state, {"state": {}, "param_groups": [{"params": group["params"]} for group in wanted]})
     numbers = [number for group in state["param_groups"] for number in group["params"]]
@@ -88,7 +88,7 @@ def _check_optimizer(path: Path, state: Any, optimizer: Optimizer, step: int) ->
             _check_state(path, f"{where}.state.{number}", found, weight, step, moments="betas" in group)
     try:
         optimizer.load_state_dict(state)
-    except Exception as error:  # whatever torch says of what somebody else wrote
+    except Exception as error:  # torch may raise anything for content that others wrote
         raise InputError(f"{path}: training.pt, {where}: {told(error)}; {REMEDY}") from error
     for at, group in enumerate(optimizer.state_dict()["param_groups"]):
         _compare(path, f"{where}.param_groups.{at}", group, wanted[at])
@@ -98,7 +98,7 @@ def _check_optimizer(path: Path, state: Any, optimizer: Optimizer, step: int) ->
 
 
 def _check_state(path: Path, where: str, found: Any, weight: Tensor, step: int, *, moments: bool) -> None:
-    """What AdamW keeps of a weight, `moments`, or Muon."""
+    """Checks what AdamW (`moments`) or Muon keeps for one weight."""
     one, shape = torch.Size(()), weight.shape
     wanted = {"step": one, "exp_avg": shape, "exp_avg_sq": shape} if moments else {"momentum_buffer": shape}
     if not isinstance(found, dict) or set(found) != set(wanted):
@@ -117,7 +117,7 @@ def _check_state(path: Path, where: str, found: Any, weight: Tensor, step: int, 
 
 
 def _check_mean(path: Path, training: Mapping[str, Any]) -> None:
-    """The running mean of weights (trainer.ema_decay), where a training keeps one."""
+    """Checks the running mean of weights (trainer.ema_decay), if the training keeps one."""
     name = "EMAWeightAveraging"
     if name not in training["callbacks"] and "current_model_state" not in training:
         return
@@ -137,7 +137,7 @@ def _check_mean(path: Path, training: Mapping[str, Any]) -> None:
 
 
 def _compare(path: Path, where: str, found: Any, example: Any) -> None:
-    """Raises InputError for the first place where `found` is not of the kind that `example` is."""
+    """Raises InputError for the first place where `found` has another type or structure than `example`."""
     if line := unlike(found, example, where):
         raise InputError(f"{path}: training.pt, {line}; {REMEDY}")
 

@@ -1,4 +1,4 @@
-"""A folder that gets its name only when it is whole; until then it is filled beside its place."""
+"""Writes a folder under a temporary name next to its place, and renames it only when it is complete."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from genolong.genome.files.partial_file import FAILED_DISK, umask
 
 @contextmanager
 def whole_folder(path: Path, setting: str) -> Iterator[Path]:
-    """The folder to be filled, which becomes `path` at the end, or nothing where that is not reached.
+    """A temporary folder to fill; becomes `path` at the end, or is removed on an error.
 
-    Raises OutputError, naming the setting, where it cannot be made or something else is there.
+    Raises OutputError, naming the setting, if it cannot be created or `path` already exists.
     """
     path = Path(os.path.abspath(path.expanduser()))
     if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
@@ -31,7 +31,7 @@ def whole_folder(path: Path, setting: str) -> Iterator[Path]:
         yield filled
         for each in (*filled.iterdir(), filled):
             _sync(each)
-        os.chmod(filled, 0o777 & ~umask())  # mkdtemp's folders are for their owner only
+        os.chmod(filled, 0o777 & ~umask())  # mkdtemp lets only the owner in
         os.rename(filled, path)
     except BaseException:
         shutil.rmtree(filled, ignore_errors=True)

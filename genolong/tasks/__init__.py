@@ -1,1 +1,1 @@
-"""Where data and model meet: one LightningModule a file."""
+"""Tasks, where data and model meet: training steps, metrics, optimizers, and scoring with trained models."""

@@ -1,4 +1,4 @@
-"""Embeddings of places in a genome: a window around each, read on both strands, and its states over the place."""
+"""Embeddings of regions and variants: the model's states over each one, from windows read on both strands."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -17,15 +17,15 @@ from genolong.model.encoder import Encoder
 from genolong.model.layers import check_layer, stretch_states
 from genolong.parallel.shard import SequenceShard
 
-BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
+BATCH_BP = 1 << 15  # bases per batch; a longer window is a batch of its own
 
 Target = Interval | Variant
 
 
 class Embedded(NamedTuple):
-    """How whole the window is, and the states of a region, or of a variant's reference and its alternate window.
+    """Window status and states of a region, or of a variant's reference and alternate windows.
 
-    They stand over the region's bases, or those of the longer allele: each of them, or one mean.
+    States cover the region's bases, or those of the longer allele: a row per base, or one row with their mean.
     """
 
     status: Status
@@ -33,11 +33,11 @@ class Embedded(NamedTuple):
 
 
 class Embedder:
-    """Embeds places of one genome with one model; what comes out does not depend on what else is embedded.
+    """Embeds regions and variants of one genome with one model, each independently of the others.
 
-    But for the last digits of float32, which may change with the size of a batch. States are those after `layer` blocks
-    (None: the last, normed), mean of both strands. Processes that hold a slice of every window each, `shard`, read the
-    same places together.
+    Only the last digits of float32 may change with the batch size. States are those after `layer` blocks (None: after
+    the last block, normed), averaged over both strands. If several processes each hold a slice of every window
+    (`shard`), they read the same targets together.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Embedder:
         self.shard = shard or SequenceShard.whole(window_bp)
 
     def read(self, targets: Sequence[Target], advance: Callable[[int], None] = lambda _read: None) -> list[Embedded]:
-        """Of every place, in order; `advance` is told how many windows were read."""
+        """Embeddings of all targets, in order; `advance` is called with the number of windows just read."""
         states = self._states((pair for target in targets for pair in self._windows(target)), advance)
         return [
             Embedded(
@@ -62,7 +62,7 @@ class Embedder:
         ]
 
     def _windows(self, target: Target) -> Iterator[tuple[UInt8[np.ndarray, " length"], tuple[int, int]]]:
-        """Each window's codes, and which of its bases are asked for."""
+        """The codes of each window, and the (first, end) positions whose states are kept."""
         window = window_of(target, self.window_bp)
         first = target.start - window.start
         end = first + span_of(target)
@@ -88,12 +88,12 @@ class Embedder:
 
 
 def span_of(target: Target) -> int:
-    """Bases of a region, or of a variant's longer allele."""
+    """Number of bases in a region, or in a variant's longer allele."""
     return target.span if isinstance(target, Variant) else target.length
 
 
 def window_of(target: Target, window_bp: int) -> Interval:
-    """The window that holds the place in its middle."""
+    """The window with the target in its middle."""
     if isinstance(target, Variant):
         return place(target, window_bp)
     start = target.start - (window_bp - target.length) // 2

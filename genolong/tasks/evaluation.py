@@ -1,4 +1,4 @@
-"""A trained model read on hidden bases: nats lost at each, and whether its likeliest base is right."""
+"""Scores a model on hidden bases: the loss in nats at each one, and whether the likeliest base is right."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from genolong.loading.contexts import Piece
 from genolong.loading.datasets import MaskedBatch, ValidationWindows
 from genolong.loading.masking import MaskingSettings
 
-BATCH_BP = 1 << 15  # bases read at once, or one view where it is longer
+BATCH_BP = 1 << 15  # bases per batch; a longer view is a batch of its own
 
 
 class Scores(NamedTuple):
-    """Every hidden base that was scored, by window and position: where it is, what was in view, what the model said."""
+    """Columns with one entry per scored hidden base: its place, the view it was read in, and how the model did."""
 
     window: Int64[np.ndarray, " positions"]
     position: Int64[np.ndarray, " positions"]
@@ -33,10 +33,10 @@ def score(
     model: nn.Module, genome: Genome, pieces: Sequence[Piece], masking: MaskingSettings, seed: int, *,
     device: torch.device, advance: Callable[[int], None],
 ) -> Scores:  # fmt: skip
-    """Read every piece once and score its hidden bases; `advance` is told how many bases were read.
+    """Reads every piece once and scores its hidden bases; `advance` is called with the number of bases just read.
 
-    Which bases are hidden depends on the seed and their place alone: pieces of any length are asked for the same bases,
-    those of validation in training. All views have one length.
+    Which bases are hidden depends only on the seed and on their place in the genome, so pieces of any length share the
+    same hidden bases, those of validation during training. All views must have the same length.
     """
     views = ValidationWindows(genome, [piece.view for piece in pieces], masking, seed)
     parts = [_nothing()]
@@ -50,7 +50,7 @@ def score(
 
 
 def batch_of(length: int) -> int:
-    """How many views of so many bases are read at once."""
+    """Number of views of this length per batch."""
     return max(1, BATCH_BP // length)
 
 

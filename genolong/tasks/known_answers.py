@@ -1,4 +1,4 @@
-"""What a model makes of a few known bases, kept beside its weights: wherever it is used it must say the same."""
+"""A model's logits for a short test sequence, stored with its weights to check how other machines compute them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from genolong.model.encoder import TOKENS, Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 
-LENGTH = 1021  # bases, where segments reach as far: more than the first one in all presets, and no multiple of any
-TOLERATED = 1e-3  # nats; float32 differs by 1e-5 between machines, and a variant's LLR is read to 1e-2 at best
+LENGTH = 1021  # bases, if segments are long enough: more than the first segment in all presets, and no multiple of any
+TOLERATED = 1e-3  # nats; float32 results differ by 1e-5 between machines, and an LLR is meaningful to 1e-2 at best
 
 
 class KnownAnswers(NamedTuple):
-    """Codes, and the logits of A C G T that the model gave for them on a CPU in float32."""
+    """Codes of the test sequence, and the model's logits over A C G T for it, from a CPU in float32."""
 
     codes: UInt8[Tensor, "1 length"]
     logits: Float[Tensor, "1 length 4"]
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "KnownAnswers | None":
-        """As they were stored, None where they were not; raises ValueError for what cannot be such."""
+        """From stored tensors, None if there are none; raises ValueError if their shapes, types or values are wrong."""
         if not tensors:
             return None
         codes, logits = (tensors.get(name, torch.empty(0)) for name in cls._fields)
@@ -35,9 +35,9 @@ class KnownAnswers(NamedTuple):
 
 
 def known_answers(settings: EncoderSettings, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Asks the model of these weights, a state dict with `encoder.` and `head.` in it, for what KnownAnswers holds.
+    """The fields of KnownAnswers, computed with these weights (a state dict with keys `encoder.*` and `head.*`).
 
-    No random number is drawn.
+    Leaves the global random state untouched.
     """
     with torch.device("meta"):
         model = nn.ModuleDict({"encoder": Encoder(settings), "head": MaskedBaseHead(settings.width)}).eval()
@@ -49,13 +49,13 @@ def known_answers(settings: EncoderSettings, state: Mapping[str, Tensor]) -> dic
 
 
 def moved(known: KnownAnswers, encoder: nn.Module, head: nn.Module, device: torch.device) -> float:
-    """By how many nats the log chance of a base is another on `device`, where the model is, at most."""
+    """The largest difference in nats between the stored log probabilities and those of the model on `device`."""
     now = _asked(encoder, head, known.codes.to(device)).cpu()
     return float((now.log_softmax(-1) - known.logits.log_softmax(-1)).abs().max())
 
 
 def _length(settings: EncoderSettings) -> int:
-    """Bases that all branches may serve, of more than one segment of the first where there are others."""
+    """A test length longer than the first segment, if possible, and not longer than the longest of `segments`."""
     if settings.segments:
         return min(max(LENGTH, settings.segments[0] + 1), max(settings.segments))
     return max(LENGTH, settings.segment + 1)

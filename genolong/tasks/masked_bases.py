@@ -1,4 +1,4 @@
-"""Pretraining on hidden bases: loss, accuracy, bits a base."""
+"""Pretraining on hidden bases: loss, accuracy, and bits per base."""
 
 import logging
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from genolong.tasks.optimizer import OptimizerSettings, clipped, make_optimizer,
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 8  # windows, in a message
+SHOWN = 8  # windows listed in a message, at most
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
 
 @dataclass(frozen=True)
 class MaskedBasesSettings:
-    """conf/task/masked_bases.yaml: what is hidden, and what a soft-masked base weighs beside an ordinary one."""
+    """conf/task/masked_bases.yaml: which bases are hidden, and the weight of soft-masked ones (others weigh 1)."""
 
     masking: MaskingSettings
     repeat_weight_train: float
@@ -44,12 +44,12 @@ class MaskedBasesSettings:
 
 
 class MaskedBases(pl.LightningModule):
-    """Encoder and head, trained to name hidden bases.
+    """Encoder and head, trained to predict hidden bases.
 
-    The loss of an optimizer step is the weighted sum of nats over the weight, both counted over the whole step: with
-    accumulation, gradients are those of that one mean, however unevenly hidden bases fall into the batches, and into
-    the slices of several processes. One that holds a slice of each window only is told so: `shard`. Without an
-    optimizer it cannot be trained.
+    The loss of an optimizer step is the weighted sum of nats divided by the sum of weights, both over the whole step.
+    Gradients are those of this mean, however unevenly hidden bases fall into accumulated batches or into the slices of
+    several processes. In a process that holds only a slice of each window, `shard` says which. Without an optimizer the
+    model cannot be trained.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class MaskedBases(pl.LightningModule):
         self.shard: SequenceShard | None = None
         self.step_nats: Tensor | float = 0.0
         self.step_weight: Tensor | float = 0.0
-        self._steps = self._empty_steps = 0  # of this process; in an empty one no base counts
-        # a loss that is no number counts as infinite, where the default leaves it out ("disable" also ignores weights)
+        self._steps = self._empty_steps = 0  # of this process; in an empty step no base counts
+        # a NaN loss counts as infinite: by default it would be left out, and "disable" also ignores weights
         self.scores = torch.nn.ModuleDict({name: MeanMetric(nan_strategy=inf) for name in SCORES})
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:
@@ -76,7 +76,7 @@ class MaskedBases(pl.LightningModule):
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
-        # dropout, too, is a function of the step, and differs from slice to slice
+        # dropout depends only on seed, step and rank, so it differs between slices
         torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx, self.global_rank))
 
     def training_step(self, batch: MaskedBatch, batch_idx: int) -> Tensor:
@@ -88,7 +88,7 @@ class MaskedBases(pl.LightningModule):
         return weighted / self._bases(batch)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Turns the gradient of the scaled sums into that of the step's mean, refuses what is not finite, and clips."""
+        """Rescales the gradient to that of the step's mean loss, refuses non-finite values, and clips."""
         own = torch.tensor([self.step_nats, self.step_weight], dtype=torch.float64, device=self.device)
         nats, weight = self.trainer.strategy.reduce(own, reduce_op="sum").tolist()
         self.step_nats = self.step_weight = 0.0
@@ -118,7 +118,7 @@ class MaskedBases(pl.LightningModule):
             )  # fmt: skip
 
     def _read_now(self) -> str:
-        """The windows of this step, as people may want to look at them."""
+        """A sentence listing this step's windows, for error messages; empty if they are unknown."""
         data = getattr(self.trainer, "datamodule", None)
         if not isinstance(data, GenomeDataModule):
             return ""
@@ -135,7 +135,7 @@ class MaskedBases(pl.LightningModule):
         self._score("loss_soft_masked").update(nats, (batch.hidden & batch.repeats).float())
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the figures of all windows together, and refuses a loss that is none."""
+        """Logs the metrics over all validation windows; raises if no base counts or the loss is not finite."""
         means = self._means()
         if "loss" not in means:
             raise InputError(
@@ -152,7 +152,7 @@ class MaskedBases(pl.LightningModule):
         self.log("validation/bits", means["loss"] / log(2))
 
     def _means(self) -> dict[str, float]:
-        """What the scores have come to in all processes, which start anew; a genome may have no soft-masked bases."""
+        """Mean scores over all processes, without those to which no base counts; resets the scores."""
         weights = torch.stack([cast(Tensor, self._score(name).weight) for name in SCORES])
         counted = self.trainer.strategy.reduce(weights, reduce_op="sum").tolist()
         means = [float(self._score(name).compute()) for name in SCORES]
@@ -169,7 +169,7 @@ class MaskedBases(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _nats(self, batch: MaskedBatch) -> tuple[Tensor, Tensor]:
-        """The loss of every position in nats, and whether its likeliest base is right; N counts as A, and weighs 0."""
+        """Loss in nats at every position, and whether its likeliest base is right; the target of unhidden ones is A."""
         logits = self(batch.inputs)
         self._batch_bases = self._bases(batch)
         targets = batch.targets.long().where(batch.hidden, 0)
@@ -177,7 +177,7 @@ class MaskedBases(pl.LightningModule):
         return nats.view_as(targets), logits.argmax(-1) == targets
 
     def _bases(self, batch: MaskedBatch) -> int:
-        """Positions of the batch's windows, whole: the same in all processes."""
+        """Number of positions in the batch's windows, counted whole: the same in all processes."""
         return len(batch.inputs) * (batch.inputs.shape[1] if self.shard is None else self.shard.length)
 
 

@@ -1,4 +1,4 @@
-"""Muon, of which the same training is the same on the next machine: on a CPU all of it is in float32."""
+"""Muon in float32 on CPUs, so that a training gives the same result on different machines."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from torch.optim import Muon as MuonInBfloat16
 
 
 class Muon(MuonInBfloat16):
-    """PyTorch's Muon (github.com/KellerJordan/Muon), whose own step rounds gradients to bfloat16 wherever it runs.
+    """PyTorch's Muon (github.com/KellerJordan/Muon), without its rounding of gradients to bfloat16 on CPUs.
 
-    There a difference of 1e-7, as another order of sums makes it, becomes one of 0.01 within a few steps; and a CPU
-    that cannot multiply bfloat16 takes ten to sixty times as long. On a GPU it stays so: its gradients are of products
-    in bfloat16, too. Groups and states are PyTorch's.
+    On a CPU the rounding turns a difference of 1e-7, from another order of summation, into 0.01 within a few steps, and
+    takes ten to sixty times as long if the CPU cannot multiply bfloat16. On a GPU it is kept: gradients there come from
+    bfloat16 products anyway. Groups and states are PyTorch's.
     """
 
     @torch.no_grad()
     def step(self, _: None = None) -> None:
-        """One step, with Nesterov's momentum and an update of the size that AdamW's has (arXiv 2502.16982, eq. 4)."""
+        """One step with Nesterov momentum, its update scaled to the size of AdamW's (arXiv 2502.16982, eq. 4)."""
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is not None:
@@ -41,7 +41,7 @@ class Muon(MuonInBfloat16):
 def equalised(
     matrix: Float[Tensor, "rows columns"], coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Float[Tensor, "rows columns"]:
-    """The matrix with singular values near 1, by Newton and Schulz (github.com/KellerJordan/Muon), in its own type."""
+    """The matrix with singular values near 1, by Newton-Schulz (github.com/KellerJordan/Muon), in its own dtype."""
     of_each, of_cube, of_fifth = coefficients
     lying = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     lying = lying / lying.norm().clamp(min=eps)

@@ -1,4 +1,4 @@
-"""Mutation maps: what a model makes of all three substitutions of every base of a region, and how sure it is there."""
+"""Mutation maps: scores of all three substitutions at every base of a region, and the model's uncertainty there."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
@@ -20,10 +20,10 @@ LEAST_BLOCK = 64  # bases
 
 
 class MappedBases(NamedTuple):
-    """Of every base of an interval what the model makes of A C G T in its place; NaN where the base is N.
+    """The model's distribution over A C G T at every base of an interval; NaN where the base is N.
 
-    `log_chances` are nats of the model's distribution there, `statuses` say how whole the window was. `distances` and
-    `probabilities` are those of the substitutions by each base (NaN for the base itself), None where not asked for.
+    `log_chances` are log probabilities in nats, `statuses` those of each base's window. `distances` and `probabilities`
+    are of the substitution by each base (NaN for the base itself), None if not requested.
     """
 
     interval: Interval
@@ -50,15 +50,15 @@ class MappedBases(NamedTuple):
 
     @property
     def uncertainty(self) -> Float64[np.ndarray, " bases"]:
-        """The entropy of the model's distribution, in bits: 0 where it is sure of a base, 2 where it knows nothing."""
+        """The entropy of the model's distribution, in bits: 0 where it is sure of a base, 2 for a uniform one."""
         return uncertainty_of(self.log_chances)
 
 
 class MutationMapper:
-    """Maps intervals of one genome with one model; the LLRs are those of the scorer.
+    """Computes mutation maps of one genome with one model; LLRs equal those of the scorer.
 
-    The distribution at a base is the geometric mean of what the model says on either strand, so that its log-odds are
-    the mean of both, as LLRs are.
+    The distribution at a base is the normalized geometric mean of the two strands' distributions, so that its log-odds
+    are the mean of both strands, as LLRs are.
     """
 
     def __init__(self, scorer: VariantScorer) -> None:
@@ -67,11 +67,11 @@ class MutationMapper:
 
     @property
     def compares(self) -> bool:
-        """Whether the windows of every substitution are read, too."""
+        """Whether the reference and alternate windows of every substitution are read as well."""
         return self.scorer.with_distance or self.with_probability
 
     def read(self, interval: Interval) -> MappedBases:
-        """All of its bases, which lie within their contig."""
+        """Maps all bases of an interval, which must lie within its contig."""
         codes = self.scorer.tiles.codes(interval)
         log_chances = np.full((interval.length, 4), np.nan)
         statuses = [Status.NO_ALT] * interval.length
@@ -85,9 +85,10 @@ class MutationMapper:
         return MappedBases(interval, codes, _normalized(log_chances), statuses, distances, probabilities)
 
     def blocks(self, intervals: Iterable[Interval]) -> Iterator[Interval]:
-        """The intervals in pieces to be read one after the other; none is cut where its windows would be read twice.
+        """Cuts the intervals into blocks to be read in turn, only at places where no window has to be read twice.
 
-        In mode=exact every base has its own window. Else windows are laid down every half window, see loading/passes.
+        With mode=exact every base has its own window. In other modes windows start every half window, see
+        loading/passes.
         """
         scorer = self.scorer
         half, exact = max(1, scorer.window_bp // 2), scorer.settings.mode == "exact"
@@ -101,7 +102,7 @@ class MutationMapper:
 
     @property
     def _one_reading(self) -> bool:
-        """Whether a window is read once for all of its sites: then a block holds as many of them as a batch."""
+        """Whether a window is read once for all of its sites; a block then spans as many windows as a batch."""
         return self.scorer.settings.mode == "unmasked"
 
     def _compared(
@@ -110,7 +111,7 @@ class MutationMapper:
         if not self.compares:
             return None, None
         found = np.full((2, interval.length, 4), np.nan)
-        for first in range(0, interval.length, LEAST_BLOCK):  # states of so many windows are held at once
+        for first in range(0, interval.length, LEAST_BLOCK):  # limits how many windows' states are held at once
             asked = [
                 (at, base) for at in range(first, min(first + LEAST_BLOCK, interval.length)) for base in range(4)
                 if codes[at] < N and base != codes[at]
@@ -125,6 +126,6 @@ class MutationMapper:
 
 
 def _normalized(log_chances: PerBase) -> PerBase:
-    """Chances that add up to 1 at every base; what they say of one base against another stays."""
+    """Log probabilities rescaled to sum to 1 at every base; log-odds between bases do not change."""
     largest = log_chances.max(axis=1, keepdims=True)
     return log_chances - largest - np.log(np.exp(log_chances - largest).sum(1, keepdims=True))

@@ -1,4 +1,4 @@
-"""AdamW, alone or with Muon for the encoder's matrices: which weights decay, and the learning rate at every step."""
+"""AdamW, alone or with Muon for the encoder's matrices; which weights decay, and the learning rate of every step."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class OptimizerSettings:
                     raise SettingsError(f"optimizer.{name}={getattr(self, name)}: wanted {wanted}")
 
     def rate_at(self, step: int, max_steps: int) -> float:
-        """The share of `learning_rate` in force at `step`: linear warm-up, then cosine, or flat and a linear decay."""
+        """The fraction of `learning_rate` at `step`: linear warm-up, then cosine, or constant with a linear decay."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         if self.schedule == "cosine":
@@ -71,7 +71,7 @@ class MuonAndAdamW(Optimizer):
         super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
 
     def step(self, closure: Any = None) -> Any:
-        """One step of both; their groups and states are this optimizer's, so that checkpoints hold all."""
+        """One step of both; they share this optimizer's groups and states, so that checkpoints hold everything."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -87,7 +87,8 @@ def make_optimizer(
 ) -> tuple[Optimizer, LambdaLR]:
     """The optimizer of all weights of `module`, and its schedule.
 
-    Weights decay where they are matrices: no bias, norm, embedding or convolution tap. Muon takes the encoder's.
+    Only matrices decay: no biases, norms, embeddings or convolution taps. Muon, if chosen, updates the encoder's
+    matrices.
     """
     embedded = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     matrices = [weight for weight in module.parameters() if weight.ndim == 2 and id(weight) not in embedded]
@@ -108,10 +109,10 @@ def make_optimizer(
 def clipped(
     parameters: Iterable[nn.Parameter], clip: float, loss: float, step: int, read: Callable[[], str] = str
 ) -> float:
-    """Shortens the gradient to `clip`; the norm that it had, of all processes' shares of it together.
+    """Clips the gradient to norm `clip`, and returns its norm before that, over the shares of all processes.
 
-    Raises NumericalError where that or the step's loss is no finite number; `read` says what the step, counted from 0,
-    had read.
+    Raises NumericalError if that norm or the step's loss is not finite; the message includes `read()`, what this step
+    (counted from 0) had read.
     """
     norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
     norm = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
@@ -124,7 +125,7 @@ def clipped(
 
 
 def set_rate(optimizer: Optimizer, settings: OptimizerSettings, step: int, max_steps: int) -> None:
-    """Puts the rate of `step` in place; a resumed run may have that of another number of steps."""
+    """Sets the learning rate for `step`; the rate in a resumed run's checkpoint may come from another max_steps."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * settings.rate_at(step, max_steps)
 

@@ -1,4 +1,4 @@
-"""Training of the variant head: loss over labelled alleles, and how well held-out ones are told apart."""
+"""Training of the variant head: the loss on labelled alleles, and how well it separates held-out ones."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.optimizer import OptimizerSettings, clipped, set_rate
 
-BINS = 15  # of the calibration error, as in arXiv 1706.04599
+BINS = 15  # bins of the calibration error, as in arXiv 1706.04599
 
 
 class FrozenEffect(pl.LightningModule):
-    """The head alone is trained, on features that were read once.
+    """Trains the variant head alone, on features that were computed once.
 
-    Positives weigh as much as negatives, all together. Each validation calibrates the head on all its alleles; what is
-    logged of probabilities comes from calibrating each half of them on the other. Processes that hold a slice of each
-    window, `shard`, train on the same alleles.
+    In total, positives weigh as much as negatives. Each validation calibrates the head on all held-out alleles; the
+    logged figures of probabilities calibrate each half of these alleles on the other half. If several processes each
+    hold a slice of every window (`shard`), they train on the same alleles.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FrozenEffect(pl.LightningModule):
         self.step_loss = 0.0  # nats/allele
 
     def features(self, batch: Any) -> Float[Tensor, "alleles features"]:
-        """What the head sees of a batch."""
+        """The head's input features for a batch."""
         assert isinstance(batch, FeatureBatch)
         return batch.features
 
@@ -58,7 +58,7 @@ class FrozenEffect(pl.LightningModule):
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout is a function of the step
+        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout depends only on seed and step
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         logits = self.variant_head(self.features(batch))
@@ -68,7 +68,7 @@ class FrozenEffect(pl.LightningModule):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Refuses what is not finite, and clips."""
+        """Refuses a loss or gradient that is not finite, and clips the gradient."""
         norm = clipped(self.parameters(), self.optimizer.clip, self.step_loss, self.trainer.global_step)
         self.log("train/loss", self.step_loss, prog_bar=True)
         self.log("train/gradient_norm", norm)
@@ -78,7 +78,7 @@ class FrozenEffect(pl.LightningModule):
         self.read.append((self.variant_head(self.features(batch)), batch.positive))
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the figures of all held-out alleles, and calibrates the head on them."""
+        """Logs the metrics over all held-out alleles, and calibrates the head on them."""
         logits, positive = (torch.cat(parts) for parts in zip(*self.read, strict=True))
         self.read.clear()
         if not logits.isfinite().all():
@@ -100,12 +100,12 @@ class FrozenEffect(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is trained."""
+        """The weights to train."""
         return [{"params": list(self.variant_head.parameters())}]
 
 
 class TunedEffect(FrozenEffect):
-    """Head and encoder are trained together, the encoder at a share of the learning rate."""
+    """Trains the head and the encoder together, the encoder at a fraction of the learning rate."""
 
     def __init__(self, *parts: Any, encoder_rate: float, **about: Any) -> None:
         super().__init__(*parts, **about)
@@ -126,11 +126,11 @@ class TunedEffect(FrozenEffect):
 
 
 def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, " alleles"]) -> dict[str, Tensor]:
-    """Areas, loss in nats and calibration error; probabilities are calibrated on the half that an allele is not in.
+    """AUROC, AUPRC, loss in nats and calibration error; each allele's probability is calibrated on the other half.
 
-    Every second allele of a class is in the same half: neighbours are in both, so that this shows what two more
-    numbers, fitted, can flatter, not what another gene would bring. Of a single allele of a class no half can do
-    without, and all are calibrated on all.
+    The alleles of each class alternate between two halves. Neighbours are thus in both: this removes only the optimism
+    of fitting the two calibration parameters, and does not show how calibration holds on another gene. With a single
+    allele in a class there are no such halves, and all alleles are calibrated on all.
     """
     logits, target = logits.detach().double(), positive.long()
     second = torch.where(positive, target.cumsum(0), (1 - target).cumsum(0)) % 2 == 0
@@ -139,7 +139,7 @@ def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, "
     for half in halves:
         chances[half] = _calibrated(logits[half], logits[~half], positive[~half])
     levels = logits.unique(return_inverse=True)[1].double()
-    ranks = levels / levels.max().clamp(min=1)  # torchmetrics takes numbers beyond 0 ... 1 for logits, and rounds them
+    ranks = levels / levels.max().clamp(min=1)  # torchmetrics takes values outside 0 ... 1 for logits, and rounds them
     return {
         "loss": functional.binary_cross_entropy(chances, positive.double()),
         "auroc": binary_auroc(ranks, target),
@@ -150,6 +150,6 @@ def held_out_figures(logits: Float[Tensor, " alleles"], positive: Bool[Tensor, "
 
 
 def _calibrated(logits: Tensor, known: Tensor, positive: Bool[Tensor, " known"]) -> Tensor:
-    """Probabilities, calibrated on other alleles, of which the class is known."""
+    """Probabilities for `logits`, calibrated on the logits of other alleles (`known`), whose classes are known."""
     slope, offset = calibration(known, positive)
     return (slope * logits + offset).sigmoid()

@@ -1,4 +1,4 @@
-"""Variant effects: how much likelier a model finds the alternate allele, and what a trained head makes of it."""
+"""Variant effects: an allele's log-likelihood ratio, embedding distance, and probability by a trained head."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from genolong.model.variant_head import VariantHead, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
 
-BATCH_BP = 1 << 15  # bases read at once, or one window where it is longer
+BATCH_BP = 1 << 15  # bases per batch; a longer window is a batch of its own
 MODES = ("exact", "shared", "unmasked")
 
 
@@ -50,7 +50,7 @@ class ScoringSettings:
                 raise SettingsError(f"{name}={value}: wanted {least} or more")
 
     def check_window(self, window_bp: int) -> None:
-        """Raises SettingsError for a window in which not one base has its place between both flanks."""
+        """Raises SettingsError if the window is too short for one base between two flanks."""
         if window_bp <= 2 * self.flank:
             raise SettingsError(
                 f"flank={self.flank}: a base with that many on either side does not fit into the window of "
@@ -59,9 +59,9 @@ class ScoringSettings:
 
 
 class Effect(NamedTuple):
-    """Of one allele: LLR in nats, how whole its window is, and what was asked for of the rest.
+    """An allele's LLR in nats and the status of its window.
 
-    That is the distance of embeddings, and a trained head's probability.
+    `distance` (between embeddings) and `chance` (a trained head's probability) are None if not requested.
     """
 
     llr: float
@@ -71,16 +71,16 @@ class Effect(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Of one allele what its two windows tell beside the LLR: see Effect."""
+    """What an allele's reference and alternate windows give besides the LLR; see Effect."""
 
     distance: float | None
     chance: float | None
 
 
 class _Region(NamedTuple):
-    """A window's pseudo-log-likelihood over the region that is compared, and mean states, a strand a row.
+    """A window's pseudo-log-likelihood over the compared region, and its mean states on each strand (row).
 
-    States are those of the region, then those that a trained head sees.
+    The first stretch of states is the compared region; the others are those that a trained head reads.
     """
 
     log_likelihood: float
@@ -88,11 +88,11 @@ class _Region(NamedTuple):
 
 
 class VariantScorer:
-    """Scores variants of one genome with one model; an allele's score does not depend on what else is scored.
+    """Scores variants of one genome with one model, each independently of the others.
 
-    But for mode=shared, where neighbours are hidden together, and for the last digits of float32, which may change
-    with the size of a batch. Processes that hold a slice of every window each, `shard`, score the same variants
-    together, and all of them get the scores.
+    Two exceptions: with mode=shared, neighbouring sites are hidden together; and the last digits of float32 may change
+    with the batch size. If several processes each hold a slice of every window (`shard`), they score the same variants
+    together, and all get the scores.
     """
 
     def __init__(
@@ -105,22 +105,22 @@ class VariantScorer:
         self.shard = shard or SequenceShard.whole(window_bp)
         self.with_distance = settings.mode == "exact" if settings.distance is None else settings.distance
         self.batch = settings.batch or max(1, BATCH_BP // window_bp)
-        # bases; of a longer one, which would not fit into a window with both flanks, no score is asked
+        # bases; longer alleles, which may not fit into a window with both flanks, are not scored
         self.longest_allele = max(1, min(settings.longest_allele, window_bp - 2 * settings.flank))
 
     def score(self, variants: Sequence[Variant], advance: Callable[[int], None] = lambda _read: None) -> list[Effect]:
-        """The effect of every variant; `advance` is told how many windows were read.
+        """The effect of every variant; `advance` is called with the number of windows just read.
 
-        SNV: log p(alternate) - log p(reference) at the site, which is hidden from the model (unmasked mode: seen).
+        SNV: log p(alternate) - log p(reference) at the site, which is hidden from the model (unmasked mode: visible).
 
-        Other alleles: the pseudo-log-likelihood of the alternate window less that of the reference window, each the sum
-        of log p(base) over the same number of bases, those of the longer allele and `flank` on either side, read from a
-        window in which nothing is hidden. N counts as a guess, log 1/4. Both windows have one length: what stands left
-        of the variant keeps its place, and the right end is cut or filled up.
+        Other alleles: the pseudo-log-likelihood of the alternate window minus that of the reference window. Each is the
+        sum of log p(base) over the same number of bases, those of the longer allele and `flank` on either side, read
+        from a window in which nothing is hidden. N counts as a guess, log 1/4. Both windows have the same length: bases
+        left of the variant keep their positions, and the right end is cut or filled up.
 
-        Natural logarithms, mean of both strands. The distance is the Euclidean one between the mean states of the
-        alternate and the reference window over these same bases, mean of both strands. A trained head reads these two
-        windows, whatever the mode.
+        Logarithms are natural, and averaged over both strands. The distance is the Euclidean distance between the mean
+        states of the alternate and the reference window over these same bases, averaged over both strands. A trained
+        head reads these two windows in every mode.
         """
         snvs = {Site(variant.contig, variant.start): None for variant in variants if variant.is_snv}
         log_chances, windows = self._read_sites(list(snvs), advance)
@@ -135,13 +135,13 @@ class VariantScorer:
     def features(
         self, variants: Sequence[Variant], around: Sequence[int], advance: Callable[[int], None] = lambda _read: None
     ) -> Float[Tensor, "alleles features"]:
-        """What a head that sees so many bases around an allele is trained on."""
+        """Features to train a head on; `around` lists how many bases on either side of an allele it reads."""
         return self._features(variants, self._read_regions(variants, advance, around))
 
     def windows_of(
         self, variant: Variant, around: Sequence[int]
     ) -> tuple[UInt8[np.ndarray, "2 length"], Int64[np.ndarray, "2 stretches 2"]]:
-        """Its reference and its alternate window, and the stretches of either that a head reads."""
+        """The codes of a variant's reference and alternate windows, and the stretches of each that a head reads."""
         stretches = [self._stretch(variant, flank) for flank in (self.settings.flank, *around)]
         pair = [self._codes(key, variant) for key in (_key(variant), variant)]
         return np.stack(pair), np.array([stretches, stretches])
@@ -173,9 +173,9 @@ class VariantScorer:
         return float(np.linalg.norm(states[:, 0], axis=-1).mean())
 
     def readings(self, sites: Iterable[Site]) -> Iterator[tuple[Pass, Float64[np.ndarray, "positions 4"]]]:
-        """Every reading of a window, and the nats of each base at its sites, mean of both strands.
+        """Each reading of a window, with log probabilities (nats) of A C G T at its sites, averaged over both strands.
 
-        In batches, one after the other, and not all at once.
+        Windows are read lazily, batch by batch.
         """
         for passes in _batches(self._passes(sites), self.batch):
             codes = np.stack([self.tiles.codes(each.window) for each in passes])
@@ -190,9 +190,9 @@ class VariantScorer:
     def compare(
         self, variants: Sequence[Variant], advance: Callable[[int], None] = lambda _read: None
     ) -> list[Compared]:  # fmt: skip
-        """What is read from both windows of every variant: the distance and the probability, None where not asked for.
+        """The distance and the probability of every variant, from its two windows; None if not requested.
 
-        `advance` is told how many windows were read.
+        `advance` is called with the number of windows just read.
         """
         regions = self._read_regions(self._compared(variants), advance)
         chances = self._chances(variants, regions)
@@ -218,7 +218,7 @@ class VariantScorer:
         return log_chances, windows
 
     def _compared(self, variants: Iterable[Variant]) -> list[Variant]:
-        """Those whose two windows are read."""
+        """The variants whose reference and alternate windows are read."""
         all_of_them = self.with_distance or self.variant_head is not None
         return [variant for variant in variants if all_of_them or not variant.is_snv]
 
@@ -243,7 +243,7 @@ class VariantScorer:
         return regions
 
     def _stretch(self, variant: Variant, flank: int) -> tuple[int, int]:
-        """The longer allele and so many bases on either side, as far as the window goes."""
+        """Start and end of the longer allele plus `flank` bases on either side, clipped to the window."""
         first = variant.start - place(variant, self.window_bp).start
         return max(first - flank, 0), min(first + variant.span + flank, self.window_bp)
 
@@ -269,7 +269,7 @@ class VariantScorer:
         self, codes: UInt8[np.ndarray, "batch length"], rows: Int64[np.ndarray, " places"],
         columns: Int64[np.ndarray, " places"],
     ) -> Float64[np.ndarray, "places 4"]:  # fmt: skip
-        """Nats of each base at (row, column) of the codes, mean of both strands."""
+        """Log probabilities (nats) of A C G T at each (row, column) of the codes, averaged over both strands."""
         chances, own = [], slice(self.shard.start, self.shard.end)
         with torch.inference_mode():
             for flip in (False, True):
@@ -282,13 +282,17 @@ class VariantScorer:
                 logits = torch.zeros(len(rows), 4, dtype=torch.float64, device=self.device)
                 logits[torch.from_numpy(here).to(self.device)] = self.head(states[None])[0].double().log_softmax(-1)
                 logits = self.shard.sum(logits)
-                chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T read T G C A backwards
+                chances.append((logits.flip(-1) if flip else logits).cpu().numpy())  # A C G T become T G C A
         return (chances[0] + chances[1]) / 2
 
     def _states(
         self, codes: UInt8[Tensor, "batch length"], rows: Int64[Tensor, " places"], columns: Int64[Tensor, " places"]
     ) -> Float[Tensor, "places width"]:
-        """At (row, column) of the codes; that the mode decides how, and not their number, keeps batches out of it."""
+        """States at each (row, column) of the codes.
+
+        How they are computed depends on the mode, not on the number of places, so that results do not depend on the
+        batch.
+        """
         if self.settings.mode != "exact":
             return self.encoder(codes, self.shard)[rows, columns]
         asked, number = columns.unique(return_inverse=True)
@@ -301,7 +305,7 @@ def _joined(regions: Sequence[_Region]) -> WindowReading:
 
 
 def _key(variant: Variant) -> tuple[str, int, int]:
-    """What the reference window and the bases that are compared depend on."""
+    """Identifies the reference window and the compared bases: variants with the same key share both."""
     return variant.contig, variant.start, variant.span
 
 

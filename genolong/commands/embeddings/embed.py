@@ -1,4 +1,4 @@
-"""`embed`: regions or variants in, a table of a trained model's states over them out."""
+"""`embed`: from regions or variants to a table of a trained model's states over them."""
 
 import logging
 from collections import Counter
@@ -40,7 +40,7 @@ NOT_IN_RESULT = ("on_ref_mismatch", "most_mismatches")
 
 @dataclass(frozen=True)
 class Embedding:
-    """Where the table lies, how many rows it has, and what people should be told."""
+    """Where the table is, how many rows it has, and notes for the user."""
 
     output: Path
     rows: int
@@ -55,11 +55,11 @@ class _Opened(NamedTuple):
 
 
 def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda _read: None) -> Embedding | None:
-    """Write the table whole or not at all, and what made it beside it; what was interrupted is gone on with.
+    """Writes the table, complete or not at all, and a record next to it; interrupted work is continued.
 
-    `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
-    processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
-    Raises InputError (and its kinds) for whatever a person can mend.
+    `follow` is called at the start of each step with its name and size; the function that it returns is called with the
+    amount just done. Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
+    would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     arrow()
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
@@ -71,7 +71,7 @@ def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda
 
 
 def _open(settings: EmbedSettings, place: Place) -> _Opened:
-    """In all processes at the same time, of which each group of parallel.sequence shares the windows."""
+    """Opens the model in all processes at once; groups of parallel.sequence processes share each window."""
     opened = open_model(settings, settings.window_bp, place)
     encoder = opened.run.model.to(opened.device).encoder
     embedder = Embedder(
@@ -117,7 +117,7 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
 
 
 def _summary(tally: Tally, genome: Genome) -> list[str]:
-    """Of a VCF."""
+    """The summary of a VCF."""
     return [*tally.lines("embedded"), *tally.lost_contigs([*genome.contigs])]
 
 
@@ -138,14 +138,14 @@ def _origin(settings: EmbedSettings, opened: _Opened) -> dict[str, Any]:
 
 
 def _kept(settings: EmbedSettings, opened: _Opened, hashes: Mapping[str, str | None]) -> KeptBlocks:
-    """What the same command has left of its blocks, and will."""
+    """The blocks kept by an interrupted run of the same command, and by this one."""
     same = identity(settings, NOT_IN_RESULT, _origin(settings, opened), hashes)
     return KeptBlocks(place(settings.output), same, resume=settings.resume == "auto")
 
 
 @contextmanager
 def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]:
-    """Complete at the end, nothing where that is not reached."""
+    """A table that is completed at the end of the context, or deleted after an error."""
     table = EmbeddingTable(
         Path(settings.output).expanduser(), opened.embedder.encoder.settings.width, _origin(settings, opened),
         alleles=settings.vcf is not None, per_base=opened.embedder.per_base,
@@ -159,7 +159,7 @@ def _table(settings: EmbedSettings, opened: _Opened) -> Iterator[EmbeddingTable]
 
 
 def _record(settings: EmbedSettings, opened: _Opened, hashes: Mapping[str, str | None], begun: str) -> None:
-    """What made the file, beside it."""
+    """Writes the record next to the table."""
     plain = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     read = {getattr(plain, name): sha256 for name, sha256 in hashes.items() if sha256 is not None}

@@ -13,7 +13,7 @@ PER = ("span", "base")
 
 @dataclass(frozen=True)
 class EmbedSettings(MismatchSettings, ReadingSettings):
-    """conf/trained/embed.yaml: which model, which places, and what of the model's states over them."""
+    """conf/trained/embed.yaml: model, places to embed, and which of the model's states over them."""
 
     PATHS = ("regions", "vcf", "output", "synonyms")
 

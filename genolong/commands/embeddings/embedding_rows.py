@@ -1,4 +1,4 @@
-"""What embed reads and names: regions of a BED file, or the alleles of a VCF, in blocks."""
+"""What embed reads, in blocks of named rows: regions of a BED file, or alleles of a VCF."""
 
 import logging
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from genolong.tasks.embedding import Target, span_of
 
 logger = logging.getLogger(__name__)
 
-BLOCK_BASES = 1 << 16  # of regions held at once
+BLOCK_BASES = 1 << 16  # bases of regions in memory at once
 
 
 class Row(NamedTuple):
-    """A place to be embedded, what it is called, and what stands there in a VCF (empty for regions)."""
+    """A target to embed: its name, strand, and alleles in the VCF (empty for regions)."""
 
     target: Target
     name: str
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Blocks of rows; the size of the input, of which each block gives how much was read; what became of alleles."""
+    """Blocks of rows, each with the amount of input read so far; the total amount; and for a VCF a tally of alleles."""
 
     blocks: Iterator[tuple[list[Row], int]]
     total: int | None
@@ -41,7 +41,7 @@ class Rows(NamedTuple):
 
 @contextmanager
 def rows_of(settings: EmbedSettings, tiles: GenomeTiles, window_bp: int) -> Iterator[Rows]:
-    """Of the BED file or the VCF; raises InputError (and its kinds) for what is none of this genome."""
+    """The rows of the BED file or the VCF; raises InputError or a subclass if they do not match the genome."""
     if settings.regions is not None:
         rows = _regions(settings.regions, tiles, window_bp)
         yield Rows(_blocks(((row, number) for number, row in enumerate(rows, 1)), settings), len(rows), None)
@@ -75,7 +75,7 @@ def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> Allele
 
 
 def _alleles(reader: VcfReader, checks: RecordChecks, tally: Tally, size: int) -> Iterator[tuple[Row, int]]:
-    """Those that can be embedded; the others are counted."""
+    """The alleles that can be embedded; the others are only counted."""
     for block in checks.blocks(reader, size):
         for record, alleles in block:
             tally.records += 1
@@ -88,7 +88,7 @@ def _alleles(reader: VcfReader, checks: RecordChecks, tally: Tally, size: int) -
 
 
 def _name(record: Record, alternate: bytes) -> str:
-    """Its ID, or what model.score takes."""
+    """The record's ID, or the variant as model.score takes it."""
     assert record.position is not None
     place = f"{record.contig}:{record.position + 1}"
     return f"{place} {'>'.join(_text(record.reference, alternate))}" if record.id in (".", "") else record.id
@@ -99,7 +99,7 @@ def _text(*alleles: bytes) -> tuple[str, ...]:
 
 
 def _blocks(rows: Iterator[tuple[Row, int]], settings: EmbedSettings) -> Iterator[tuple[list[Row], int]]:
-    """Which rows stand together depends on nothing but the rows."""
+    """Groups rows into blocks; the boundaries depend only on the rows."""
     block: list[Row] = []
     bases, read = 0, 0
     for row, read in rows:
@@ -113,5 +113,5 @@ def _blocks(rows: Iterator[tuple[Row, int]], settings: EmbedSettings) -> Iterato
 
 
 def interval_of(target: Target) -> Interval:
-    """The bases of the reference window over which the states stand."""
+    """The bases of the reference window that the states cover."""
     return Interval(target.contig, target.start, target.start + span_of(target))

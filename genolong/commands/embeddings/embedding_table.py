@@ -1,4 +1,4 @@
-"""Embeddings as a Parquet file: a row a region (or one for each of its bases), the embedding a list of fixed size."""
+"""Embeddings as a Parquet file: a row per region (or per base of it), with the embedding as a fixed-size list."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ EMBEDDINGS = ("embedding", "alternate_embedding")
 
 
 class EmbeddingTable:
-    """Grows beside its place, and gets its name when it is complete."""
+    """A table that is written under a temporary name, and renamed when complete."""
 
     def __init__(self, path: Path, width: int, origin: Mapping[str, Any], *, alleles: bool, per_base: bool) -> None:
         self._arrow, _ = arrow()
@@ -34,11 +34,11 @@ class EmbeddingTable:
 
     @property
     def rows(self) -> int:
-        """How many were written."""
+        """The number of rows written."""
         return self._file.rows
 
     def write(self, rows: Sequence[Row], embedded: Sequence[Embedded]) -> None:
-        """A block of places and their states; in per=base a row for each base, in the order of the forward strand."""
+        """Writes a block of targets and their states; with per=base a row per base, in forward-strand order."""
         bases = [found.states.shape[1] for found in embedded]
         columns = {name: np.repeat(values, bases) for name, values in _columns(rows, embedded).items()}
         columns["offset"] = np.concatenate([np.arange(count) for count in bases])
@@ -50,16 +50,16 @@ class EmbeddingTable:
         self._file.write(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
     def complete(self) -> None:
-        """No more comes: the file gets its name."""
+        """Gives the file its final name; no rows can follow."""
         self._file.complete()
 
     def discard(self) -> None:
-        """Nothing of it is wanted."""
+        """Deletes the file."""
         self._file.discard()
 
 
 def read_table(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Of every row its name, which of its embeddings follows, and that."""
+    """For every embedding in the table: its row's name, its column, and its values."""
     _, parquet = arrow()
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches():
@@ -83,5 +83,5 @@ def _columns(rows: Sequence[Row], embedded: Sequence[Embedded]) -> dict[str, np.
 
 
 def _utf8(text: str) -> str:
-    """Names come from files, and may hold bytes that are none."""
+    """Valid UTF-8: names come from files, and may hold other bytes."""
     return text.encode("utf-8", "replace").decode()

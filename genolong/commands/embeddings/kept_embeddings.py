@@ -1,4 +1,4 @@
-"""Blocks of embeddings in order: first those that were kept when the same command was stopped, then new ones."""
+"""Blocks of embeddings in order: first those kept by an interrupted run of the same command, then new ones."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ from genolong.tasks.embedding import Embedded, Embedder
 def embedded_blocks(
     team: Team, embedder: Embedder, rows: Rows, kept: KeptBlocks | None, follow: Follow
 ) -> Iterator[tuple[list[Row], list[Embedded]]]:
-    """Every block of rows and what the model makes of them; `follow` is told how far it is.
+    """Every block of rows with its embeddings; `follow` is called for progress.
 
-    New blocks are kept, but for `kept` None.
+    New blocks are kept, unless `kept` is None.
     """
     done = 0
     for arrays in kept.before("embedded", follow) if kept else ():
@@ -37,7 +37,7 @@ def embedded_blocks(
 
 
 def packed(embedded: Sequence[Embedded]) -> dict[str, np.ndarray]:
-    """As arrays: how whole each window is, how many states are its own, and all (alleles, bases, width)."""
+    """A block as arrays: window statuses, number of states per target, and all states (alleles, bases, width)."""
     return {
         "statuses": numbers_of(each.status for each in embedded),
         "bases": np.array([each.states.shape[1] for each in embedded], np.int64),
@@ -46,7 +46,7 @@ def packed(embedded: Sequence[Embedded]) -> dict[str, np.ndarray]:
 
 
 def unpacked(arrays: Mapping[str, np.ndarray]) -> list[Embedded]:
-    """What was packed."""
+    """The embeddings of a block, from its arrays."""
     parts = np.split(arrays["states"], np.cumsum(arrays["bases"])[:-1], axis=1)
     return [Embedded(*each) for each in zip(statuses_of(arrays["statuses"]), parts, strict=True)]
 

@@ -1,4 +1,4 @@
-"""`evaluate`: a trained model on held-out bases, beside baselines, and with less and less context."""
+"""`evaluate`: a trained model on held-out bases, compared with baselines, and with less and less context."""
 
 import logging
 from collections.abc import Sequence
@@ -35,14 +35,14 @@ from genolong.tasks.evaluation import batch_of
 
 logger = logging.getLogger(__name__)
 
-ENOUGH_BASES = 500_000  # read where the number of windows is left open
+ENOUGH_BASES = 500_000  # bases to read if the number of windows is not set
 
 
 def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
-    """Measure a trained model and write figures and pictures into its run's folder, or where `output` says.
+    """Evaluates a trained model; writes figures and pictures into its run's folder, or to `output`.
 
-    `follow` is called when a long piece of work begins, with what it is and its number of bases, and returns what is
-    called with the number of bases done.
+    `follow` is called at the start of each long step with its name and number of bases; the function that it returns is
+    called with the number of bases just done.
     """
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
@@ -61,7 +61,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
         check_reading(reading, 1, free=(), switch="check_memory")
     truth, truth_notes = perfect_readers(genome)
     share = run.masking.share if settings.share is None else settings.share
-    masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # or a model would be shown some of what it is asked
+    masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # otherwise some bases to predict would stay visible
     held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
     measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
     names = ", ".join(Path(path).name for path in genome.sha256)
@@ -76,7 +76,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
 
 
 def thinned(windows: Sequence[Interval], wanted: int | None) -> tuple[list[Interval], tuple[str, ...]]:
-    """So many windows, evenly spread (0: all; None: about half a million bases), and the note that tells it."""
+    """`wanted` windows, evenly spread (0: all; None: about half a million bases), and a note about it."""
     if wanted is None:
         wanted = max(1, ENOUGH_BASES // windows[0].length)
     if not 0 < wanted < len(windows):
@@ -86,7 +86,7 @@ def thinned(windows: Sequence[Interval], wanted: int | None) -> tuple[list[Inter
 
 
 def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool) -> DataSettings:
-    """The run's data settings but for what is asked otherwise; its regions and validation mean its own genome only."""
+    """The run's data settings with the requested changes; its regions and validation hold for its own genome only."""
     own = (
         {"regions": run.regions, "validation": run.validation} if same_genome else {"regions": None, "validation": None}
     )
@@ -95,7 +95,7 @@ def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool
 
 
 class _Data(NamedTuple):
-    """The genome, what of it is held out, the BED files that say so, and whether the model was trained on any of it."""
+    """The genome, its held-out part, the BED files that define it, and notes on leakage from training."""
 
     genome: Genome
     parts: Split
@@ -112,7 +112,7 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     if not same and asked.fasta is None:
         notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 is different")
     trained = [*split(genome, run.data, run.window_bp).train] if same else []
-    for earlier in run.before:  # of the weights that the run began with
+    for earlier in run.before:  # earlier trainings of its weights
         if earlier.knows(genome) and earlier.regions_are_there():
             trained += earlier.stretches(genome)
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)

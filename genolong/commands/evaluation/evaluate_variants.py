@@ -1,4 +1,4 @@
-"""`evaluate vcf=FILE label=FIELD`: how well the scores in a VCF tell its labelled variants apart."""
+"""`evaluate vcf=FILE label=FIELD`: how well the scores in a VCF separate its labelled variants."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,17 +31,17 @@ from genolong.runs.record import beside, now, read_record
 
 logger = logging.getLogger(__name__)
 
-LEAST_OF_STRATUM = 10  # alleles of either class
-SHOWN = 5  # strata without figures that are named
+LEAST_OF_STRATUM = 10  # alleles that each class must have
+SHOWN = 5  # strata without figures that a note names
 
 
 def evaluate_variants(
     settings: EvaluationSettings, follow: Follow = lambda _what, _size: lambda _done: None
 ) -> Evaluation:
-    """Measure every score of a VCF against its labels; writes the figures, and a picture beside them.
+    """Compares every score of a VCF with its labels; writes the figures, and a picture next to them.
 
-    `follow` is called when a long piece of work begins, with what it is and its size, and returns what is called with
-    how much was done.
+    `follow` is called at the start of each long step with its name and size; the function that it returns is called
+    with the amount just done.
     """
     begun = now()
     assert settings.vcf is not None
@@ -68,13 +68,13 @@ def evaluate_variants(
 
 
 def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
-    """What is to be known of probabilities that a head learned from labels, perhaps from these."""
+    """A caution about probabilities from a trained head, which may have learned from these very labels."""
     field = f"{settings.prefix}_PROB"
     if all(score.name != field for score in scored.scores):
         return
     record: Mapping[str, Any] = {}
     if settings.vcf not in (None, "-"):
-        with suppress(InputError):  # a VCF needs none
+        with suppress(InputError):  # a VCF may have no record
             record = read_record(beside(Path(settings.vcf).expanduser()))
     inputs = record.get("inputs_sha256")
     if isinstance(inputs, Mapping) and record.get("head_vcf_sha256") in inputs.values():
@@ -89,7 +89,7 @@ def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
 def measured(
     name: str, scored: ScoredVcf, chosen: Bool[np.ndarray, " alleles"], least: int, settings: EvaluationSettings
 ) -> Group:
-    """All scores on the chosen alleles; none of a score that fewer than `least` of either class have."""
+    """All scores on the chosen alleles; omits scores that fewer than `least` alleles of a class have."""
     positive = scored.classes.positive[chosen]
     found = {
         score.name: discriminate(
@@ -103,7 +103,7 @@ def measured(
 
 
 def _common(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group], tuple[str, ...]]:
-    """The alleles that all scores have, where these are not the alleles of each of them."""
+    """The alleles that have every score; nothing if all scores have values for the same alleles."""
     missing = np.stack([np.isnan(score.values) for score in scored.scores])
     if (missing == missing[0]).all():
         return [], ()
@@ -114,7 +114,7 @@ def _common(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group
 
 
 def _strata(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group], tuple[str, ...]]:
-    """The strata that have enough of either class, the largest first, and a note of the others."""
+    """The strata with enough alleles in both classes, largest first, and notes on the others."""
     if settings.strata is None:
         return [], ()
     stratum, positive = scored.classes.alleles.stratum, scored.classes.positive
@@ -136,7 +136,7 @@ def _strata(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group
 
 
 def _counts(whole: Group) -> list[Figure]:
-    """How many alleles there are of either class, and the precision of chance."""
+    """The number of alleles in each class, and the precision of chance."""
     alleles = whole.positives + whole.negatives
     return [
         Figure("vcf/positives", float(whole.positives), ALLELES, alleles, None),

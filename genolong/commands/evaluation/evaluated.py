@@ -1,4 +1,4 @@
-"""What an evaluation gives: figures by name, tables, notes and files; figures and what made them, as files."""
+"""The result of an evaluation (figures, tables, notes, files), and how its figures and record are stored."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
 from genolong.runs.record import beside, finished, started, write_json
 
-LARGEST = 1 << 24  # bytes of a file of figures
+LARGEST = 1 << 24  # bytes of a file of figures, at most
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All figures by name, tables of them for people, what to tell them, and the files that were written."""
+    """All figures, tables of them, notes for the user, and the files that were written."""
 
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
@@ -28,12 +28,12 @@ class Evaluation:
     files: tuple[Path, ...]
 
     def value(self, name: str) -> float:
-        """The figure of that name, as in `model/loss`; raises KeyError for one that was not measured."""
+        """The value of a figure, such as `model/loss`; raises KeyError if it was not measured."""
         return {figure.name: figure.value for figure in self.figures}[name]
 
 
 def refuse_unwritable(output: Path) -> None:
-    """Before the work, not after it."""
+    """Raises OutputError if figures cannot be written there, before the work rather than after it."""
     refuse_no_file(output)
     folder = output.parent
     with suppress(OSError):
@@ -43,19 +43,19 @@ def refuse_unwritable(output: Path) -> None:
 
 
 def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
-    """A flat JSON list, one figure a line; raises OutputError where that cannot be written."""
+    """Writes a flat JSON list, one figure per line; raises OutputError if that is not possible."""
     rows = ",\n".join(f" {json.dumps(figure.as_json())}" for figure in figures)
     write_whole(output, f"[\n{rows}\n]\n".encode())
     return output
 
 
 def picture_of(output: Path, end: str) -> Path:
-    """Where a picture of figures lies: x.png beside x.json, and x.y.png beside x.y."""
+    """The path of a picture of figures: x.png next to x.json, and x.y.png next to x.y."""
     return output.with_name(f"{output.name.removesuffix('.json')}.{end}")
 
 
 def read_figures(path: Path) -> list[Figure]:
-    """What write_figures wrote; raises MissingInputError or InputError for anything else."""
+    """Reads what write_figures wrote; raises MissingInputError or InputError for anything else."""
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1)
@@ -74,9 +74,9 @@ def record_evaluation(
     settings: EvaluationSettings, output: Path, fasta: Mapping[str, str], regions: Sequence[str],
     model: Mapping[str, str], notes: Sequence[str], begun: str,
 ) -> None:  # fmt: skip
-    """What made the figures, beside them, for `reproduce`; nothing where the VCF came through a pipe.
+    """Writes the record of an evaluation next to its figures, for `reproduce`; none if the VCF came through a pipe.
 
-    `model` is what is to be kept of the model, `notes` what people were told, `begun` when the evaluation began.
+    `model` holds fields about the model, `notes` what the user was told, `begun` the evaluation's start time.
     """
     if settings.vcf == "-":
         return

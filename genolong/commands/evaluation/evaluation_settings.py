@@ -1,4 +1,4 @@
-"""The settings of `evaluate`: a model on held-out bases, or the scores of a VCF beside its labels."""
+"""The settings of `evaluate`: for a model on held-out bases, or for the scores of a labelled VCF."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
 
-FEWEST_DRAWS = 40  # of which one lies below 2.5 %
+FEWEST_DRAWS = 40  # with so many, one draw lies below 2.5 %
 
 
 @dataclass(frozen=True)
 class HeldOutSettings(GenomeSettings):
-    """conf/trained/evaluate.yaml, data: which genome is read, null for the run's own, and what of it."""
+    """conf/trained/evaluate.yaml, data: which genome to read (null: the run's own), and which part of it."""
 
     validation: Any
     regions: str | None
@@ -63,7 +63,7 @@ class HeldOutBasesSettings:
 
     @property
     def torch_device(self) -> torch.device:
-        """The device itself; auto takes the GPU where there is one."""
+        """The device; auto chooses the GPU if there is one."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
@@ -71,7 +71,7 @@ class HeldOutBasesSettings:
 
 @dataclass(frozen=True)
 class LabelledVcfSettings(ClassSettings):
-    """conf/trained/evaluate.yaml with `vcf`: which labels are told apart, by which scores, and how surely."""
+    """conf/trained/evaluate.yaml with `vcf`: which labels to separate, by which scores, and the intervals."""
 
     vcf: str | None
     label: str | None
@@ -100,7 +100,7 @@ class LabelledVcfSettings(ClassSettings):
 
     @property
     def baseline_fields(self) -> list[str]:
-        """INFO fields of other scores."""
+        """INFO fields of other scores to compare."""
         return [] if self.baselines is None else texts("baselines", self.baselines, least=0)
 
     def _refuse_what_needs_a_vcf(self) -> None:
@@ -111,7 +111,7 @@ class LabelledVcfSettings(ClassSettings):
 
 @dataclass(frozen=True)
 class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
-    """conf/trained/evaluate.yaml: what both ways have in common, and their own."""
+    """conf/trained/evaluate.yaml: the settings of both kinds of evaluation, and those that they share."""
 
     model: str | None
     data: HeldOutSettings
@@ -136,7 +136,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
             )
 
     def found_from_anywhere(self, output: Path) -> "EvaluationSettings":
-        """The same with absolute paths, and the file that a default meant."""
+        """The same with absolute paths, and with the output's default filled in."""
         named = {name: path and absolute(path) for name, path in (("model", self.model), ("vcf", self.vcf))}
         return replace(self, data=self.data.found_from_anywhere(), output=absolute(str(output)), **named)
 

@@ -1,4 +1,4 @@
-"""The k-mer baseline of variants: what the best counter of the run's training part makes of every substitution."""
+"""The k-mer baseline for variants: scores of substitutions by the best counter fitted on the run's training part."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -23,9 +23,9 @@ from genolong.loading.windows import split
 
 
 class KmerEffects(NamedTuple):
-    """log p(REF) - log p(ALT) of every allele, NaN where there is none, the counter's name, and what is to be told.
+    """log p(REF) - log p(ALT) of every allele (NaN if not scored), the counter's name as title, and notes.
 
-    `sha256` are those of the FASTA files that were read, `model_sha256` that of the run's weights.
+    `sha256` maps the FASTA files that were read to their hashes, `model_sha256` is that of the run's weights.
     """
 
     title: str
@@ -36,14 +36,14 @@ class KmerEffects(NamedTuple):
 
 
 def fastas_of(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
-    """The FASTA files in which k-mers are counted, and in which they are asked."""
+    """The FASTA files in which k-mers are counted, and those in which variants are scored."""
     return [*run.data.paths, *asked.paths]
 
 
 def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
-    """Fit counters on what the run was trained on, and ask them for the variants in the genome that is asked for.
+    """Fits k-mer counters on the run's training part, and scores variants of the requested genome with the best one.
 
-    Raises InputError where not a single REF is the genome's: it is another build, or another genome.
+    Raises InputError if no REF matches the genome: it is another build, or another genome.
     """
     cache = asked.cache or run.data.cache
     own = _open_own(run.data.paths, cache)
@@ -78,7 +78,7 @@ def _open_own(fasta: list[str], cache: str | None) -> Genome:
 
 
 def _seen(sites: Substitutions, names: ContigNames, trained: Sequence[Interval]) -> str:
-    """How many of the alleles stand in bases that the model was trained on."""
+    """A note on how many alleles lie in bases that the model was trained on."""
     seen = np.zeros(len(sites.position), bool)
     for text in sites.contig.texts:
         stretches = sorted((each.start, each.end) for each in trained if each.contig == names.find(text))

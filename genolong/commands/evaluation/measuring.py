@@ -1,4 +1,4 @@
-"""What evaluate measures: a model, baselines and a perfect reader (of a synthetic genome) on the same hidden bases."""
+"""What evaluate measures on the same hidden bases: model, baselines, and a perfect reader of synthetic genomes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from genolong.report.figures import NATS, Bases, Figure
 from genolong.tasks.evaluation import Scores, score
 
 Advance = Callable[[int], None]
-Follow = Callable[[str, int], Advance]  # a long piece of work begins: what it is, and of how many bases
+Follow = Callable[[str, int], Advance]  # called when long work begins, with its name and number of bases
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What is read: windows of one length of a genome, how their bases are hidden, and where baselines may learn.
+    """Held-out windows of equal length, how their bases are hidden, and the training regions for baselines.
 
-    `truth` has a perfect reader of every contig of a synthetic genome; of others it is empty.
+    `truth` has a perfect reader for every contig of a synthetic genome; it is empty for other genomes.
     """
 
     genome: Genome
@@ -42,7 +42,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Measured:
-    """All figures, the readers among them (name in figures → as people read it), and what people should be told."""
+    """All figures, the readers in them (name in figures → label), and notes for the user."""
 
     figures: tuple[Figure, ...]
     readers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Measured:
 def measure(
     model: nn.Module, held_out: HeldOut, contexts: Sequence[int], device: torch.device, follow: Follow
 ) -> Measured:
-    """Score the model with whole windows in view, then with every context, and the baselines beside it."""
+    """Scores the model on whole windows and at every context, and the other readers on the same bases."""
     window_bp = held_out.windows[0].length
     scores = _read(model, held_out, window_bp, device, follow)
     if not len(scores.nats):
@@ -86,7 +86,7 @@ def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.de
 
 
 def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " positions"]]:
-    """Soft-masked or not, where both occur; planted and slots, where the truth is known."""
+    """Soft-masked or unmasked, if there are soft-masked bases; planted and slots, if the truth is known."""
     classes = {}
     if scores.soft_masked.any():
         classes = {"unmasked": ~scores.soft_masked, "soft_masked": scores.soft_masked}
@@ -102,7 +102,7 @@ def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " 
 def _baselines(
     held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow
 ) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
-    """What is measured of all counters, and what the best of them loses at each base."""
+    """The figures of all counters, and the loss of the best one at each base."""
     advance = follow("counting k-mers", count_bases(held_out.train))
     counters, notes = fit_on(held_out.genome, held_out.train, advance=advance)
     best = best_baseline(counters)
@@ -131,7 +131,7 @@ def _label(counter: KmerCounter) -> str:
 
 
 def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow) -> list[Figure]:
-    """The same bases, read with a context of so many."""
+    """The same bases, read with a context of `context_bp`."""
     assert np.array_equal(scores.window, bases.window), "every context is asked for the same bases"
     figures = bases.by_class(f"context/{context_bp}/loss", scores.nats, NATS)
     if held_out.truth:
@@ -142,7 +142,7 @@ def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases
 def _floor(
     held_out: HeldOut, scores: Scores, follow: Follow
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
-    """What a perfect reader loses who sees all other letters of the views, and whether its likeliest base is right."""
+    """The loss of a perfect reader that sees all other bases of the view, and whether its likeliest base is right."""
     nats, right = np.zeros(len(scores.nats)), np.zeros(len(scores.nats), bool)
     advance = follow("asking the perfect reader", len(scores.nats))
     for chosen, reader in _by_contig(held_out, scores):

@@ -1,4 +1,4 @@
-"""Whether figures of an evaluation are a run's own: of the bases that its training held out, and of no others."""
+"""Whether an evaluation is of exactly the bases that a training held out, so that the run's page may quote it."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -13,13 +13,13 @@ OF_OTHERS = "is about bases other than those this training held out"
 def reads_own_bases(
     asked: Mapping[str, Any], sha256: Collection[str], trained: Mapping[str, Any], trained_sha256: Collection[str]
 ) -> bool:
-    """Of an evaluation and of the training: their settings under `data`, and the hashes of the FASTA files."""
+    """Compares an evaluation with the training: their settings under `data`, and the hashes of their FASTA files."""
     same = all(asked.get(name) in (None, trained.get(name)) for name in ("validation", "regions"))
     return same and set(sha256) == set(trained_sha256)
 
 
 def says_own_bases(evaluation: Mapping[str, Any], trained: Mapping[str, Any], trained_sha256: Collection[str]) -> bool:
-    """The same, of the record of an evaluation."""
+    """The same, for the record of an evaluation."""
     asked, sha256 = evaluation["settings"].get("data"), evaluation.get("inputs_sha256")
     if not isinstance(asked, Mapping) or not isinstance(sha256, Mapping):
         return False
@@ -30,9 +30,9 @@ def place_of_figures(
     folder: Path, asked: HeldOutSettings, sha256: Mapping[str, str], trained: Mapping[str, Any],
     trained_sha256: Collection[str],
 ) -> Path:  # fmt: skip
-    """evaluation.json in the run's folder is what its page and its card quote; other bases have another name there.
+    """evaluation.json in the run's folder, which its page and card quote; figures of other bases get another name.
 
-    `sha256` are the hashes of the FASTA files that are read, by their paths.
+    `sha256` maps the FASTA files that are read to their hashes.
     """
     if reads_own_bases(vars(asked), sha256.values(), trained, trained_sha256):
         return folder / FIGURES

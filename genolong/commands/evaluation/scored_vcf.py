@@ -1,4 +1,4 @@
-"""A scored VCF as evaluate reads it: two classes of alleles, and every score by which they may be told apart."""
+"""Reads a scored VCF for evaluate: alleles of two classes, and every score that may separate them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -19,12 +19,12 @@ from genolong.loading.labelled_alleles import LabelledAlleles, read_alleles
 from genolong.nearest import nearest
 
 NUMERIC = ("Float", "Integer")
-SHOWN = 12  # fields in a message
-OFTEN = 4_096  # records after which it is told how far the reading is
+SHOWN = 12  # fields named in a message
+OFTEN = 4_096  # records between updates of the progress
 
 
 class Score(NamedTuple):
-    """What is higher where an allele is more likely positive: its name in figures, its title for people."""
+    """A score that is higher for likely positive alleles: its name in figures, its title for people, and its values."""
 
     name: str
     title: str
@@ -32,9 +32,9 @@ class Score(NamedTuple):
 
 
 class ScoredVcf(NamedTuple):
-    """Its name, its alleles of either class, scores that alleles of both have, and what people should be told.
+    """A VCF's name, its alleles of both classes, scores that both classes have, and notes for the user.
 
-    Where k-mers were asked, `kmers` is what they said, and of what.
+    `kmers` holds the results of the k-mer baseline, if it was used.
     """
 
     name: str
@@ -48,9 +48,9 @@ def read_scored(
     settings: EvaluationSettings, run: TrainedRun | None, follow: Follow,
     see: Callable[[Record], None] = lambda _: None,
 ) -> ScoredVcf:  # fmt: skip
-    """Read labels and scores, and ask k-mers where there is a run; `see` is called with every record.
+    """Reads labels and scores, and adds the k-mer baseline if there is a run; calls `see` with every record.
 
-    Raises InputError for what is not there.
+    Raises InputError if the label, stratum or scores are missing.
     """
     assert settings.vcf is not None and settings.label is not None
     with VcfReader(settings.vcf) as reader:
@@ -82,7 +82,7 @@ def read_scored(
 
 
 def _score_fields(name: str, declared: Mapping[str, str], settings: EvaluationSettings) -> list[str]:
-    """Of predict's fields of that prefix the numeric ones that the header declares, then the baselines."""
+    """The numeric fields of predict (with this prefix) that the header declares, then the baselines."""
     predicted = EffectFields(settings.prefix, with_distance=True).ids
     own = [field for field, kind in declared.items() if kind in NUMERIC and field in predicted]
     if not own and not settings.baseline_fields:
@@ -97,7 +97,7 @@ def _score_fields(name: str, declared: Mapping[str, str], settings: EvaluationSe
 def _refuse_absent(
     name: str, alleles: LabelledAlleles, declared: Mapping[str, str], settings: EvaluationSettings
 ) -> None:
-    """Refuses a label, stratum or baseline that was asked for and that no allele has."""
+    """Raises InputError for a requested label, stratum or baseline that no allele has."""
     asked = [("label", settings.label, bool(alleles.label.texts))]
     if alleles.label.texts:
         asked += [("strata", settings.strata, settings.strata is None or bool(alleles.stratum.counts()))]
@@ -123,7 +123,7 @@ def _declared(declared: Collection[str]) -> str:
 
 
 def _told(reader: VcfReader, advance: Callable[[int], None], see: Callable[[Record], None]) -> Iterator[Record]:
-    """Its records; now and then it is told how many bytes were read."""
+    """The VCF's records; reports progress in bytes from time to time."""
     told = 0
     for number, record in enumerate(reader, start=1):
         see(record)
@@ -135,7 +135,7 @@ def _told(reader: VcfReader, advance: Callable[[int], None], see: Callable[[Reco
 
 
 def _of_field(field: str, alleles: LabelledAlleles, prefix: str) -> Score:
-    """As it is; but of what predict writes, the log-likelihood ratio is low where an allele is likely positive."""
+    """A field as a score; the sign of predict's LLR is flipped, since it is low for likely positive alleles."""
     values = alleles.scores[field]
     return Score(field, f"-{field}", -values) if field == f"{prefix}_LLR" else Score(field, field, values)
 

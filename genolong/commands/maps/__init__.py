@@ -1,1 +1,1 @@
-"""`map`: every substitution of a region."""
+"""`map`: scores for every substitution in a region."""

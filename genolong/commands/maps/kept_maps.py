@@ -1,4 +1,4 @@
-"""Blocks of a mutation map in order: first those that were kept when the same command was stopped, then new ones."""
+"""Blocks of a mutation map in order: first those kept by an interrupted run of the same command, then new ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,13 +11,13 @@ from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 
-ARRAYS = ("codes", "log_chances", "distances", "probabilities")  # of MappedBases; the last two may be None
+ARRAYS = ("codes", "log_chances", "distances", "probabilities")  # fields of MappedBases; the last two may be None
 
 
 def mapped_blocks(
     team: Team, mapper: MutationMapper, intervals: Sequence[Interval], kept: KeptBlocks, follow: Follow
 ) -> Iterator[MappedBases]:
-    """What the model makes of the intervals, a block behind another; new ones are kept. `follow` is told how far."""
+    """Maps of the intervals, block by block; new blocks are kept, and `follow` is called for progress."""
     blocks = mapper.blocks(intervals)
     left = sum(interval.length for interval in intervals)
     for arrays in kept.before("mapped", follow):
@@ -32,12 +32,12 @@ def mapped_blocks(
 
 
 def packed(mapped: MappedBases) -> dict[str, np.ndarray]:
-    """As arrays, but for where it is."""
+    """A block as named arrays, without its interval."""
     arrays = {name: getattr(mapped, name) for name in ARRAYS if getattr(mapped, name) is not None}
     return {**arrays, "statuses": numbers_of(mapped.statuses)}
 
 
 def unpacked(interval: Interval, arrays: Mapping[str, np.ndarray]) -> MappedBases:
-    """What was packed, of that interval."""
+    """The block of that interval, from its arrays."""
     statuses = statuses_of(arrays["statuses"])
     return MappedBases(interval, statuses=statuses, **{name: arrays.get(name) for name in ARRAYS})  # type: ignore[arg-type]

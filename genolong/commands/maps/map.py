@@ -1,4 +1,4 @@
-"""`map`: every substitution of a region by a trained model, as a VCF, tables, tracks for browsers, and pictures."""
+"""`map`: scores every substitution in a region; writes a VCF, tables, browser tracks and pictures."""
 
 import logging
 from collections import Counter
@@ -30,7 +30,7 @@ from genolong.tasks.mutation_map import MutationMapper
 
 logger = logging.getLogger(__name__)
 
-APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # not in what is computed
+APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # settings that do not affect what is computed
 EDGES = {
     "edge": "read in a window that reaches beyond an end of the contig, padded with N",
     "n_rich": "read in a window that is more than a tenth N",
@@ -39,7 +39,7 @@ EDGES = {
 
 @dataclass(frozen=True)
 class MutationMap:
-    """The files, the VCF first, how many substitutions have a score, and what people should be told."""
+    """The files (VCF first), the number of scored substitutions, and notes for the user."""
 
     files: tuple[Path, ...]
     substitutions: int
@@ -49,11 +49,11 @@ class MutationMap:
 def map_regions(
     settings: MapSettings, follow: Follow = lambda _what, _total: lambda _read: None
 ) -> MutationMap | None:  # fmt: skip
-    """Write a map's files whole or not at all, and what made them beside the VCF; an interrupted map is continued.
+    """Writes a map's files, complete or not at all, and a record next to the VCF; an interrupted map is continued.
 
-    `follow` is called with what begins and its size, and returns what is called with how much of it was done. Several
-    processes (trainer.devices, torchrun, SLURM) share the work and write what one would; all but the first return None.
-    Raises InputError (and its kinds) for whatever a person can mend.
+    `follow` is called at the start of each step with its name and size; the function that it returns is called with the
+    amount just done. Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
+    would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
         opened = _open(settings, team.place)
@@ -120,7 +120,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
 
 
 def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Interval], tuple[str, ...]]:
-    """What is mapped, by contig and start, and what people should be told of that."""
+    """The intervals to map, by contig and start, and notes for the user."""
     if settings.region is not None:
         asked = typed_region(settings.region, contigs)
         length = contigs[asked.contig]
@@ -152,7 +152,7 @@ def _asked(settings: MapSettings) -> str:
 
 
 def _record(settings: MapSettings, opened: OpenedScorer, begun: str) -> None:
-    """What made the files, beside the VCF."""
+    """Writes the record next to the VCF."""
     plain = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     beds = {} if plain.regions is None else {plain.regions: sha256_of(plain.regions)}

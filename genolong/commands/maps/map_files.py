@@ -1,4 +1,4 @@
-"""The files of a mutation map, written side by side: VCF, tables and tracks, which get their names together."""
+"""The files of a mutation map, written in parallel: VCF, tables and tracks; all get their names at the end."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,15 +15,15 @@ from genolong.genome.tracks import BedGraph, BigWig, Track, big_wig_library
 from genolong.genome.vcf_writer import VcfWriter
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 
-TRACKS = ("importance", "uncertainty")  # of MappedBases
+TRACKS = ("importance", "uncertainty")  # properties of MappedBases
 
 
 class MapFiles:
-    """Begins all files; `contigs` are the lengths of all contigs, in the order in which the bases come.
+    """Starts all files; `contigs` are the lengths of all contigs, in the order of the map.
 
-    Leaving the `with` block gives the files their names, all after each is on the disk; after an error none is left.
-    `notes` is what people should be told. Raises SettingsError where a library is not installed that was asked for,
-    OutputError where a file cannot be made.
+    Leaving the `with` block gives the files their final names, once all are on disk; after an error, all are removed.
+    `notes` are for the user. Raises SettingsError if a requested library is not installed, OutputError if a file cannot
+    be created.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MapFiles:
             undone.pop_all()
 
     def write(self, mapped: MappedBases) -> None:
-        """The next bases."""
+        """Writes the next bases."""
         for record in records_of(mapped, self._fields, self._line):
             self._vcf.write(record)
         self._line += mapped.interval.length
@@ -75,7 +75,7 @@ class MapFiles:
         files = [*self._tables, *(track for _, track in self._tracks)]
         try:
             if kind is None:
-                for file in files:  # a full disk is met here, where none has its name yet
+                for file in files:  # a full disk raises here, before any file has its name
                     file.end()
                 self._vcf.finish()
                 for file in files:
@@ -110,7 +110,7 @@ def _big_wig(setting: str) -> None:
 
 
 def _wanted(setting: str, whether: str, ask: Callable[[str], object], notes: list[str]) -> bool:
-    """Whether a kind of file is written; `auto` without its library is told."""
+    """Whether to write a kind of file; if `auto` lacks its library, adds a note."""
     if whether == "no":
         return False
     try:

@@ -1,4 +1,4 @@
-"""Pictures of a mutation map: which regions are drawn, how they are called, and what is kept of them until then."""
+"""Pictures of a mutation map: which regions to draw, their file names, and the data kept for them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from genolong.report.mutation_map import draw_map
 from genolong.report.mutation_rows import DrawnMap
 from genolong.tasks.mutation_map import MappedBases
 
-LONGEST_BP = 1_000_000  # of a region that is drawn
+LONGEST_BP = 1_000_000  # longest region to draw
 
 
 class MapPictures:
-    """Keeps what the pictures need; `notes` says which regions are not drawn."""
+    """Collects the data for pictures; `notes` says which regions are not drawn."""
 
     def __init__(self, settings: MapSettings, intervals: Sequence[Interval], origin: str) -> None:
         self._settings, self._origin, self._alone = settings, origin, len(intervals) == 1
@@ -31,13 +31,13 @@ class MapPictures:
             )
 
     def keep(self, mapped: MappedBases) -> None:
-        """The next bases, of which those of a region that is drawn are kept."""
+        """Takes the next bases, and keeps those of regions to draw."""
         for interval, parts in self._kept.items():
             if interval.overlaps(mapped.interval):
                 parts.append(mapped)
 
     def draw(self, follow: Callable[[str, int | None], Callable[[int], None]]) -> list[Path]:
-        """The pictures' files: a PNG and an SVG a region."""
+        """Draws a PNG and an SVG per region, and returns their paths."""
         if not self._kept:
             return []
         advance, paths = follow("drawing", len(self._kept)), []
@@ -53,6 +53,6 @@ class MapPictures:
         if self._alone:
             return self._settings.file(end)
         contig = re.sub(r"[^A-Za-z0-9._-]", "_", interval.contig)
-        if contig != interval.contig:  # others may become the same
+        if contig != interval.contig:  # others may become equal
             contig = f"{contig}.{sha256(interval.contig.encode()).hexdigest()[:8]}"
         return self._settings.file(f".{contig}_{interval.start + 1}-{interval.end}{end}")

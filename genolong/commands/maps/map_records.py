@@ -1,4 +1,4 @@
-"""A mutation map as a VCF: a record a base, with all three substitutions and what predict writes of each."""
+"""A mutation map as VCF records: one per base, with all three substitutions and the same fields as predict."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-
 def header_lines(
     fields: EffectFields, origin: Mapping[str, str], flank: int, contigs: Mapping[str, int]
 ) -> list[bytes]:  # fmt: skip
-    """With line ends; `contigs` are lengths. A name that the specification does not allow is not declared."""
+    """The header, with line ends; `contigs` are lengths. Names that the specification forbids are not declared."""
     declared = (
         f"##contig=<ID={name},length={length}>".encode() for name, length in contigs.items() if _CONTIG.fullmatch(name)
     )
@@ -26,7 +26,7 @@ def header_lines(
 
 
 def records_of(mapped: MappedBases, fields: EffectFields, first_line: int) -> Iterator[Record]:
-    """In order; where the genome has N there is no ALT, and no score. `first_line` is the line of the first record."""
+    """The records in order; N has no ALT and no score. `first_line` is the line number of the first record."""
     contig, start = mapped.interval.contig, mapped.interval.start
     for at, (code, status, effects) in enumerate(zip(mapped.codes, mapped.statuses, _effects(mapped), strict=True)):
         letter = "N" if code >= N else BASES[code]

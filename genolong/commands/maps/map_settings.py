@@ -10,7 +10,7 @@ from genolong.errors import SettingsError
 from genolong.tasks.variant_effect import ScoringSettings
 
 WHETHER = ("auto", "yes", "no")
-ENDS = (  # of the names of all files that are always written, or may be
+ENDS = (  # endings of all files that are always written, or may be
     ".vcf.gz", ".tsv", ".parquet", ".importance.bedgraph", ".uncertainty.bedgraph", ".importance.bw", ".uncertainty.bw",
     ".png", ".svg",
 )  # fmt: skip
@@ -18,7 +18,7 @@ ENDS = (  # of the names of all files that are always written, or may be
 
 @dataclass(frozen=True)
 class MapSettings(ReadingSettings):
-    """conf/trained/map.yaml: which model, which bases, and what is written about them."""
+    """conf/trained/map.yaml: model, region, and what to write about it."""
 
     PATHS = ("regions", "output")
 
@@ -39,7 +39,7 @@ class MapSettings(ReadingSettings):
     def __post_init__(self) -> None:
         self._check_output()
         super().__post_init__()
-        _ = self.scoring  # checked there
+        _ = self.scoring  # checks them
         check_prefix(self.prefix)
         if (self.region is None) == (self.regions is None):
             raise SettingsError("region: wanted either a region (region=chr1:1-1,000) or a BED file (regions=)")
@@ -51,7 +51,7 @@ class MapSettings(ReadingSettings):
 
     @property
     def scoring(self) -> ScoringSettings:
-        """What is computed for a substitution, as predict has it."""
+        """How substitutions are scored, as settings of predict."""
         return ScoringSettings(
             mode=self.mode, window_bp=self.window_bp, spacing=self.spacing, flank=self.flank, distance=self.distance,
             longest_allele=1, batch=self.batch,
@@ -59,11 +59,11 @@ class MapSettings(ReadingSettings):
 
     @property
     def vcf(self) -> Path:
-        """The file that the record stands beside."""
+        """The VCF; its record is next to it."""
         return self.file(".vcf.gz")
 
     def file(self, end: str) -> Path:
-        """The file whose name ends so; a ~ is the home."""
+        """The output file with this ending; ~ becomes the home folder."""
         return Path(self.output + end).expanduser()
 
     def _check_output(self) -> None:

@@ -1,4 +1,4 @@
-"""A mutation map as a table, a row a base: as TSV, and as Parquet for those who have pyarrow."""
+"""A mutation map as a table with a row per base: as TSV, and as Parquet if pyarrow is installed."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _LETTERS = np.array([*BASES, "N"])
 
 
 def columns_of(mapped: MappedBases) -> dict[str, Any]:
-    """Name → values: places as in BED, text as lists, figures as float64 with NaN for none.
+    """Name → values: positions as in BED, text as lists, numbers as float64 with NaN where missing.
 
-    `llr_A` is that of a substitution by A, 0 where the reference is A; `p_A` how likely the model finds A there.
+    `llr_A` is the LLR of the substitution by A (0 where the reference is A), `p_A` the model's probability of A there.
     """
     start = mapped.interval.start + np.arange(mapped.interval.length)
     columns = {
@@ -40,14 +40,14 @@ def columns_of(mapped: MappedBases) -> dict[str, Any]:
 
 
 class TextTable(WholeText):
-    """Columns apart by tabs under a line of their names; where there is no figure, nothing stands."""
+    """A tab-separated table with a header line; missing numbers are empty."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._begun = False
 
     def write(self, mapped: MappedBases) -> None:
-        """A row a base."""
+        """Writes a row per base."""
         columns = columns_of(mapped)
         if not self._begun:
             self.text.write(("\t".join(columns) + "\n").encode())
@@ -57,7 +57,7 @@ class TextTable(WholeText):
 
 
 class ParquetTable:
-    """The same rows and columns; null where there is no figure. `origin` says in the file's metadata what made it."""
+    """The same rows and columns, with null for missing numbers; `origin` goes into the file's metadata."""
 
     def __init__(self, path: Path, origin: Mapping[str, Any], *, with_distance: bool, with_probability: bool) -> None:
         library, _ = arrow()
@@ -79,7 +79,7 @@ class ParquetTable:
         self._file = ArrowFile(path, self._schema, list(TEXT))
 
     def write(self, mapped: MappedBases) -> None:
-        """A row a base."""
+        """Writes a row per base."""
         columns = columns_of(mapped)
         arrays = [
             self._library.array(
@@ -91,15 +91,15 @@ class ParquetTable:
         self._file.write(self._library.Table.from_arrays(arrays, schema=self._schema))
 
     def end(self) -> None:
-        """No more comes: all of it is on the disk, under another name."""
+        """Writes everything to disk, still under the temporary name; no rows can follow."""
         self._file.end()
 
     def complete(self) -> None:
-        """The file gets its name."""
+        """Gives the file its final name."""
         self._file.complete()
 
     def discard(self) -> None:
-        """Nothing of it is wanted."""
+        """Deletes the file."""
         self._file.discard()
 
 

@@ -1,1 +1,1 @@
-"""`report`: what is recorded, as a page."""
+"""`report`: an HTML page of what is recorded."""

@@ -1,4 +1,4 @@
-"""The page of an evaluation: of the scores of a VCF beside its labels, or of a model on held-out bases."""
+"""The page of an evaluation: of a labelled VCF's scores, or of a model on held-out bases."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,11 +37,11 @@ from genolong.report.variant_pictures import (
 from genolong.runs.folder import RECORD
 
 Record = Mapping[str, Any]
-MOST_FIGURES, MOST_STRATA = 1_000, 12  # shown
+MOST_FIGURES, MOST_STRATA = 1_000, 12  # shown, at most
 
 
 def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> str:
-    """Raises InputError or MissingInputError where figures or the VCF are not there, or not what they were."""
+    """The page's HTML; raises InputError or MissingInputError if figures or the VCF are missing or have changed."""
     path = _figures_of(asked)
     if sha256_of(path) != record.get("output_sha256"):
         raise InputError(
@@ -67,7 +67,7 @@ def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> st
 
 
 def _figures_of(asked: ReportSettings) -> Path:
-    """The file of figures, also where its record was named."""
+    """The path of the figures, even if their record was named instead."""
     place = Path(asked.run).expanduser()
     if place.name.endswith(RECORD):
         bare = place.with_name(place.name.removesuffix(f".{RECORD}"))
@@ -129,7 +129,7 @@ def _alleles(
 
 
 def _checked(asked: ReportSettings, record: Record) -> EvaluationSettings:
-    """The settings by which the VCF is read again, which is the one that was evaluated; k-mers are not asked again."""
+    """The settings to read the evaluated VCF again, after checking that it is unchanged; without the k-mer baseline."""
     plain = {
         **record["settings"], "model": None, "data": dict.fromkeys(("fasta", "validation", "regions", "cache")),
         "device": "auto",

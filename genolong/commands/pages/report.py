@@ -1,4 +1,4 @@
-"""`report`: a training, or an evaluation, as one self-contained page; only what is recorded is told."""
+"""`report`: a training or an evaluation as one self-contained HTML page, made only from what is recorded."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ BROKEN = (
 
 
 def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambda _done: None) -> Path:
-    """Write the page, and say where; raises InputError (and its kinds) for whatever a person can mend."""
+    """Writes the page, and returns its path; raises InputError or a subclass for anything that a user can fix."""
     path = settings.record
     record = read_record(path)
     made_by = maker(record)

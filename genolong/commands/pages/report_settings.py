@@ -11,7 +11,7 @@ SUFFIXES = (".html", ".htm")
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """conf/trained/report.yaml: what is told of, where its VCF lies now, and where the page is written."""
+    """conf/trained/report.yaml: what the page is about, where its VCF is now, and where to write the page."""
 
     run: str
     vcf: str | None
@@ -24,12 +24,12 @@ class ReportSettings:
 
     @property
     def record(self) -> Path:
-        """Of the training, or of the file that evaluate wrote."""
+        """The record of the training, or of the file that evaluate wrote."""
         return place_of_record(self.run)
 
     @property
     def page(self) -> Path:
-        """The file to be written."""
+        """The file to write."""
         if self.output is not None:
             return Path(self.output).expanduser()
         place = Path(self.run).expanduser()

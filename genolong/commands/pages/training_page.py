@@ -1,4 +1,4 @@
-"""The page of a training: how it went, how well it names held-out bases, what it was made of, and how to repeat it."""
+"""The page of a training: its course, its results on held-out data, its inputs and settings, and how to repeat it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ SIDES = {"train": "training", "validation": "validation"}
 
 
 def training_page(folder: Path, record: Record) -> str:
-    """Of a run's folder, finished or not; what is missing there is missing here, and said."""
+    """The HTML for a run's folder, finished or not; the page says what is missing."""
     is_variant_head = maker(record) == "train_variants"
     place, settings = str(folder.resolve()), record["settings"]
     name = str(dict(settings.get("run", {})).get("name", folder.resolve().name))
@@ -49,7 +49,7 @@ def training_page(folder: Path, record: Record) -> str:
 
 
 def _first(record: Record, figures: list[Figure]) -> Iterator[tuple[str, str, str]]:
-    """What is to be seen first."""
+    """The key figures at the top of the page."""
     metrics = record.get("metrics") or {}
     yield "status", str(record.get("status")), ""
     if isinstance(record.get("steps"), int):
@@ -105,7 +105,7 @@ def _held_out_bases(figures: list[Figure], warnings: list[str], place: str) -> M
 
 
 def _held_out_alleles(record: Record) -> Markup:
-    """What a head's training says of alleles that it was not trained on."""
+    """Results of a head's training on alleles that it was not trained on."""
     alleles, metrics, zero_shot = (dict(record.get(name) or {}) for name in ("alleles", "metrics", "zero_shot"))
     names = {
         "auroc": "AUROC", "auprc": "AUPRC", "calibration_error": "calibration error",
@@ -119,7 +119,7 @@ def _held_out_alleles(record: Record) -> Markup:
 
 
 def _evaluation(folder: Path, record: Record) -> tuple[list[Figure], list[str]]:
-    """Its figures, if there are any, and what a reader of them should know."""
+    """The evaluation's figures, if there are any, and warnings about them."""
     path = folder / FIGURES
     if not path.is_file():
         return [], []

@@ -1,4 +1,4 @@
-"""`plan`: settings in, what a training step would cost one device out: memory, operations, traffic, time."""
+"""`plan`: from settings, the cost of a training step on one device: memory, operations, traffic and time."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from genolong.model.costs.traffic import Traffic, traffic
 from genolong.report.figures import Table
 from genolong.runs.record import write_json
 
-RESERVE = 1.3  # of a block's small tensors, what glibc 2.36 was measured to hold beside them: its heap has gaps
+RESERVE = 1.3  # gaps in the heap of glibc 2.36, measured, per byte of a block's small tensors
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A step's costs, the room that there is for it (bytes beside the process itself), and what would make it fit."""
+    """A step's costs, the memory available for it (`room`) in bytes, and what to change if it does not fit."""
 
     step: Step
     memory: Memory
@@ -40,17 +40,17 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        """The process's own memory and what the C library of a CPU's process holds in vain included."""
+        """Bytes at the peak, including the process's own memory and gaps in the C library's heap (on a CPU)."""
         return self.memory.peak + self.process + self.gaps
 
     @property
     def gaps(self) -> int:
-        """Bytes that hold nothing: a GPU's memory is not managed by the C library."""
+        """Bytes in unused gaps of the heap; 0 on a GPU, whose memory the C library does not manage."""
         return 0 if self.step.fused else round(RESERVE * self.memory.small)
 
 
 def plan(settings: PlanSettings) -> Plan:
-    """Counts; nothing is trained, and no file is read unless the window depends on the genome."""
+    """Computes the costs; trains nothing, and reads files only if the window depends on the genome."""
     settings = replace(settings, context=replace(settings.context, window_bp=_window(settings)))
     step, device = training_step(settings, cuda=settings.device.cuda), settings.device
     assert settings.context.window_bp is not None
@@ -78,7 +78,7 @@ def plan(settings: PlanSettings) -> Plan:
 
 
 def table(made: Plan) -> Table:
-    """What one device has to hold, do and receive, for people."""
+    """What one device has to hold, compute and receive, as a table for people."""
     step, found, took = made.step, made.memory, made.seconds
     again = max(1, step.checkpoint_blocks)
     bases = step.window_bp * step.batch * step.accumulation * (step.devices // step.sequence)
@@ -103,7 +103,7 @@ def table(made: Plan) -> Table:
 
 
 def notes(made: Plan) -> list[str]:
-    """What to turn where it does not fit, and how sure the figures are."""
+    """The rates used, and settings to change if the step does not fit."""
     lines = [
         f"rates: {_told(made.rates.operations / 1e12)} TFLOP/s, memory {_told(made.rates.moved / 1e9)} GB/s, "
         f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} moved in memory"
@@ -119,12 +119,12 @@ def notes(made: Plan) -> list[str]:
 
 
 def _told(number: float) -> str:
-    """Three digits, or all before the point."""
+    """A number with three digits, or with all digits before the decimal point."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def figures(made: Plan) -> dict[str, Any]:
-    """All of it by name: bytes, operations, seconds."""
+    """All results by name: bytes, operations, seconds."""
     return {
         "window_bp": made.step.window_bp,
         "devices": made.step.devices,
@@ -154,7 +154,7 @@ def figures(made: Plan) -> dict[str, Any]:
 
 
 def _window(settings: PlanSettings) -> int:
-    """As in train: context=chromosome asks the genome."""
+    """The window as in train: context=chromosome depends on the genome."""
     if settings.context.window_bp is not None:
         return settings.context.window_bp
     from genolong.commands.training.train import with_window

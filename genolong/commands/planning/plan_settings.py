@@ -13,7 +13,7 @@ from genolong.settings import TrainSettings
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """conf/device/*.yaml: what one device has and can do."""
+    """conf/device/*.yaml: memory and speed of one device."""
 
     kind: str
     memory_gb: float | None
@@ -42,13 +42,13 @@ class DeviceSettings:
         return self.kind == "cuda" or (self.kind == "auto" and torch.cuda.is_available())
 
     def memory(self, devices: int) -> int:
-        """Bytes for each of as many processes of this machine; a GPU has its own."""
+        """Bytes for each of `devices` processes on this machine; each GPU has its own."""
         if self.memory_gb is not None:
             return round(1e9 * self.memory_gb)
         return memory_there(self.cuda) // (1 if self.cuda else devices)
 
     def rates(self, half: bool, devices: int) -> Rates:
-        """What one of as many processes of this machine reaches; what is not given is measured."""
+        """The rates that one of `devices` processes on this machine reaches; those not given are measured."""
         tera = self.tflops_16 if half else self.tflops_32
         sharing = 1 if self.cuda else devices
         operations = product_rate(self.cuda, half) / sharing if tera is None else 1e12 * tera
@@ -58,7 +58,7 @@ class DeviceSettings:
 
 @dataclass(frozen=True)
 class PlanSettings(TrainSettings):
-    """conf/plan.yaml: a training, and on what it would run."""
+    """conf/plan.yaml: a training, and the device that it would run on."""
 
     device: DeviceSettings
     json: str | None

@@ -1,1 +1,1 @@
-"""A trained model opened to be used: which one, on what it runs, and whether its windows fit."""
+"""Opens a trained model for use: which one, on which device and kernels, and whether its windows fit into memory."""

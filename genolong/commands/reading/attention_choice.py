@@ -1,4 +1,4 @@
-"""What a model's attention runs on: C++ that this machine compiles, kernels for GPUs, or PyTorch's alone, and why."""
+"""Chooses the kernels for a model's attention: C++ compiled on this machine, GPU kernels or PyTorch's, and why."""
 
 from genolong.errors import SettingsError
 from genolong.model.attention import native_attention, triton_attention
@@ -9,7 +9,7 @@ WITHOUT = {"cpp": "not in C++", "flash": "without Triton's"}
 
 
 def check_attention(asked: str, name: str) -> None:
-    """Raises SettingsError for what is no choice at all."""
+    """Raises SettingsError for an unknown choice."""
     if asked not in ("auto", "aten", "cpp", "flash", "triton"):
         raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp, flash or triton")
 
@@ -17,9 +17,9 @@ def check_attention(asked: str, name: str) -> None:
 def choose_attention(
     encoder: Encoder, asked: str, *, cuda: bool, name: str = "trainer.attention"
 ) -> tuple[str, ...]:  # fmt: skip
-    """Tells the encoder, and returns what is to be told.
+    """Sets the encoder's attention kernels, and returns notes for the user.
 
-    Raises SettingsError where what is asked for cannot be.
+    Raises SettingsError if the requested kernels cannot run here.
     """
     wanted = wanted_kernels(asked, cuda=cuda)
     reason = _why_not(wanted, encoder.settings.width // encoder.settings.heads, cuda=cuda)
@@ -34,14 +34,14 @@ def choose_attention(
 
 
 def wanted_kernels(asked: str, *, cuda: bool) -> str:
-    """What is taken if it can be; on a GPU `cpp`, which is for CPUs, is `aten`."""
+    """The kernels to use if possible; on a GPU, `cpp` (which is for CPUs) becomes `aten`."""
     if asked == "auto":
         return "flash" if cuda else "cpp"
     return "aten" if asked == "cpp" and cuda else asked
 
 
 def _why_not(wanted: str, width: int, *, cuda: bool) -> str:
-    """Why heads of so many channels cannot be attended to in this way; empty if they can."""
+    """Why these kernels cannot attend with `width` channels per head; empty if they can."""
     if wanted == "triton":
         return triton_attention.why_not(width, cuda=cuda)
     if wanted == "flash":

@@ -1,4 +1,4 @@
-"""What a command reads is not written over: genome, model and record, also those that a run names and nobody typed."""
+"""Protects a command's inputs from being overwritten: genome, model and record, also those that a run refers to."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -13,13 +13,13 @@ OWN = ("config.yaml", "metrics.csv", RECORD, CONFIG, WEIGHTS, ANSWERS)
 
 
 def files_of(run: TrainedRun) -> list[Path]:
-    """The checkpoints, settings and record of a trained model; what is made of it may be replaced."""
+    """A trained model's checkpoints, settings and record; files made from them may be replaced."""
     named = (run.checkpoint, *(run.folder / name for name in OWN))
     return [path for path in (*named, *(run.folder / "checkpoints").glob("*.ckpt")) if path.is_file()]
 
 
 def refuse_to_write_over(setting: str, written: Iterable[str | Path | None], read: Collection[str | Path]) -> None:
-    """Raises SettingsError where one of the files that a setting has written is one that is read."""
+    """Raises SettingsError if a file to be written because of a setting is one of the inputs."""
     for path in written:
         found = among(path, read)
         if found is not None:

@@ -1,4 +1,4 @@
-"""A trained model and a genome, opened to be read with, the same in every process that takes part."""
+"""Opens a trained model and a genome, in the same way in every process that takes part."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from genolong.parallel.shard import SequenceShard
 
 
 class OpenedModel(NamedTuple):
-    """What reads windows of `window_bp`, of which this process holds `shard`, and what people should be told."""
+    """An opened model and genome for windows of `window_bp`, this process's `shard` of them, and notes for the user."""
 
     run: TrainedRun
     genome: Genome
@@ -27,9 +27,9 @@ class OpenedModel(NamedTuple):
 
 
 def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -> OpenedModel:
-    """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
+    """Opens model and genome, in all processes at once; groups of parallel.sequence processes share each window.
 
-    No `window_bp`: as in training. Raises InputError (and its kinds) where the model or the genome cannot be used.
+    `window_bp` None: as in training. Raises InputError or a subclass if the model or the genome cannot be used.
     """
     run = open_run(settings.model)
     genome = open_genome(run, settings.data)
@@ -43,7 +43,7 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
 
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
-    """The genome that is named, or the run's own; raises InputError where that is not what it was in training."""
+    """The requested genome, or the run's own; raises InputError if the run's own has changed since training."""
     try:
         genome = Genome.open(asked.paths or run.data.paths, asked.cache or run.data.cache)
     except MissingInputError as error:

@@ -1,4 +1,4 @@
-"""A model and a genome opened to score variants, the same in every process that takes part."""
+"""Opens a model and a genome to score variants, in the same way in every process that takes part."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
 
 
 class OpenedScorer(NamedTuple):
-    """What scores, and what it was opened from."""
+    """A scorer, and the run and genome it was opened from."""
 
     run: TrainedRun
     genome: Genome
@@ -22,9 +22,9 @@ class OpenedScorer(NamedTuple):
 
 
 def open_scorer(settings: ReadingSettings, scoring: ScoringSettings, place: Place) -> OpenedScorer:
-    """Opened in all processes at the same time, of which each group of parallel.sequence shares the windows.
+    """Opens the scorer, in all processes at once; groups of parallel.sequence processes share each window.
 
-    Raises InputError (and its kinds) where the model or the genome cannot be used.
+    Raises InputError or a subclass if the model or the genome cannot be used.
     """
     opened = open_model(settings, scoring.window_bp, place)
     run = opened.run
@@ -37,7 +37,7 @@ def open_scorer(settings: ReadingSettings, scoring: ScoringSettings, place: Plac
         reading = Reading(
             scorer.encoder, scorer.window_bp, scorer.batch, settings.parallel.sequence, scorer.device.type
         )
-        free = [name for name in FREE if name != "window_bp" or run.variant_head is None]  # a head wants its own
+        free = [name for name in FREE if name != "window_bp" or run.variant_head is None]  # a head needs its own
         check_reading(reading, place.local_size, free=free)
     return OpenedScorer(run, opened.genome, scorer, (*opened.notes, *_too_long(scorer)))
 

@@ -1,4 +1,4 @@
-"""In which precision a trained model is read: float32, or bfloat16 in the products of its blocks."""
+"""The precision of a trained model: float32, or bfloat16 in the matrix products of its blocks."""
 
 from genolong.errors import SettingsError
 from genolong.model.compilers.cpp import multiplies_bfloat16
@@ -8,19 +8,19 @@ MIXED = "bf16-mixed"
 
 
 def check_precision(asked: str) -> None:
-    """Raises SettingsError for what is no choice at all."""
+    """Raises SettingsError for an unknown choice."""
     if asked not in ("32-true", MIXED):
         raise SettingsError(f"precision={asked}: wanted 32-true or {MIXED}")
 
 
 def choose_precision(encoder: Encoder, asked: str, *, cuda: bool) -> tuple[str, ...]:
-    """Tells the encoder, and returns what is to be told."""
+    """Sets the encoder's precision, and returns notes for the user."""
     encoder.mixed = asked == MIXED
     return slow_notes("precision") if asked == MIXED and not cuda else ()
 
 
 def slow_notes(setting: str) -> tuple[str, ...]:
-    """What is to be told of bfloat16 on a processor that was asked for it, and has no products of it."""
+    """A note if bfloat16 was requested on a CPU without bfloat16 arithmetic."""
     if multiplies_bfloat16():
         return ()
     return (

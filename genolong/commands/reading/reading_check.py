@@ -1,4 +1,4 @@
-"""Before long reading with a trained model: whether its windows fit into the memory there is."""
+"""Checks, before a long job with a trained model, whether its windows fit into memory."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ FREE = ("batch", "window_bp", "parallel.sequence")  # settings that change what 
 
 
 class Reading(NamedTuple):
-    """Windows that a model's encoder reads at once, on `cpu` or `cuda`; `sequence` devices share each of them."""
+    """Batches of windows for a model's encoder, on `cpu` or `cuda`; `sequence` devices share each window."""
 
     encoder: Encoder
     window_bp: int
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
 
     @property
     def needed(self) -> int:
-        """Bytes of a process, at least."""
+        """Bytes that a process needs at least."""
         return least_memory(
             self.encoder.settings, self.window_bp, self.batch, half=self.encoder.mixed,
             device=self.device, sequence=self.sequence,
@@ -33,10 +33,10 @@ class Reading(NamedTuple):
 def check_reading(
     reading: Reading, processes: int, *, free: Collection[str] = FREE, switch: str = "trainer.check_memory"
 ) -> None:  # fmt: skip
-    """Refuses windows for which the memory of a GPU, or a process's share of the machine's, is too little.
+    """Raises SettingsError if the windows need more than a GPU's memory, or a process's share of the machine's.
 
-    `processes` are those of this machine. The message names what would fit, among the settings that are `free` to be
-    changed, and the `switch` that turns this check off.
+    `processes` counts those on this machine. The message names what would fit, among the settings that are `free` to
+    change, and the `switch` that turns this check off.
     """
     cuda = reading.device == "cuda"
     room = memory_there(cuda) // (1 if cuda else processes)

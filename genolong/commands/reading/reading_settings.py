@@ -1,4 +1,4 @@
-"""The settings of what reads a genome with a trained model: which genome and model, and on what it runs."""
+"""Settings shared by commands that read a genome with a trained model: genome, model and device."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ Reading = TypeVar("Reading", bound="ReadingSettings")
 
 @dataclass(frozen=True)
 class GenomeSettings:
-    """conf/trained/*.yaml, data: which genome is read, null for the run's own."""
+    """conf/trained/*.yaml, data: which genome to read; null: the run's own."""
 
     fasta: Any
     cache: str | None
@@ -33,7 +33,7 @@ class GenomeSettings:
 
     @property
     def paths(self) -> list[Any]:
-        """The FASTA files that are named; none for the run's own."""
+        """The requested FASTA files; empty for the run's own."""
         if self.fasta is None:
             return []
         return list(self.fasta) if isinstance(self.fasta, (list, tuple)) else [self.fasta]
@@ -45,7 +45,7 @@ class GenomeSettings:
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """conf/trained/*.yaml, trainer: on what it runs."""
+    """conf/trained/*.yaml, trainer: which devices and kernels to use."""
 
     devices: int
     accelerator: str
@@ -64,7 +64,7 @@ class DeviceSettings:
             raise SettingsError(f"trainer.devices={self.devices}: this machine has {torch.cuda.device_count()} GPUs")
 
     def torch_device(self, local_rank: int) -> torch.device:
-        """The device of a process of this machine; auto takes the GPUs where there are any."""
+        """The device of a process on this machine; auto chooses GPUs if there are any."""
         if self.accelerator == "cpu" or not torch.cuda.is_available():
             return torch.device("cpu")
         return torch.device("cuda", local_rank)
@@ -72,9 +72,9 @@ class DeviceSettings:
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What conf/trained/{predict,map,embed}.yaml have in common."""
+    """Settings that conf/trained/{predict,map,embed}.yaml have in common."""
 
-    PATHS: ClassVar[tuple[str, ...]]  # settings that are paths, beside the model and the genome
+    PATHS: ClassVar[tuple[str, ...]]  # settings that are paths, besides the model and the genome
 
     model: str
     output: str
@@ -92,6 +92,6 @@ class ReadingSettings:
         check_resume(self.resume)
 
     def found_from_anywhere(self: Reading, model: Path) -> Reading:
-        """The same with absolute paths, and the model that a link meant."""
+        """The same with absolute paths, and with links to the model resolved."""
         named = {name: absolute(path) for name in self.PATHS if (path := getattr(self, name)) not in (None, "-")}
         return replace(self, model=str(model.resolve()), data=self.data.found_from_anywhere(), **named)

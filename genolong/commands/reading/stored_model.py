@@ -1,4 +1,4 @@
-"""A model as it is stored: in a run's folder, in one of its checkpoint files, or in a folder that export wrote."""
+"""Loads a stored model from a run's folder, one of its checkpoint files, or a folder that export wrote."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
 
 
 class StoredModel(NamedTuple):
-    """As it lies in a checkpoint file or in a folder that export wrote: `place` is the one or the other."""
+    """The content of a checkpoint file or an exported folder; `place` is its path."""
 
     place: Path
     about: dict[str, Any]
@@ -21,7 +21,7 @@ class StoredModel(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """The folder of its run, or the exported one."""
+        """The run's folder, or the exported one."""
         if self.place.is_dir():
             return self.place.resolve()
         folder = self.place.resolve().parent
@@ -29,9 +29,9 @@ class StoredModel(NamedTuple):
 
 
 def stored_model(path: str, setting: str = "model") -> StoredModel:
-    """What a run's folder (its newest checkpoint), a checkpoint file or an exported folder holds.
+    """Loads the model in a run's folder (its newest checkpoint), a checkpoint file or an exported folder.
 
-    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version;
+    Raises MissingInputError if it does not exist, InputError if it is not a run or a checkpoint of this version;
     messages name the setting.
     """
     if "://" in path:

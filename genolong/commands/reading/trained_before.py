@@ -1,4 +1,4 @@
-"""What weights had learned from before a training began with them: every earlier training, so that leakage is seen."""
+"""What weights learned from before the current training: all earlier trainings, so that leakage can be detected."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from genolong.genome.files.hashed import sha256_of
 from genolong.loading.windows import DataSettings, split
 from genolong.settings import check, refuse_active
 
-BEFORE = "trained_before"  # where a checkpoint and a record say it
+BEFORE = "trained_before"  # its key in checkpoints and records
 MOST = 64
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier training of the same weights: it read what `split` gives for these settings of its files."""
+    """An earlier training of the same weights: its training data is what `split` gives for these settings and files."""
 
     data: DataSettings
     window_bp: int
@@ -26,22 +26,22 @@ class Earlier:
     regions_sha256: Any
 
     def knows(self, genome: Genome) -> bool:
-        """Whether it read these files, by their content."""
+        """Whether it read these FASTA files, judged by their content."""
         return set(self.inputs_sha256.values()) == set(genome.sha256.values())
 
     def regions_are_there(self) -> bool:
-        """Whether its BED files still lie where they lay, with what they held."""
+        """Whether its BED files are still in place and unchanged."""
         return all(
             Path(bed).is_file() and sha256_of(bed) == self.regions_sha256.get(bed) for bed in self.data.beds
         )  # fmt: skip
 
     def stretches(self, genome: Genome) -> tuple[Interval, ...]:
-        """What it trained on, of a genome that it knows."""
+        """Its training regions, for a genome that it `knows`."""
         return split(genome, self.data, self.window_bp).train
 
 
 def trained_before(about: Mapping[str, Any], place: Path) -> tuple[Earlier, ...]:
-    """The trainings before the one that a checkpoint is of; raises InputError where it says no list of them."""
+    """The trainings before a checkpoint's own; raises InputError if the checkpoint does not list them properly."""
     listed = about.get(BEFORE, [])
     try:
         if not isinstance(listed, Sequence) or len(listed) > MOST:

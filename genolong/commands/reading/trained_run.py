@@ -1,4 +1,4 @@
-"""A finished training, opened to be used: its model, and what it was trained on."""
+"""Opens a finished training for use: its model, and what it was trained on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -23,12 +23,12 @@ from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
 
 Module = TypeVar("Module", bound=nn.Module)
 
-HEAD = "variant_head."  # of the names of its weights
+HEAD = "variant_head."  # prefix of the names of its weights
 
 
 @dataclass(frozen=True)
 class BuiltFrom:
-    """Of the settings of a training those that its model needs: a run of an earlier version may lack others."""
+    """The settings of a training that its model needs; other settings may be missing in runs of earlier versions."""
 
     seed: int
     data: DataSettings
@@ -38,18 +38,18 @@ class BuiltFrom:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "BuiltFrom":
-        """Raises InputError or KeyError where some of them are missing or wrong."""
+        """Raises InputError or KeyError if some of them are missing or wrong."""
         return check({field.name: plain[field.name] for field in fields(cls)}, cls)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """The model is called with codes (batch, length) and gives logits (batch, length, 4).
+    """A trained model and its data; the model maps codes (batch, length) to logits (batch, length, 4).
 
-    `checkpoint` is the file that it was read from, or the exported folder. `sha256` are the hashes of the FASTA files
-    it was trained on. Where a variant head was trained, too, `head_is` says what its probabilities are of, and
-    `head_vcf_sha256` is the hash of the VCF that it learned from (empty where that is not known). `known` is what
-    the model made of a few bases when it was trained, `before` are the trainings that its weights began with.
+    `checkpoint` is the file that it was read from, or the exported folder. `sha256` holds the hashes of the FASTA files
+    it was trained on. With a variant head, `head_is` says what its probabilities mean, and `head_vcf_sha256` is the
+    hash of the VCF that it was trained on (empty if unknown). `known` holds the known answers from training, `before`
+    the trainings that its weights went through earlier.
     """
 
     name: str
@@ -69,7 +69,7 @@ class TrainedRun:
     before: tuple[Earlier, ...] = ()
 
     def moved_on(self, device: torch.device) -> tuple[str, ...]:
-        """A note where the model, which is on `device`, no longer says there what it said when it was trained."""
+        """A note if the model, which is on `device`, computes other known answers there than it did in training."""
         if self.known is None:
             return ()
         by = moved(self.known, self.model.encoder, self.model.head, device)
@@ -83,22 +83,22 @@ class TrainedRun:
 
     @cached_property
     def weights_sha256(self) -> str:
-        """One hash of all weights, as they were opened."""
+        """One hash of all weights, as they were loaded."""
         head = {} if self.variant_head is None else self.variant_head.state_dict(prefix=HEAD)
         return weights_sha256({**self.model.state_dict(), **head})
 
 
 def open_run(path: str, setting: str = "model") -> TrainedRun:
-    """A run's folder (its newest checkpoint is taken), one of its checkpoint files, or a folder that export wrote.
+    """Opens a run's folder (its newest checkpoint), one of its checkpoint files, or a folder that export wrote.
 
-    Raises MissingInputError for what is not there, InputError for what is no run or no checkpoint of this version;
+    Raises MissingInputError if it does not exist, InputError if it is not a run or a checkpoint of this version;
     messages name the setting.
     """
     return run_of(stored_model(path, setting))
 
 
 def run_of(model: StoredModel) -> TrainedRun:
-    """The model made of what is stored; raises InputError where its parts do not belong together."""
+    """Builds the model from what is stored; raises InputError if its parts do not belong together."""
     checkpoint, stored, weights = model.place, model.about, dict(model.weights)
     of_head = {name.removeprefix(HEAD): weights.pop(name) for name in list(weights) if name.startswith(HEAD)}
     settings, of_run = _stored(stored, checkpoint)
@@ -134,7 +134,7 @@ def _known(answers: Mapping[str, Tensor], checkpoint: Path) -> KnownAnswers | No
 
 
 class _OfRun(NamedTuple):
-    """What else is known of a training from its checkpoint."""
+    """What else a checkpoint says about its training."""
 
     name: str
     window_bp: int
@@ -143,10 +143,10 @@ class _OfRun(NamedTuple):
 
 
 def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
-    """What a model is built from and what it was trained on, as they stand in a checkpoint."""
+    """The settings that the model is built from, and what it was trained on, from a checkpoint."""
     try:
         plain, hashes = stored["settings"], stored["inputs_sha256"].values()
-        refuse_active(plain)  # those that are not asked for, too
+        refuse_active(plain)  # including settings that are not needed here
         settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
         if window_bp is None or not all(isinstance(each, str) for each in hashes):
             raise KeyError("context.window_bp or inputs_sha256")
@@ -161,7 +161,7 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
 
 
 def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], checkpoint: Path) -> None:
-    """Before any model is made of them: settings that want more layers, or wider ones, than there are weights for."""
+    """Refuses settings with more or wider layers than there are weights, before a model is built from them."""
     widest = max((max(tensor.shape, default=1) for tensor in weights.values()), default=0)
     if asked.layers > len(weights) or asked.width > widest:
         raise InputError(
@@ -171,7 +171,7 @@ def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], check
 
 
 def _filled(made: Callable[[], Module], weights: Mapping[str, Tensor], checkpoint: Path) -> Module:
-    """A module with these weights, for use; they are compared with a module that takes no memory before one is made."""
+    """A module with these weights, in eval mode; shapes are compared on the meta device, before memory is used."""
     with torch.device("meta"):
         wanted = made().state_dict()
     check_fits(checkpoint, weights, wanted)

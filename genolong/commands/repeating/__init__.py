@@ -1,1 +1,1 @@
-"""`reproduce`: a result made again from its record."""
+"""`reproduce`: repeats a result from its record."""

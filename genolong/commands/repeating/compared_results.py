@@ -1,4 +1,4 @@
-"""A result beside the one that a record is of: weights and metrics of trainings, figures or scores in files."""
+"""Compares a repeated result with the recorded one: weights and metrics of trainings, figures or scores in files."""
 
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -16,14 +16,14 @@ from genolong.runs.metrics_log import NOT_METRICS, rows_of
 
 
 class Result(NamedTuple):
-    """Whether it is the same, and how it compares."""
+    """Whether the results are the same, and a line on how they compare."""
 
     same: bool
     line: str
 
 
 def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: Mapping[str, Any]) -> Result:
-    """By the sha256 of all weights, and by every figure of metrics.csv."""
+    """Compares the sha256 of all weights, and every figure in metrics.csv."""
     logged = _metrics(place)
     figures = compared(_named(logged, _metrics(folder)) if logged else ())
     of_metrics = f"in metrics.csv, {figures.line}" if logged else "there is no metrics.csv to compare with"
@@ -34,7 +34,7 @@ def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: M
 
 
 def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
-    """By the sha256 of the file, and by every figure or score in it."""
+    """Compares the sha256 of the file, and if that differs every figure or score in it."""
     sha256, wanted = sha256_of(now), then.get("output_sha256")
     if sha256 == wanted:
         return Result(True, f"{now.name} is the same byte for byte (sha256 {sha256})")
@@ -66,7 +66,7 @@ def _named(then: Mapping[str, float], now: Mapping[str, float]) -> Iterator[Pair
 
 
 def _scores(then: Path, now: Path) -> Iterator[Pair]:
-    """The numbers of all INFO fields, record after record."""
+    """The numbers in all INFO fields of two VCFs, record by record."""
     with VcfReader(then) as before, VcfReader(now) as after:
         declared = info_types(after.header).items()
         keys = [name.encode() for name, kind in declared if kind in ("Float", "Integer")]
@@ -78,7 +78,7 @@ def _scores(then: Path, now: Path) -> Iterator[Pair]:
 
 
 def _embeddings(then: Path, now: Path) -> Iterator[Pair]:
-    """The numbers of all rows."""
+    """The numbers in all rows of two tables."""
     for at, (one, other) in enumerate(zip_longest(read_table(then), read_table(now)), 1):
         if one is None or other is None:
             yield Pair(f"embedding {at}", *(None if each is None else 1.0 for each in (one, other)))
@@ -93,6 +93,6 @@ def _numbers(record: Record, keys: list[bytes]) -> dict[str, float]:
         for at, value in enumerate(values.split(b","), 1):
             try:
                 found[f"{key.decode()} of allele {at}"] = float(value)
-            except ValueError:  # a dot: none
+            except ValueError:  # a dot: no value
                 continue
     return found

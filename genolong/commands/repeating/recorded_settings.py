@@ -1,4 +1,4 @@
-"""The settings of a record, checked as typed ones are, for another run: elsewhere, and from the beginning."""
+"""A record's settings, checked like typed ones and adapted to repeat the run from its start in another folder."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -18,10 +18,10 @@ Schema = TypeVar("Schema")
 def recorded_settings(
     record: Mapping[str, Any], made_by: str, schema: type[Schema], asked: ReproduceSettings, folder: Path
 ) -> tuple[Schema, tuple[str, ...]]:
-    """The settings, and a note of those that the record does not know, which are as they are by default.
+    """The settings, and notes on those missing from the record, which get their defaults.
 
-    Attention is by PyTorch's kernels where it was (or where nothing else was known then): they are everywhere. A record
-    may be a stranger's: it chooses no place to write to, and sends nothing anywhere. Raises SettingsError or
+    Attention uses PyTorch's kernels if the run did (or did not record them): these exist everywhere. A record may come
+    from a stranger, so it cannot choose where files are written, or send anything anywhere. Raises SettingsError or
     UnsafeInputError naming the record and the setting.
     """
     _refuse_unused(record["settings"], asked)
@@ -44,7 +44,7 @@ def _copied(node: Any) -> Any:
 
 
 def _filled(plain: dict[str, Any], made_by: str, schema: type) -> tuple[str, ...]:
-    """Adds what a record of an earlier version lacks."""
+    """Adds settings that a record of an earlier version lacks, and returns notes on them."""
     known = {key for key, _ in entries(plain)}
     missing = [key for key in known_keys(schema) if key not in known]
     if not missing:
@@ -62,12 +62,12 @@ def _filled(plain: dict[str, Any], made_by: str, schema: type) -> tuple[str, ...
 
 
 def _place(plain: dict[str, Any], asked: ReproduceSettings, folder: Path) -> None:
-    """Other places to write to; other places to read from, where they are named."""
+    """Sets the places to write to, and replaces those to read from if new ones are named."""
     plain["debug"] = asked.debug
     if "resume" in plain:
         plain["resume"] = "no"
     if "max_time" in plain.get("trainer", {}):
-        plain["trainer"]["max_time"] = None  # as many steps, however long they take here
+        plain["trainer"]["max_time"] = None  # the same number of steps, however long they take here
     if "run" in plain:
         plain["run"] = {"name": "reproduced", "folder": "runs"}
     if "logger" in plain:
@@ -84,14 +84,14 @@ def _place(plain: dict[str, Any], asked: ReproduceSettings, folder: Path) -> Non
 
 
 def _used(plain: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
-    """Of a VCF and a model that a run may have used: where its settings name them."""
+    """Where the settings of a run name the VCF and the model that it may have used."""
     of_head = "init_from" in plain
     of_vcf = plain.get("data") if of_head else plain
     return {"vcf": (of_vcf, "vcf"), "model": (plain, "init_from" if of_head else "model")}
 
 
 def _refuse_unused(plain: Mapping[str, Any], asked: ReproduceSettings) -> None:
-    """Raises SettingsError where a VCF or a model is named anew, and there was none."""
+    """Raises SettingsError if a new place is named for a VCF or model that the run did not use."""
     for setting, (node, key) in _used(plain).items():
         value = getattr(asked, setting)
         if value is not None and isinstance(node, Mapping) and not isinstance(node.get(key), str):

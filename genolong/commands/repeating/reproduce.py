@@ -1,4 +1,4 @@
-"""`reproduce`: what a training, a prediction or an evaluation made, made again from its record, and compared."""
+"""`reproduce`: repeats a training, prediction or evaluation from its record, and compares the results."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ SCHEMAS = {
     "train": TrainSettings, "train_variants": VariantTrainSettings, "predict": PredictSettings,
     "evaluate": EvaluationSettings, "embed": EmbedSettings, "map": MapSettings,
 }  # fmt: skip
-MODELS = {  # settings
+MODELS = {  # the setting that names the model
     "train": "init_from", "train_variants": "init_from", "predict": "model", "evaluate": "model", "embed": "model",
     "map": "model",
 }  # fmt: skip
@@ -49,7 +49,7 @@ TRAININGS: dict[str, Callable[..., object]] = {"train": train, "train_variants":
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Whether the result is the same, how it compares, and what is another here that could explain a difference."""
+    """Whether the result is the same, how it compares, and what differs here and could explain a difference."""
 
     same: bool
     verdict: str
@@ -57,15 +57,15 @@ class Reproduction:
 
     @property
     def explained(self) -> bool:
-        """The same; or something is another here."""
+        """Whether the result is the same, or something that could matter differs here."""
         return self.same or bool(self.differences)
 
 
 def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = None) -> Reproduction | None:
-    """Makes the result of a record again in `folder`, and leaves reproduction.json there.
+    """Repeats the result of a record in `folder`, and writes reproduction.json there.
 
-    Of several processes all but the first return None. Raises MissingInputError or InputError where an input or the
-    model is not what it was, SettingsError or UnsafeInputError where the record's settings are not to be taken.
+    If there are several processes, all but the first return None. Raises MissingInputError or InputError if an input or
+    the model has changed, SettingsError or UnsafeInputError if the record's settings cannot be accepted.
     """
     path = settings.record
     record = read_record(path)
@@ -104,7 +104,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
 
 
 def _made_by(record: Mapping[str, Any], path: Path) -> str:
-    """The command whose result can be made again."""
+    """The command that made the result; raises InputError if its results cannot be repeated."""
     made_by = maker(record)
     if made_by not in SCHEMAS:
         raise InputError(f"{path}: made by {made_by[:40]!r}; wanted {', '.join(SCHEMAS)}")
@@ -122,7 +122,7 @@ def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
 
 
 def _trained(train: Callable[..., object], way: Sequence[Leg], went: Sequence[Any], folder: Path) -> None:
-    """A training in the legs that it went in, each gone on with where the one before ended."""
+    """Repeats a training leg by leg; each resumes where the one before ended."""
     for at, (leg, asked) in enumerate(zip(way, went, strict=True)):
         with suppress(Left):
             train(replace(asked, resume="auto") if at else asked, folder, leg.end)
@@ -132,7 +132,7 @@ def _evaluate(asked: EvaluationSettings) -> object:
     return evaluate(asked, follow) if asked.vcf is None else evaluate_variants(asked, follow)
 
 
-_MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {  # of files
+_MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {  # commands whose results are files
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
     "embed": lambda asked, _, __: embed(asked, follow),

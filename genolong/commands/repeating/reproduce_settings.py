@@ -9,7 +9,7 @@ from genolong.runs.record import place_of_record
 
 @dataclass(frozen=True)
 class ReproduceSettings:
-    """conf/trained/reproduce.yaml: what is made again, and where its inputs lie now."""
+    """conf/trained/reproduce.yaml: what to repeat, and where its inputs are now."""
 
     run: str
     model: str | None
@@ -19,5 +19,5 @@ class ReproduceSettings:
 
     @property
     def record(self) -> Path:
-        """In a training's folder; beside a file that was written; or the record itself."""
+        """The path of the record: in a training's folder, next to an output file, or `run` itself."""
         return place_of_record(self.run)

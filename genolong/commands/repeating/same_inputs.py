@@ -1,4 +1,4 @@
-"""Whether what a record says was read is still what would be read: files and the model, by their sha256."""
+"""Checks by sha256 that the inputs in a record, files and model, are still the same."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ from genolong.errors import InputError, MissingInputError
 from genolong.genome.fasta import titles_of
 from genolong.genome.files.hashed import sha256_of
 
-NAMED = "(data.fasta=, vcf=)"  # the settings that do
+NAMED = "(data.fasta=, vcf=)"  # the settings for new locations
 
 
 def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
-    """Raises MissingInputError or InputError for the first file that is not there or not what it was.
+    """Raises MissingInputError or InputError for the first file that is missing or has changed.
 
-    Files that are named anew (data.fasta=, vcf=) may lie anywhere, but hold what was read, in the same order.
+    Files given by new names (data.fasta=, vcf=) may be anywhere, but must have the same content, in the same order.
     """
     beds = _hashes(record, "regions_sha256", asked)
     wanted = {**_hashes(record, "inputs_sha256", asked), **beds}
@@ -42,14 +42,14 @@ def check_inputs(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
 
 
 def check_titles(record: Mapping[str, Any], asked: ReproduceSettings) -> None:
-    """Raises InputError where files are named anew, and contigs would be called after other names."""
+    """Raises InputError if newly named FASTA files would change the names of contigs."""
     then, named = record.get(TITLES), asked.data.paths
     if isinstance(then, list) and named and then != (now := titles_of(list(map(Path, named)))):
         raise InputError(f"data.fasta: {renamed([str(each) for each in then], now)}")
 
 
 def check_model(record: Mapping[str, Any], model: str | None) -> None:
-    """Raises InputError where a model that was used is another now."""
+    """Raises InputError if the model's weights have changed."""
     wanted = record.get("init_from_sha256", record.get("model_sha256"))
     if model is None or wanted is None:
         return

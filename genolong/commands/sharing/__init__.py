@@ -1,1 +1,1 @@
-"""`export`: a model to be given away."""
+"""`export`: a model to share."""

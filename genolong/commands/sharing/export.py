@@ -1,4 +1,4 @@
-"""`export`: the model of a run as a folder to be given away, with a card that says what it is."""
+"""`export`: writes a run's model into a folder to share, with a model card."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,21 +16,21 @@ from genolong.runs.whole_folder import whole_folder
 from genolong.tasks.known_answers import known_answers
 
 CARD = "README.md"
-OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings beside those of BuiltFrom
+OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings besides those of BuiltFrom
 OF_HEAD = ("variant_head", "head_is", "head_vcf_sha256")
 OF_DATA = ("regions_sha256", "init_from_sha256", BEFORE)
 
 
 @dataclass(frozen=True)
 class Export:
-    """Where the model lies now, and what people should be told."""
+    """Where the exported model is, and notes for the user."""
 
     folder: Path
     notes: tuple[str, ...]
 
 
 def export(settings: ExportSettings) -> Export:
-    """Write the folder whole or not at all; raises InputError (and its kinds) for whatever a person can mend."""
+    """Writes the folder, complete or not at all; raises InputError or a subclass for anything that a user can fix."""
     stored = stored_model(settings.run, "run")
     with whole_folder(Path(settings.output), "output") as folder:
         run = run_of(stored)
@@ -45,7 +45,7 @@ def export(settings: ExportSettings) -> Export:
 
 
 def _about(built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What opening the model needs, and nothing else that was true of the machine it was trained on."""
+    """What is needed to open the model, and nothing else about the machine that it was trained on."""
     plain = stored["settings"]
     settings = asdict(built)
     settings["data"]["cache"] = None

@@ -7,7 +7,7 @@ from genolong.errors import SettingsError
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """conf/trained/export.yaml: which run's model, and the folder to be made."""
+    """conf/trained/export.yaml: the run whose model to export, and the folder to create."""
 
     run: str
     output: str

@@ -1,4 +1,4 @@
-"""The card of a model that is given away: what it is, what it was trained on, how good it is; numbers from its run."""
+"""The card of an exported model: what it is, its training data, and how good it is, with numbers from its run."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ of harm, and no basis for a diagnosis or a treatment.
 
 
 def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], results: RunResults) -> str:
-    """Markdown; raises InputError for a record that does not say what one says."""
+    """The card in Markdown; raises InputError if the run's record lacks what belongs there."""
     try:
         parts = [
             f"{TOP}# {_plain(run.name)}", _about(run, built), "## Intended use, and limits", INTENDED,
@@ -89,7 +89,7 @@ def _data(built: BuiltFrom, inputs: Mapping[str, str]) -> str:
 
 
 def _figures(results: RunResults) -> Iterable[str]:
-    """Losses on hidden bases of held-out windows, beside baselines, and the record's own."""
+    """Losses on hidden bases of held-out windows, compared with baselines, and metrics from the record."""
     figures = results.figures or {}
     rows = []
     for reader, words in READERS.items():
@@ -113,7 +113,7 @@ def _figures(results: RunResults) -> Iterable[str]:
 
 
 def _training(results: RunResults) -> Iterable[str]:
-    """The command, and what it ran with."""
+    """The command, and the versions and hardware it ran with."""
     record = results.record
     yield "## Training"
     if record is None:
@@ -135,7 +135,7 @@ def _training(results: RunResults) -> Iterable[str]:
 
 
 def _command(words: Sequence[str]) -> str:
-    """As it was typed behind `python -m genolong`; empty where it was called from Python."""
+    """The command as typed, starting with `python -m genolong`; empty if training was called from Python."""
     for at, word in enumerate(words):
         if word == "genolong" or word.endswith(("/genolong", "genolong/__main__.py")):
             return f"python -m genolong {shlex.join(words[at + 1 :])}".replace("`", "'")
@@ -148,5 +148,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """On one line and without what Markdown would make something of: names come from files."""
+    """Text on one line, with Markdown's special characters escaped: names come from files."""
     return "".join(f"\\{letter}" if letter in "|`<>[]" else letter for letter in " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""What a run's folder says of the model in it: how it was trained, and its figures beside baselines."""
+"""What a run's folder says about its model: how it was trained, and its figures compared with baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from genolong.runs.record import beside, read_record
 
 @dataclass(frozen=True)
 class RunResults:
-    """The record of the training and the figures of its held-out bases, both of just these weights, or None."""
+    """The training's record and the figures of its held-out bases; None if missing, or not of these weights."""
 
     record: Mapping[str, Any] | None
     figures: Mapping[str, Figure] | None
@@ -22,7 +22,7 @@ class RunResults:
 
 
 def run_results(run: TrainedRun) -> RunResults:
-    """What is of other weights, or does not say of which it is, is left out and told; raises InputError."""
+    """Reads record and figures; notes those left out since they are, or may be, of other weights; raises InputError."""
     notes, wanted = [], run.weights_sha256
     record, figures = None, None
     path = run.folder / RECORD

@@ -1,4 +1,4 @@
-"""A training that begins with the weights of another: they must fit, and must not have seen what is held out now."""
+"""Starts a training from another model's weights (init_from), if they fit and have not seen held-out bases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -18,13 +18,13 @@ from genolong.loading.windows import split
 from genolong.runs.folder import RECORD
 from genolong.settings import TrainSettings
 
-SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights mean nothing without; the rest may change
+SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights need these unchanged; the rest may change
 
 
 class Begun(NamedTuple):
-    """Where a training begins: `model` is the file or folder of its weights, whose hash is `sha256`.
+    """The model that a training starts from: the file or folder of its weights, and their hash `sha256`.
 
-    `weights` are None for a run that is gone on with, and has its own.
+    `weights` is None for a resumed run, which has its own.
     """
 
     model: str
@@ -35,9 +35,9 @@ class Begun(NamedTuple):
 
 
 def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
-    """What a run that is gone on with in `folder` began with, where init_from= names that again; else None.
+    """What the run resumed in `folder` started from, if init_from= names the same model again; else None.
 
-    That is not opened: it may have been trained on since, or be gone.
+    That model is not opened: it may have been trained further since, or be gone.
     """
     if settings.init_from is None:
         return None
@@ -53,9 +53,10 @@ def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
 
 
 def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
-    """The weights that init_from= names; None where it names none.
+    """The weights that init_from= names; None if it names none.
 
-    Raises SettingsError where the model is another, or was trained on what is held out now, and what opening raises.
+    Raises SettingsError if the model differs or was trained on bases that are held out now, and whatever opening it
+    raises.
     """
     if settings.init_from is None:
         return None
@@ -78,7 +79,7 @@ def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
 
 
 def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
-    """Notes of what is another in the model; raises SettingsError where the weights would not be its own."""
+    """Notes on settings of the model that differ; raises SettingsError if its weights would not fit or make sense."""
     then = run.model.encoder.settings
     pairs = {each.name: (getattr(settings.model, each.name), getattr(then, each.name)) for each in fields(then)}
     for name in SAME:
@@ -93,7 +94,7 @@ def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
 
 
 def _leaks(settings: TrainSettings, genome: Genome, before: Sequence[Earlier]) -> list[str]:
-    """Raises SettingsError where an earlier training read what is held out now; notes where that cannot be told."""
+    """Raises SettingsError if an earlier training read bases that are held out now; notes what cannot be checked."""
     window_bp = settings.context.window_bp
     assert window_bp is not None
     held = split(genome, replace(settings.data, validation_windows=0), window_bp).validation

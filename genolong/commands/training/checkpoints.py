@@ -1,4 +1,4 @@
-"""When a training writes checkpoints: every so many steps, at the best validation, at its end and when told to stop."""
+"""When a training writes checkpoints: every n steps, at the best validation, at the end, and when asked to stop."""
 
 from math import inf
 from pathlib import Path
@@ -16,16 +16,16 @@ from genolong.runs.metrics_log import MetricsLog
 from genolong.runs.saved import BEST, LAST, of_step, point, tidy
 from genolong.settings import CheckpointSettings
 
-MID_EPOCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}  # one epoch is the whole run
+MID_EPOCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}  # the whole run is one epoch
 
 
 class Checkpoints(Checkpoint):
-    """Writes between two steps, when all of a step is done: its row is logged, and what it validates is validated.
+    """Writes checkpoints between two steps, after the finished step was logged and validated (if due).
 
-    That is just before the first batch of the next one, and at the end before a running mean takes the weights' place.
-    A validation is left when a signal comes: the checkpoint says so, and who goes on with it validates first.
-    `has_best`: the folder keeps the best of those that a resumed training wrote before; all processes know the same.
-    After the step `left_after` a training is left as if a signal had come.
+    That is just before the first batch of the next step; at the end, it is before a running mean replaces the weights.
+    A signal cuts a validation short: the checkpoint says so, and a resumed run validates first. `has_best` says whether
+    the folder holds the best checkpoint so far of a resumed training; it must be the same in all processes. After the
+    step `left_after`, the training stops as if a signal had come.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Checkpoints(Checkpoint):
             self.best = state_dict["best"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes signals from Lightning, which would send messages between processes from within its handlers."""
+        """Replaces Lightning's signal handlers, which would send messages between processes from within a handler."""
         self._begun = trainer.global_step
         self.request.listen()
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
@@ -75,7 +75,7 @@ class Checkpoints(Checkpoint):
         if signal is None:
             return
         for each in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(each, WeightAveraging):  # the mean has taken the weights' place, and gives it back
+            if isinstance(each, WeightAveraging):  # the mean has replaced the weights; this restores them
                 each.on_validation_epoch_end(trainer, pl_module)
         FitLoop.of(trainer).owes_validation = True
         self._write(trainer)
@@ -90,7 +90,7 @@ class Checkpoints(Checkpoint):
         self._write(trainer)
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Lightning's counters as at the end of a step's last batch, from where they are set right in any case."""
+        """Stores Lightning's counters as they are at a step's last batch, so that a resumed run counts correctly."""
         checkpoint[VALIDATED] = not FitLoop.of(trainer).owes_validation
         loops = checkpoint["loops"]["fit_loop"]
         loops["epoch_loop.state_dict"]["_batches_that_stepped"] = max(trainer.global_step - 1, 0)

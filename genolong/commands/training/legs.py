@@ -1,4 +1,4 @@
-"""The legs of a training that was gone on with: what was another when it went on, and how to go the same way again."""
+"""The legs of a resumed training: what differed between them, and how to repeat the training with the same legs."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -11,7 +11,7 @@ from genolong.runs.differences import differences
 
 ATTENTION = "trainer.attention"
 
-# of the settings that may be others when a training goes on, those that its weights or its figures depend on
+# settings that may differ when a training resumes, and that affect its weights or metrics
 BEARING = (
     "trainer.max_steps", "trainer.validate_every", ATTENTION, "trainer.devices", "trainer.accelerator",
     "context.batch", "context.accumulation", "context.checkpoint_blocks", "parallel.sequence", "parallel.share_weights",
@@ -19,38 +19,38 @@ BEARING = (
 
 
 class End(NamedTuple):
-    """After which step a training ends, other than its last; `validated`: as it would have ended after its last."""
+    """The step after which a training ends early; `validated`: with the validation that follows a last step."""
 
     step: int
     validated: bool = True
 
 
 def left_after(end: End | None) -> int | None:
-    """The step after which a training is left without having ended."""
+    """The step after which a training is stopped without a proper end, if any."""
     return None if end is None or end.validated else end.step
 
 
 class Leg(NamedTuple):
-    """A part of a training: the settings, by their keys, that were others than the record's, and where it ended."""
+    """A part of a training: the settings (by full name) in which it differed from the record, and where it ended."""
 
     other: Mapping[str, Any]
     end: End
 
     def of(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The record as it would be of a training that had this leg's settings."""
+        """The record that a training with this leg's settings would have."""
         attention = {"attention": str(self.other[ATTENTION])} if ATTENTION in self.other else {}
         return {**record, **attention, "settings": _replaced(record["settings"], self.other)}
 
     def __str__(self) -> str:
-        """To be told before it is gone again."""
+        """For the message before the leg is repeated."""
         shown = ", ".join(f"{key}={typed(value)}" for key, value in self.other.items())
         return f"up to step {self.end.step:,}{f' with {shown}' if shown else ''}, as in the original run"
 
 
 def went_on(before: Mapping[str, Any], now: Mapping[str, Any], step: int, checkpoint: Path | None) -> dict[str, Any]:
-    """What a record keeps of a training that goes on after `step`: where from, and what was another until then.
+    """The record's entry for a training that resumes after `step`: from which checkpoint, and what differed before.
 
-    `before` is the record of the part before, or what its checkpoint says of it; `now` is the new record.
+    `before` is the record of the previous part, or what its checkpoint says of it; `now` is the new record.
     """
     then, here = (_bearing(record) for record in (before, now))
     return {
@@ -63,15 +63,15 @@ def went_on(before: Mapping[str, Any], now: Mapping[str, Any], step: int, checkp
 
 
 def other_attention(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Whether PyTorch's kernels took the place of C++, or C++ theirs."""
+    """A line if attention changed between PyTorch's kernels and C++."""
     pair = then.get("attention"), now.get("attention")
     return () if None in pair or pair[0] == pair[1] else (f"attention: {str(pair[0])[:9]} then, {pair[1]} now",)
 
 
 def legs(record: Mapping[str, Any], place: Path) -> list[Leg]:
-    """The legs in which a finished training went, the last one with the record's own settings.
+    """The legs of a finished training; the last one has the record's own settings.
 
-    Parts that lost all that they did are left out. Raises InputError, naming `place`, for what no training wrote.
+    Leaves out parts whose steps were all lost. Raises InputError, naming `place`, if the record is not valid.
     """
     try:
         steps, entries = int(record.get("steps", record["settings"]["trainer"]["max_steps"])), _entries(record)
@@ -83,7 +83,7 @@ def legs(record: Mapping[str, Any], place: Path) -> list[Leg]:
     begun = [0, *(entry.step for entry in entries)][: len(entries)]
     for entry, first in zip(reversed(entries), reversed(begun), strict=True):
         other, end = {**other, **entry.then}, min(end, entry.step)
-        if first < end == steps:  # what came after it did no step
+        if first < end == steps:  # the parts after it did no step
             found = [Leg(other, End(steps))]
         elif first < end:
             found.append(Leg(other, End(end, entry.finished and end == entry.step)))
@@ -92,7 +92,7 @@ def legs(record: Mapping[str, Any], place: Path) -> list[Leg]:
 
 
 def causes(record: Mapping[str, Any]) -> Iterator[str]:
-    """What could explain that a training that went on is another when it is made again: its machine was another."""
+    """Reasons why repeating a resumed training may give another result: differences between its machines."""
     for entry in record.get("resumed", ()):
         where = f"when it resumed after step {entry['step']}"
         if "then" not in entry:
@@ -119,7 +119,7 @@ def _entries(record: Mapping[str, Any]) -> list[_Entry]:
 
 
 def _bearing(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a training depends on; attention by PyTorch's kernels is so everywhere, whoever chose them."""
+    """Settings that affect a training; attention is `aten` if PyTorch's kernels were used, for whatever reason."""
     found = {key: value for key, value in leaves(record["settings"]) if key in BEARING}
     return {**found, ATTENTION: "aten"} if record.get("attention") == "aten" else found
 

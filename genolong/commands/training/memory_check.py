@@ -1,4 +1,4 @@
-"""Before a training: whether one of its steps fits into the memory there is."""
+"""Checks, before a training, whether one of its steps fits into memory."""
 
 from genolong.commands.machine import memory_there
 from genolong.commands.training.training_step import remedies, training_step
@@ -7,13 +7,14 @@ from genolong.errors import SettingsError
 from genolong.model.costs.memory import memory
 from genolong.settings import TrainSettings
 
-SURE = 0.85  # of what is counted is needed for certain: counts are within 15 % of what was measured
+SURE = 0.85  # share of the estimate that is certainly needed: estimates are within 15 % of measurements
 
 
 def check_memory(settings: TrainSettings, *, cuda: bool, processes: int) -> None:
-    """Refuses a step for which the memory of a GPU, or a process's share of the machine's, is too little.
+    """Raises SettingsError if a step needs more than a GPU's memory, or a process's share of the machine's.
 
-    The window is written out; `processes` are those of this machine. trainer.check_memory=false asks for no check.
+    `settings` must have the window filled in; `processes` counts those on this machine. trainer.check_memory=false
+    skips the check.
     """
     if not settings.trainer.check_memory:
         return

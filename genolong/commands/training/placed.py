@@ -1,4 +1,4 @@
-"""A command's processes: those that torchrun or SLURM started, or as many new ones as trainer.devices wants."""
+"""A training's processes: those started by torchrun or SLURM, or as many new ones as trainer.devices asks for."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +21,9 @@ from genolong.parallel.stopped import Stopped
 def placed(
     devices: int, parallel: ParallelSettings, work: Callable[..., object], *arguments: Any, interrupts: int = 1
 ) -> Iterator[Place]:  # fmt: skip
-    """This process's place, the others met; new ones call `work(place, *arguments)`, and end with this one.
+    """This process's place, connected to the others; new processes call `work(place, *arguments)`, and end with it.
 
-    The first `interrupts` - 1 times that Ctrl-C is typed are the work's own to answer.
+    The work itself handles the first `interrupts` - 1 presses of Ctrl-C.
     """
     joined = Place.joined()
     if joined is None:
@@ -42,12 +42,12 @@ def placed(
 
 
 def _meet(place: Place, work: Callable[..., object], arguments: Any) -> None:
-    with met(place, PATIENCE), suppress(Stopped):  # all stop together: the first process says with which exit code
+    with met(place, PATIENCE), suppress(Stopped):  # all stop together, and the first process sets the exit code
         work(place, *arguments)
 
 
 def told_by_the_first(place: Place, work: Callable[..., Any], *arguments: Any) -> Any:
-    """What `work(*arguments)` gives in the first process, in all of them; where it raises there, all end with it."""
+    """Runs `work(*arguments)` in the first process, and returns its result in all; if it raises, all of them end."""
     if place.size == 1:
         return work(*arguments)
     told: list[Any] = [None, None]

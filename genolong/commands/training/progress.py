@@ -1,4 +1,4 @@
-"""How far a training is: a bar where people watch, a line now and then where nobody does."""
+"""Progress of a training: a bar on a terminal, otherwise a line now and then."""
 
 import logging
 import time
@@ -13,12 +13,12 @@ from genolong.loading.step_loader import waited_s
 
 logger = logging.getLogger(__name__)
 
-LINES = 10  # written over a run that nobody watches
-LINE_EVERY_S = 600.0  # and one at least in so long
+LINES = 10  # lines over a whole run, without a terminal
+LINE_EVERY_S = 600.0  # at least one line in this time
 
 
 class TrainingProgress(pl.Callback):
-    """Steps, loss, bases (or what else is read) a second, the share of waiting for them, and the time left."""
+    """Shows steps, loss, bases (or alleles) per second, share of time spent waiting for data, and time left."""
 
     def __init__(self, per_step: int, what: str = "bases") -> None:
         self.per_step, self.what = per_step, what

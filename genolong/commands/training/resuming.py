@@ -1,4 +1,4 @@
-"""Where a training goes on: from the newest whole checkpoint of the same settings and data, or from the beginning."""
+"""Where a training resumes: from the newest intact checkpoint with the same settings and data, or from the start."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,26 +18,26 @@ from genolong.runs.saved import BEST, Newest, newest, of_step, point
 from genolong.runs.training_state import check_goes_on
 from genolong.settings import refuse_active
 
-# what may differ: where things are, how long, how often one looks, and on what; what is read is compared by its hash,
-# and steps by how much they read
+# settings that may differ when resuming: places, durations, frequencies, devices; inputs are compared by hash, and
+# steps by how much they read
 FREE = {
     "debug", "resume", "init_from", "data.fasta", "data.vcf", "data.synonyms", "data.cache", "data.workers",
     "context.batch", "context.accumulation", "context.checkpoint_blocks", "trainer.max_steps", "trainer.max_time",
     "trainer.devices", "trainer.accelerator", "trainer.validate_every", "trainer.attention",
     "trainer.check_memory",
 }  # fmt: skip
-TITLES = "fasta_titles"  # where a record and a checkpoint say what the files are called whose names contigs bear
+TITLES = "fasta_titles"  # key in records and checkpoints for the names of FASTA files that are part of contigs' names
 FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A training as it is asked for: all settings, the sha256 of all files that it reads, a new model's weights.
+    """A training as requested: all settings, the sha256 of all files that it reads, and a new model's weights.
 
-    `trained_by` is what a new module's configure_optimizers returns, in which its weights count by their shape only.
-    `regions` are those of BED files, `titles` what FASTA files are called whose names contigs bear. `model` is the
-    sha256 of a model that it begins with. `said_at` is where its checkpoints say how it was made, as record.json does;
-    None: at their top.
+    `trained_by` is what a new module's configure_optimizers returns; only the shapes in it matter. `regions` are hashes
+    of BED files, `titles` the names of FASTA files that are part of contigs' names. `model` is the sha256 of the model
+    that it starts from. `said_at` is the key under which its checkpoints say how they were made, as record.json does;
+    None: at the top level.
     """
 
     settings: Mapping[str, Any]
@@ -52,10 +52,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Beginning:
-    """A checkpoint (None: there is none, and step 0 is the first), the rows logged up to it, and what to tell.
+    """The checkpoint to resume from (None: start at step 0), the rows logged up to it, and notes for the user.
 
-    `has_best` says whether the folder keeps the best checkpoint so far. `before` is the record of what is gone on
-    with, or what its checkpoint says where it has none; None for a new run.
+    `has_best` says whether the folder keeps the best checkpoint so far. `before` is the record of the resumed run, or
+    what its checkpoint says if there is none; None for a new run.
     """
 
     checkpoint: Path | None
@@ -69,8 +69,8 @@ class Beginning:
 def beginning(wanted: Wanted, folder: Path) -> Beginning:
     """Where a training in `folder` begins.
 
-    Raises OutputError where the folder holds a run that is finished or not to be continued, SettingsError naming the
-    first setting that differs, InputError where data differ or no checkpoint can be read.
+    Raises OutputError if the folder holds a run that is finished or must not be continued, SettingsError naming the
+    first setting that differs, InputError if data differ or no checkpoint can be read.
     """
     asked, last_step = wanted.settings["resume"], wanted.settings["trainer"]["max_steps"]
     source = _source(asked, folder)
@@ -96,7 +96,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
             "more, or use a new folder"
         )
     path = of_step(folder, step)
-    if is_best and path.exists():  # who wrote it may have been killed before it pointed to it
+    if is_best and path.exists():  # its writer may have been killed before pointing to it
         point(BEST, path)
     notes = (*_notes(found, source, step), *lost_rows(home / "metrics.csv", step))
     return Beginning(
@@ -106,7 +106,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
 
 
 def _home(source: Path, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
-    """The folder whose metrics.csv goes on, and its record; a file that lies with another run's has none of either."""
+    """The folder whose metrics.csv is continued, and its record; no record for a file in another run's folder."""
     if source.is_dir():
         return source, begun_record(source)
     folder = source.resolve().parent
@@ -117,16 +117,16 @@ def _home(source: Path, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
 
 
 def gone_on_with(asked: str, folder: Path) -> dict[str, Any]:
-    """The record of the run whose checkpoints a training in `folder` goes on with; empty where there are none."""
+    """The record of the run that a training in `folder` resumes; empty if there are no checkpoints."""
     source = _source(asked, folder)
     there = source is not None and source.is_dir() and any((source / "checkpoints").glob("*.ckpt"))
     return begun_record(source) if source is not None and there else {}
 
 
 def _source(asked: str, folder: Path) -> Path | None:
-    """Whose checkpoints are gone on with; None for a new run. Raises OutputError for a folder that is to be left alone.
+    """Where the checkpoints to resume from are; None for a new run. Raises OutputError if the folder must be kept.
 
-    A command that named another run, given again, goes on with what it has made of it.
+    If a command that named another run is repeated, it resumes from its own checkpoints, if there are any.
     """
     named = None if asked in ("auto", "no") else Path(asked).expanduser()
     if not is_begun(folder):
@@ -144,7 +144,7 @@ def _source(asked: str, folder: Path) -> Path | None:
 
 
 def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool, bool]:
-    """What a checkpoint says of its run, its step, whether that is validated and the best; it holds its model."""
+    """Checks a checkpoint; returns what it says of its run, its step, and whether that was validated and the best."""
     about, checkpoint = load_all(path)
     try:
         refuse_active(about)
@@ -160,8 +160,8 @@ def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool, bool]:
 
 
 def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
-    """Why a run is not the one that is wanted; only what both know is compared: it may be of another version."""
-    plain = json.loads(json.dumps(wanted.settings))  # lists for tuples, as what is read has them
+    """Why a run is not the requested one, or None; compares only what both know, since versions may differ."""
+    plain = json.loads(json.dumps(wanted.settings))  # tuples become lists, as in what is read
     try:
         before = dict(said["settings"])
         read = list(said["inputs_sha256"].values())
@@ -199,7 +199,7 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
 
 
 def renamed(then: Sequence[str], now: Sequence[str]) -> str:
-    """What is told where contigs had other names: which windows are read, and what is hidden of them, go by these."""
+    """A message that equally named contigs' FASTA files were renamed: the choice of windows and masks depends on it."""
     return (
         "contigs with the same name in several files are told apart by the files' names, which are "
         f"{', '.join(now)} now, and were {', '.join(then)}; restore those names (a link of that name will do)"
@@ -207,7 +207,7 @@ def renamed(then: Sequence[str], now: Sequence[str]) -> str:
 
 
 def _examples_a_step(plain: Mapping[str, Any]) -> int:
-    """Windows that all devices together read in a step; alleles, where each device reads all of them."""
+    """Windows that all devices together read in a step; for variant heads alleles, all of which every device reads."""
     if "context" not in plain:
         return plain["batch"]
     context, parallel = plain["context"], plain.get("parallel", {})

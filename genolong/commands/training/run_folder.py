@@ -1,4 +1,4 @@
-"""A training's folder: what it goes on with from there, and the settings, record and metrics that it leaves."""
+"""A training's folder: where the training resumes, and the settings, record and metrics that it writes."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class RunFolder:
-    """Where a training begins, what was logged until then, and its record so far; the first process writes them."""
+    """Where a training begins, its log so far, and its record; only the first process writes them."""
 
     folder: Path
     writes: bool
@@ -36,7 +36,7 @@ class RunFolder:
 
     @classmethod
     def opened(cls, place: Place, wanted: Wanted, folder: Path, record: dict[str, Any]) -> "RunFolder":
-        """A folder that nobody else works in, begun or gone on with; raises what beginning does."""
+        """Opens a folder that no other process uses, for a new or resumed run; raises as `beginning` does."""
         start = told_by_the_first(place, beginning, wanted, folder)
         if start.before is not None:
             leg = went_on(start.before, record, start.step, start.checkpoint)
@@ -54,7 +54,7 @@ class RunFolder:
 
     @contextmanager
     def recorded(self, trainer: pl.Trainer) -> Iterator[None]:
-        """Whatever ends this stands in the record."""
+        """If an error ends the context, writes it into the record."""
         try:
             with recorded(self.folder, self.record, trainer) if self.writes else nullcontext():
                 yield
@@ -62,7 +62,7 @@ class RunFolder:
             self.log.finalize("")
 
     def finish(self, trainer: pl.Trainer, results: Mapping[str, Any]) -> dict[str, Any]:
-        """The record with what came out of the training, which is written."""
+        """Writes the record with the training's results, and returns it."""
         about = {
             "steps": trainer.global_step, "metrics": self.log.latest, "peak_memory_bytes": peak_memory(),
             "waited_for_data_s": round(waited_s(trainer), 3),

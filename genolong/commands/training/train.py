@@ -1,4 +1,4 @@
-"""`train`: a genome and settings in, a run folder with a trained model out."""
+"""`train`: from a genome and settings to a run folder with a trained model."""
 
 import logging
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ from genolong.tasks.masked_bases import MaskedBases
 
 logger = logging.getLogger(__name__)
 
-ABOUT = ("settings", "inputs_sha256", "regions_sha256", TITLES, "init_from_sha256", BEFORE)  # also in checkpoints
+ABOUT = ("settings", "inputs_sha256", "regions_sha256", TITLES, "init_from_sha256", BEFORE)  # in checkpoints, too
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A finished training: its folder, the trained model, all that it was made with, and record.json's content."""
+    """A finished training: its folder, the trained model, all that it was made with, and the content of record.json."""
 
     folder: Path
     model: MaskedBases
@@ -64,11 +64,11 @@ class Training:
 
 
 def train(settings: TrainSettings, folder: Path, end: End | None = None) -> Training:
-    """Train, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
+    """Trains a model, and leaves config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
-    With several devices, this process is the first of as many, or one of those that torchrun or SLURM started.
-    `end`: where it ends, if not after trainer.max_steps. Raises InputError (and its kinds) for whatever a person can
-    mend, and Left where `end` says that it is left.
+    With several devices, this process is the first of a new team, or one of those started by torchrun or SLURM. `end`:
+    where it ends, if not after trainer.max_steps. Raises InputError or a subclass for anything that a user can fix, and
+    Left if `end` stops it early.
     """
     with placed(settings.trainer.devices, settings.parallel, _train, settings, folder, end, interrupts=2) as place:
         return _train(place, settings, folder, end)
@@ -100,7 +100,7 @@ def _train_in(
     place: Place, settings: TrainSettings, folder: Path, genome: Genome, parts: Split, order: TrainingOrder,
     told: Sequence[str], begun: Begun | None, end: End | None,
 ) -> Training:  # fmt: skip
-    """The training in a folder that is this process's own."""
+    """The training, in a folder that is locked for this process."""
     plain = asdict(settings)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     model = MaskedBases(
@@ -142,7 +142,7 @@ def _train_in(
     with run.recorded(trainer):
         fit(trainer, checkpoints, model, start.checkpoint, datamodule=datamodule)
     if start.checkpoint and start.step == trainer.max_steps and settings.trainer.ema_decay:
-        model.load_state_dict(load_weights(start.checkpoint)[1])  # the mean, which takes its place at a last step only
+        model.load_state_dict(load_weights(start.checkpoint)[1])  # the mean; it replaces the weights only at the end
     if trainer.global_step < trainer.max_steps and end is None:
         logger.info("stopped by trainer.max_time after %d of %d steps", trainer.global_step, trainer.max_steps)
     results = {
@@ -153,10 +153,10 @@ def _train_in(
 
 
 def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
-    """The settings with the window written out: context=chromosome reads all that leaves a window to hold out.
+    """The settings with the window filled in: context=chromosome chooses the longest that still leaves one to hold out.
 
-    Where contigs are held out by name, the longest window that fits one of them and one of the others; otherwise half
-    of the longest contig.
+    If contigs are held out by name, that is the longest window that fits into one of them and into one of the others;
+    otherwise half of the longest contig.
     """
     if settings.context.window_bp is not None:
         return settings
@@ -169,7 +169,7 @@ def with_window(settings: TrainSettings, genome: Genome) -> TrainSettings:
 
 
 def bases_per_step(settings: TrainSettings) -> int:
-    """Bases read for one optimizer step, by all devices together."""
+    """Bases read per optimizer step, by all devices together."""
     return settings.context.bases * (settings.trainer.devices // settings.parallel.sequence)
 
 

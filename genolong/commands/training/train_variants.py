@@ -1,4 +1,4 @@
-"""`train task=variant_effect`: labelled variants and a trained model in, a run folder with a variant head out."""
+"""`train task=variant_effect`: from labelled variants and a trained model to a run folder with a variant head."""
 
 import logging
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ from genolong.tasks.variant_effect import VariantScorer
 
 logger = logging.getLogger(__name__)
 
-READ_AT_ONCE = 512  # alleles
-TRAINING = "variant_training"  # where a checkpoint says how its head was trained; its top tells of the model below
+READ_AT_ONCE = 512  # alleles read at once
+TRAINING = "variant_training"  # checkpoints: key for how the head was trained; the top level describes the model
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,12 @@ class VariantTraining:
 
 
 def train_variants(settings: VariantTrainSettings, folder: Path, end: End | None = None) -> VariantTraining:
-    """Train a head, and leave config.yaml, record.json, metrics.csv and checkpoints in `folder`.
+    """Trains a head, and leaves config.yaml, record.json, metrics.csv and checkpoints in `folder`.
 
-    `predict` takes the folder as any other run, and writes probabilities too. With several devices, this process is the
-    first of as many, or one of those that torchrun or SLURM started. `end`: where it ends, if not after
-    trainer.max_steps. Raises InputError (and its kinds) for whatever a person can mend, and Left where `end` says that
-    it is left.
+    `predict` accepts this folder like any other run, and also writes probabilities. With several devices, this process
+    is the first of a new team, or one of those started by torchrun or SLURM. `end`: where it ends, if not after
+    trainer.max_steps. Raises InputError or a subclass for anything that a user can fix, and Left if `end` stops it
+    early.
     """
     work = settings.trainer.devices, settings.parallel, _train_variants, settings, folder, end
     with placed(*work, interrupts=2) as place:
@@ -84,7 +84,7 @@ def _train_variants(
 def _train_in(
     place: Place, settings: VariantTrainSettings, folder: Path, read: VariantData, end: End | None
 ) -> VariantTraining:  # fmt: skip
-    """The training in a folder that is this process's own."""
+    """The training, in a folder that is locked for this process."""
     base, parts = read.run, read.parts
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
     shape = _in_shape(settings, base)
@@ -128,7 +128,7 @@ def _train_in(
 
 
 def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
-    """As the module to be trained, of which the head is there in shape only."""
+    """The module to be trained, with the head on the meta device (shapes only)."""
     with torch.device("meta"):
         head = VariantHead(settings.head, run.model.encoder.settings.width)
     return _module(settings, run.model, head, positive_weight=1.0)
@@ -147,7 +147,7 @@ def _module(
 
 
 def _zero_shot(read: VariantData) -> dict[str, float]:
-    """How well the LLR of mode=unmasked, for which nothing is trained, tells the held-out alleles apart."""
+    """AUROC and AUPRC of the LLR (mode=unmasked) on the held-out alleles, for which nothing is trained."""
     held_out = _chosen(read.labelled.variants, read.parts.validation)
     effects = read.scorer.score(held_out, follow("scoring held-out alleles", read.scorer.windows(held_out)))
     positive = torch.from_numpy(read.labelled.positive)[torch.from_numpy(read.parts.validation)]
@@ -156,7 +156,7 @@ def _zero_shot(read: VariantData) -> dict[str, float]:
 
 
 def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffect, VariantDataModule]:
-    """The module, and batches to train and to validate it."""
+    """The module, and the batches to train and validate it."""
     around, model, scorer = settings.head.around, read.run.model, read.scorer
     head = VariantHead(settings.head, model.encoder.settings.width)
     train, validation = (
@@ -177,20 +177,20 @@ def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffe
             return scorer.windows_of(variant, around)
 
         sets = WindowPairs(train, of_train, pair), WindowPairs(validation, of_validation, pair)
-    module.train()  # a model is opened to be used
+    module.train()  # opened models are in eval mode
     return module, VariantDataModule(
         *sets, batch=settings.batch, max_steps=settings.trainer.max_steps, seed=settings.seed
     )  # fmt: skip
 
 
 def _features(scorer: VariantScorer, variants: Sequence[Variant], around: Sequence[int]) -> Tensor:
-    """Read once; a share of them at a time, for their windows' states are kept until then."""
+    """Computes the features once, a group of alleles at a time: the states of a whole group are in memory at once."""
     parts, advance = [], follow("reading alleles", len(variants))
     for at in range(0, len(variants), READ_AT_ONCE):
         some = variants[at : at + READ_AT_ONCE]
         parts.append(scorer.features(some, around))
         advance(len(some))
-    return torch.cat(parts).clone()  # not made for inference only
+    return torch.cat(parts).clone()  # a clone, since tensors from inference mode cannot be trained on
 
 
 def _chosen(variants: Sequence[Variant], chosen: Bool[Any, " alleles"]) -> list[Variant]:

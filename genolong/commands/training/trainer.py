@@ -1,4 +1,4 @@
-"""Lightning's trainer of a run: on which devices, in which precision, with which loggers and checkpoints."""
+"""Lightning's trainer for a run: devices, precision, loggers and checkpoints."""
 
 import signal
 from importlib.util import find_spec
@@ -29,9 +29,9 @@ from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
 
 
 class LastStep(Callback):
-    """The last step is followed by a validation, whether or not trainer.validate_every divides the steps.
+    """Makes a validation follow the last step, even if trainer.validate_every does not divide the steps.
 
-    `step`: another than that of trainer.max_steps.
+    `step`: the last step, if not trainer.max_steps.
     """
 
     def __init__(self, step: int | None) -> None:
@@ -43,12 +43,12 @@ class LastStep(Callback):
 
 
 class TimeLimit(Timer):
-    """trainer.max_time counts from when this process began to train, whatever went before it was resumed."""
+    """Counts trainer.max_time from when this process began to train, ignoring the time before a resume."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, *more: Any
     ) -> None:  # fmt: skip
-        """At the end of a step, and not between the batches that it accumulates."""
+        """Checks the time at the end of a step, not between its accumulated batches."""
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx, *more)
 
@@ -56,18 +56,18 @@ class TimeLimit(Timer):
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing to load."""
+        """Ignores the stored time."""
 
 
 class Devices(NamedTuple):
-    """Where this process stands among the devices, and how they share windows; no strategy for one alone."""
+    """This process's place among the devices, and how they share windows (`strategy`; None for a single device)."""
 
     place: Place
     strategy: SequenceParallelStrategy | None
 
 
 def across(place: Place, settings: TrainSettings) -> Devices:
-    """The devices of a training; all of its processes make theirs at the same time."""
+    """The devices of a training; all of its processes must call this at the same time."""
     window_bp = settings.context.window_bp
     assert window_bp is not None
     if place.size == 1:
@@ -80,7 +80,7 @@ def make_trainer(
     chosen: TrainerSettings, loggers: list[Logger], files: RunCheckpointIO, checkpoints: Checkpoints,
     progress: TrainingProgress, accumulation: int, devices: Devices, end: End | None,
 ) -> pl.Trainer:  # fmt: skip
-    """Lightning's trainer: one epoch is the whole run, steps are optimizer steps; `end`: not all of them."""
+    """Lightning's trainer: the whole run is one epoch, and steps are optimizer steps; `end`: where it ends early."""
     place = devices.place
     callbacks: list[Callback] = [LastStep(end.step if end and end.validated else None), checkpoints]
     if place.rank == 0:
@@ -104,14 +104,14 @@ def make_trainer(
 
 
 def check_machine(chosen: TrainerSettings, loggers: LoggerSettings, devices: int) -> None:
-    """Raises SettingsError where this machine lacks what is asked for; to be called before a folder is made."""
+    """Raises SettingsError if this machine lacks what is requested; call it before creating a folder."""
     accelerator(chosen, devices)
     if loggers.wandb and not find_spec("wandb"):
         raise SettingsError("logger.wandb=true: wandb is not installed; run `pip install genolong[wandb]`")
 
 
 def accelerator(chosen: TrainerSettings, devices: int) -> str:
-    """cuda or cpu; refuses a GPU that is not there."""
+    """cuda or cpu; raises SettingsError if the requested GPUs do not exist."""
     if chosen.accelerator == "cuda" and not torch.cuda.is_available():
         raise SettingsError("trainer.accelerator=cuda: torch sees no CUDA device here; use auto or cpu")
     if chosen.accelerator != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < devices:
@@ -125,14 +125,14 @@ def accelerator(chosen: TrainerSettings, devices: int) -> str:
 
 
 def precision(chosen: TrainerSettings, devices: int) -> Any:
-    """bf16-mixed where a GPU has it; float32 on a CPU, so that the same training is not another one on the next."""
+    """bf16-mixed on a GPU that has it; float32 on a CPU, so that a training gives the same result on other machines."""
     if chosen.precision != "auto":
         return chosen.precision
     return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
-    """What is to be told of a precision on a CPU where there is a faster one."""
+    """Notes for a CPU on which another precision would be faster."""
     if accelerator(chosen, devices) != "cpu":
         return ()
     if chosen.precision == MIXED:
@@ -143,7 +143,7 @@ def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
 
 
 def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:
-    """metrics.csv and what else was chosen; what a run that stopped wrote of later steps than `step` is hidden."""
+    """metrics.csv and the other chosen loggers; hides what a stopped run logged after `step`."""
     loggers: list[Logger] = [log]
     if chosen.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step or None))
@@ -155,19 +155,19 @@ def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLo
 def fit(
     trainer: pl.Trainer, checkpoints: Checkpoints, model: pl.LightningModule, resume: Path | None = None, **data: Any
 ) -> None:  # fmt: skip
-    """Lightning's fit, which ends as a signal, an interruption or a lack of memory should.
+    """Runs Lightning's fit, with proper endings for signals, interruptions and lack of memory.
 
-    Raises Stopped where a signal asked it to stop, and all that is needed to go on is saved.
+    Raises Stopped if a signal asked it to stop, and everything needed to resume is saved.
     """
     try:
         with naming_lost_workers(), checkpoints.request.listening():
             trainer.fit(model, ckpt_path=resume, weights_only=True, **data)
     except Stopped:
         raise
-    except SIGTERMException:  # one that came before the training began to listen
+    except SIGTERMException:  # a signal that came before the training began to listen
         raise Stopped(signal.SIGTERM, trainer.global_step) from None
     except SystemExit:
-        raise KeyboardInterrupt from None  # Lightning makes another ending of a second Ctrl-C
+        raise KeyboardInterrupt from None  # Lightning turns a second Ctrl-C into SystemExit
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
             raise SettingsError(

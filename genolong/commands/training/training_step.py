@@ -1,4 +1,4 @@
-"""A training's step, as its costs are counted; and which setting to turn where it needs more memory than there is."""
+"""A training's step as input for cost estimates, and which settings to change if it does not fit into memory."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ MOST_DEVICES = 1 << 12
 
 
 def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
-    """The step of settings whose window is written out, on GPUs or on a CPU."""
+    """The step for settings whose window is filled in, on GPUs or on a CPU."""
     window_bp, context = settings.context.window_bp, settings.context
     assert window_bp is not None
     half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
@@ -27,22 +27,22 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
 
 
 def _kernels(settings: TrainSettings, *, cuda: bool) -> str:
-    """What attention would run on; a GPU need not be here, and can do what is wanted of it."""
+    """The kernels that attention would use; a GPU need not be present, and is assumed to run the chosen ones."""
     wanted = wanted_kernels(settings.trainer.attention, cuda=cuda)
     return "aten" if wanted == "cpp" and why_not(settings.model.width // settings.model.heads) else wanted
 
 
 class Remedy(NamedTuple):
-    """Settings as they are typed, and the memory that a device needs with them, in bytes."""
+    """Settings as typed, and the bytes that a device needs with them."""
 
     settings: str
     peak: int
 
 
 def remedies(step: Step, room: int) -> list[Remedy]:
-    """Of every setting that saves memory the value that makes a step fit into `room` bytes, or else the best.
+    """For every setting that saves memory, the first value that fits into `room` bytes, or else the best one.
 
-    Those that fit come first; among them, those that cost least.
+    Those that fit come first, and among these the cheapest.
     """
     now = memory(step).peak
     found = []
@@ -79,7 +79,7 @@ def _shared_weights(step: Step) -> Choices:
 
 
 def _slices(step: Step) -> Choices:
-    """More devices to a window: first those that read other windows."""
+    """More devices per window: first those that so far read other windows."""
     sequence = step.sequence
     while sequence < MOST_DEVICES and step.window_bp >= 2 * sequence * step.branches[0].segment:
         sequence *= 2

@@ -1,4 +1,4 @@
-"""What a variant head is trained on: a model that reads, labelled alleles in two parts, and the hashes of it all."""
+"""The data for training a variant head: an opened model, labelled alleles in two parts, and all inputs' hashes."""
 
 import logging
 from pathlib import Path
@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 class VariantData(NamedTuple):
-    """`inputs` are the sha256 of all files that are read, `head_is` what the head's probabilities will be of."""
+    """An opened model, and labelled alleles split for training and validation.
+
+    `inputs` maps all files that are read to their sha256; `head_is` says what the head's probabilities mean.
+    """
 
     run: TrainedRun
     scorer: VariantScorer
@@ -45,18 +48,18 @@ class VariantData(NamedTuple):
 
     @classmethod
     def opened(cls, place: Place, settings: VariantTrainSettings) -> "VariantData":
-        """Opened in all processes at the same time, and told; raises InputError (and its kinds)."""
+        """Opens everything in all processes at once, and logs what it is; raises InputError or a subclass."""
         run = open_run(settings.init_from, "init_from")
         genome = open_genome(run, settings.data)
         tiles = GenomeTiles(genome)
         run.model.encoder.settings.check_window(run.window_bp, place.size)
         cuda = accelerator(settings.trainer, place.local_size) == "cuda"
-        precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as predict reads
+        precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as in predict
         for note in choose_reading(run.model.encoder, settings.trainer.attention, precision, cuda=cuda):
             logger.info(note)
         shard = run.model.encoder.settings.shard(run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
-        if settings.trainer.check_memory:  # what a tuned encoder keeps for its gradients comes on top
+        if settings.trainer.check_memory:  # reading only; what a tuned encoder keeps for gradients adds to it
             reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)
             check_reading(reading, place.local_size, free=["parallel.sequence"])
         classes = _classes(settings.data)
@@ -77,7 +80,7 @@ class VariantData(NamedTuple):
 def _scorer(
     settings: VariantTrainSettings, run: TrainedRun, tiles: GenomeTiles, place: Place, shard: SequenceShard
 ) -> VariantScorer:  # fmt: skip
-    """Reads the windows of alleles as predict will."""
+    """A scorer that reads the windows of alleles as predict will."""
     scoring = ScoringSettings(
         mode="unmasked", window_bp=None, spacing=1, flank=settings.head.flank, distance=False,
         longest_allele=settings.longest_allele, batch=None,
@@ -94,7 +97,7 @@ def _synonyms(data: LabelledDataSettings) -> dict[str, str]:
 
 
 def _classes(data: LabelledDataSettings) -> TwoClasses:
-    """Which labels are positive and which negative."""
+    """Determines which labels are positive and which are negative."""
     with VcfReader(data.vcf) as reader:
         alleles = read_alleles(reader.name, reader, data.label, [], None)
         if not alleles.label.texts:
@@ -115,7 +118,7 @@ def _tell(
     parts: VariantSplit,
     run: TrainedRun,
 ) -> None:
-    """What is trained on what; raises InputError where a side lacks a class."""
+    """Logs what is trained on what; raises InputError if a part lacks one of the classes."""
     for note in classes.notes:
         logger.info(note)
     for status, count in labelled.left_out.items():

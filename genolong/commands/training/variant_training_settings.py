@@ -16,7 +16,7 @@ from genolong.tasks.optimizer import OptimizerSettings
 
 @dataclass(frozen=True)
 class LabelledDataSettings(GenomeSettings, ClassSettings):
-    """conf/trained/train_variants.yaml, data: which alleles are told apart, and which of them are held out."""
+    """conf/trained/train_variants.yaml, data: which labels to separate, and which alleles to hold out."""
 
     WITHIN: ClassVar[str] = "data."
 
@@ -42,13 +42,13 @@ class LabelledDataSettings(GenomeSettings, ClassSettings):
 
     @property
     def validation_contigs(self) -> list[str]:
-        """Contigs that are held out; none where blocks of positions are."""
+        """Contigs to hold out; none if blocks of positions are held out instead."""
         return [] if self.validation is None else texts("data.validation", self.validation, least=1)
 
 
 @dataclass(frozen=True)
 class VariantTrainSettings:
-    """conf/trained/train_variants.yaml: all that makes the training of a variant head what it is."""
+    """conf/trained/train_variants.yaml: everything that defines the training of a variant head."""
 
     task: str
     init_from: str
@@ -69,7 +69,7 @@ class VariantTrainSettings:
     logger: LoggerSettings
 
     def found_from_anywhere(self, model: Path) -> "VariantTrainSettings":
-        """The same with absolute paths, and the model that a link meant."""
+        """The same with absolute paths, and with links to the model resolved."""
         return replace(self, init_from=str(model.resolve()), data=self.data.found_from_anywhere())
 
     def __post_init__(self) -> None:

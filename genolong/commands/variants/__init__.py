@@ -1,1 +1,1 @@
-"""`predict`: variants of a VCF."""
+"""`predict`: scores for the variants of a VCF."""

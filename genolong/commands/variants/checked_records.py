@@ -1,4 +1,4 @@
-"""Records of a VCF with every allele's status, in blocks; another build of the genome is noticed before long work."""
+"""A VCF's records in blocks, with every allele's status; detects another genome build before long work starts."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ from genolong.report.tally import ABOUT, Tally
 
 logger = logging.getLogger(__name__)
 
-FIRST = 200  # records whose REF is compared with the genome before anything is scored
-FEW = 20  # of fewer, no other build is suspected
-BLOCK_BYTES = 1 << 24  # of records held at once
+FIRST = 200  # records whose REF is compared with the genome at first
+FEW = 20  # with fewer such records, another build is not suspected
+BLOCK_BYTES = 1 << 24  # bytes of records in memory at once
 
 
 @dataclass(frozen=True)
 class MismatchSettings:
-    """conf/trained/predict.yaml, embed.yaml: what is done where REF is not the genome's."""
+    """conf/trained/predict.yaml, embed.yaml: what to do if REF differs from the genome."""
 
     on_ref_mismatch: str
     most_mismatches: float
@@ -33,28 +33,28 @@ class MismatchSettings:
 
 
 class CheckedRecord(NamedTuple):
-    """A record, and of each ALT its status and, where it can be scored, the variant."""
+    """A record, with the status of each ALT and, if it can be scored, the variant."""
 
     record: Record
     alleles: list[tuple[Status, Variant | None]]
 
     @property
     def variants(self) -> list[Variant]:
-        """What is to be scored of it."""
+        """Its variants that can be scored."""
         return [variant for _, variant in self.alleles if variant is not None]
 
 
 class RecordChecks:
-    """Checks records in their order. `tally` counts the first ones whose REF can be compared, and their mismatches."""
+    """Checks records in order; `tally` counts the first ones whose REF can be compared, and their mismatches."""
 
     def __init__(self, name: str, checks: AlleleChecks, tally: Tally, settings: MismatchSettings) -> None:
         self._name, self._checks, self._tally = name, checks, tally
         self._on_ref_mismatch, self._most = settings.on_ref_mismatch, settings.most_mismatches
 
     def blocks(self, records: Iterable[Record], size: int) -> Iterator[list[CheckedRecord]]:
-        """`size` records a block, fewer where they are long. Which ones depends on nothing but the records.
+        """Blocks of `size` records, or fewer if they are long; block boundaries depend only on the records.
 
-        Raises RefusedRecordError where too many of the first REFs are not the genome's.
+        Raises RefusedRecordError if too many of the first REFs differ from the genome.
         """
         block: list[CheckedRecord] = []
         held = 0
@@ -104,7 +104,7 @@ class RecordChecks:
 
 
 def example_of(record: Record, alternate: bytes) -> str:
-    """Where an allele stands and what it is, as people are told."""
+    """An allele's place and letters, for messages."""
     if record.malformed:
         return f"line {record.line}: {record.malformed}"
     place = f"{record.contig}:{'?' if record.position is None else record.position + 1}"

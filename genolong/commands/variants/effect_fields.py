@@ -1,4 +1,4 @@
-"""What predict adds to a VCF: the header's lines and every record's INFO entries."""
+"""What predict adds to a VCF: header lines, and INFO entries of every record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from genolong.errors import SettingsError
 from genolong.genome.alleles import SCORED, Status
 from genolong.tasks.variant_effect import Effect
 
-COMMANDS = ("genolong_predict", "genolong_map")  # keys of the header's line that says where fields come from
+COMMANDS = ("genolong_predict", "genolong_map")  # keys of the header line that gives the fields' origin
 STATUS_WORDS = (
     "ok; edge: scored, the window reaches beyond the contig; n_rich: scored, more than a tenth of the window is N; "
     "without a score: " + ", ".join(status for status in Status if status not in SCORED)
@@ -21,9 +21,9 @@ MODE_WORDS = {
 
 @dataclass(frozen=True)
 class EffectFields:
-    """The INFO fields <prefix>_LLR, _DIST, _PROB (where these are computed) and _STATUS, one value an ALT allele.
+    """The INFO fields <prefix>_LLR, _DIST, _PROB (the last two if computed) and _STATUS, one value per ALT allele.
 
-    `chance_of` says what the probabilities are of; empty where there are none.
+    `chance_of` says what the probabilities mean; empty if there are none.
     """
 
     prefix: str
@@ -32,16 +32,16 @@ class EffectFields:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Their names; also of those that this run leaves out, so that no stale ones stay."""
+        """The names of all fields, including those that this run omits, so that stale values are removed."""
         return tuple(f"{self.prefix}_{name}" for name in ("LLR", "DIST", "PROB", "STATUS"))
 
     @property
     def keys(self) -> frozenset[bytes]:
-        """The names as they stand in a VCF."""
+        """The names as bytes, as in a VCF."""
         return frozenset(name.encode() for name in self.ids)
 
     def header(self, origin: Mapping[str, str], flank: int, command: str = COMMANDS[0]) -> list[bytes]:
-        """The lines that declare them and say where they come from, without line ends."""
+        """The lines that declare the fields and give their origin, without line ends."""
         llr, distance, chance, status = self.ids
         mode, model = origin["mode"], origin["weights_sha256"][:12]
         told = f"Window of {origin['window_bp']} bases, model {model}, FASTA {origin['fasta']}"
@@ -75,11 +75,11 @@ class EffectFields:
         return [line.encode(errors="replace") for line in (*lines, f"##{command}=<ID={self.prefix},{pairs}>")]
 
     def is_own(self, line: bytes) -> bool:
-        """Whether a header line is one that says where an earlier run's fields came from."""
+        """Whether a header line gives the origin of fields from an earlier run."""
         return line.startswith(tuple(f"##{command}=<ID={self.prefix},".encode() for command in COMMANDS))
 
     def entries(self, statuses: Sequence[Status], effects: Sequence[Effect | None]) -> bytes:
-        """A record's INFO entries: scores where any allele has one, and the status of every allele."""
+        """A record's INFO entries: scores if any allele has one, and the status of every allele."""
         llr, distance, chance, status = self.ids
         parts = []
         if any(effects):
@@ -100,11 +100,11 @@ def _llr(value: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """For a quoted header value."""
+    """Text escaped for a quoted header value."""
     return " ".join(text.splitlines()).replace("\t", " ").replace("\\", "\\\\").replace('"', '\\"')
 
 
 def check_prefix(prefix: str) -> None:
-    """Raises SettingsError for what cannot begin the name of an INFO field."""
+    """Raises SettingsError for a prefix with which no INFO field can begin."""
     if not prefix.isascii() or not prefix.isidentifier():
         raise SettingsError(f"prefix={prefix}: wanted letters, digits and _, the first no digit")

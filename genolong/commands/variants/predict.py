@@ -1,4 +1,4 @@
-"""`predict`: a VCF in, the same VCF out, with what a trained model makes of every allele."""
+"""`predict`: copies a VCF, and adds a trained model's scores for every allele."""
 
 import logging
 from collections import deque
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """Where the scored VCF lies, what became of the alleles, and what people should be told."""
+    """Where the scored VCF is, what became of the alleles, and notes for the user."""
 
     output: str
     tally: Tally
@@ -42,12 +42,12 @@ class Prediction:
 
 
 def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction | None:
-    """Write every record of a VCF with the scores of its alleles; an interrupted file is continued.
+    """Writes every record of a VCF with the scores of its alleles; an interrupted file is continued.
 
-    Beside a file, unless the VCF came through a pipe, there is a record of what made it, which `reproduce` reads.
+    Unless the VCF came through a pipe or went into one, a record for `reproduce` is written next to the output.
 
-    Several processes (trainer.devices, torchrun, SLURM) share the scoring and write what one would; all but the first
-    return None. Raises InputError (and its kinds) for whatever a person can mend.
+    Several processes (trainer.devices, torchrun, SLURM) share the scoring, and write what one process would; all but
+    the first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     watch = watch or Watch()
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
@@ -101,7 +101,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
 
 
 def _record(settings: PredictSettings, opened: OpenedScorer, work: PredictionWork, begun: str) -> None:
-    """What made the file, beside it."""
+    """Writes the record next to the output."""
     settings = settings.found_from_anywhere(opened.run.checkpoint)
     inputs = {absolute(path): sha256 for path, sha256 in opened.genome.sha256.items()}
     inputs |= {getattr(settings, name): sha256 for name, sha256 in work.hashes.items() if sha256 is not None}
@@ -117,7 +117,7 @@ def _record(settings: PredictSettings, opened: OpenedScorer, work: PredictionWor
 
 
 class _Blocks:
-    """Blocks on their way: read, handed out to be scored, and taken back in order to be written."""
+    """Blocks of records in order: read, handed out for scoring, and taken back for writing."""
 
     def __init__(
         self, blocks: Iterator[list[CheckedRecord]], reader: VcfReader, scorer: VariantScorer, watch: Watch
@@ -126,7 +126,7 @@ class _Blocks:
         self._handed: deque[list[CheckedRecord]] = deque()
 
     def variants(self) -> Iterator[list[Variant]]:
-        """What is to be scored of every block."""
+        """The variants to score in each block."""
         for block in self._blocks:
             variants = [variant for checked in block for variant in checked.variants]
             self._watch.block(self._reader.bytes_read, self._scorer.windows(variants))
@@ -134,7 +134,7 @@ class _Blocks:
             yield variants
 
     def next_read(self) -> list[CheckedRecord]:
-        """The first block that was not taken back yet."""
+        """The first block that was not yet taken back."""
         return self._handed.popleft()
 
 

@@ -1,4 +1,4 @@
-"""How far predict is: a bar where people watch, a line now and then where nobody does."""
+"""Progress of predict: a bar on a terminal, otherwise a line now and then."""
 
 import logging
 import time
@@ -16,26 +16,26 @@ LINE_EVERY_S = 30.0
 
 
 class Watch:
-    """What predict tells while it works; this one listens to nothing."""
+    """The events that predict reports while it works; this base class ignores them."""
 
     def begin(self, total: int | None, resumed_after: int) -> None:
-        """So many bytes of input, where that is known; so many records were done before."""
+        """Called at the start, with the input's size in bytes (if known) and the records done before a resume."""
 
     def block(self, consumed: int, windows: int) -> None:
-        """The next block is read, up to this byte of the input; its scores take so many windows."""
+        """Called when a block has been read, with the input's bytes read so far and the windows its scores need."""
 
     def advance(self, windows: int) -> None:
-        """So many more windows were read."""
+        """Called with the number of windows just read."""
 
     def done(self, tally: Tally) -> None:
-        """A block is written."""
+        """Called when a block has been written."""
 
     def end(self) -> None:
-        """No more comes, whether or not all went well."""
+        """Called at the end, also after an error."""
 
 
 class PredictProgress(Watch):
-    """The share of the input's bytes that is done, alleles a second and the time left, on a console of stderr."""
+    """Shows the share of the input done, alleles per second and the time left, on stderr's console."""
 
     def __init__(self, console: Console) -> None:
         columns = (
@@ -65,7 +65,7 @@ class PredictProgress(Watch):
 
     def done(self, tally: Tally) -> None:
         now = time.monotonic()
-        if self._before < 0:  # the first block, and what was done before it: no measure of speed
+        if self._before < 0:  # the first block and earlier work do not count for the speed
             self._before, self._begun, self._base = tally.alleles, now, self._to
         told = f"{counted(tally.records, 'record')}, {counted(tally.scored, 'allele')} scored"
         if now > self._begun:
@@ -77,7 +77,7 @@ class PredictProgress(Watch):
             self._told = now
 
     def _share(self, now: float) -> str:
-        """The share of the input that is done, and the time left, where they are known."""
+        """The share of the input done, and the time left, if known."""
         if not self._total:
             return ""
         share = f", {self._to / self._total:.0%} of the input"

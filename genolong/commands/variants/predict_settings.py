@@ -12,7 +12,7 @@ from genolong.tasks.variant_effect import ScoringSettings
 
 @dataclass(frozen=True)
 class PredictSettings(ScoringSettings, MismatchSettings, ReadingSettings):
-    """conf/trained/predict.yaml: which model, which VCF, how alleles are scored, and what is done on the way."""
+    """conf/trained/predict.yaml: model, VCF, how to score alleles, and how to treat special cases."""
 
     PATHS = ("vcf", "output", "synonyms", "skipped_to")
 

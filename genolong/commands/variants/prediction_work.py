@@ -1,4 +1,4 @@
-"""The files that predict writes, kept in step: the VCF, the table of alleles without a score, and the journal."""
+"""Keeps the files of predict in step, so that it can resume: the VCF, the table of skipped alleles, the journal."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ NOT_IN_RESULT = ("on_ref_mismatch", "most_mismatches", "overwrite_fields")
 
 
 class PredictionWork:
-    """Begins the files, or goes on where the same command was stopped; `tally` is what became of the records so far.
+    """Starts the output files, or resumes those of the same command; `tally` counts the records done so far.
 
-    `hashes` are the sha256 of what is read, where that can be read again, by the names of settings.
-    A pipe cannot be read again or be cut, so work on one, as on standard input and output, has no journal.
+    `hashes` maps names of settings to the sha256 of input files that can be read again. Pipes cannot be read again or
+    truncated, so work from or to them (such as standard input and output) has no journal.
     """
 
     def __init__(
@@ -68,18 +68,18 @@ class PredictionWork:
 
     @property
     def can_be_repeated(self) -> bool:
-        """Whether what is read and written are files."""
+        """Whether input and output are files."""
         return self._journal is not None
 
     def rest_of(self, reader: VcfReader) -> Iterator[Record]:
-        """The records that are still to be written."""
+        """The records still to be written."""
         records = iter(reader)
         for record in islice(records, self.resumed_after):
             self._writer.pass_over(record)
         return records
 
     def write(self, block: Sequence[CheckedRecord], effects: Sequence[Effect]) -> None:
-        """A block of records; `effects` are those of its variants, in their order."""
+        """Writes a block of records; `effects` belong to its variants, in order."""
         following = iter(effects)
         for record, alleles in block:
             found = [None if variant is None else next(following) for _, variant in alleles]
@@ -99,7 +99,7 @@ class PredictionWork:
             self._note()
 
     def complete(self) -> tuple[str, ...]:
-        """Gives the files their names; what people should be told of that."""
+        """Gives the files their final names, and returns notes for the user."""
         self._writer.finish()
         if self._skipped is not None:
             self._skipped.finish()
@@ -113,9 +113,9 @@ class PredictionWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves what an interruption left, to be gone on with; nothing where nothing was scored yet.
+        """Keeps the unfinished files, to be resumed, if something was scored; otherwise removes them.
 
-        Nor where a file is refused: another one would have to be begun anew.
+        They are also removed if an input was refused: with another input, work would have to start over.
         """
         begun = self.tally.scored > 0 and can_be_gone_on_with(error)
         for file in (self._writer, self._skipped):
@@ -140,7 +140,7 @@ class PredictionWork:
                 self._skipped.add(record, alternate, status)
 
     def _held(self, record: Record) -> Collection[bytes]:
-        """Those of our fields that INFO holds; most lines are asked by a look for the prefix alone."""
+        """Our fields that INFO already contains; a search for the prefix alone settles most lines."""
         if isinstance(record.text, bytes) and self._prefix not in record.text:
             return ()
         return record.held_keys(self._fields.keys)

@@ -1,4 +1,4 @@
-"""The table of alleles without a score: where each stands, what it is, and why it has none."""
+"""The table of alleles without a score: where and what each one is, and why it has none."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ COLUMNS = b"line\tcontig\tposition\treference\talternate\tstatus\n"
 
 
 class SkippedTable:
-    """Tab-separated, in the order of the VCF, positions from 1. Its name appears when it is complete.
+    """A tab-separated table in the VCF's order, positions from 1; it gets its final name when complete.
 
-    `resume_at` is what `flush` returned when so much was done as is done now. Raises what PartialFile raises.
+    `resume_at` is the value that `flush` returned at the point to resume from. Raises the same errors as PartialFile.
     """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
@@ -20,28 +20,28 @@ class SkippedTable:
         self._rows = [] if resume_at else [COLUMNS]
 
     def add(self, record: Record, alternate: bytes, status: Status) -> None:
-        """One allele; of a malformed record, why it is malformed instead of an allele."""
+        """Adds an allele; for a malformed record, the reason takes the allele's place."""
         place = "" if record.position is None else str(record.position + 1)
         contig = record.contig.encode("utf-8", "surrogateescape")
         columns = (str(record.line).encode(), contig, place.encode(), record.reference, alternate, status.encode())
         self._rows.append(b"\t".join(columns) + b"\n")
 
     def flush(self) -> int:
-        """Bring the rows to the disk; how many bytes the table holds."""
+        """Writes the rows to disk, and returns the table's size in bytes."""
         self._file.write(b"".join(self._rows))
         self._rows = []
         self._file.sync()
         return self._file.size
 
     def finish(self) -> None:
-        """Complete the table and give it its name."""
+        """Completes the table, and gives it its final name."""
         self.flush()
         self._file.complete()
 
     def close(self) -> None:
-        """Stop, and leave the unfinished table as it is."""
+        """Stops, and keeps the unfinished table."""
         self._file.close()
 
     def discard(self) -> None:
-        """Stop, and remove the unfinished table."""
+        """Stops, and removes the unfinished table."""
         self._file.discard()
