@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genolong.errors import SettingsError
-from genolong.model.window_reading import WindowReading
+from genolong.model.window_reading import WindowReading, log_ratio
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,10 @@ def variant_features(
     """The head's features of alleles, as means of both strands: state differences, the reference state, and the LLR.
 
     The differences (alternate minus reference) are of the mean states over every stretch except the first, which is
-    for the LLR. The reference state is the mean over the last, widest stretch. The LLR is the alternate's
-    pseudo-log-likelihood minus the reference's.
+    for the LLR. The reference state is the mean over the last, widest stretch.
     """
     difference = (alternate.states - reference.states)[:, :, 1:].mean(1).flatten(1)
-    llr = alternate.log_likelihood - reference.log_likelihood
+    llr = log_ratio(reference, alternate)
     return torch.cat((difference, reference.states[:, :, -1].mean(1), llr.unsqueeze(1)), dim=1).float()
 
 

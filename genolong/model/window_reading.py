@@ -1,10 +1,9 @@
 """Reads windows on both strands: the pseudo-log-likelihood of a stretch, and mean states over stretches."""
 
-from math import log
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Integer, UInt8
 from torch import Tensor, nn
 
 from genolong.model.asked_states import asked_states
@@ -13,14 +12,29 @@ from genolong.parallel.shard import SequenceShard
 
 COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
 N = 4
-GUESS = -log(4)  # nats
 
 
 class WindowReading(NamedTuple):
-    """For every window, the pseudo-log-likelihood of its first stretch in nats, and mean states of both strands."""
+    """For every window, the pseudo-log-likelihood of its first stretch in nats, and mean states of both strands.
+
+    `known` is the number of bases of that stretch, N left out, whose log p the likelihood sums.
+    """
 
     log_likelihood: Float[Tensor, " batch"]
+    known: Integer[Tensor, " batch"]
     states: Float[Tensor, "batch 2 stretches width"]
+
+
+def log_ratio(reference: WindowReading, alternate: WindowReading) -> Float[Tensor, " batch"]:
+    """The LLR in nats: log-likelihoods of the alternate windows minus those of the reference windows.
+
+    An insertion or deletion moves N, or what lies beyond a contig's end, out of the compared stretch or into it. So
+    that both windows sum over the same number of bases, N counts as the mean base of both stretches.
+    """
+    known = (reference.known + alternate.known).clamp(min=1)
+    mean = (reference.log_likelihood + alternate.log_likelihood) / known
+    missing = reference.known - alternate.known
+    return alternate.log_likelihood + missing * mean - reference.log_likelihood
 
 
 def read_windows(
@@ -29,9 +43,8 @@ def read_windows(
 ) -> WindowReading:  # fmt: skip
     """Read both strands of each window; `stretches` are (first, end) positions in it.
 
-    The pseudo-log-likelihood is the sum of log p(base) over a stretch with no base hidden, averaged over both strands;
-    N counts as a guess among four bases, so that the number of bases is the same if one of two compared windows holds
-    more N. Stretches are given in forward-strand positions for both strands. Differentiable. With `shard`, every
+    The pseudo-log-likelihood is the sum of log p(base) over a stretch with no base hidden, averaged over both strands.
+    Stretches are given in forward-strand positions for both strands. Differentiable. With `shard`, every
     process passes whole windows, computes its slice, and gets the complete result.
     """
     shard = shard or SequenceShard.whole(codes.shape[1])
@@ -48,6 +61,7 @@ def read_windows(
         strand, asked = strand[:, columns], asked[..., columns]
         logits = head(read).double().log_softmax(-1)
         of_own = logits.gather(-1, strand.long().clamp(max=N - 1).unsqueeze(-1)).squeeze(-1)
-        nats.append(shard.sum((of_own.where(strand < N, GUESS) * asked[:, 0]).sum(-1)))
+        nats.append(shard.sum((of_own * (asked[:, 0] & (strand < N))).sum(-1)))
         states.append(shard.sum((asked.double() / bases) @ read.double()))
-    return WindowReading((nats[0] + nats[1]) / 2, torch.stack(states, dim=1))
+    known = (inside[:, 0] & (codes < N)).sum(-1)
+    return WindowReading((nats[0] + nats[1]) / 2, known, torch.stack(states, dim=1))

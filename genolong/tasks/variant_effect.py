@@ -22,7 +22,7 @@ from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unm
 from genolong.model.asked_states import asked_states
 from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, variant_features
-from genolong.model.window_reading import WindowReading, read_windows
+from genolong.model.window_reading import WindowReading, log_ratio, read_windows
 from genolong.parallel.shard import SequenceShard
 
 BATCH_BP = 1 << 15  # bases per batch; a longer window is a batch of its own
@@ -78,12 +78,13 @@ class Compared(NamedTuple):
 
 
 class _Region(NamedTuple):
-    """A window's pseudo-log-likelihood over the compared region, and its mean states on each strand (row).
+    """A window's pseudo-log-likelihood over the known bases of the compared region, and mean states by strand (row).
 
     The first stretch of states is the compared region; the others are those that a trained head reads.
     """
 
     log_likelihood: float
+    known: int
     states: Float64[np.ndarray, "2 stretches width"]
 
 
@@ -115,8 +116,8 @@ class VariantScorer:
 
         Other alleles: the pseudo-log-likelihood of the alternate window minus that of the reference window. Each is the
         sum of log p(base) over the same number of bases, those of the longer allele and `flank` on either side, read
-        from a window in which nothing is hidden. N counts as a guess, log 1/4. Both windows have the same length: bases
-        left of the variant keep their positions, and the right end is cut or filled up.
+        from a window in which nothing is hidden. Both windows have the same length: bases left of the variant keep
+        their positions, and the right end is cut or filled up. N counts as the mean of the other bases (log_ratio).
 
         Logarithms are natural, and averaged over both strands. The distance is the Euclidean distance between the mean
         states of the alternate and the reference window over these same bases, averaged over both strands. A trained
@@ -126,9 +127,12 @@ class VariantScorer:
         log_chances, windows = self._read_sites(list(snvs), advance)
         regions = self._read_regions(self._compared(variants), advance)
         chances = self._chances(variants, regions)
+        ratios = self._ratios([variant for variant in variants if not variant.is_snv], regions)
         whole = cache(partial(wholeness, self.tiles.genome))  # neighbours share their windows
         return [
-            self._effect(variant, log_chances, windows, regions, whole)._replace(chance=chance)
+            self._effect(variant, log_chances, windows, ratios, whole)._replace(
+                distance=self._distance(variant, regions), chance=chance
+            )
             for variant, chance in zip(variants, chances, strict=True)
         ]
 
@@ -153,8 +157,7 @@ class VariantScorer:
         return sum(1 for _ in self._passes(sites)) + len(compared) + len({_key(variant) for variant in compared})
 
     def _effect(
-        self, variant: Variant, log_chances: dict, windows: dict, regions: dict,
-        whole: Callable[[Interval], Status],
+        self, variant: Variant, log_chances: dict, windows: dict, ratios: dict, whole: Callable[[Interval], Status]
     ) -> Effect:  # fmt: skip
         if variant.is_snv:
             site = Site(variant.contig, variant.start)
@@ -162,9 +165,8 @@ class VariantScorer:
             ref, alt = ("ACGT".index(chr(allele[0])) for allele in (variant.reference, variant.alternate))
             llr = float(at_site[alt] - at_site[ref])
         else:
-            llr = regions[variant].log_likelihood - regions[_key(variant)].log_likelihood
-            window = place(variant, self.window_bp)
-        return Effect(llr, self._distance(variant, regions), whole(window))
+            llr, window = ratios[variant], place(variant, self.window_bp)
+        return Effect(llr, None, whole(window))
 
     def _distance(self, variant: Variant, regions: dict) -> float | None:
         if not self.with_distance:
@@ -237,8 +239,8 @@ class VariantScorer:
             with torch.inference_mode():
                 there, asked = (torch.from_numpy(each).to(self.device) for each in (codes, stretches))
                 read = read_windows(self.encoder, self.head, there, asked, self.shard)
-            for (key, _), nats, states in zip(batch, read.log_likelihood.cpu(), read.states.cpu(), strict=True):
-                regions[key] = _Region(float(nats), states.numpy())
+            for (key, _), nats, known, states in zip(batch, *(part.cpu() for part in read), strict=True):
+                regions[key] = _Region(float(nats), int(known), states.numpy())
             advance(len(batch))
         return regions
 
@@ -254,9 +256,12 @@ class VariantScorer:
             return self.variant_head.chances(self._features(variants, regions).to(self.device)).cpu().tolist()
 
     def _features(self, variants: Sequence[Variant], regions: dict) -> Float[Tensor, "alleles features"]:
-        return variant_features(
-            *(_joined([regions[key] for key in keys]) for keys in (map(_key, variants), variants))
-        )  # fmt: skip
+        return variant_features(*_pairs(variants, regions))
+
+    def _ratios(self, variants: Sequence[Variant], regions: dict) -> dict[Variant, float]:
+        if not variants:
+            return {}
+        return dict(zip(variants, log_ratio(*_pairs(variants, regions)).tolist(), strict=True))
 
     def _codes(self, key: tuple, variant: Variant) -> UInt8[np.ndarray, " length"]:
         window = place(variant, self.window_bp)
@@ -299,9 +304,16 @@ class VariantScorer:
         return asked_states(self.encoder, codes, asked, self.shard)[rows, number]
 
 
+def _pairs(variants: Sequence[Variant], regions: dict) -> tuple[WindowReading, WindowReading]:
+    """The readings of the variants' reference and alternate windows."""
+    return _joined([regions[_key(variant)] for variant in variants]), _joined([regions[each] for each in variants])
+
+
 def _joined(regions: Sequence[_Region]) -> WindowReading:
-    nats = torch.tensor([region.log_likelihood for region in regions], dtype=torch.float64)
-    return WindowReading(nats, torch.from_numpy(np.stack([region.states for region in regions])))
+    nats, known, states = zip(*regions, strict=True)
+    return WindowReading(
+        torch.tensor(nats, dtype=torch.float64), torch.tensor(known), torch.from_numpy(np.stack(states))
+    )  # fmt: skip
 
 
 def _key(variant: Variant) -> tuple[str, int, int]:

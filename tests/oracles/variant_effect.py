@@ -1,7 +1,6 @@
 """An allele's effect by string operations: one sequence and one strand a forward pass, no batches, no codes shared."""
 
 from collections.abc import Sequence
-from math import log
 
 import torch
 from torch import nn
@@ -93,10 +92,13 @@ class PlainScorer:
             nats, states = self._read(letters)
             first = variant.start - start
             region = range(max(0, first - self.settings.flank), min(self.window, first + longer + self.settings.flank))
-            likelihoods.append(sum(nats[at].get(letters[at], -log(4)) for at in region))
+            likelihoods.append([nats[at].get(letters[at]) for at in region])
             means.append([torch.stack([strand[at] for at in region]).mean(0) for strand in states])
         distance = sum(float((alt - ref).norm()) for ref, alt in zip(*means, strict=True)) / 2
-        return likelihoods[1] - likelihoods[0], distance
+        known = [value for values in likelihoods for value in values if value is not None]
+        mean = sum(known) / max(1, len(known))
+        reference, alternate = (sum(mean if value is None else value for value in values) for values in likelihoods)
+        return alternate - reference, distance
 
     def _read(self, letters: str) -> tuple[list[dict[str, float]], list[list[torch.Tensor]]]:
         """Of every place the nats of each base, mean of both strands, and its states, a list a strand."""
