@@ -136,13 +136,16 @@ class LoadedModel:
     def score(self, variant: Any, fasta: Fasta = None) -> Any:
         """Scores a variant like "chr17:43045712 T>G" (counted from 1, as in a VCF), as `predict` does (mode=exact).
 
-        For a list of variants, which are read together, it returns a list of scores. `fasta` is a FASTA file or a list
-        of them; None: the genome that the model was trained on, if it is unchanged. Raises InputError if a variant does
-        not match the genome.
+        For a list of variants, which are read together, it returns a list of scores; variants that do not match the
+        genome have no score, but a status (ref_mismatch, no_contig, past_contig_end). A single one raises InputError.
+        `fasta` is a FASTA file or a list of them; None: the genome that the model was trained on, if it is unchanged.
         """
         scorer, checks = self._scorer(fasta)
-        typed = [variant] if isinstance(variant, str) else _listed(variant, "a variant")
-        checked = [self._checked(text, scorer.tiles.genome, checks) for text in typed]
+        if isinstance(variant, str):
+            checked = [self._checked(variant, scorer.tiles.genome, checks)]
+        else:
+            typed = [typed_variant(text) for text in _listed(variant, "a variant")]
+            checked = [checks.alleles(*each[:3], each[3:])[0] for each in typed]
         effects = iter(scorer.score([allele for _, allele in checked if allele is not None]))
         scores = []
         for status, allele in checked:
@@ -154,18 +157,19 @@ class LoadedModel:
         return scores[0] if isinstance(variant, str) else scores
 
     @overload
-    def map(self, region: str, fasta: Fasta = None) -> MappedBases: ...
+    def map(self, region: str, fasta: Fasta = None, *, probability: bool = True) -> MappedBases: ...
     @overload
-    def map(self, region: list[str], fasta: Fasta = None) -> list[MappedBases]: ...
-    def map(self, region: Any, fasta: Fasta = None) -> Any:
+    def map(self, region: list[str], fasta: Fasta = None, *, probability: bool = True) -> list[MappedBases]: ...
+    def map(self, region: Any, fasta: Fasta = None, *, probability: bool = True) -> Any:
         """Scores all substitutions of a region like "chr17:43,044,295-43,045,800" (from 1, both ends included).
 
         As the command `map` does (mode=shared); for a list of regions, it returns a list of maps. In a map, `llr` is an
         array (bases, 4) with columns A C G T; `importance` and `uncertainty` have one value per base. All are NaN where
-        the genome has N. `fasta` is as in `score`. Raises InputError if the genome has no such region.
+        the genome has N. A trained head gives `probabilities`, too, for which it reads four more windows per base,
+        unless `probability` is False. `fasta` is as in `score`. Raises InputError if the genome has no such region.
         """
         if not isinstance(region, str):
-            return [self.map(each, fasta) for each in _listed(region, "a region")]
+            return [self.map(each, fasta, probability=probability) for each in _listed(region, "a region")]
         tiles = self._scorer(fasta)[0].tiles
         lengths = tiles.genome.lengths
         interval = typed_region(region, lengths)
@@ -175,9 +179,9 @@ class LoadedModel:
                 f"region={region}: ends beyond {interval.contig}, which has {length:,} bases; "
                 "map it only up to the end of the contig"
             )
-        settings = self._scoring("map", longest_allele=1)
+        settings, head = self._scoring("map", longest_allele=1), self.run.variant_head if probability else None
         return MutationMapper(
-            VariantScorer(self.encoder, self.head, tiles, settings, self.window_bp, self.device)
+            VariantScorer(self.encoder, self.head, tiles, settings, self.window_bp, self.device, head)
         ).read(interval)
 
     def _codes(self, sequence: str) -> UInt8[Tensor, "1 length"]:
@@ -206,7 +210,10 @@ class LoadedModel:
         key = None if listed is None else tuple(os.fspath(each) for each in listed)
         now = [_look(path) for path in key or self.run.data.paths]
         if key not in self._scorers or self._scorers[key][0] != now:
-            genome = open_genome(self.run, GenomeSettings(fasta=None if key is None else [*key], cache=None))
+            try:
+                genome = open_genome(self.run, GenomeSettings(fasta=None if key is None else [*key], cache=None))
+            except InputError as error:
+                raise type(error)(str(error).replace("data.fasta=", "fasta=")) from error
             for note in genome.notes:
                 logger.info(note)
             tiles = GenomeTiles(genome)

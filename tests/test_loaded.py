@@ -140,7 +140,7 @@ def test_a_score_is_what_predict_writes(home: Path, tmp_path: Path, run: str):
     typed = [f"chr1:{pos} {ref}>{alt}" for pos, ref, alt in VARIANTS]
     fasta = next(iter(model.run.data.fasta if isinstance(model.run.data.fasta, list) else [model.run.data.fasta]))
     assert model.score(typed, Path(fasta)) == model.score(typed, [Path(fasta)]) == model.score(typed, fasta) == scores
-    with pytest.raises(SettingsError, match=r"^data.fasta=\[\]: wanted the path"):
+    with pytest.raises(SettingsError, match=r"^fasta=\[\]: wanted the path"):
         model.score(typed, [])
     alone = model.score(f"1:{VARIANTS[0][0]} {VARIANTS[0][1]}>{VARIANTS[0][2]}")
     assert alone.llr == pytest.approx(scores[0].llr, abs=1e-6)
@@ -162,6 +162,26 @@ def test_a_variant_that_is_not_of_this_genome_is_refused(model: LoadedModel, var
     with pytest.raises(InputError, match=line) as refusal:
         model.score(variant)
     assert "\n" not in str(refusal.value)
+
+
+def test_variants_that_are_not_of_this_genome_have_a_status_among_others(model: LoadedModel):
+    fine = f"chr1:60 {base(60)}>{OTHER[base(60)]}"
+    found = model.score(["chr3:7 A>C", fine, "chr1:6001 A>C", f"chr1:60 {OTHER[base(60)]}>{base(60)}"])
+    assert [score.status for score in found] == ["no_contig", "ok", "past_contig_end", "ref_mismatch"]
+    assert found[1].llr == pytest.approx(model.score(fine).llr, abs=1e-6)
+    assert all(score[:3] == (None, None, None) for score in found if score.status != "ok")
+    with pytest.raises(InputError, match=r"^'chr1 7 A>C': wanted a variant as CONTIG:POSITION REF>ALT"):
+        model.score([fine, "chr1 7 A>C"])
+
+
+def test_a_genome_that_is_gone_is_named_by_its_argument(home: Path, tmp_path: Path):
+    model = genolong.load(home / "base", "cpu")
+    (home / "genome.fa").rename(tmp_path / "genome.fa")
+    try:
+        with pytest.raises(MissingInputError, match=r"; name one \(fasta=\)$"):
+            model.score(f"chr1:60 {base(60)}>{OTHER[base(60)]}")
+    finally:
+        (tmp_path / "genome.fa").rename(home / "genome.fa")
 
 
 def test_another_fasta_may_be_named(model: LoadedModel, tmp_path: Path):
@@ -246,7 +266,8 @@ def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, 
     ]  # fmt: skip
     with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
         map_regions(check(compose("map", overrides=words), MapSettings))
-    found = genolong.load(home / run, "cpu").map("1:1,001-1,040")
+    found = genolong.load(home / run, "cpu").map("1:1,001-1,040", probability=probability)
+    assert (found.probabilities is not None) == (run == "head" and probability)
     assert str(found.interval) == "chr1:1001-1040" and found.llr.shape == (40, 4) and found.importance.shape == (40,)
     with (tmp_path / "x.tsv").open() as file:
         for at, row in enumerate(csv.DictReader(file, delimiter="\t")):
@@ -255,6 +276,9 @@ def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, 
             if row["llr_A"]:
                 assert found.uncertainty[at] == pytest.approx(float(row["uncertainty_bits"]), abs=1e-4)
             assert ("probability_A" in row) == (run == "head" and probability)
+            if found.probabilities is not None and row["llr_A"]:
+                wanted = [float(row[f"probability_{letter}"] or "nan") for letter in "ACGT"]
+                np.testing.assert_allclose(found.probabilities[at], wanted, atol=1e-4)
     with pysam.VariantFile(str(tmp_path / "x.vcf.gz")) as file:
         assert all(
             ("GENOLONG_PROB" in record.info) == (run == "head" and probability) for record in file if record.alts
