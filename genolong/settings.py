@@ -32,6 +32,8 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if not self.folder.strip():
+            raise SettingsError(f"run.folder={self.folder!r}: is empty; wanted the folder where all runs are kept")
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number within sensible limits"),
         ("model.rotary_base", float("nan"), r"model.rotary_base=nan: wanted a number"),
         ("run.name", "../x", r"run.name='../x': wanted the name of a folder"),
+        ("run.folder", "", r"run.folder=.*: is empty; wanted the folder where all runs are kept"),
         ("seed", -1, r"seed=-1: wanted a whole number from 0 to 4294967295"),
         ("context.window_bp", 0, r"context.window_bp=0: wanted 1 or more"),
         ("context.checkpoint_blocks", -1, r"context.checkpoint_blocks=-1: wanted 0 or more"),

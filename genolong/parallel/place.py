@@ -41,8 +41,8 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
         return None
     if "SLURM_JOB_ID" in told and "SLURM_STEP_ID" not in told:
         return None  # the batch script itself is one process, however many tasks it may start with srun
-    size = int(told["SLURM_NTASKS"])
-    local_size = -(-size // int(told.get("SLURM_NNODES", "1")))
+    size = int(told.get("SLURM_STEP_NUM_TASKS", told["SLURM_NTASKS"]))  # an interactive step has one of the job's tasks
+    local_size = -(-size // int(told.get("SLURM_STEP_NUM_NODES", told.get("SLURM_NNODES", "1"))))
     nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
     host = told.get("MASTER_ADDR", first_node(nodes))
     port = 15000 + int(told["SLURM_JOB_ID"]) % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines

@@ -29,6 +29,9 @@ def nothing_told(monkeypatch):
     (SLURM | STEP, Place(5, 8, 1, 4, "gpu07:19567")),
     (SLURM | STEP | {"MASTER_ADDR": "a", "MASTER_PORT": "7"}, Place(5, 8, 1, 4, "a:7")),
     (SLURM | STEP | {"SLURM_NNODES": "3"}, Place(5, 8, 1, 3, "gpu07:19567")),
+    (SLURM | STEP | {"SLURM_NTASKS": "16", "SLURM_STEP_NUM_TASKS": "8"}, Place(5, 8, 1, 4, "gpu07:19567")),
+    (SLURM | STEP | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1"}, Place(5, 2, 1, 2, "gpu07:19567")),
+    (SLURM | STEP | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, None),  # an interactive shell of a job of 8
     (SLURM | {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, None),
     (SLURM | {"SLURM_JOB_ID": "7"}, None),  # a batch script, which srun did not start
     ({"SLURM_PROCID": "5", "SLURM_NTASKS": "8"}, None),
