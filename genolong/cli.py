@@ -1,5 +1,6 @@
 """The command line: one short function per command, and how commands start."""
 
+import io
 import os
 import re
 import signal
@@ -306,6 +307,8 @@ def _of_task(command: str, arguments: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code (see errors.py, after sysexits)."""
     fill_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of ASCII shows ? for ±
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell calls the program without a command
         return _complete(arguments)
@@ -354,6 +357,8 @@ def _run(command: str, arguments: list[str]) -> int:
         raise UnsafeInputError("--experimental-rerun: would run whatever that file holds; give the settings instead")
     if options.multirun or "hydra.mode=MULTIRUN" in options.overrides:
         _refuse_one_folder(options.overrides)
+    if options.multirun and (options.cfg or options.info):
+        raise SettingsError("--cfg and --info are about one run, and -m starts several; leave out one of them")
     place = Place.joined()
     with silent(err) if place and place.rank else nullcontext([]) as more:
         if options.help:

@@ -76,6 +76,12 @@ def fasta(tmp_path: Path) -> str:
             "task=variant_efect: no such choice; the choices are masked_bases, variant_effect; did you mean variant",
         ),
         (["train", "fasta=x.fa"], 64, "fasta: no such setting; did you mean data.fasta?"),
+        (
+            ["train", "--multirun", "--cfg", "job"],
+            64,
+            "--cfg and --info are about one run, and -m starts several; leave",
+        ),
+        (["train", "--multirun", "--info", "config"], 64, "--cfg and --info are about one run, and -m starts several;"),
         (["train", "run.name=2024"], 64, "run.name=2024: is read as a number; put it in quotes: 'run.name=\"2024\"'"),
         (["train", "run.name=true"], 64, "run.name=true: is read as true or false; put it in quotes: 'run.name=\"tr"),
         (["train", "experiment=yest"], 64, "experiment=yest: no such choice; the choices are celegans_"),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,26 @@ def test_help_shows_every_setting_without_loading_torch():
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for word in ("window_bp", "segment", "bases per window", "learning_rate", "fasta", "max_steps", "tiny"):
         assert word in shown
+
+
+def test_a_table_goes_to_a_stdout_that_knows_ascii_alone(tmp_path):
+    header = [
+        b"##fileformat=VCFv4.2\n",
+        *(
+            f'##INFO=<ID={name},Number=1,Type={kind},Description="x">\n'.encode()
+            for name, kind in (("P", "String"), ("S", "Float"))
+        ),
+        b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n",
+    ]
+    lines = [record_line(pos=at, info=f"P={'no' if at % 2 else 'yes'};S={at}") for at in range(1, 6)]
+    (tmp_path / "x.vcf").write_bytes(vcf_text(*lines, header=header))
+    words = ["evaluate", "vcf=x.vcf", "label=P", "positive=[yes]", "negative=['no']", "baselines=[S]"]
+    typed = [sys.executable, "-m", "genolong", *words]
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(typed, capture_output=True, cwd=tmp_path, env=plain)
+    assert shown.returncode == 0, shown.stderr
+    assert b"AUROC" in shown.stdout and b"?" in shown.stdout
+    assert (tmp_path / "x.vcf.evaluation.report.html").is_file()
 
 
 def test_no_command_is_a_usage_error_and_help_is_not(tmp_path, monkeypatch, capfd):
