@@ -249,6 +249,6 @@ def test_the_command_line_names_a_run_although_train_has_a_group_of_that_name():
 @pytest.mark.parametrize(("longest", "read"), [(0, 151), (302, 302)])
 def test_windows_that_cannot_fit_are_refused_before_they_are_read(run, monkeypatch, longest: int, read: int):
     monkeypatch.setattr(reading_check, "memory_there", lambda cuda: 1_000)
-    with pytest.raises(SettingsError, match=rf"reading .+ of {read} bases at once needs .+ 1,000 bytes are available"):
+    with pytest.raises(SettingsError, match=rf"reading .+ of {read} bases at once needs .+, but 1 kB are available"):
         evaluate(replace(SETTINGS, longest_context=longest))
     assert evaluate(replace(SETTINGS, longest_context=longest, check_memory=False)).files
