@@ -129,12 +129,15 @@ class VariantScorer:
         chances = self._chances(variants, regions)
         ratios = self._ratios([variant for variant in variants if not variant.is_snv], regions)
         whole = cache(partial(wholeness, self.tiles.genome))  # neighbours share their windows
-        return [
-            self._effect(variant, log_chances, windows, ratios, whole)._replace(
-                distance=self._distance(variant, regions), chance=chance
-            )
-            for variant, chance in zip(variants, chances, strict=True)
-        ]
+        effects = []
+        for variant, chance in zip(variants, chances, strict=True):
+            if variant.is_snv:
+                site = Site(variant.contig, variant.start)
+                llr, window = _log_odds(variant, log_chances[site]), windows[site]
+            else:
+                llr, window = ratios[variant], place(variant, self.window_bp)
+            effects.append(Effect(llr, self._distance(variant, regions), whole(window), chance))
+        return effects
 
     def features(
         self, variants: Sequence[Variant], around: Sequence[int], advance: Callable[[int], None] = lambda _read: None
@@ -155,18 +158,6 @@ class VariantScorer:
         sites = list({Site(variant.contig, variant.start): None for variant in variants if variant.is_snv})
         compared = set(self._compared(variants))
         return sum(1 for _ in self._passes(sites)) + len(compared) + len({_key(variant) for variant in compared})
-
-    def _effect(
-        self, variant: Variant, log_chances: dict, windows: dict, ratios: dict, whole: Callable[[Interval], Status]
-    ) -> Effect:  # fmt: skip
-        if variant.is_snv:
-            site = Site(variant.contig, variant.start)
-            at_site, window = log_chances[site], windows[site]
-            ref, alt = ("ACGT".index(chr(allele[0])) for allele in (variant.reference, variant.alternate))
-            llr = float(at_site[alt] - at_site[ref])
-        else:
-            llr, window = ratios[variant], place(variant, self.window_bp)
-        return Effect(llr, None, whole(window))
 
     def _distance(self, variant: Variant, regions: dict) -> float | None:
         if not self.with_distance:
@@ -302,6 +293,12 @@ class VariantScorer:
             return self.encoder(codes, self.shard)[rows, columns]
         asked, number = columns.unique(return_inverse=True)
         return asked_states(self.encoder, codes, asked, self.shard)[rows, number]
+
+
+def _log_odds(variant: Variant, at_site: Float64[np.ndarray, " 4"]) -> float:
+    """Log p(alternate) - log p(reference) of an SNV."""
+    reference, alternate = ("ACGT".index(chr(allele[0])) for allele in (variant.reference, variant.alternate))
+    return float(at_site[alternate] - at_site[reference])
 
 
 def _pairs(variants: Sequence[Variant], regions: dict) -> tuple[WindowReading, WindowReading]:

@@ -112,9 +112,7 @@ class PartialFile(Stream):
 
     def ends_with(self, end: bytes) -> bool:
         """Whether the file on the disk has as many bytes as were written, and ends with `end`."""
-        with self._named() as descriptor:
-            found = os.pread(descriptor, len(end) + 1, self.size - len(end))
-        return found == end
+        return self.read(len(end) + 1, self.size - len(end)) == end
 
     def read(self, count: int, at: int) -> bytes:
         """Up to `count` bytes from `at` on; uses our descriptor, because closing another one would release the lock."""
