@@ -2,11 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,43 @@ def test_what_all_refuse_all_say_in_one_line():
     for ended in as_srun_would(*PREDICT, "vcf=in.vcf", "output=x.vcf", "model=none"):
         told = "model=none: no such run; name a run's folder, like runs/quickstart/latest"
         assert ended == (66, "", f"genolong: error: {told}\n")
+
+
+@pytest.mark.parametrize(("command", "sent", "code", "told"), [
+    ([*PREDICT, "vcf=in.vcf", "output=alone.vcf"], signal.SIGTERM, 143, "stopped by SIGTERM; run the same command"),
+    ([*PREDICT, "vcf=in.vcf", "output=alone.vcf"], signal.SIGINT, 130, "stopped by SIGINT; run the same command"),
+    (
+        ["train", "data.fasta=genome.fa", "run.folder=alone", *TINY, "trainer.devices=2"], signal.SIGHUP, 129,
+        "stopped by SIGHUP outside of its steps; ",
+    ),
+])  # fmt: skip
+def test_a_process_whose_partners_do_not_come_can_be_stopped(home, command, sent, code, told):
+    with closing(socket.create_server(("127.0.0.1", 0))) as held:
+        port = held.getsockname()[1]
+    own = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with (
+        background_ignores_no_interrupt(),
+        subprocess.Popen([*GENOLONG, *command], env=os.environ | own, stderr=subprocess.PIPE, text=True) as alone,
+    ):
+        try:
+            until = time.monotonic() + LIMIT_S
+            while not listens(port):
+                assert alone.poll() is None and time.monotonic() < until
+                time.sleep(0.05)
+            alone.send_signal(sent)
+            _, err = alone.communicate(timeout=20)
+        finally:
+            alone.kill()
+    assert alone.returncode == code
+    assert err.splitlines()[-1].startswith(f"genolong: {told}") and "Traceback" not in err
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

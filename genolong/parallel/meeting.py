@@ -10,8 +10,8 @@ from itertools import count
 
 import torch.distributed as dist
 from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
-from torch.distributed.rendezvous import rendezvous
 
+from genolong.parallel.gathering import COMES_S, gather, shared_store
 from genolong.parallel.place import Place
 
 LOCAL = "127.0.0.1"
@@ -52,11 +52,12 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
         yield
         return
     if place == Place.joined():
-        store, meetings = _for_life(place, longest)
-        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        store = PrefixStore(f"start {start}, meeting {next(meetings)}", store)
+        store, meetings = _for_life(place)
+        store = PrefixStore(f"meeting {next(meetings)}", store)
+        store.set_timeout(longest)
+        gather(place, store, longest.total_seconds())
     else:
-        host, _, port = place.address.rpartition(":")  # not `rendezvous`, which would look for torchrun's own store
+        host, _, port = place.address.rpartition(":")
         store = TCPStore(host, int(port), place.size, is_master=False, timeout=longest)
     dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
     try:
@@ -66,6 +67,7 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
 
 
 @cache
-def _for_life(place: Place, longest: timedelta) -> tuple[Store, Iterator[int]]:
-    store, *_ = next(rendezvous(f"tcp://{place.address}", place.rank, place.size, timeout=longest))
+def _for_life(place: Place) -> tuple[Store, Iterator[int]]:
+    store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", shared_store(place))
+    gather(place, store, COMES_S)
     return store, count()
