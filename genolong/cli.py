@@ -12,18 +12,19 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, guard
 from genolong.endings import fail, reader_left, told_of
-from genolong.errors import InputError, NumericalError, SettingsError, UnsafeInputError
+from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import open_descriptor
 from genolong.help import help_text
 from genolong.long_work import follow
@@ -34,6 +35,7 @@ from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
 from genolong.runs.folder import RECORD, remove_unbegun
 from genolong.silent_partner import silent
+from genolong.sweeps import refuse_shared_places
 from genolong.typed_words import understood
 
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
@@ -256,12 +258,12 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             with bars(err):
                 command(config)
         except Stopped as stopped:
-            job = HydraConfig.get()
-            swept = job.mode is RunMode.MULTIRUN
-            tell.info(f"genolong: {told_of(stopped, job.runtime.output_dir, command.__name__, swept=swept)}")
+            _tell_stopped(stopped, command.__name__)
             raise
         except BrokenPipeError:
             reader_left()
+        except FinishedRunError as finished:
+            tell.info("%s", finished)
         except Exception as error:
             if config.get("debug"):
                 raise
@@ -270,11 +272,24 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
                 remove_unbegun(Path(job.runtime.output_dir))
             if elsewhere:
                 raise
-            if job.mode is RunMode.MULTIRUN:
-                tell.info(f"run {job.job.num + 1} of this sweep failed; the runs after it are not started")
-            fail(error, command.__name__)
+            _fail(error, command.__name__)
 
     return run
+
+
+def _tell_stopped(stopped: Stopped, command: str) -> None:
+    job = HydraConfig.get()
+    swept = job.mode is RunMode.MULTIRUN
+    timed = "${now:" in str(OmegaConf.to_container(job.sweep if swept else job.run))
+    folder = job.runtime.output_dir if timed else None
+    tell.info(f"genolong: {told_of(stopped, folder, command, swept=swept)}")
+
+
+def _fail(error: Exception, command: str) -> NoReturn:
+    job = HydraConfig.get()
+    if job.mode is RunMode.MULTIRUN:
+        tell.info(f"run {job.job.num + 1} of this sweep failed; the runs after it are not started")
+    fail(error, command)
 
 
 COMMANDS = {
@@ -356,7 +371,7 @@ def _run(command: str, arguments: list[str]) -> int:
     if options.experimental_rerun:
         raise UnsafeInputError("--experimental-rerun: would run whatever that file holds; give the settings instead")
     if options.multirun or "hydra.mode=MULTIRUN" in options.overrides:
-        _refuse_one_folder(options.overrides)
+        refuse_shared_places(options.overrides)
     if options.multirun and (options.cfg or options.info):
         raise SettingsError("--cfg and --info are about one run, and -m starts several; leave out one of them")
     place = Place.joined()
@@ -370,16 +385,6 @@ def _run(command: str, arguments: list[str]) -> int:
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
             COMMANDS[command]()
     return 0
-
-
-def _refuse_one_folder(overrides: Sequence[str]) -> None:
-    """Refuses hydra.run.dir in a sweep, where Hydra would ignore it."""
-    for word in overrides:
-        if word.lstrip("+").startswith("hydra.run.dir="):
-            raise SettingsError(
-                f"{word}: a sweep (-m) has a folder for each run; choose where they go with hydra.sweep.dir= "
-                "(and their names with hydra.sweep.subdir=), or leave out -m"
-            )
 
 
 def _complete(arguments: Sequence[str]) -> None:

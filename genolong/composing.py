@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -89,11 +90,20 @@ def _keep_house(config: DictConfig, typed: Collection[str]) -> None:
             group, name = place.split(".")
             if written[group][name] == hydras and f"hydra.{place}" not in typed:
                 config.hydra[group][name] = ours
-        if "${" not in written["run"]["dir"] and is_begun(Path(written["run"]["dir"])):
+        if _holds_a_run(config.hydra):
             config.hydra.output_subdir = None
         for group in ("job_logging", "hydra_logging"):
             if config.hydra.runtime.choices.get(f"hydra/{group}") == "default":
                 config.hydra[group] = dict(SILENT)
+
+
+def _holds_a_run(hydras: DictConfig) -> bool:
+    """Whether the folder that Hydra would make is there, with a run."""
+    try:
+        swept = hydras.mode is RunMode.MULTIRUN
+        return is_begun(Path(hydras.sweep.dir, hydras.sweep.subdir) if swept else Path(hydras.run.dir))
+    except OmegaConfBaseException:  # named after what is not known yet, such as the run's number
+        return False
 
 
 def _guard_sources() -> None:

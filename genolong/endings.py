@@ -43,15 +43,20 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
 
 
-def told_of(stopped: Stopped, folder: str, command: str, *, swept: bool = False) -> str:
-    """The message for work stopped by a signal, with the command that continues it (reproduce starts over)."""
+def told_of(stopped: Stopped, folder: str | None, command: str, *, swept: bool = False) -> str:
+    """The message for work stopped by a signal, with the command that continues it (reproduce starts over).
+
+    `folder` is a training's folder; None if the same command finds it again.
+    """
     if command not in ("train", "train_variants"):
         aim = "start over" if command == "reproduce" else "continue"
         return f"stopped by {stopped.name}; run the same command again to {aim}"
-    where = quote(f"hydra.run.dir={folder}")
-    again = f"run the same command with {where}"
-    if swept:
-        again = f"run the same command without -m, with this run's values and {where},"
+    again = "run the same command again"
+    if folder is not None:
+        where = quote(f"hydra.run.dir={folder}")
+        again = f"run the same command with {where}"
+        if swept:
+            again = f"run the same command without -m, with this run's values and {where},"
     if stopped.step is None:
         return f"stopped by {stopped.name} outside of its steps; {again} to continue"
     if stopped.step == 0:

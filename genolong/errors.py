@@ -35,6 +35,10 @@ class OutputError(InputError):
     exit_code = 73
 
 
+class FinishedRunError(OutputError):
+    """A folder that already holds the requested training, finished; for the command line that is no failure."""
+
+
 class UnsafeInputError(InputError):
     """A file that could run code if it were loaded (exit 77)."""
 

@@ -158,6 +158,34 @@ def test_folders_of_a_sweep_are_those_that_were_typed(typed, fasta, tmp_path):
     assert (tmp_path / "sweep" / "1" / "record.json").is_file()
 
 
+def test_a_sweep_whose_folders_are_named_goes_on_where_it_was_stopped(typed, fasta, tmp_path):
+    named = "hydra.sweep.dir=sweep", "hydra.sweep.subdir=s${seed}"
+    assert typed("train", "-m", "seed=1", fasta, *named, *TINY)[0] == 0
+    kept = {path: path.read_bytes() for path in (tmp_path / "sweep/s1").rglob("*") if path.is_file()}
+    code, out, err = typed("train", "-m", "seed=1,2", fasta, *named, *TINY)
+    assert (code, out) == (0, "")
+    assert "s1: already holds this run, finished at step 2; a larger trainer.max_steps= continues it" in err
+    assert err.count("next: python -m genolong evaluate") == 1
+    assert json.loads((tmp_path / "sweep/s2/record.json").read_text())["settings"]["seed"] == 2
+    code, _, err = typed("train", "-m", "seed=1,2", "optimizer.weight_decay=0.5", fasta, *named, *TINY)
+    assert code == 64 and "optimizer.weight_decay=0.5: the run in" in err
+    assert {path: path.read_bytes() for path in (tmp_path / "sweep/s1").rglob("*") if path.is_file()} == kept
+
+
+def test_a_training_that_has_finished_is_no_failure(typed, fasta, tmp_path):
+    asked = "train", fasta, f"hydra.run.dir={tmp_path / 'here'}", *TINY
+    assert typed(*asked)[0] == 0
+    code, out, err = typed(*asked)
+    assert (code, out) == (0, "")
+    assert err.splitlines()[-1].startswith(f"{tmp_path / 'here'}: already holds this run, finished at step 2; ")
+
+
+def test_one_output_for_all_runs_of_a_sweep_is_refused(typed):
+    code, _, err = typed("embed", "-m", "model=none", "layer=0,1", "output=a.parquet", "regions=x.bed")
+    assert code == 64
+    assert err.startswith("genolong: error: output=a.parquet: every run of a sweep (-m) would write there; give each ")
+
+
 @pytest.mark.parametrize("how", ["-m", "--multirun", "hydra.mode=MULTIRUN"])
 def test_one_folder_for_all_runs_of_a_sweep_is_refused(typed, fasta, tmp_path, how):
     code, _, err = typed("train", how, "seed=1,2", fasta, f"hydra.run.dir={tmp_path / 'here'}", *TINY)
@@ -197,6 +225,8 @@ def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
         )
         spaced = told_of(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
         assert shlex.split(spaced.partition(" with ")[2])[0] == "hydra.run.dir=runs/it's mine"
+        named = told_of(Stopped(signal.SIGTERM, step), None, command, swept=True)
+        assert named == "stopped by SIGTERM after step 7; run the same command again to continue"
 
 
 def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):

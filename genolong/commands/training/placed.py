@@ -6,7 +6,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from genolong.errors import InputError, SettingsError
+from genolong.errors import FinishedRunError, InputError, SettingsError
 from genolong.parallel.causes import naming_the_lost
 from genolong.parallel.group import PATIENCE
 from genolong.parallel.launcher import launched
@@ -47,7 +47,10 @@ def _meet(place: Place, work: Callable[..., object], arguments: Any) -> None:
 
 
 def told_by_the_first(place: Place, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs `work(*arguments)` in the first process, and returns its result in all; if it raises, all of them end."""
+    """Runs `work(*arguments)` in the first process, and returns its result in all; if it raises, all of them end.
+
+    Only after FinishedRunError, which all of them raise, they may go on, with the next run of a sweep.
+    """
     if place.size == 1:
         return work(*arguments)
     told: list[Any] = [None, None]
@@ -57,6 +60,7 @@ def told_by_the_first(place: Place, work: Callable[..., Any], *arguments: Any) -
         except InputError as error:
             told[1] = error
     dist.broadcast_object_list(told)
-    if told[1] is not None:
-        raise told[1] if place.rank == 0 else SystemExit(told[1].exit_code)
+    error = told[1]
+    if error is not None:
+        raise error if place.rank == 0 or isinstance(error, FinishedRunError) else SystemExit(error.exit_code)
     return told[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from genolong.errors import InputError, OutputError, SettingsError, UnsafeInputError
+from genolong.errors import FinishedRunError, InputError, OutputError, SettingsError, UnsafeInputError
 from genolong.report.typed_settings import leaves, typed
 from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import IS_BEST, VALIDATED, check_fits, load_all
@@ -69,8 +69,9 @@ class Beginning:
 def beginning(wanted: Wanted, folder: Path) -> Beginning:
     """Where a training in `folder` begins.
 
-    Raises OutputError if the folder holds a run that is finished or must not be continued, SettingsError naming the
-    first setting that differs, InputError if data differ or no checkpoint can be read.
+    Raises FinishedRunError if the folder holds this training, finished; OutputError if it holds a run that must not be
+    continued; SettingsError naming the first setting that differs; InputError if data differ or no checkpoint can be
+    read.
     """
     asked, last_step = wanted.settings["resume"], wanted.settings["trainer"]["max_steps"]
     source = _source(asked, folder)
@@ -85,10 +86,10 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
         raise difference
     step, validated, is_best = (0, True, False) if found is None else found.content[1:]
     finished = record.get("status") == "finished" and home.resolve() == folder.resolve()
-    if step >= last_step and finished:
-        raise OutputError(
-            f"{folder}: already holds a run, finished at step {step}; continue it with a larger trainer.max_steps=, or "
-            "use a new folder"
+    if step == last_step and finished:
+        raise FinishedRunError(
+            f"{folder}: already holds this run, finished at step {step}; a larger trainer.max_steps= continues it, and "
+            "a new folder makes another"
         )
     if step > last_step:
         raise SettingsError(

@@ -108,9 +108,7 @@ def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, n
     record = record_of(folder)
     name = signal.Signals(number).name
     assert record["status"] == f"stopped: {name}" and 26 <= record["steps"] < STEPS
-    told = (
-        f"stopped by {name} after step {record['steps']}; run the same command with hydra.run.dir={folder} to continue"
-    )
+    told = f"stopped by {name} after step {record['steps']}; run the same command again to continue"
     assert said.splitlines()[-1] == f"genolong: {told}"
     assert "Traceback" not in said
     again = finish(home, folder, *more)
@@ -149,7 +147,7 @@ def test_a_signal_before_the_first_step_ends_it_and_the_same_command_begins(home
     assert "Traceback" not in said
     told = said.splitlines()[-1]
     assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} ")
-    assert f"; run the same command with hydra.run.dir={folder} " in told
+    assert "; run the same command again to " in told
     finish(home, folder, *LONG)
     assert_same(folder, whole)
 

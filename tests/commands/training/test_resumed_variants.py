@@ -10,7 +10,7 @@ from genolong.commands.reading.reading_settings import GenomeSettings
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.commands.repeating.reproduce_settings import ReproduceSettings
 from genolong.commands.training.train_variants import train_variants
-from genolong.errors import BusyError, InputError, NumericalError, OutputError, SettingsError
+from genolong.errors import BusyError, FinishedRunError, InputError, NumericalError, OutputError, SettingsError
 from genolong.tasks.trained_effect import FrozenEffect
 from tests.builders.killed_training import finished, signalled, start_with, when_row
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, state_sha256
@@ -74,7 +74,7 @@ def test_a_head_killed_and_stopped_by_the_command_line_ends_as_the_uninterrupted
         if number != signal.SIGKILL:
             told = said.splitlines()[-1]
             assert told.startswith(f"genolong: stopped by {signal.Signals(number).name} after step "), said
-            assert told.endswith(f"; run the same command with hydra.run.dir={folder} to continue"), said
+            assert told.endswith("; run the same command again to continue"), said
     finished(start_with(folder, *asked))
     assert_same(folder, tmp_path / "whole")
     assert len(record_of(folder)["resumed"]) == 4
@@ -130,7 +130,7 @@ def test_other_variants_and_another_model_are_refused_and_moved_ones_are_not(hom
 
 
 def test_a_folder_in_which_a_run_works_or_has_ended_is_refused(home, whole, stopped, monkeypatch):
-    with pytest.raises(OutputError, match=r"already holds a run, finished at step 12; continue it with"):
+    with pytest.raises(FinishedRunError, match=r"already holds this run, finished at step 12; a larger"):
         run(home, whole)
     with pytest.raises(OutputError, match=r"already holds a run; wanted a new folder, or resume=auto"):
         run(home, stopped, "resume=no")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genolong.commands.training.train import train
-from genolong.errors import BusyError, InputError, OutputError, SettingsError
+from genolong.errors import BusyError, FinishedRunError, InputError, OutputError, SettingsError
 from genolong.runs.checkpoint import RunCheckpointIO, load_all
 from tests.builders.genomes import random_letters
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, settings_of, state_sha256
@@ -184,7 +184,7 @@ def test_a_finished_run_is_refused_unless_it_is_given_more_steps(home: Path, who
     folder = tmp_path / "run"
     every = ("trainer.ema_decay=0.9", "optimizer.schedule=wsd", "optimizer.decay_share=0.0")
     run(home, folder, *every, steps=5)
-    with pytest.raises(OutputError, match=r"finished at step 5; continue it with a larger trainer.max_steps="):
+    with pytest.raises(FinishedRunError, match=r"finished at step 5; a larger trainer.max_steps= continues it"):
         run(home, folder, *every, steps=5)
     run(home, folder, *every)
     run(home, tmp_path / "whole", *every)
@@ -284,7 +284,7 @@ def test_a_command_that_named_another_run_can_be_given_again(home: Path, whole: 
         run(home, again, f"resume={stopped}")
         assert_same(again, whole)
         assert [resumed["step"] for resumed in record_of(again)["resumed"]] == ([6, 9] if step == 9 else [6])
-    with pytest.raises(OutputError, match=r"already holds a run, finished at step 12"):
+    with pytest.raises(FinishedRunError, match=r"already holds this run, finished at step 12; a larger"):
         run(home, again, f"resume={stopped}")
 
 

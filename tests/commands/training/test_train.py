@@ -19,7 +19,7 @@ from genolong.commands.reading.trained_run import open_run
 from genolong.commands.training import trainer
 from genolong.commands.training.train import train
 from genolong.commands.training.trainer import accelerator, precision, precision_notes
-from genolong.errors import InputError, NumericalError, OutputError, SettingsError
+from genolong.errors import FinishedRunError, InputError, NumericalError, OutputError, SettingsError
 from genolong.loading.datasets import MaskedBatch
 from genolong.parallel.stopped import Stopped
 from genolong.runs.checkpoint import load_weights, weights_sha256
@@ -182,7 +182,7 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_its_windows(
 
 def test_a_run_is_not_written_over(settings: TrainSettings, tmp_path: Path):
     done = train(settings, tmp_path / "run")
-    with pytest.raises(OutputError, match=r"already holds a run"):
+    with pytest.raises(FinishedRunError, match=r"already holds this run, finished at step"):
         train(settings, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "record.json").read_text()) == done.record
 
