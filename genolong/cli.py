@@ -25,7 +25,7 @@ from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, guard
 from genolong.endings import fail, reader_left, told_of
 from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
-from genolong.genome.files.partial_file import open_descriptor
+from genolong.genome.files.partial_file import naming, open_descriptor
 from genolong.help import help_text
 from genolong.long_work import follow
 from genolong.messages import err, set_up_messages, show, tell
@@ -332,7 +332,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rest = understood(rest, texts=["region"] if command == "map" else [])
     try:
         code = _run(command, rest) if command in COMMANDS else _about(command)
-        sys.stdout.flush()
+        with naming("standard output"):
+            sys.stdout.flush()
         raise SystemExit(code)
     except SystemExit as ending:
         raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2 is argparse's code for a wrong option
@@ -377,7 +378,8 @@ def _run(command: str, arguments: list[str]) -> int:
     place = Place.joined()
     with silent(err) if place and place.rank else nullcontext([]) as more:
         if options.help:
-            print(help_text(FOLDERS[command], command, options.overrides), end="")
+            with naming("standard output"):
+                print(help_text(FOLDERS[command], command, options.overrides), end="")
         else:
             where = ["--config-path", os.path.abspath(options.config_path)] if options.config_path else []
             switches = [word for word in arguments if word not in options.overrides]  # Hydra wants options together

@@ -39,7 +39,8 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     if isinstance(error, OSError):
         kinds = (PermissionError, FileExistsError, NotADirectoryError)
         cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
-        return f"{error.filename or 'the disk'}: {error.strerror or error}", 73 if cannot_create else 74
+        advice = "; name another place to write to" if error.errno == errno.EROFS else ""
+        return f"{error.filename or 'the disk'}: {error.strerror or error}{advice}", 73 if cannot_create else 74
     return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
 
 

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from genolong.genome.files.partial_file import naming
+
 if TYPE_CHECKING:  # at run time matplotlib and the like are imported only by a command
     from genolong.report.figures import Table as Figures
 
@@ -55,4 +57,5 @@ def show(table: "Figures") -> None:
     for row in table.rows:
         shown.add_row(*row)
     out = _Output(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
-    out.print(shown)
+    with naming("standard output"):
+        out.print(shown)

@@ -242,7 +242,7 @@ def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):
         (NumericalError("step 3"), 70, "step 3"),
         (OutputError("x"), 73, "x"),
         (PermissionError(13, "Permission denied", "/x"), 73, "/x: Permission denied"),
-        (OSError(30, "Read-only file system", "/x"), 73, "/x: Read-only file system"),
+        (OSError(30, "Read-only file system", "/x"), 73, "/x: Read-only file system; name another place to write to"),
         (OSError(28, "No space left on device"), 74, "the disk: No space left on device"),
         (
             ConnectionResetError(104, "Connection reset by peer"),

@@ -1,9 +1,10 @@
 """Writes per-base values as tracks for genome browsers: bedGraph (text) and bigWig (indexed)."""
 
+import errno
 import os
 import struct
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from genolong.genome.coordinates import Interval
-from genolong.genome.files.partial_file import SUFFIX, PartialFile
+from genolong.genome.files.partial_file import OTHER_BYTES, SUFFIX, PartialFile
 from genolong.genome.files.whole_text import WholeText
 
 DECIMALS = 4
@@ -66,15 +67,23 @@ class BigWig:
         PartialFile(path).close()  # raises a clear error if the file cannot be created
         self._path, self._partial = path, path.with_name(path.name + SUFFIX)
         self._bases = 0  # with a value
-        self._file: Any = library.open(str(self._partial), "w")
-        self._file.addHeader(list(contigs.items()))
+        self._file: Any = None
+        try:
+            with self._written():
+                self._file = library.open(str(self._partial), "w")
+                self._file.addHeader(list(contigs.items()))
+        except OSError:
+            self.discard()
+            raise
 
     def write(self, interval: Interval, values: Values) -> None:
         """The values of an interval's bases."""
         known = np.flatnonzero(~np.isnan(values))
         for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
             if len(run):
-                self._add(interval.contig, interval.start + int(run[0]), rounded(values[run]).tolist())
+                start = interval.start + int(run[0])
+                with self._written():
+                    self._file.addEntries(interval.contig, start, values=rounded(values[run]).tolist(), span=1, step=1)
                 self._bases += len(run)
 
     def end(self) -> None:
@@ -83,7 +92,7 @@ class BigWig:
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())
         if not self._is_whole():
-            raise OSError(f"{self._partial} on the disk differs from what was written; write it again")
+            raise OSError(errno.EIO, OTHER_BYTES, str(self._partial))
 
     def complete(self) -> None:
         """Finish, and give the file its name."""
@@ -96,20 +105,19 @@ class BigWig:
             self._close()
         self._partial.unlink(missing_ok=True)
 
-    def _add(self, contig: str, start: int, values: list[float]) -> None:
-        try:
-            self._file.addEntries(contig, start, values=values, span=1, step=1)
-        except RuntimeError as error:
-            raise OSError(f"{self._partial}: cannot be written to ({error})") from error
-
     def _close(self) -> None:
         file, self._file = self._file, None
-        if file is None:
-            return
+        if file is not None:
+            with self._written():
+                file.close()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Raise what the library raises as an error of the disk."""
         try:
-            file.close()
+            yield
         except RuntimeError as error:
-            raise OSError(f"{self._partial}: cannot be written to ({error})") from error
+            raise OSError(errno.EIO, f"cannot be written to ({error})", str(self._partial)) from error
 
     def _is_whole(self) -> bool:
         """Whether the file starts and ends as the format requires, and states the number of bases written.

@@ -1,5 +1,6 @@
 """Writes a VCF: complete or not at all, resumable to the byte, and indexed if its records are sorted."""
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterable
@@ -8,7 +9,7 @@ from types import TracebackType
 
 from genolong.errors import OutputError
 from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
-from genolong.genome.files.partial_file import PartialFile, Stream, open_descriptor
+from genolong.genome.files.partial_file import OTHER_BYTES, PartialFile, Stream, open_descriptor
 from genolong.genome.vcf import Record
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
@@ -80,7 +81,7 @@ class VcfWriter:
             self._file.complete()
             return
         if not self._file.ends_with(self._output.end):
-            raise OSError(f"{self._file.name} on the disk differs from what was written; write it again")
+            raise OSError(errno.EIO, OTHER_BYTES, self._file.name)
         self.notes += remove_indexes(self._path)
         self._file.complete()
         if self._is_bgzip:

@@ -1,12 +1,12 @@
 """Progress of a long job on one output file, so that the same command resumes it."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from genolong.errors import InputError, LostProcessError, RefusedRecordError, SettingsError
+from genolong.runs.record import write_json
 
 FORMAT = 1
 
@@ -53,12 +53,7 @@ class Journal:
 
     def note(self, state: Mapping[str, Any]) -> None:
         """Replaces the noted state, atomically."""
-        partial = self.path.with_name(f"{self.path.name}.partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "identity": self._identity, "state": dict(state)}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        write_json(self.path, {"format": FORMAT, "identity": self._identity, "state": dict(state)})
 
     def remove(self) -> None:
         """Removes the journal, when the work is complete."""

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from genolong.counted import counted
+from genolong.genome.files.partial_file import naming
 
 Row = Mapping[str, Any]
 NOT_METRICS = ("epoch", "step")
@@ -47,7 +48,7 @@ class MetricsLog(Logger):
         if self._file is not None:
             self._file.close()
         partial = self.path.with_name(f"{self.path.name}.partial")
-        with partial.open("w", newline="") as file:
+        with naming(partial), partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._earlier)
@@ -68,14 +69,16 @@ class MetricsLog(Logger):
             self._earlier = rows_of(self.path) if self._file is not None else self._earlier
             self.begin()
         assert self._file is not None
-        csv.DictWriter(self._file, self._columns).writerow(row)
-        self._file.flush()
+        with naming(self.path):
+            csv.DictWriter(self._file, self._columns).writerow(row)
+            self._file.flush()
 
     @rank_zero_only
     def sync(self) -> None:
         """Syncs the file, so that its rows survive a power failure."""
         if self._file is not None:
-            _sync(self._file)
+            with naming(self.path):
+                _sync(self._file)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

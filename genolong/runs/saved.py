@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
+from genolong.genome.files.partial_file import sync_path
 
 LAST, BEST = "last.ckpt", "best.ckpt"  # links to files named after their steps
 
@@ -31,11 +32,7 @@ def point(name: str, target: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
     os.replace(link, target.with_name(name))
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_path(target.parent)
 
 
 def tidy(folder: Path, keep: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
-from genolong.genome.files.partial_file import umask
+from genolong.genome.files.partial_file import naming, sync_path, umask
 from genolong.nearest import nearest_path
 
 FORMAT = 1
@@ -30,7 +30,7 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with naming(path), os.fdopen(handle, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 archive.comment = bytes(_SEAL_BYTES)
                 for name, part in parts.items():
@@ -42,16 +42,10 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
             os.fchmod(file.fileno(), 0o666 & ~umask())  # mkstemp lets only the owner read
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException as error:
+    except BaseException:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:  # an error of a full disk names no file
-            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_path(path.parent)
 
 
 def read_zip(path: Path, wanted: tuple[str, ...], if_there: tuple[str, ...] = ()) -> dict[str, bytes]:

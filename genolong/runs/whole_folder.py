@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolong.errors import OutputError
-from genolong.genome.files.partial_file import FAILED_DISK, umask
+from genolong.genome.files.partial_file import FAILED_DISK, naming, sync_path, umask
 
 
 @contextmanager
@@ -28,20 +28,13 @@ def whole_folder(path: Path, setting: str) -> Iterator[Path]:
             raise
         raise OutputError(f"{setting}={path}: cannot be created ({error.strerror}); name another place") from error
     try:
-        yield filled
+        with naming(path):
+            yield filled
         for each in (*filled.iterdir(), filled):
-            _sync(each)
+            sync_path(each)
         os.chmod(filled, 0o777 & ~umask())  # mkdtemp lets only the owner in
         os.rename(filled, path)
     except BaseException:
         shutil.rmtree(filled, ignore_errors=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_path(path.parent)

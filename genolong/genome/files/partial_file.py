@@ -12,6 +12,7 @@ from genolong.genome.files.file_lock import NoLocksError, take
 
 SUFFIX = ".partial"
 _DESCRIPTOR = re.compile(r"(?:/dev/fd/|/proc/self/fd/)(\d+)|/dev/(stdout|stderr)")
+OTHER_BYTES = "differs on the disk from what was written; write it again"
 FAILED_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no other file name on this disk would help
 
 
@@ -31,6 +32,26 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         file.discard()
         raise
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Within this block, errors of the disk that name no file name this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def sync_path(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_descriptor(path: str | Path) -> int | None:
@@ -85,11 +106,8 @@ class Stream:
     @contextmanager
     def _named(self) -> Iterator[int]:
         assert self._descriptor is not None, f"{self.name} is closed"
-        try:
+        with naming(self.name):
             yield self._descriptor
-        except OSError as error:
-            error.filename = self.name
-            raise
 
 
 class PartialFile(Stream):
@@ -124,11 +142,7 @@ class PartialFile(Stream):
         self.sync()
         os.replace(self._partial, self._final)  # before the lock is released
         self.close()
-        folder = os.open(self._final.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_path(self._final.parent)
 
     def discard(self) -> None:
         """Remove the partial file; an older file at `path` stays."""
@@ -139,7 +153,8 @@ class PartialFile(Stream):
     def _create(self) -> int:
         try:
             descriptor = self._open_alone(os.O_CREAT)
-            os.ftruncate(descriptor, 0)
+            with naming(self._partial):
+                os.ftruncate(descriptor, 0)
             return descriptor
         except FileNotFoundError as error:
             raise OutputError(
