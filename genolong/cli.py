@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -32,7 +31,7 @@ from genolong.messages import err, set_up_messages, show, tell
 from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
-from genolong.parallel.stopped import Stopped
+from genolong.parallel.stopped import EXIT_CODES, Stopped
 from genolong.runs.folder import RECORD, remove_unbegun
 from genolong.silent_partner import silent
 from genolong.sweeps import refuse_shared_places
@@ -243,18 +242,18 @@ def plan(config: DictConfig) -> None:
 def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
     """Wraps a command so that it fails with one line and its exit code, before Hydra reports the error its own way.
 
-    Ctrl-C waits while the command's module is imported: PyTorch's libraries would end the process uncleanly, or ignore
-    it.
+    Signals to stop wait while the command's module is imported: PyTorch's libraries would end the process uncleanly, or
+    ignore them.
     """
 
     @wraps(command)
     def run(config: DictConfig) -> None:
-        with held_back(signal.SIGINT):
-            import_module(f"genolong.commands.{module}")
         elsewhere = not tell.handlers  # submitit runs jobs in another process, and passes back what they raise
         if elsewhere:
             set_up_messages()
         try:
+            with held_back(*EXIT_CODES):
+                import_module(f"genolong.commands.{module}")
             with bars(err):
                 command(config)
         except Stopped as stopped:
@@ -281,8 +280,12 @@ def _tell_stopped(stopped: Stopped, command: str) -> None:
     job = HydraConfig.get()
     swept = job.mode is RunMode.MULTIRUN
     timed = "${now:" in str(OmegaConf.to_container(job.sweep if swept else job.run))
-    folder = job.runtime.output_dir if timed else None
-    tell.info(f"genolong: {told_of(stopped, folder, command, swept=swept)}")
+    folder = Path(job.runtime.output_dir)
+    if job.output_subdir:
+        remove_unbegun(folder)
+    stopped.told = True
+    known = str(folder) if timed and folder.is_dir() else None
+    tell.info(f"genolong: {told_of(stopped, known, command, swept=swept)}")
 
 
 def _fail(error: Exception, command: str) -> NoReturn:
@@ -335,6 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with naming("standard output"):
             sys.stdout.flush()
         raise SystemExit(code)
+    except Stopped:
+        raise
     except SystemExit as ending:
         raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2 is argparse's code for a wrong option
     except KeyboardInterrupt:

@@ -45,12 +45,12 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
 
 
 def told_of(stopped: Stopped, folder: str | None, command: str, *, swept: bool = False) -> str:
-    """The message for work stopped by a signal, with the command that continues it (reproduce starts over).
+    """The message for work stopped by a signal, with the command that continues it, if it can.
 
     `folder` is a training's folder; None if the same command finds it again.
     """
     if command not in ("train", "train_variants"):
-        aim = "start over" if command == "reproduce" else "continue"
+        aim = "continue" if command in ("predict", "embed", "map") else "start over"
         return f"stopped by {stopped.name}; run the same command again to {aim}"
     again = "run the same command again"
     if folder is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
-from genolong.parallel.stop_request import obeyed
+from genolong.parallel.stopped import obeyed
 from genolong.parallel.team import Team
 
 

@@ -10,31 +10,7 @@ import torch
 import torch.distributed as dist
 
 from genolong.closed_terminal import leave_closed_terminals
-from genolong.parallel.stopped import EXIT_CODES, Stopped
-
-
-@contextmanager
-def obeyed() -> Iterator[None]:
-    """Within this block, a signal to stop ends the work at once, with its exit code, unless another handler is set.
-
-    Applies only in the main thread, and only to signals that would end the process.
-    """
-    usual = (signal.SIG_DFL, signal.default_int_handler)
-    there = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in EXIT_CODES if there}
-    taken = [number for number, handler in before.items() if handler in usual]
-    for number in taken:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, before[number])
-
-
-def _stop(number: int, _: Any) -> None:
-    leave_closed_terminals()
-    raise Stopped(number, None)
+from genolong.parallel.stopped import EXIT_CODES
 
 
 class StopRequest:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from genolong.parallel.stop_request import StopRequest, obeyed
-from genolong.parallel.stopped import EXIT_CODES, Stopped
+from genolong.parallel.stop_request import StopRequest
+from genolong.parallel.stopped import EXIT_CODES, Stopped, obeyed
 
 
 @pytest.fixture(autouse=True)

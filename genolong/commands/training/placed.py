@@ -13,8 +13,7 @@ from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
 from genolong.parallel.settings import ParallelSettings
-from genolong.parallel.stop_request import obeyed
-from genolong.parallel.stopped import Stopped
+from genolong.parallel.stopped import Stopped, obeyed
 
 
 @contextmanager
