@@ -24,13 +24,18 @@ def leave_closed_terminals() -> None:
 
 
 def fill_closed_streams() -> None:
-    """Opens /dev/null for standard streams closed at the start (>&-), so that no other file receives their output."""
-    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(nowhere)
-    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+    """Opens /dev/null for standard streams closed at the start (>&-), so that no other file receives their output.
+
+    What is printed is discarded. But writing a result to descriptor 1 fails, because it would be lost.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if descriptor == 1 else os.O_RDWR)  # takes the lowest number, this one
+    for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), write_through=True))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 @contextmanager

@@ -106,6 +106,13 @@ def test_srun_predicts_as_one_process_does_time_and_again(home, tmp_path):
     assert not list(tmp_path.glob("genolong-*"))
 
 
+def test_a_result_for_a_closed_stream_is_not_lost_in_silence(home):
+    words = " ".join([*GENOLONG, *PREDICT, "vcf=in.vcf", "output=-", ">&-"])
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 74
+    assert done.stderr.splitlines()[-1] == "genolong: error: standard output: Bad file descriptor"
+
+
 def test_what_the_first_process_refuses_ends_all_with_its_code(home):
     first, other = as_srun_would(*PREDICT, "vcf=none.vcf", "output=none.out.vcf")
     assert first[:2] == (66, "") and first[2].startswith("genolong: error: ") and "none.vcf" in first[2]

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from genolong.errors import SettingsError
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,9 +33,10 @@ class Place:
 def _by_torchrun(told: Mapping[str, str]) -> Place | None:
     if any(name not in told for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")):
         return None
-    size = int(told["WORLD_SIZE"])
-    address = f"{told.get('MASTER_ADDR', 'localhost')}:{told.get('MASTER_PORT', '29500')}"
-    return Place(int(told["RANK"]), size, int(told["LOCAL_RANK"]), int(told.get("LOCAL_WORLD_SIZE", size)), address)
+    size = _number(told, "WORLD_SIZE")
+    address = f"{told.get('MASTER_ADDR', 'localhost')}:{_number(told, 'MASTER_PORT', default=29500)}"
+    local_size = _number(told, "LOCAL_WORLD_SIZE", default=size)
+    return Place(_number(told, "RANK"), size, _number(told, "LOCAL_RANK"), local_size, address)
 
 
 def _by_slurm(told: Mapping[str, str]) -> Place | None:
@@ -41,18 +44,24 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
         return None
     if "SLURM_JOB_ID" in told and "SLURM_STEP_ID" not in told:
         return None  # the batch script itself is one process, however many tasks it may start with srun
-    size = int(told.get("SLURM_STEP_NUM_TASKS", told["SLURM_NTASKS"]))  # an interactive step has one of the job's tasks
-    local_size = -(-size // int(told.get("SLURM_STEP_NUM_NODES", told.get("SLURM_NNODES", "1"))))
+    # an interactive step has one of the job's tasks
+    size = _number(told, "SLURM_STEP_NUM_TASKS" if "SLURM_STEP_NUM_TASKS" in told else "SLURM_NTASKS")
+    machines = "SLURM_STEP_NUM_NODES" if "SLURM_STEP_NUM_NODES" in told else "SLURM_NNODES"
+    local_size = -(-size // _number(told, machines, default=1))
     nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
     host = told.get("MASTER_ADDR", first_node(nodes))
-    port = 15000 + int(told["SLURM_JOB_ID"]) % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines
-    return Place(
-        int(told["SLURM_PROCID"]),
-        size,
-        int(told["SLURM_LOCALID"]),
-        local_size,
-        f"{host}:{told.get('MASTER_PORT', port)}",
-    )
+    port = 15000 + _number(told, "SLURM_JOB_ID") % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines
+    address = f"{host}:{_number(told, 'MASTER_PORT', default=port)}"
+    return Place(_number(told, "SLURM_PROCID"), size, _number(told, "SLURM_LOCALID"), local_size, address)
+
+
+def _number(told: Mapping[str, str], name: str, default: int | None = None) -> int:
+    """The value of a variable; raises SettingsError if it is no number."""
+    if name not in told and default is not None:
+        return default
+    if not told[name].isdecimal():
+        raise SettingsError(f"{name}={told[name]}: wanted a number, as torchrun and SLURM set it; unset it")
+    return int(told[name])
 
 
 def first_node(nodes: str) -> str:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from genolong.errors import SettingsError
 from genolong.parallel.place import Place, first_node
 
 TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
@@ -40,6 +41,19 @@ def test_the_place_is_what_the_variables_say(monkeypatch, told, place):
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert Place.joined() == place
+
+
+@pytest.mark.parametrize(("told", "name"), [
+    (SLURM | {"SLURM_NTASKS": "abc"}, "SLURM_NTASKS=abc"),
+    (SLURM | STEP | {"SLURM_NNODES": ""}, "SLURM_NNODES="),
+    (TORCHRUN | {"MASTER_PORT": "-1"}, "MASTER_PORT=-1"),
+])  # fmt: skip
+def test_a_variable_that_is_no_number_is_named(monkeypatch, told, name):
+    for each, value in told.items():
+        monkeypatch.setenv(each, value)
+    with pytest.raises(SettingsError) as caught:
+        Place.joined()
+    assert str(caught.value) == f"{name}: wanted a number, as torchrun and SLURM set it; unset it"
 
 
 @pytest.mark.parametrize(("nodes", "first"), [

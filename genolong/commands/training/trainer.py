@@ -22,7 +22,7 @@ from genolong.model.compilers.cpp import multiplies_bfloat16
 from genolong.parallel.place import Place
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.stopped import Stopped
-from genolong.parallel.strategy import SequenceParallelStrategy
+from genolong.parallel.strategy import PlaceEnvironment, SequenceParallelStrategy
 from genolong.runs.checkpoint import RunCheckpointIO
 from genolong.runs.metrics_log import MetricsLog
 from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
@@ -89,6 +89,9 @@ def make_trainer(
         callbacks.append(EMAWeightAveraging(decay=chosen.ema_decay))
     if chosen.max_time is not None:
         callbacks.append(TimeLimit(chosen.max_time))
+    plugins: list[Any] = [files]
+    if devices.strategy is None:  # which knows its place; otherwise Lightning would ask SLURM or MPI
+        plugins.append(PlaceEnvironment(place))
     trainer = pl.Trainer(
         accelerator=accelerator(chosen, place.local_size), devices=place.local_size,
         num_nodes=place.size // place.local_size, strategy=devices.strategy or "auto",
@@ -96,7 +99,7 @@ def make_trainer(
         accumulate_grad_batches=accumulation,
         val_check_interval=min(chosen.validate_every, chosen.max_steps) * accumulation,
         num_sanity_val_steps=0, log_every_n_steps=1, use_distributed_sampler=False, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=True, logger=loggers, callbacks=callbacks, plugins=[files],
+        enable_model_summary=False, enable_checkpointing=True, logger=loggers, callbacks=callbacks, plugins=plugins,
         default_root_dir=checkpoints.folder,
     )  # fmt: skip
     FitLoop.of(trainer)

@@ -180,6 +180,12 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_its_windows(
     assert weights_sha256(before) != whole.record["weights_sha256"]
 
 
+def test_what_a_batch_job_tells_its_tasks_is_not_asked(settings: TrainSettings, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.setenv("SLURM_NTASKS", "as many as fit")
+    assert train(settings, tmp_path / "run").record["status"] == "finished"
+
+
 def test_a_run_is_not_written_over(settings: TrainSettings, tmp_path: Path):
     done = train(settings, tmp_path / "run")
     with pytest.raises(FinishedRunError, match=r"already holds this run, finished at step"):
