@@ -23,6 +23,7 @@ from genolong.commands.evaluation.scored_vcf import ScoredVcf, read_scored
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.trained_run import open_run
 from genolong.errors import InputError
+from genolong.report.calibration import calibration_bins, calibration_error, is_probability
 from genolong.report.discrimination import ALLELES, Group, curves, discriminate
 from genolong.report.discrimination_tables import scores_table, strata_table
 from genolong.report.figures import SHARE, Figure, Table
@@ -57,7 +58,10 @@ def evaluate_variants(
     whole = measured("", scored, everything, 1, settings)
     common, apart = _common(scored, settings)
     strata, few = _strata(scored, settings)
-    figures = (*_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()))
+    figures = (
+        *_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()),
+        *_calibration(scored, f"{settings.prefix}_PROB"),
+    )  # fmt: skip
     files = (write_figures(output, figures), _draw(picture, scored, whole))
     about = {"model_sha256": kmers.model_sha256} if kmers else {}
     notes = (*scored.notes, *_learned(scored, settings), *apart, *few)
@@ -143,6 +147,15 @@ def _counts(whole: Group) -> list[Figure]:
         Figure("vcf/negatives", float(whole.negatives), ALLELES, alleles, None),
         Figure("vcf/base_rate", whole.base_rate, SHARE, alleles, None),
     ]
+
+
+def _calibration(scored: ScoredVcf, probability: str) -> Iterator[Figure]:
+    """How far the probabilities of a trained head are from the shares of positives, if there are any."""
+    for score in scored.scores:
+        if score.name == probability and is_probability(score.values):
+            bins = calibration_bins(scored.classes.positive, score.values)
+            alleles = sum(each.alleles for each in bins)
+            yield Figure(f"vcf/{score.name}/calibration_error", calibration_error(bins), SHARE, alleles, None)
 
 
 def _tables(

@@ -56,6 +56,20 @@ def test_scores_of_another_prefix_that_begins_alike_are_told_apart(tmp_path):
     assert [row[0].split(" (")[0] for row in shared.tables[0].rows] == ["-GENOLONG_SHARED_LLR", "chance"]
 
 
+def test_how_well_probabilities_are_calibrated_is_a_figure(tmp_path):
+    chances = [round(at / 93, 3) if at % 7 else None for at in range(len(PLAIN))]
+    infos = [f"{info};GENOLONG_PROB={'.' if at is None else at}" for info, at in zip(PLAIN, chances, strict=True)]
+    found = evaluate_variants(write(tmp_path, infos, [*DECLARED, ("GENOLONG_PROB", "Float")]))
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for chance, label in zip(chances, LABELS, strict=True):
+        if chance is not None:
+            bins.setdefault(min(int(chance * 15), 14), []).append((chance, label == "disrupting"))
+    known = sum(map(len, bins.values()))
+    far = sum(abs(sum(chance for chance, _ in each) - sum(positive for _, positive in each)) for each in bins.values())
+    assert found.value("vcf/GENOLONG_PROB/calibration_error") == pytest.approx(far / known, abs=1e-6)
+    assert not [figure for figure in evaluate_variants(write(tmp_path, FULL)).figures if "calibration" in figure.name]
+
+
 def test_a_low_log_likelihood_ratio_and_a_high_score_of_any_other_kind_are_positive(tmp_path):
     found = evaluate_variants(replace(write(tmp_path, FULL), baselines=["CADD"]))
     is_positive = np.array(LABELS) == "disrupting"
