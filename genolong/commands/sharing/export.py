@@ -1,16 +1,16 @@
 """`export`: writes a run's model into a folder to share, with a model card."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from genolong.commands.reading.stored_model import stored_model
 from genolong.commands.reading.trained_before import BEFORE
-from genolong.commands.reading.trained_run import BuiltFrom, run_of
+from genolong.commands.reading.trained_run import BuiltFrom, TrainedRun, run_of
 from genolong.commands.sharing.export_settings import ExportSettings
 from genolong.commands.sharing.model_card import model_card
-from genolong.commands.sharing.run_results import run_results
+from genolong.commands.sharing.run_results import RunResults, run_results
 from genolong.runs.exported import write_exported
 from genolong.runs.whole_folder import whole_folder
 from genolong.tasks.known_answers import known_answers
@@ -41,7 +41,14 @@ def export(settings: ExportSettings) -> Export:
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
     files = ", ".join(stored.about["inputs_sha256"])
     paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"
-    return Export(Path(settings.output), (*results.notes, paths))
+    return Export(Path(settings.output), (*results.notes, *_other_card(run, results), paths))
+
+
+def _other_card(run: TrainedRun, results: RunResults) -> Iterator[str]:
+    """A note if the model was exported before: its card knows more than the new one."""
+    card = run.folder / CARD
+    if results.record is None and results.figures is None and card.is_file():
+        yield f"there is no record of the training in {run.folder}; what {card} says about it is not in the new card"
 
 
 def _about(built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:

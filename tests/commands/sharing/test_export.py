@@ -323,6 +323,16 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
     )
 
 
+def test_what_only_an_older_card_knows_is_told(trained: Path, tmp_path: Path):
+    first, again = exported(trained / "run", tmp_path / "first"), exported(tmp_path / "first", tmp_path / "again")
+    (note,) = {*again.notes} - {*first.notes}
+    folder = (tmp_path / "first").resolve()
+    assert note == (
+        f"there is no record of the training in {folder}; what {folder / 'README.md'} says about it is not in the new "
+        "card"
+    )
+
+
 def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path: Path):
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
