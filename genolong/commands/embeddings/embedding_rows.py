@@ -10,6 +10,7 @@ from genolong.commands.variants.checked_records import RecordChecks, example_of
 from genolong.errors import InputError
 from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
 from genolong.genome.coordinates import Interval
+from genolong.genome.edit import Variant
 from genolong.genome.regions import read_named_bed
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import Record, VcfReader
@@ -22,13 +23,14 @@ BLOCK_BASES = 1 << 16  # bases of regions in memory at once
 
 
 class Row(NamedTuple):
-    """A target to embed: its name, strand, and alleles in the VCF (empty for regions)."""
+    """A target to embed, its name and strand; for an allele also POS, REF and ALT as in its VCF."""
 
     target: Target
     name: str
     strand: str
-    reference: str
-    alternate: str
+    position: int = 0
+    reference: str = ""
+    alternate: str = ""
 
 
 class Rows(NamedTuple):
@@ -65,7 +67,7 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
                 f"{path}: {region.name} has {region.interval.length:,} bases, more than the window of {window_bp:,}; "
                 "shorten it, or use a longer window_bp"
             )
-    return [Row(region.interval, region.name, region.strand, "", "") for region in regions]
+    return [Row(region.interval, region.name, region.strand) for region in regions]
 
 
 def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
@@ -83,15 +85,15 @@ def _alleles(reader: VcfReader, checks: RecordChecks, tally: Tally, size: int) -
             for (status, variant), alternate in zip(alleles, alternates, strict=True):
                 tally.add(status, example_of(record, alternate))
                 if variant is not None:
-                    reference, other = _text(record.reference, alternate)
-                    yield Row(variant, _name(record, alternate), ".", reference, other), reader.bytes_read
+                    yield _of_allele(variant, record, alternate), reader.bytes_read
 
 
-def _name(record: Record, alternate: bytes) -> str:
-    """The record's ID, or the variant as model.score takes it."""
+def _of_allele(variant: Variant, record: Record, alternate: bytes) -> Row:
+    """Named after the record's ID, or written as model.score takes it."""
     assert record.position is not None
-    place = f"{record.contig}:{record.position + 1}"
-    return f"{place} {'>'.join(_text(record.reference, alternate))}" if record.id in (".", "") else record.id
+    position, (reference, other) = record.position + 1, _text(record.reference, alternate)
+    place = f"{record.contig}:{position} {reference}>{other}"
+    return Row(variant, place if record.id in (".", "") else record.id, ".", position, reference, other)
 
 
 def _text(*alleles: bytes) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from genolong.commands.arrow_file import META, ArrowFile, arrow
 from genolong.commands.embeddings.embedding_rows import Row, interval_of
 from genolong.tasks.embedding import Embedded
 
-NUMBERS = {"start": "int64", "end": "int64", "offset": "int32"}  # all other columns are text
+NUMBERS = {"start": "int64", "end": "int64", "position": "int64", "offset": "int32"}  # all other columns are text
 EMBEDDINGS = ("embedding", "alternate_embedding")
 
 
@@ -20,8 +20,9 @@ class EmbeddingTable:
 
     def __init__(self, path: Path, width: int, origin: Mapping[str, Any], *, alleles: bool, per_base: bool) -> None:
         self._arrow, _ = arrow()
-        text = ["name", "contig", "start", "end", "strand", *(["reference", "alternate"] if alleles else []), "status"]
-        self._columns = [*text, *(["offset"] if per_base else [])]
+        of_alleles = ["position", "reference", "alternate"] if alleles else []
+        of_bases = ["offset"] if per_base else []
+        self._columns = ["name", "contig", "start", "end", "strand", *of_alleles, "status", *of_bases]
         self._embeddings = EMBEDDINGS[: 2 if alleles else 1]
         self._schema = self._arrow.schema(
             [
@@ -77,7 +78,10 @@ def _columns(rows: Sequence[Row], embedded: Sequence[Embedded]) -> dict[str, np.
         "strand": [row.strand for row in rows], "reference": [row.reference for row in rows],
         "alternate": [row.alternate for row in rows], "status": [str(found.status) for found in embedded],
     }  # fmt: skip
-    numbers = {"start": [place.start for place in places], "end": [place.end for place in places]}
+    numbers = {
+        "start": [place.start for place in places], "end": [place.end for place in places],
+        "position": [row.position for row in rows],
+    }  # fmt: skip
     shown = {name: np.array([_utf8(each) for each in values], dtype=object) for name, values in text.items()}
     return {**shown, **{name: np.array(values) for name, values in numbers.items()}}
 

@@ -141,12 +141,13 @@ def test_of_a_vcf_every_allele_has_a_row_with_both_its_windows(go, home: Path, t
     done = go(source="vcf")
     found = table(tmp_path / "x.parquet")
     assert list(found) == [
-        "name", "contig", "start", "end", "strand", "reference", "alternate", "status", "embedding",
+        "name", "contig", "start", "end", "strand", "position", "reference", "alternate", "status", "embedding",
         "alternate_embedding",
     ]  # fmt: skip
     longer = f"{base(70, 4)}TT"
     assert found["name"] == ["rs7", f"1:70 {base(70, 4)}>{base(70)}", f"1:70 {base(70, 4)}>{longer}"]
     assert found["contig"] == ["chr1"] * 3 and found["strand"] == ["."] * 3
+    assert found["position"] == [60, 70, 70]
     assert found["reference"] == [base(60), base(70, 4), base(70, 4)]
     assert found["alternate"] == [OTHER[base(60)], base(70), longer]
     for at, (start, end) in enumerate(zip(found["start"], found["end"], strict=True)):
