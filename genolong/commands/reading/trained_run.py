@@ -61,6 +61,7 @@ class TrainedRun:
     seed: int
     window_bp: int
     bases_per_step: int
+    checkpoint_blocks: int
     sha256: frozenset[str]
     variant_head: VariantHead | None = None
     head_is: str = ""
@@ -118,7 +119,8 @@ def run_of(model: StoredModel) -> TrainedRun:
         variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
     return TrainedRun(
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
-        of_run.window_bp, settings.context.bases * of_run.replicas, of_run.sha256, variant_head,
+        of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks, of_run.sha256,
+        variant_head,
         str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")), _known(model.answers, checkpoint),
         trained_before(stored, checkpoint),
     )  # fmt: skip

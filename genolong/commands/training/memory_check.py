@@ -1,10 +1,13 @@
 """Checks, before a training, whether one of its steps fits into memory."""
 
+from collections.abc import Callable
+
 from genolong.commands.machine import memory_there
-from genolong.commands.training.training_step import remedies, training_step
+from genolong.commands.training.training_step import Remedy, remedies, training_step
 from genolong.counted import size
 from genolong.errors import SettingsError
 from genolong.model.costs.memory import memory
+from genolong.model.costs.step import Step
 from genolong.settings import TrainSettings
 
 SURE = 0.85  # share of the estimate that is certainly needed: estimates are within 15 % of measurements
@@ -16,15 +19,19 @@ def check_memory(settings: TrainSettings, *, cuda: bool, processes: int) -> None
     `settings` must have the window filled in; `processes` counts those on this machine. trainer.check_memory=false
     skips the check.
     """
-    if not settings.trainer.check_memory:
-        return
-    step = training_step(settings, cuda=cuda)
-    room, needed = memory_there(cuda) // (1 if cuda else processes), memory(step).peak
+    if settings.trainer.check_memory:
+        step = training_step(settings, cuda=cuda)
+        check_step(step, f"context.window_bp={step.window_bp}: one step", remedies, processes)
+
+
+def check_step(step: Step, what: str, remedied: Callable[[Step, int], list[Remedy]], processes: int) -> None:
+    """Raises SettingsError if the step, which is described by `what`, cannot fit, with remedies that would."""
+    room, needed = memory_there(step.fused) // (1 if step.fused else processes), memory(step).peak
     if SURE * needed <= room:
         return
-    fitting = [remedy for remedy in remedies(step, room) if remedy.peak <= room]
+    fitting = [remedy for remedy in remedied(step, room) if remedy.peak <= room]
     turn = " or ".join(f"{remedy.settings} ({size(remedy.peak)})" for remedy in fitting) or "a smaller model"
     raise SettingsError(
-        f"context.window_bp={step.window_bp}: one step needs about {size(needed)} per process, but "
-        f"{size(room)} are available; use {turn}; trainer.check_memory=false tries anyway"
+        f"{what} needs about {size(needed)} per process, but {size(room)} are available; use {turn}; "
+        "trainer.check_memory=false tries anyway"
     )

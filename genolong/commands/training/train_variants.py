@@ -22,6 +22,7 @@ from genolong.commands.training.progress import TrainingProgress
 from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
 from genolong.commands.training.trainer import Devices, check_machine, fit, make_loggers, make_trainer
+from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks
 from genolong.commands.training.variant_data import VariantData
 from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.genome.edit import Variant
@@ -77,6 +78,7 @@ def _train_variants(
 ) -> VariantTraining:  # fmt: skip
     check_machine(settings.trainer, settings.logger, place.local_size)
     read = VariantData.opened(place, settings)
+    check_tuned_memory(settings, read.run, place, cuda=read.scorer.device.type == "cuda")
     with held(folder) if place.rank == 0 else nullcontext():
         return _train_in(place, settings, folder, read, end)
 
@@ -177,6 +179,7 @@ def _made(settings: VariantTrainSettings, read: VariantData) -> tuple[FrozenEffe
             return scorer.windows_of(variant, around)
 
         sets = WindowPairs(train, of_train, pair), WindowPairs(validation, of_validation, pair)
+        model.encoder.checkpoint_blocks = kept_blocks(settings, read.run)
     module.train()  # opened models are in eval mode
     return module, VariantDataModule(
         *sets, batch=settings.batch, max_steps=settings.trainer.max_steps, seed=settings.seed

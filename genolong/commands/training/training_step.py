@@ -1,6 +1,6 @@
 """A training's step as input for cost estimates, and which settings to change if it does not fit into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ def _kernels(settings: TrainSettings, *, cuda: bool) -> str:
     return "aten" if wanted == "cpp" and why_not(settings.model.width // settings.model.heads) else wanted
 
 
+Choices = Iterator[tuple[str, Step]]  # values of a setting, as typed, with the step that they make
+
+
 class Remedy(NamedTuple):
     """Settings as typed, and the bytes that a device needs with them."""
 
@@ -44,17 +47,20 @@ def remedies(step: Step, room: int) -> list[Remedy]:
 
     Those that fit come first, and among these the cheapest.
     """
+    settings = (_recomputing(step), _smaller_batches(step), _shared_weights(step), _slices(step), _windows(step))
+    return best_of(step, room, settings)
+
+
+def best_of(step: Step, room: int, settings: Iterable[Choices]) -> list[Remedy]:
+    """The same among the choices for these settings, each from the cheapest on."""
     now = memory(step).peak
     found = []
-    for choices in (_recomputing(step), _smaller_batches(step), _shared_weights(step), _slices(step), _windows(step)):
+    for choices in settings:
         tried = [Remedy(typed, memory(other).peak) for typed, other in choices]
         fitting = [remedy for remedy in tried if remedy.peak <= room]
         best = fitting[:1] or sorted(tried, key=lambda remedy: remedy.peak)[:1]
         found += [remedy for remedy in best if remedy.peak < now]
     return sorted(found, key=lambda remedy: remedy.peak > room)
-
-
-Choices = Iterator[tuple[str, Step]]
 
 
 def _recomputing(step: Step) -> Choices:

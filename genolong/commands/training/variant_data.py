@@ -59,7 +59,7 @@ class VariantData(NamedTuple):
             logger.info(note)
         shard = run.model.encoder.settings.shard(run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
-        if settings.trainer.check_memory:  # reading only; what a tuned encoder keeps for gradients adds to it
+        if settings.trainer.check_memory:
             reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)
             check_reading(reading, place.local_size, free=["parallel.sequence"])
         classes = _classes(settings.data)

@@ -55,6 +55,7 @@ class VariantTrainSettings:
     seed: int
     batch: int
     encoder: str
+    checkpoint_blocks: int | None
     encoder_rate: float
     longest_allele: int
     debug: bool
@@ -77,9 +78,10 @@ class VariantTrainSettings:
             raise SettingsError(f"task={self.task}: wanted variant_effect")
         if not 0 <= self.seed < 1 << 32:
             raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
-        for name in ("batch", "longest_allele"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name}={getattr(self, name)}: wanted 1 or more")
+        for name, least in (("batch", 1), ("longest_allele", 1), ("checkpoint_blocks", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SettingsError(f"{name}={value}: wanted {least} or more")
         if self.encoder not in ("frozen", "tuned"):
             raise SettingsError(f"encoder={self.encoder}: wanted frozen or tuned")
         if not 0 < self.encoder_rate <= 1:

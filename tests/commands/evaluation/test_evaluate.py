@@ -48,7 +48,8 @@ def trained(folder: Path, fasta: Path, monkeypatch) -> TrainedRun:
     (folder / "run" / "metrics.csv").write_text("step,train/loss,validation/loss\n0,1.4,\n1,1.3,1.35\n")
     run = TrainedRun(
         name="x", folder=folder / "run", checkpoint=folder / "run" / "last.ckpt", model=Neighbours(0.5), data=data,
-        masking=MaskingSettings(0.15, 0.8, 0.1), seed=7, window_bp=151, bases_per_step=302, sha256=sha256,
+        masking=MaskingSettings(0.15, 0.8, 0.1), seed=7, window_bp=151, bases_per_step=302, checkpoint_blocks=0,
+        sha256=sha256,
     )  # fmt: skip
     monkeypatch.setattr(command, "open_run", lambda path: run)
     return run

@@ -35,7 +35,17 @@ def run(fasta, tmp_path) -> TrainedRun:
     )  # fmt: skip
     sha256 = frozenset(Genome.open([fasta], cache).sha256.values())
     return TrainedRun(
-        "x", tmp_path, tmp_path / "last.ckpt", Neighbours(0.5), data, MaskingSettings(0.15, 1.0, 0.0), 1, 101, 1, sha256
+        "x",
+        tmp_path,
+        tmp_path / "last.ckpt",
+        Neighbours(0.5),
+        data,
+        MaskingSettings(0.15, 1.0, 0.0),
+        1,
+        101,
+        1,
+        0,
+        sha256,
     )
 
 

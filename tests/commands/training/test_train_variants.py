@@ -3,25 +3,32 @@
 import csv
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.reading import reading_check
 from genolong.commands.reading.trained_run import open_run
+from genolong.commands.training import memory_check
 from genolong.commands.training.train_variants import train_variants
+from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks, tuned_step
 from genolong.commands.training.variant_data import VariantData
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import InputError, SettingsError
 from genolong.long_work import watched_by
+from genolong.model.costs.memory import memory
 from genolong.parallel.place import Place
 from genolong.settings import CONF, check
 from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.trained_effect import TunedEffect
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.variant_training import GENOME, make_home, settings
 from tests.builders.vcfs import record_line
@@ -190,6 +197,7 @@ def test_contigs_may_be_held_out(made, caplog):
         (["encoder=half"], SettingsError, "encoder=half: wanted frozen or tuned"),
         (["encoder_rate=0"], SettingsError, "encoder_rate=0"),
         (["batch=0"], SettingsError, "batch=0: wanted 1 or more"),
+        (["checkpoint_blocks=-1"], SettingsError, "checkpoint_blocks=-1: wanted 0 or more"),
         (["optimizer.kind=muon"], SettingsError, "optimizer.kind=muon"),
         (["trainer.ema_decay=0.9"], SettingsError, "trainer.ema_decay=0.9"),
         (["data.validation_share=1"], SettingsError, "data.validation_share=1"),
@@ -219,3 +227,42 @@ def test_windows_that_cannot_fit_are_refused_before_they_are_read(made, monkeypa
     with pytest.raises(SettingsError, match=r"of 32 bases at once .+; use a machine with more memory, or more devices"):
         train_variants(settings(made), made / "refused")
     VariantData.opened(Place.alone(), settings(made, "trainer.check_memory=false"))
+
+
+def test_a_tuned_encoder_that_cannot_fit_is_refused_with_what_would(made, monkeypatch):
+    run, tuned = open_run(str(made / "base")), settings(made, "encoder=tuned", "batch=7")
+    room = memory(tuned_step(settings(made, "batch=3"), run, Place.alone(), cuda=False)).peak
+    monkeypatch.setattr(memory_check, "memory_there", lambda cuda: room)
+    with pytest.raises(SettingsError) as told:
+        train_variants(tuned, made / "refused")
+    begins, _, remedy = str(told.value).partition("; use ")
+    assert begins.startswith("batch=7: one step of a tuned encoder, with 28 windows of 32 bases, needs about ")
+    assert remedy.startswith("batch=3 (") and remedy.endswith("; trainer.check_memory=false tries anyway")
+    for fits in ("encoder=frozen", "batch=3", "trainer.check_memory=false"):
+        check_tuned_memory(settings(made, "encoder=tuned", "batch=7", fits), run, Place.alone(), cuda=False)
+
+
+def test_a_tuned_encoder_keeps_as_much_as_its_model_did_or_what_is_asked_for(made):
+    run = replace(open_run(str(made / "base")), checkpoint_blocks=3)
+    assert kept_blocks(settings(made), run) == 3
+    asked = settings(made, "checkpoint_blocks=1", "encoder=tuned")
+    assert kept_blocks(asked, run) == tuned_step(asked, run, Place.alone(), cuda=False).checkpoint_blocks == 1
+
+
+def test_a_tuned_encoder_learns_the_same_whatever_it_keeps(made, monkeypatch):
+    kept: list[int] = []
+    step = TunedEffect.training_step
+
+    def watched(self: TunedEffect, *batch: Any) -> Any:
+        kept.append(self.encoder.checkpoint_blocks)
+        return step(self, *batch)
+
+    monkeypatch.setattr(TunedEffect, "training_step", watched)
+    few = "encoder=tuned", "trainer.max_steps=4", "batch=8", "head.dropout=0"
+    whole, little = (
+        train_variants(settings(made, *few, f"checkpoint_blocks={blocks}"), made / f"kept{blocks}").module
+        for blocks in (0, 2)
+    )
+    assert kept == [0] * 4 + [2] * 4
+    for name, weight in whole.state_dict().items():
+        torch.testing.assert_close(little.state_dict()[name], weight, rtol=1e-4, atol=1e-5)
