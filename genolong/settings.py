@@ -21,6 +21,7 @@ from genolong.tasks.optimizer import OptimizerSettings
 
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
 LARGEST = 1 << 40  # larger than any setting can be; also refuses NaN
+ATTENTION = ("auto", "aten", "cpp", "flash", "triton")  # kernels to choose from
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class TrainerSettings:
             raise SettingsError(f"trainer.devices={self.devices}: wanted 1 or more")
         for name, known in (
             ("accelerator", ("auto", "cpu", "cuda")), ("precision", ("auto", "32-true", "bf16-mixed")),
-            ("attention", ("auto", "aten", "cpp", "flash", "triton")),
+            ("attention", ATTENTION),
         ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise SettingsError(f"trainer.{name}={getattr(self, name)}: wanted {' or '.join(known)}")

@@ -4,14 +4,15 @@ from genolong.errors import SettingsError
 from genolong.model.attention import native_attention, triton_attention
 from genolong.model.compilers import triton
 from genolong.model.encoder import Encoder
+from genolong.settings import ATTENTION
 
 WITHOUT = {"cpp": "not in C++", "flash": "without Triton's"}
 
 
 def check_attention(asked: str, name: str) -> None:
     """Raises SettingsError for an unknown choice."""
-    if asked not in ("auto", "aten", "cpp", "flash", "triton"):
-        raise SettingsError(f"{name}={asked}: wanted auto, aten, cpp, flash or triton")
+    if asked not in ATTENTION:
+        raise SettingsError(f"{name}={asked}: wanted {' or '.join(ATTENTION)}")
 
 
 def choose_attention(

@@ -28,7 +28,7 @@ def settings(**changes) -> EvaluationSettings:
         ({"model": "x", "share": 1.0}, "share=1.0: wanted more than 0 and less than 1"),
         ({"model": "x", "longest_context": 127}, "longest_context=127: wanted 128 bases or more"),
         ({"model": "x", "device": "tpu"}, "device=tpu: wanted auto, cpu or cuda"),
-        ({"model": "x", "attention": "mkl"}, "attention=mkl: wanted auto, aten, cpp, flash or triton"),
+        ({"model": "x", "attention": "mkl"}, "attention=mkl: wanted auto or aten or cpp or flash or triton"),
         ({"model": "x", "precision": "16"}, "precision=16: wanted 32-true or bf16-mixed"),
         ({}, "model: wanted a run's folder, .* or a VCF with scores"),
         ({"model": "x", "label": "A"}, "label=A: is about a VCF; name it too"),
