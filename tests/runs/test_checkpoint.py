@@ -269,6 +269,15 @@ def test_parts_that_grow_when_they_are_read_are_refused(path):
         load_weights(path)
 
 
+def test_weights_that_grow_when_they_are_read_are_refused(path):
+    plain, tight = zipfile.ZipFile(io.BytesIO(packed({"a": torch.zeros(10**5)}))), io.BytesIO()
+    with zipfile.ZipFile(tight, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in plain.namelist():
+            archive.writestr(name, plain.read(name))
+    with pytest.raises(UnsafeInputError, match=r"last.ckpt: has compressed parts"):
+        load_weights(rewritten(path, weights_pt=tight.getvalue()))
+
+
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(path, monkeypatch):
     before = path.read_bytes()
 
