@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from genolong.runs.metrics_log import MetricsLog, lost_rows, rows_before, rows_of
 
 
@@ -40,11 +42,12 @@ def test_a_resumed_log_is_the_one_that_was_never_interrupted(tmp_path: Path):
         assert log.latest == expected.latest
 
 
-def test_the_rows_before_a_validation_that_was_left_are_without_it(tmp_path: Path):
+@pytest.mark.parametrize("step", range(8))
+def test_the_rows_before_a_validation_that_was_left_are_without_it(tmp_path: Path, step: int):
     logged(tmp_path / "metrics.csv", range(7), [])
-    rows = rows_before(tmp_path / "metrics.csv", 5, validated=False)
-    assert [row["step"] for row in rows] == ["0", "1", "2", "2", "3", "4"]
-    assert not rows[-1]["validation/loss"] and rows[3]["validation/loss"]
+    rows = rows_before(tmp_path / "metrics.csv", step, validated=False)
+    assert [row["step"] for row in rows if row["train/loss"]] == [str(at) for at in range(min(step, 7))]
+    assert [row["step"] for row in rows if row["validation/loss"]] == [str(at) for at in (2, 5) if at < step - 1]
 
 
 def test_where_nothing_was_logged_there_are_no_rows(tmp_path: Path):
@@ -68,6 +71,8 @@ def test_rows_without_numbers_are_left_out_and_told(tmp_path: Path):
         f"{path}, line 2: the first of 5 rows without a number in every column; left out",
         f"{path}: has no row for 1 of 5 steps; what was logged for them is lost",
     )
+    path.write_text("".join([head, *rows[:2], broken[0], *rows[2:]]))
+    assert lost_rows(path, 5) == (f"{path}, line 4: a row without a number in every column; left out",)
     path.write_text(head + '"' + "x" * 200_000)  # longer than the csv module reads
     assert rows_of(path) == []
     assert lost_rows(path, 1) == (f"{path}: has no row for 1 of 1 step; what was logged for them is lost",)
