@@ -75,6 +75,16 @@ def test_any_arrays_come_back(tmp_path_factory: pytest.TempPathFactory, block: d
         assert found[name].tobytes() == values.tobytes()
 
 
+def test_every_block_that_is_read_again_advances_the_bar(tmp_path: Path):
+    with pytest.raises(Stop):
+        work(tmp_path, BLOCKS, Stop())
+    told, steps = [], []
+    with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
+        for number, _ in enumerate(kept.before("done", lambda *about: told.append(about) or steps.append)):
+            assert steps == [1] * number
+    assert told == [("reading what was already done", len(BLOCKS))] and len(steps) == len(BLOCKS)
+
+
 @pytest.mark.parametrize(("error", "left"), [
     (InputError("bad"), False), (OutputError("no place"), False), (RefusedRecordError("line 7"), True),
     (LostProcessError("gone"), True), (KeyboardInterrupt(), True), (OSError(28, "full"), True), (None, False),
