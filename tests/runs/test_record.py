@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.distributed import DistBackendError
 
+from genolong.errors import InputError
 from genolong.parallel.stopped import Stopped
 from genolong.runs import record
-from genolong.runs.record import finished, recorded, started, write_record
+from genolong.runs.record import beside, finished, maker, place_of_record, read_record, recorded, started, write_record
 
 
 def git(folder: Path, *words: str) -> str:
@@ -111,6 +112,32 @@ def test_what_ended_a_run_is_called_what_it_is(tmp_path, error: BaseException, s
     with pytest.raises(type(error)), recorded(tmp_path, {"status": "started"}, SimpleNamespace(global_step=7)):
         raise error
     assert json.loads((tmp_path / "record.json").read_text()) == {"status": f"stopped: {status}", "steps": 7}
+
+
+def test_a_run_its_output_and_its_record_lead_to_the_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    assert place_of_record("~/run") == place_of_record("~/run/record.json") == tmp_path / "run" / "record.json"
+    for name in ("x.vcf.gz", "none", "evaluation.json"):
+        wanted = beside(tmp_path / name)
+        assert place_of_record(f"~/{name}") == place_of_record(str(wanted)) == wanted
+        assert wanted.name == f"{name.removesuffix('.json')}.record.json"
+
+
+def test_a_record_of_an_earlier_version_is_of_the_training_that_its_task_tells():
+    for settings, made_by in (({"task": "variant_effect"}, "train_variants"), ({"task": {}}, "train"), ({}, "train")):
+        assert maker({"settings": settings}) == made_by
+        assert maker({"settings": settings, "made_by": "predict"}) == "predict"
+
+
+def test_a_record_of_more_bytes_than_a_run_writes_is_refused(tmp_path, monkeypatch):
+    write_record(tmp_path, {"settings": {}})
+    path = tmp_path / "record.json"
+    monkeypatch.setattr(record, "LARGEST", path.stat().st_size)
+    assert read_record(path) == {"settings": {}}
+    monkeypatch.setattr(record, "LARGEST", path.stat().st_size - 1)
+    with pytest.raises(InputError, match=r"record.json: holds no settings"):
+        read_record(path)
 
 
 def sha(content: bytes) -> str:
