@@ -57,3 +57,14 @@ def test_a_place_that_cannot_be_is_refused(tmp_path: Path):
     line = r"^output=\S*file/x: cannot be created \(.*\); name another place$"
     with pytest.raises(OutputError, match=line), whole_folder(tmp_path / "file" / "x", "output"):
         pytest.fail("begun")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_of_a_disk_that_fails_no_other_name_is_asked(tmp_path: Path, monkeypatch, number: int):
+    def fail(**_: object) -> str:
+        raise OSError(number, os.strerror(number), str(tmp_path))
+
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
+    with pytest.raises(OSError, match=os.strerror(number)) as error, whole_folder(tmp_path / "model", "output"):
+        pytest.fail("begun")
+    assert error.value.errno == number and not isinstance(error.value, OutputError)
