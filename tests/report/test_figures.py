@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.report.figures import NATS, Bases, Figure, contexts_table, readers_table
+from genolong.report.figures import NATS, Bases, Figure, contexts_table, everything_table, readers_table
 
 WINDOW = np.array([0, 0, 0, 2, 2, 5, 5, 5, 5])
 NATS_LOST = np.array([1.0, 2.0, 0.5, 3.0, 1.0, 0.0, 2.0, 2.0, 1.0])
@@ -66,6 +66,32 @@ def test_a_figure_as_json_is_flat():
     assert Figure("model/loss", 1.25, NATS, 9, None).as_json() == {
         "name": "model/loss", "value": 1.25, "unit": "nats/base", "n": 9, "standard_error": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [None, 0.0, 0.125])
+def test_a_figure_comes_back_as_it_was_noted(error: float | None):
+    figure = Figure("model/loss", 1.25, NATS, 9, error)
+    assert Figure.of(figure.as_json()) == figure
+
+
+@pytest.mark.parametrize("windows", [1, 3])
+def test_the_error_of_bits_is_that_of_nats_in_other_units(windows: int):
+    chosen = np.isin(WINDOW, np.unique(WINDOW)[:windows])
+    loss, bits, *_ = Bases(WINDOW[chosen], {}).of_reader("model", NATS_LOST[chosen], EVEN[chosen])
+    if windows == 1:
+        assert loss.standard_error is bits.standard_error is None
+    else:
+        assert bits.standard_error == pytest.approx(loss.standard_error / np.log(2))
+
+
+def test_the_table_of_everything_has_a_row_for_each():
+    figures = [
+        Figure("model/loss", 1.23456789, NATS, 1_009, 0.0123),
+        Figure("vcf/x/positives", 7.0, "alleles", 9, None),
+    ]
+    assert everything_table("t", figures).rows == (
+        ("model/loss", "1.23457", "0.012", "nats/base", "1,009"), ("vcf/x/positives", "7", "–", "alleles", "9"),
+    )  # fmt: skip
 
 
 def test_the_table_of_readers_leaves_out_what_nobody_has():

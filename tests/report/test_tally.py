@@ -13,13 +13,13 @@ from genolong.report.tally import ABOUT, Tally
 def test_lines_by_hand():
     tally = Tally(records=4)
     for status, example in (
-        (Status.SYMBOLIC, "line 9"), (Status.STAR, "line 10"), (Status.STAR, "line 11"), (Status.EDGE, "line 12"),
+        (Status.SYMBOLIC, "line 9"), (Status.STAR, "line 10"), (Status.STAR, "line 11"), (Status.EDGE, "y" * 60),
         (Status.NO_ALT, "x" * 61),
     ):  # fmt: skip
         tally.add(status, example)
     assert tally.lines() == [
         "read 4 records with 5 alleles; scored 1",
-        "  edge                1  first: line 12",
+        f"  edge                1  first: {'y' * 60}",
         "  star                2  first: line 10",
         f"  no_alt              1  first: {'x' * 57}...",
         "  symbolic            1  first: line 9",
@@ -28,6 +28,7 @@ def test_lines_by_hand():
 
 def test_nothing_is_a_line_too():
     assert Tally().lines() == ["read 0 records with 0 alleles; scored 0"]
+    assert not any(Tally().as_json().values())
 
 
 @given(st.lists(st.tuples(st.sampled_from(Status), st.text(max_size=2 * ABOUT))), st.integers(0, 40))
