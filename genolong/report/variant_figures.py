@@ -6,12 +6,16 @@ from genolong.report.discrimination import Discrimination, Estimate, Group
 from genolong.report.figures import Figure
 
 COMMON = "common"  # the group of alleles for which all scores have a value
+CLASSES = "positives", "negatives"
 
 Values = Mapping[str, Figure]
 
 
 def groups_of(figures: Iterable[Figure], scores: Sequence[str]) -> list[Group]:
-    """All alleles (a group without name), those that all scores have, and every stratum, in the figures' order."""
+    """All alleles (a group without name), those that all scores have, and every stratum, in the figures' order.
+
+    Only of all alleles the figures say how many there are; other groups have as many as any score has a value for.
+    """
     values: dict[str, dict[str, dict[str, Figure]]] = {"": {}}  # group, score, what
     counts = {}
     for figure in figures:
@@ -25,13 +29,10 @@ def groups_of(figures: Iterable[Figure], scores: Sequence[str]) -> list[Group]:
     groups = []
     for name, found in values.items():
         measured = {score: read for score, each in found.items() if (read := _discrimination(each)) is not None}
-        largest = max(measured.values(), key=lambda each: each.positives + each.negatives + each.missing, default=None)
-        sizes = [
-            counts[what].value if not name and what in counts else getattr(largest, what, 0)
-            for what in ("positives", "negatives")
-        ]
         if measured:
-            groups.append(Group(name, int(sizes[0]), int(sizes[1]), measured))
+            known = {what: max(getattr(each, what) for each in measured.values()) for what in CLASSES}
+            sizes = known if name else known | {what: counts[what].value for what in CLASSES if what in counts}
+            groups.append(Group(name, int(sizes["positives"]), int(sizes["negatives"]), measured))
     return groups
 
 
