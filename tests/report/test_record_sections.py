@@ -63,6 +63,16 @@ def test_what_was_another_until_a_run_went_on_is_told():
     assert "after step 7 of a.ckpt; trainer.max_steps=7 until then; torch: 2 then, 3 now" in text
 
 
+@pytest.mark.parametrize(
+    ("diff", "shown"),
+    [("", "none"), ("-a\n+b", "yes; the diff, sha256 abc, is in the record"), (None, "yes; the diff")],
+)
+def test_what_was_changed_in_the_code_is_told(diff: str | None, shown: str):
+    record = {**RECORD, "code": {"commit": "def", "diff": diff, "diff_sha256": "abc"}}
+    assert f"genolong commit def uncommitted changes {shown}" in Page(told.provenance(record)).text
+    assert "uncommitted" not in Page(told.provenance(RECORD)).text
+
+
 def test_nothing_is_made_up_where_the_record_is_silent():
     text = Page(told.cost({"settings": {}})).text
     assert "a second" not in text and "Memory was not recorded" in text
