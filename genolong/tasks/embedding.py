@@ -1,6 +1,6 @@
 """Embeddings of regions and variants: the model's states over each one, from windows read on both strands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -50,9 +50,9 @@ class Embedder:
         self.batch = batch or max(1, BATCH_BP // window_bp)
         self.shard = shard or SequenceShard.whole(window_bp)
 
-    def read(self, targets: Sequence[Target], advance: Callable[[int], None] = lambda _read: None) -> list[Embedded]:
-        """Embeddings of all targets, in order; `advance` is called with the number of windows just read."""
-        states = self._states((pair for target in targets for pair in self._windows(target)), advance)
+    def read(self, targets: Sequence[Target]) -> list[Embedded]:
+        """Embeddings of all targets, in order."""
+        states = self._states(pair for target in targets for pair in self._windows(target))
         return [
             Embedded(
                 wholeness(self.tiles.genome, window_of(target, self.window_bp)),
@@ -71,9 +71,7 @@ class Embedder:
             longer = Interval(window.contig, window.start, window.end + len(target.reference))
             yield written(target, first, self.tiles.codes(longer), self.window_bp), (first, end)
 
-    def _states(
-        self, windows: Iterator, advance: Callable[[int], None]
-    ) -> Iterator[Float32[np.ndarray, "bases width"]]:  # fmt: skip
+    def _states(self, windows: Iterator) -> Iterator[Float32[np.ndarray, "bases width"]]:
         while batch := list(islice(windows, self.batch)):
             codes = torch.from_numpy(np.stack([codes for codes, _ in batch])).to(self.device)
             stretches = torch.tensor([stretch for _, stretch in batch], device=self.device)
@@ -84,7 +82,6 @@ class Embedder:
                     if not self.per_base:
                         asked = asked.double().mean(0, keepdim=True)
                     yield asked.float().cpu().numpy()
-            advance(len(batch))
 
 
 def span_of(target: Target) -> int:

@@ -139,11 +139,9 @@ class VariantScorer:
             effects.append(Effect(llr, self._distance(variant, regions), whole(window), chance))
         return effects
 
-    def features(
-        self, variants: Sequence[Variant], around: Sequence[int], advance: Callable[[int], None] = lambda _read: None
-    ) -> Float[Tensor, "alleles features"]:
+    def features(self, variants: Sequence[Variant], around: Sequence[int]) -> Float[Tensor, "alleles features"]:
         """Features to train a head on; `around` lists how many bases on either side of an allele it reads."""
-        return self._features(variants, self._read_regions(variants, advance, around))
+        return self._features(variants, self._read_regions(variants, around=around))
 
     def windows_of(
         self, variant: Variant, around: Sequence[int]
@@ -180,14 +178,9 @@ class VariantScorer:
             found = self._read(codes, rows, columns)
             yield from zip(passes, np.split(found, np.cumsum(counts)[:-1]), strict=True)
 
-    def compare(
-        self, variants: Sequence[Variant], advance: Callable[[int], None] = lambda _read: None
-    ) -> list[Compared]:  # fmt: skip
-        """The distance and the probability of every variant, from its two windows; None if not requested.
-
-        `advance` is called with the number of windows just read.
-        """
-        regions = self._read_regions(self._compared(variants), advance)
+    def compare(self, variants: Sequence[Variant]) -> list[Compared]:
+        """The distance and the probability of every variant, from its two windows; None if not requested."""
+        regions = self._read_regions(self._compared(variants))
         chances = self._chances(variants, regions)
         return [
             Compared(self._distance(variant, regions), chance)
@@ -216,8 +209,9 @@ class VariantScorer:
         return [variant for variant in variants if all_of_them or not variant.is_snv]
 
     def _read_regions(
-        self, variants: Iterable[Variant], advance: Callable[[int], None], around: Sequence[int] | None = None
-    ) -> dict:
+        self, variants: Iterable[Variant], advance: Callable[[int], None] = lambda _read: None,
+        around: Sequence[int] | None = None,
+    ) -> dict:  # fmt: skip
         if around is None:
             around = [] if self.variant_head is None else self.variant_head.settings.around
         regions: dict = {}
