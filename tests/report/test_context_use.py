@@ -39,3 +39,17 @@ def test_only_classes_that_were_measured_have_a_panel():
     figures += [Figure(f"{name}/loss", 1.2, NATS, 5, None) for name in ("best_kmer", "composition")]
     (only,) = panels_of(figures, CONTEXTS)
     assert only.title == "all bases" and len(only.model) == 3 and not only.floor
+
+
+def test_each_class_has_its_own_figures_in_the_order_of_the_contexts():
+    kinds = ("loss", "floor", "loss_slots", "floor_slots")
+    figures = [Figure(f"context/{context}/{kind}", 1.0, NATS, 5, None) for kind in kinds for context in CONTEXTS[::-1]]
+    figures += [Figure(f"{name}/{kind}", 1.2, NATS, 5, None) for name in ("best_kmer", "composition") for kind in kinds]
+    panels = panels_of(figures, CONTEXTS)
+    assert [panel.title for panel in panels] == ["all bases", "slots (votes for the domain's type)"]
+    for suffix, panel in zip(("", "_slots"), panels, strict=True):
+        for kind, found in (("loss", panel.model), ("floor", panel.floor)):
+            assert [figure.name for figure in found] == [f"context/{context}/{kind}{suffix}" for context in CONTEXTS]
+        assert {label: figure.name for label, figure in panel.baselines.items()} == {
+            "best k-mer counter": f"best_kmer/loss{suffix}", "base composition": f"composition/loss{suffix}",
+        }  # fmt: skip
