@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genolong.report.discrimination import auprc_of, auroc_of, bootstrap, curves, discriminate
+from genolong.report.discrimination import Discrimination, Estimate, auprc_of, auroc_of, bootstrap, curves, discriminate
 from tests.oracles import discrimination as oracle
 
 scores = st.lists(
@@ -100,3 +100,10 @@ def test_figures_are_flat_and_have_bounds_where_draws_were_made():
     low, value, high = (found[f"vcf/x/auprc{end}"].value for end in ("_low", "", "_high"))
     assert low < value < high
     assert found["vcf/x/auroc"].standard_error is not None and found["vcf/x/auroc"].n == 5
+
+
+def test_areas_are_of_alleles_with_a_value_and_counts_of_all():
+    found = [*Discrimination(Estimate(0.5), Estimate(0.4), 3, 5, 2).figures("x")]
+    assert [(figure.name, figure.value, figure.n) for figure in found] == [
+        ("x/auroc", 0.5, 8), ("x/auprc", 0.4, 8), ("x/positives", 3, 10), ("x/negatives", 5, 10), ("x/missing", 2, 10),
+    ]  # fmt: skip

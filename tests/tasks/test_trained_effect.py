@@ -127,6 +127,20 @@ def test_held_out_figures_do_not_see_the_alleles_they_are_of():
     assert figures["auroc"] == pytest.approx(float(binary_auroc(logits.sigmoid(), truth.long())), abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_every_other_allele_of_a_class_is_calibrated_with_those_between(seed: int):
+    torch.manual_seed(seed)
+    positive, logits = (torch.arange(23) % 3 == 0)[torch.randperm(23)], torch.randn(23).double()
+    of_classes = [[at for at in range(23) if bool(positive[at]) is is_it] for is_it in (True, False)]
+    halves = [[at for places in of_classes for at in places[first::2]] for first in (0, 1)]
+    chances = torch.empty(23, dtype=torch.float64)
+    for half, other in (halves, halves[::-1]):
+        slope, offset = calibration(logits[other], positive[other])
+        chances[half] = (slope * logits[half] + offset).sigmoid()
+    wanted = functional.binary_cross_entropy(chances, positive.double())
+    torch.testing.assert_close(held_out_figures(logits, positive)["loss"], wanted)
+
+
 @pytest.mark.parametrize("each", [1, 2, 3])
 def test_held_out_figures_do_not_depend_on_how_the_classes_take_turns(each: int):
     torch.manual_seed(6)
