@@ -76,7 +76,7 @@ def fit_baselines(contigs: Iterable[UInt8[np.ndarray, " _"]], bases: int) -> lis
 
 
 def best_baseline(baselines: list[KmerCounter]) -> KmerCounter:
-    """The counter with the smallest training loss; held-out letters play no part in the choice."""
+    """The counter with the smallest training loss, for where there are no held-out letters to choose it by."""
     return min(baselines, key=lambda baseline: baseline.training_loss)
 
 

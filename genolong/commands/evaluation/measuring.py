@@ -12,7 +12,7 @@ from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
-from genolong.genome.kmer_counter import KmerCounter, best_baseline
+from genolong.genome.kmer_counter import KmerCounter
 from genolong.genome.synthetic.perfect_reader import PerfectReader
 from genolong.loading.baselines import fit_on, score_baseline
 from genolong.loading.contexts import pieces
@@ -102,24 +102,26 @@ def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " 
 def _baselines(
     held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow
 ) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
-    """The figures of all counters, and the loss of the best one at each base."""
+    """The figures of all counters, and the loss of the best one at each base.
+
+    Best is the one with the lowest loss on these very bases: no choice among counters would be harder to beat.
+    """
     advance = follow("counting k-mers", count_bases(held_out.train))
     counters, notes = fit_on(held_out.genome, held_out.train, advance=advance)
-    best = best_baseline(counters)
-    figures, readers, losses = [], {}, np.zeros(0)
     advance = follow("asking k-mer counters", len(counters))
+    found = []
     for counter in counters:
-        nats, right = score_baseline(
-            counter, held_out.genome, held_out.windows, scores.window, scores.position
-        )  # fmt: skip
+        found.append(score_baseline(counter, held_out.genome, held_out.windows, scores.window, scores.position))
         advance(1)
-        figures += bases.of_reader(_name(counter), nats, right)
-        readers[_name(counter)] = _label(counter) + (" (best)" if counter is best else "")
-        if counter is best:
-            losses = nats
-            figures += bases.of_reader("best_kmer", nats, right)
-            figures.append(Figure("best_kmer/flank", float(counter.flank), "bases", len(nats), None))
-    return Measured(tuple(figures), readers, notes), losses
+    best = min(range(len(found)), key=lambda at: found[at][0].mean())
+    figures, readers = [], {}
+    for at, (counter, read) in enumerate(zip(counters, found, strict=True)):
+        figures += bases.of_reader(_name(counter), *read)
+        readers[_name(counter)] = _label(counter) + (" (best)" if at == best else "")
+    figures += bases.of_reader("best_kmer", *found[best])
+    nats, _ = found[best]
+    figures.append(Figure("best_kmer/flank", float(counters[best].flank), "bases", len(nats), None))
+    return Measured(tuple(figures), readers, notes), nats
 
 
 def _name(counter: KmerCounter) -> str:
