@@ -22,3 +22,12 @@ def load(
     from genolong.loaded import LoadedModel  # imported here, since it imports torch, which takes seconds
 
     return LoadedModel.opened(path, device, precision)
+
+
+def __getattr__(name: str) -> str:
+    """`genolong.__version__`, looked up only when it is asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module 'genolong' has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("genolong")

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +295,9 @@ def test_a_region_that_is_not_of_this_genome_is_refused(model: LoadedModel):
         model.map("chr1:5990-6001")
     with pytest.raises(InputError, match=r"^region=chr1:7: wanted CONTIG:FIRST-LAST, like chr17"):
         model.map("chr1:7")
+
+
+def test_the_package_knows_its_version_and_nothing_else_it_lacks():
+    assert genolong.__version__ == version("genolong")
+    with pytest.raises(AttributeError, match=r"^module 'genolong' has no attribute 'vresion'$"):
+        genolong.vresion  # noqa: B018  # pyright: ignore

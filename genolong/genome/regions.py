@@ -187,6 +187,9 @@ def _region(columns: list[str], contigs: Mapping[str, int], where: str) -> Inter
         raise InputError(f"{where}: {counted(len(columns), 'column')}; wanted contig, start and end")
     name, *numbers = columns[:3]
     if not all(map(_NUMBER.fullmatch, numbers)):
+        if len(columns) >= 8 and all(map(_NUMBER.fullmatch, columns[3:5])):
+            made = "awk -v OFS='\\t' '!/^#/ {print $1, $4 - 1, $5}'"
+            raise InputError(f"{where}: looks like GFF or GTF; wanted BED, as made by {made}")
         names = "" if any(map(_DIGIT.search, numbers)) else "; a line of column names begins with #"
         raise InputError(f"{where}: start {numbers[0]} and end {numbers[1]}; wanted two whole numbers{names}")
     contig = known_contig(name, contigs, where)

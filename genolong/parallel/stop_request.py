@@ -1,5 +1,6 @@
 """Handles signals to stop: notes them on arrival; processes agree on them where the work can stop."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import torch.distributed as dist
 
 from genolong.closed_terminal import leave_closed_terminals
 from genolong.parallel.stopped import EXIT_CODES
+
+logger = logging.getLogger(__name__)
 
 
 class StopRequest:
@@ -55,3 +58,4 @@ class StopRequest:
             raise KeyboardInterrupt
         leave_closed_terminals()
         self._asked = number
+        logger.info("%s: stopping after this step, once it can be resumed", signal.Signals(number).name)

@@ -110,6 +110,11 @@ def test_the_mitochondrion_by_another_name(tmp_path: Path):
             b"chrom\tstart\tend",
             "start start and end end; wanted two whole numbers; a line of column names begins with #",
         ),
+        (
+            b"chr1\tRefSeq\tgene\t5\t17\t.\t+\t.\tID=x",
+            "regions.bed, line 2: looks like GFF or GTF; wanted BED, as made by awk -v OFS='\\t' "
+            "'!/^#/ {print $1, $4 - 1, $5}'",
+        ),
         (b"chr1\t7\t7", "regions.bed, line 2: start 7 is not below end 7; wanted the start first"),
         (b"chr1\t-1\t7", "regions.bed, line 2: start -1 is negative; wanted 0 or more (BED counts from 0)"),
         (

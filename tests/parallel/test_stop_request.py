@@ -1,5 +1,6 @@
 """A signal is noted, not acted on, until the work asks; only a second Ctrl-C does not wait."""
 
+import logging
 import os
 import pty
 import signal
@@ -33,6 +34,13 @@ def test_a_signal_waits_until_the_work_asks_for_it(number: int, code: int):
     assert {each: signal.getsignal(each) for each in EXIT_CODES} == before
     stopped = Stopped(number, 3)
     assert (stopped.code, stopped.name) == (code, signal.Signals(number).name)
+
+
+def test_what_was_heard_is_told_at_once(caplog):
+    request = StopRequest()
+    with caplog.at_level(logging.INFO, "genolong"), request.listening():
+        signal.raise_signal(signal.SIGTERM)
+    assert caplog.messages == ["SIGTERM: stopping after this step, once it can be resumed"]
 
 
 def test_a_second_interrupt_does_not_wait():

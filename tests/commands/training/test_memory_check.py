@@ -42,12 +42,15 @@ def test_processes_of_one_machine_share_its_memory(monkeypatch):
         check_memory(settings(), cuda=False, processes=2)
 
 
-def test_a_step_that_is_a_little_too_large_by_the_count_is_let_through(monkeypatch):
+def test_a_step_that_is_a_little_too_large_by_the_count_is_let_through_and_told(monkeypatch, caplog):
     needed = memory(training_step(settings(), cuda=False)).peak
-    for there, fits in ((0.86 * needed, True), (0.84 * needed, False)):
+    for there, fits in ((1.01 * needed, True), (0.86 * needed, True), (0.84 * needed, False)):
         monkeypatch.setattr(memory_check, "memory_there", lambda cuda, there=there: round(there))
         if fits:
             check_memory(settings(), cuda=False, processes=1)
+            assert [line.endswith(" are available; it may run out of memory") for line in caplog.messages] == (
+                [] if there > needed else [True]
+            )
         else:
             with pytest.raises(SettingsError):
                 check_memory(settings(), cuda=False, processes=1)
