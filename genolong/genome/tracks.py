@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from genolong.genome.coordinates import Interval
-from genolong.genome.files.partial_file import OTHER_BYTES, SUFFIX, PartialFile
+from genolong.genome.files.partial_file import OTHER_BYTES, SUFFIX, PartialFile, sync_path
 from genolong.genome.files.whole_text import WholeText
 
 DECIMALS = 4
@@ -89,8 +89,7 @@ class BigWig:
     def end(self) -> None:
         """Finish writing and check the file on the disk, because the library may not report a full disk."""
         self._close()
-        with self._partial.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_path(self._partial)
         if not self._is_whole():
             raise OSError(errno.EIO, OTHER_BYTES, str(self._partial))
 

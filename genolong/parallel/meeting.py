@@ -53,9 +53,10 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
         return
     if place == Place.joined():
         store, meetings = _for_life(place)
-        store = PrefixStore(f"meeting {next(meetings)}", store)
+        meeting = next(meetings)
+        store = PrefixStore(f"meeting {meeting}", store)
         store.set_timeout(longest)
-        gather(place, store, longest.total_seconds())
+        gather(place, store, longest.total_seconds() if meeting else COMES_S)
     else:
         host, _, port = place.address.rpartition(":")
         store = TCPStore(host, int(port), place.size, is_master=False, timeout=longest)
@@ -68,6 +69,5 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
 
 @cache
 def _for_life(place: Place) -> tuple[Store, Iterator[int]]:
-    store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", shared_store(place))
-    gather(place, store, COMES_S)
-    return store, count()
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return PrefixStore(f"start {start}", shared_store(place)), count()

@@ -120,9 +120,8 @@ def run_of(model: StoredModel) -> TrainedRun:
     return TrainedRun(
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
         of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks, of_run.sha256,
-        variant_head,
-        str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")), _known(model.answers, checkpoint),
-        trained_before(stored, checkpoint),
+        variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
+        _known(model.answers, checkpoint), trained_before(stored, checkpoint),
     )  # fmt: skip
 
 

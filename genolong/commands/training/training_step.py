@@ -47,7 +47,13 @@ def remedies(step: Step, room: int) -> list[Remedy]:
 
     Those that fit come first, and among these the cheapest.
     """
-    settings = (_recomputing(step), _smaller_batches(step), _shared_weights(step), _slices(step), _windows(step))
+    settings = (
+        recomputing(step, "context.checkpoint_blocks"),
+        _smaller_batches(step),
+        _shared_weights(step),
+        _slices(step),
+        _windows(step),
+    )
     return best_of(step, room, settings)
 
 
@@ -63,9 +69,10 @@ def best_of(step: Step, room: int, settings: Iterable[Choices]) -> list[Remedy]:
     return sorted(found, key=lambda remedy: remedy.peak > room)
 
 
-def _recomputing(step: Step) -> Choices:
+def recomputing(step: Step, setting: str) -> Choices:
+    """Larger values of the setting that decides how much is recomputed rather than kept."""
     for blocks in range(step.checkpoint_blocks + 1, step.encoder.layers + 1):
-        yield f"context.checkpoint_blocks={blocks}", replace(step, checkpoint_blocks=blocks)
+        yield f"{setting}={blocks}", replace(step, checkpoint_blocks=blocks)
 
 
 def _smaller_batches(step: Step) -> Choices:

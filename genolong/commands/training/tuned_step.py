@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.training.memory_check import check_step
-from genolong.commands.training.training_step import Choices, Remedy, best_of
+from genolong.commands.training.training_step import Choices, Remedy, best_of, recomputing
 from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.model.costs.step import Step
 from genolong.parallel.place import Place
@@ -38,12 +38,7 @@ def kept_blocks(settings: VariantTrainSettings, run: TrainedRun) -> int:
 
 
 def _remedies(step: Step, room: int) -> list[Remedy]:
-    return best_of(step, room, (_recomputing(step), _smaller_batches(step)))
-
-
-def _recomputing(step: Step) -> Choices:
-    for blocks in range(step.checkpoint_blocks + 1, step.encoder.layers + 1):
-        yield f"checkpoint_blocks={blocks}", replace(step, checkpoint_blocks=blocks)
+    return best_of(step, room, (recomputing(step, "checkpoint_blocks"), _smaller_batches(step)))
 
 
 def _smaller_batches(step: Step) -> Choices:
