@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, guard
+from genolong.counted import counted
 from genolong.endings import fail, reader_left, told_of
 from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import naming, open_descriptor
@@ -68,11 +69,9 @@ def train(config: DictConfig) -> None:
     settings = train_settings(config)
     done = run(settings, Path(HydraConfig.get().runtime.output_dir))
     metrics = done.record["metrics"]
-    latest = Path(settings.run.folder, settings.run.name, "latest")
-    shown = latest if latest.resolve() == done.folder.resolve() else done.folder
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
     _leave_report(done.folder)
-    model = quote(f"model={os.path.relpath(shown)}")
+    model = _as_model(done.folder, Path(settings.run.folder, settings.run.name))
     tell.info("the run is in %s; next: python -m genolong evaluate %s", done.folder, model)
 
 
@@ -94,8 +93,14 @@ def train_variants(config: DictConfig) -> None:
         done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
     )  # fmt: skip
     _leave_report(done.folder)
-    model = quote(f"model={done.folder}")
+    model = _as_model(done.folder, Path(settings.run.folder, settings.run.name))
     tell.info("the run is in %s; next: python -m genolong predict %s vcf=IN output=OUT", done.folder, model)
+
+
+def _as_model(folder: Path, runs: Path) -> str:
+    """How other commands are given this run: its folder or, shorter, the link to the newest run in `runs`."""
+    latest = runs / "latest"
+    return quote(f"model={os.path.relpath(latest if latest.resolve() == folder.resolve() else folder)}")
 
 
 def evaluate(config: DictConfig) -> None:
@@ -149,7 +154,7 @@ def embed(config: DictConfig) -> None:
         return
     for line in done.notes:
         tell.info(line)
-    tell.info("wrote %s: %s rows", done.output, f"{done.rows:,}")
+    tell.info("wrote %s: %s", done.output, counted(done.rows, "row"))
 
 
 def map(config: DictConfig) -> None:

@@ -276,6 +276,16 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert err.count("next: python -m genolong evaluate model=runs/s/latest") == 2
 
 
+def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = Path("runs") / "a name"
+    for name in ("first", "second"):
+        (runs / name).mkdir(parents=True)
+    (runs / "latest").symlink_to("second")
+    assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/latest'"
+    assert cli._as_model(tmp_path / runs / "first", runs) == "'model=runs/a name/first'"
+
+
 def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
     assert typed("train", fasta, "hydra.run.dir=a", *TINY)[0] == 0
     code, out, err = typed("reproduce", "run=a")

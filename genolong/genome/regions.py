@@ -156,10 +156,15 @@ def known_contig(name: str, contigs: Mapping[str, int], where: str) -> str:
     """The genome's name for a contig; raises InputError with the nearest names if there is none."""
     contig = match_contig(name, contigs)
     if contig is None:
-        near = near_names(name, contigs)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
-        raise InputError(f"{where}: the genome has no contig {name}; {hint}")
+        raise InputError(f"{where}: {no_contig(name, contigs)}")
     return contig
+
+
+def no_contig(name: str, contigs: Mapping[str, int]) -> str:
+    """The end of a message: the genome lacks this contig, and the nearest names are these."""
+    near = near_names(name, contigs)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it begins with {', '.join([*contigs][:3])}"
+    return f"the genome has no contig {name}; {hint}"
 
 
 class _Chunks(io.RawIOBase):

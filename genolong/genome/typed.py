@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from genolong.errors import InputError
+from genolong.errors import InputError, SettingsError
 from genolong.genome.alphabet import MASK, encode
 from genolong.genome.coordinates import Interval, match_contig
-from genolong.genome.regions import known_contig
+from genolong.genome.regions import no_contig
 
 _VARIANT = re.compile(r"\s*(\S+):([0-9][0-9,]{0,20})[\s:]\s*([A-Za-z]+)\s*>\s*([^\s,]+)\s*", flags=re.ASCII)
 _REGION = re.compile(r"(.+):([0-9][0-9,]{0,20})[-–]([0-9][0-9,]{0,20})", flags=re.ASCII)
@@ -56,7 +56,7 @@ def typed_variant(text: str) -> TypedVariant:
 def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
     """Parse CONTIG:FIRST-LAST as in samtools and IGV, commas allowed, or CONTIG for all of it; `contigs` has lengths.
 
-    LAST may lie beyond the contig, as in these programs. Raises InputError for any other text.
+    LAST may lie beyond the contig, as in these programs. Raises SettingsError for any other text.
     """
     text = text.strip()
     shown = f"region={text[:_SHOWN]}"
@@ -66,20 +66,27 @@ def typed_region(text: str, contigs: Mapping[str, int]) -> Interval:
     found = _REGION.fullmatch(text)
     if found is None:
         if ":" not in text:
-            known_contig(text, contigs, shown)
-        raise InputError(
+            _contig(text, contigs, shown)
+        raise SettingsError(
             f"{shown}: wanted CONTIG:FIRST-LAST, like chr17:43,044,295-43,045,800; both count from 1, and LAST "
             "is included (one base: chr17:43,044,295-43,044,295; a whole contig: chr17)"
         )
-    contig = known_contig(found[1], contigs, shown)
+    contig = _contig(found[1], contigs, shown)
     first, last = (int(number.replace(",", "")) for number in found.groups()[1:])
     if first < 1:
-        raise InputError(f"{shown}: starts at {first}; wanted 1 or more, because positions count from 1")
+        raise SettingsError(f"{shown}: starts at {first}; wanted 1 or more, because positions count from 1")
     if last < first:
-        raise InputError(f"{shown}: ends at {last:,}, before its start at {first:,}; wanted the start first")
+        raise SettingsError(f"{shown}: ends at {last:,}, before its start at {first:,}; wanted the start first")
     if first > contigs[contig]:
-        raise InputError(
+        raise SettingsError(
             f"{shown}: lies beyond {contig}, which has {contigs[contig]:,} bases; "
             "is it from another build of the genome?"
         )
     return Interval(contig, first - 1, last)
+
+
+def _contig(name: str, contigs: Mapping[str, int], shown: str) -> str:
+    contig = match_contig(name, contigs)
+    if contig is None:
+        raise SettingsError(f"{shown}: {no_contig(name, contigs)}")
+    return contig

@@ -185,11 +185,9 @@ def _contig(genome: Genome, name: str) -> str:
     if found is None:
         near, listed = near_names(name, genome.contigs), [*genome.contigs][:8]
         more = ", ..." if len(genome.contigs) > len(listed) else ""
-        raise InputError(
-            f"data.validation: no contig is called {name}; "
-            + (f"did you mean {' or '.join(near)}?" if near else "")
-            + ("" if near else f"the genome's {len(genome.contigs):,} are {', '.join(listed)}{more}")
-        )
+        all_of_them = f"the genome has {counted(len(genome.contigs), 'contig')}: {', '.join(listed)}{more}"
+        hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
+        raise InputError(f"data.validation: no contig is called {name}; {hint}")
     return found
 
 

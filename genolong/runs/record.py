@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import torch
 
 from genolong.errors import InputError, LostProcessError, MissingInputError
 from genolong.genome.files.partial_file import write_whole
-from genolong.nearest import nearest_path, nearest_run
+from genolong.nearest import MOST, SHOWN, near_names, nearest_path, nearest_run
 from genolong.parallel.causes import breaks_connection
 from genolong.parallel.stopped import Stopped
+from genolong.runs.exported import is_exported
 from genolong.runs.folder import RECORD
 
 PACKAGES = (
@@ -124,10 +126,7 @@ def read_record(path: Path) -> dict[str, Any]:
             text = file.read(LARGEST + 1)
         record = json.loads(text) if len(text) <= LARGEST else None
     except FileNotFoundError as error:
-        near = nearest_run(path.parent) or nearest_path(path)
-        raise MissingInputError(
-            f"{path}: no such record; name a run's folder, or a file that has one next to it{near}"
-        ) from error
+        raise MissingInputError(f"{path}: no such record; {_instead(path)}") from error
     except OSError as error:
         raise MissingInputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -135,6 +134,25 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
         raise InputError(f"{path}: holds no settings; wanted the record of a run")
     return record
+
+
+def _instead(path: Path) -> str:
+    """What to name instead of a place without a record."""
+    if path.name == RECORD and is_exported(path.parent):
+        return "an exported model has none; name the run that it was exported from"
+    output = path.with_name(path.name.removesuffix(f".{RECORD}"))
+    near = nearest_run(path.parent) or _nearest_output(output) or ("" if output.exists() else nearest_path(output))
+    return f"name a run's folder, or a file that has one next to it{near}"
+
+
+def _nearest_output(output: Path) -> str:
+    """A suggestion of files with records in this folder: those of the same stem, like a map's, or of similar names."""
+    end = f".{RECORD}"
+    names = sorted(each.name.removesuffix(end) for each in islice(output.parent.glob(f"*{end}"), MOST))
+    of_stem = [name for name in names if name.partition(".")[0] == output.name.partition(".")[0]]
+    found = [output.with_name(name) for name in of_stem[:SHOWN] or near_names(output.name, names, close=0.8)]
+    told = [str(each if each.exists() else each.with_name(f"{each.name}.json")) for each in found]
+    return f"; did you mean {' or '.join(told)}?" if told else ""
 
 
 def now() -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.errors import InputError
+from genolong.errors import InputError, SettingsError
 from genolong.genome.alphabet import decode
 from genolong.genome.coordinates import Interval
 from genolong.genome.typed import TypedVariant, codes_of, typed_region, typed_variant
@@ -108,6 +108,6 @@ SYNTAX = (
     ],
 )
 def test_what_is_no_region_is_refused(text: str, line: str):
-    with pytest.raises(InputError) as refusal:
+    with pytest.raises(SettingsError) as refusal:
         typed_region(text, LENGTHS)
     assert str(refusal.value) == f"region={text}: {line}"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.distributed import DistBackendError
 
-from genolong.errors import InputError
+from genolong.errors import InputError, MissingInputError
 from genolong.parallel.stopped import Stopped
 from genolong.runs import record
 from genolong.runs.record import beside, finished, maker, place_of_record, read_record, recorded, started, write_record
@@ -142,3 +142,36 @@ def test_a_record_of_more_bytes_than_a_run_writes_is_refused(tmp_path, monkeypat
 
 def sha(content: bytes) -> str:
     return sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("score.vcf.gz", "; did you mean scores.vcf.gz?"),
+        ("plain.vcf.gz", ""),  # is there, but without a record
+        ("hbb.gene.tsv", "; did you mean hbb.vcf.gz?"),
+        ("hbb.vcf", "; did you mean hbb.vcf.gz?"),
+        ("evaluatoin.json", "; did you mean evaluation.json?"),
+        ("runz", "; did you mean runs?"),
+        ("unheard of", ""),
+    ],
+)
+def test_instead_of_a_place_without_a_record_one_with_a_record_is_offered(tmp_path: Path, typed: str, told: str):
+    for name in ("scores.vcf.gz", "plain.vcf.gz", "hbb.vcf.gz", "hbb.gene.tsv", "evaluation.json"):
+        (tmp_path / name).touch()
+    for name in ("scores.vcf.gz.record.json", "hbb.vcf.gz.record.json", "evaluation.record.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "runs").mkdir()
+    told = told.replace("mean ", f"mean {tmp_path}/")
+    with pytest.raises(MissingInputError) as refusal:
+        read_record(place_of_record(str(tmp_path / typed)))
+    wanted = "no such record; name a run's folder, or a file that has one next to it"
+    assert str(refusal.value) == f"{beside(tmp_path / typed)}: {wanted}{told}"
+
+
+def test_of_an_exported_model_the_run_is_wanted(tmp_path: Path):
+    (tmp_path / "config.json").touch()
+    with pytest.raises(MissingInputError) as refusal:
+        read_record(place_of_record(str(tmp_path)))
+    wanted = "no such record; an exported model has none; name the run that it was exported from"
+    assert str(refusal.value) == f"{tmp_path / 'record.json'}: {wanted}"

@@ -130,7 +130,7 @@ def _output(run: TrainedRun, settings: EvaluationSettings, genome: Genome) -> Pa
 def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome: str) -> tuple[Table, ...]:
     bases = measured.figures[0].n
     windows = counted(round(measured.figures[0].value), "window")
-    title = f"{run.name} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
+    title = f"{run.title} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
     tables = [readers_table(title, measured.readers, measured.figures)]
     if contexts:
         title = "the same bases, with windows cut to each context (nats/base)"
@@ -142,10 +142,10 @@ def _write(output: Path, run: TrainedRun, measured: Measured, contexts: Sequence
     files = [write_figures(output, measured.figures)]
     if contexts:
         panels = panels_of(measured.figures, contexts)
-        title = f"Loss against context: {run.name} on {genome}"
+        title = f"Loss against context: {run.title} on {genome}"
         files.append(draw_context_use(picture_of(output, "context_use.png"), title, contexts, panels))
     metrics = run.folder / "metrics.csv"
     if metrics.is_file():
-        title = f"Training of {run.name}"
+        title = f"Training of {run.title}"
         files.append(draw_curves(metrics, picture_of(output, "curves.png"), title, run.bases_per_step))
     return tuple(files)

@@ -82,6 +82,11 @@ class TrainedRun:
             f"{by:.2g} nats (rounding alone: less than {TOLERATED:g}); its scores will differ from those elsewhere",
         )
 
+    @property
+    def title(self) -> str:
+        """What pictures and pages call the model: a head belongs to the run that its encoder comes from."""
+        return self.name if self.variant_head is None else f"{self.name} with a trained head"
+
     @cached_property
     def weights_sha256(self) -> str:
         """One hash of all weights, as they were loaded."""

@@ -48,7 +48,7 @@ def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], res
     """The card in Markdown; raises InputError if the run's record lacks what belongs there."""
     try:
         parts = [
-            f"{TOP}# {_plain(run.name)}", _about(run, built), "## Intended use, and limits", INTENDED,
+            f"{TOP}# {_plain(run.title)}", _about(run, built), "## Intended use, and limits", INTENDED,
             "## Use", f"`FOLDER` is the folder with this file.\n\n{USE}",
             "## Data", _data(built, inputs), "## Figures", *_figures(results), *_training(results),
         ]  # fmt: skip
@@ -125,7 +125,7 @@ def _training(results: RunResults) -> Iterable[str]:
     versions = ", ".join(f"{name} {record['versions'][name]}" for name in ("genolong", "python", "torch"))
     commit = (record.get("code") or {}).get("commit")
     machine = record["machine"]
-    on = machine["gpu"] or f"a CPU ({machine['processor']}, {machine['threads']} threads)"
+    on = machine["gpu"] or f"a CPU ({machine['processor']}, {counted(machine['threads'], 'thread')})"
     bases = f" and {record['bases']:,} bases" if "bases" in record else ""
     yield (
         f"{counted(record['steps'], 'step')}{bases}, on {_plain(str(on))}, with {_plain(versions)}"

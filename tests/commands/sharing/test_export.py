@@ -276,6 +276,13 @@ def test_no_machine_stands_in_the_settings(home: Path):
     assert config["sha256"] == {name: sha256_of(home / "head_out" / name) for name in FILES if name.endswith("tensors")}
 
 
+def test_the_card_of_a_head_is_titled_as_one(home: Path):
+    titles = [
+        (home / run / "README.md").read_text().split("\n# ")[1].split("\n")[0] for run in ("base_out", "head_out")
+    ]
+    assert titles == ["x", "x with a trained head"]
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a run that was trained and evaluated."""
