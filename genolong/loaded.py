@@ -80,7 +80,7 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         size = f"{self.layers} blocks of width {self.width}, trained on windows of {self.window_bp:,} bases"
-        return f"LoadedModel({self.run.name}: {size}; on {self.device})"
+        return f"LoadedModel({self.run.title}: {size}; on {self.device})"
 
     @property
     def width(self) -> int:

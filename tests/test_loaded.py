@@ -66,9 +66,13 @@ def test_logits_are_the_models(model: LoadedModel):
     assert not np.array_equal(hidden[30], found[30])
 
 
-def test_a_model_says_what_it_is(model: LoadedModel):
+def test_a_model_says_what_it_is(model: LoadedModel, home: Path):
     size = f"{model.layers} blocks of width {model.width}, trained on windows of {model.window_bp:,} bases"
     assert repr(model) == f"LoadedModel({model.run.name}: {size}; on cpu)"
+    assert (
+        repr(genolong.load(home / "head", "cpu"))
+        == f"LoadedModel({model.run.name} with a trained head: {size}; on cpu)"
+    )
 
 
 def test_embeddings_are_the_encoders(model: LoadedModel):
@@ -269,6 +273,8 @@ def test_a_map_is_what_the_command_writes(home: Path, tmp_path: Path, run: str, 
         map_regions(check(compose("map", overrides=words), MapSettings))
     found = genolong.load(home / run, "cpu").map("1:1,001-1,040", probability=probability)
     assert (found.probabilities is not None) == (run == "head" and probability)
+    held = "llr, importance, uncertainty" + (", probabilities" if found.probabilities is not None else "")
+    assert repr(found) == f"MappedBases(chr1:1001-1040: 40 bases, {int(found.known.sum())} of them known; {held})"
     assert str(found.interval) == "chr1:1001-1040" and found.llr.shape == (40, 4) and found.importance.shape == (40,)
     with (tmp_path / "x.tsv").open() as file:
         for at, row in enumerate(csv.DictReader(file, delimiter="\t")):

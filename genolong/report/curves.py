@@ -15,7 +15,7 @@ from genolong.report.picture import BLUE, SKY, VERMILION, draw_panels, save
 
 BUCKETS = 1_000  # buckets of a long curve, two points each
 UNIT = "loss on hidden bases (nats/base)"
-SMOOTHED = 50  # about how many independent points the smoothed curve has
+SMOOTHED = 50  # about how many independent points the smoothed curve has, at most
 
 Course = tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]
 
@@ -69,8 +69,11 @@ def thinned(
 
 
 def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
-    """A moving average with exponentially decreasing weights, over about a fiftieth of all points."""
-    keep = 1 - min(1.0, SMOOTHED / max(len(values), 1))
+    """A moving average with exponentially decreasing weights, over about a fiftieth of all points, and at least a root.
+
+    The root of their number keeps a short curve smoother than its points.
+    """
+    keep = 1 - 1 / max(len(values) / SMOOTHED, len(values) ** 0.5, 1)
     smoothed, weight, total = np.empty(len(values)), 0.0, 0.0
     for index, value in enumerate(values):
         weight, total = weight * keep + 1, total * keep + value

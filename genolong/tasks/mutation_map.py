@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from genolong.counted import counted
 from genolong.genome.alleles import Status
 from genolong.genome.alphabet import BASES, N
 from genolong.genome.coordinates import Interval
@@ -32,6 +33,11 @@ class MappedBases(NamedTuple):
     statuses: list[Status]
     distances: PerBase | None
     probabilities: PerBase | None
+
+    def __repr__(self) -> str:
+        shown = f"{self.interval}: {counted(self.interval.length, 'base')}, {int(self.known.sum()):,} of them known"
+        held = [name for name in ("distances", "probabilities") if getattr(self, name) is not None]
+        return f"MappedBases({shown}; {', '.join(('llr', 'importance', 'uncertainty', *held))})"
 
     @property
     def known(self) -> np.ndarray:

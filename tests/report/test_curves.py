@@ -60,6 +60,12 @@ def test_smoothing_keeps_a_level_and_forgets_the_start():
     assert smooth(noise)[1_000:].std() < 0.2
 
 
+def test_a_short_curve_is_smoothed_too():
+    noise = np.random.default_rng(1).standard_normal(49)
+    assert smooth(noise).std() < 0.6 * noise.std()
+    assert smooth(noise)[0] == noise[0] and smooth(np.array([3.0])) == [3.0] and not len(smooth(np.array([])))
+
+
 def test_a_row_that_is_being_written_is_no_row(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,train/loss\n0,1.4\n1,1.3\n2,1")
     assert read_courses(tmp_path / "metrics.csv", ("train/loss",))["train/loss"][1].tolist() == [1.4, 1.3]
