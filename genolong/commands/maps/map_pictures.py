@@ -42,11 +42,14 @@ class MapPictures:
             return []
         advance, paths = follow("drawing", len(self._kept)), []
         for interval, parts in self._kept.items():
+            advance(1)
+            if not any(part.known.any() for part in parts):
+                self.notes.append(f"{interval}: has no A, C, G or T, so it is not drawn")
+                continue
             codes = np.concatenate([part.codes for part in parts])
             log_chances = np.concatenate([part.log_chances for part in parts])
             drawn = DrawnMap(interval.contig, interval.start, codes, log_chances, self._origin)
             paths += draw_map(drawn, [self._file(interval, end) for end in (".png", ".svg")])
-            advance(1)
         return paths
 
     def _file(self, interval: Interval, end: str) -> Path:

@@ -327,6 +327,14 @@ def test_so_many_regions_are_drawn_as_are_asked_for(go, tmp_path: Path):
     assert {"x.png", "x.svg"} <= names(tmp_path)
 
 
+def test_a_region_without_a_base_is_not_drawn(go, tmp_path: Path):
+    done = go(bed(tmp_path, "chr10 150 159", "chr10 20 40"), "bigwig=no", "parquet=no", "pictures=2")
+    assert {name for name in names(tmp_path) if name.endswith(("png", "svg"))} == {
+        "x.chr10_21-40.png", "x.chr10_21-40.svg"
+    }  # fmt: skip
+    assert "chr10:151-159: has no A, C, G or T, so it is not drawn" in done.notes
+
+
 def test_contigs_may_have_any_name(go, home: Path, tmp_path: Path):
     library: Any = pytest.importorskip("pyBigWig")
     contigs = {"a/b": random_letters(71, 7), "a|b": random_letters(71, 8), "x,y=<$z^2$>": random_letters(61, 9)}
