@@ -89,7 +89,8 @@ def fasta(tmp_path: Path) -> str:
         (
             ["train", "experiment=brca1_supervised", "data.fasta=x.fa"],
             66,
-            "init_from=runs/hg38_131k/latest: no such run",
+            "init_from=runs/hg38_131k/latest: no such run; the recipe of that name trains it first (python -m genolong "
+            "train experiment=hg38_131k)",
         ),
         (
             ["plan", "experiment=brca1_supervised"],

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from genolong.composing import CONF
 from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.nearest import nearest_path, nearest_run
 from genolong.runs.checkpoint import load_model
@@ -40,9 +41,8 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
         )
     place = Path(path).expanduser()
     if not place.exists():
-        raise MissingInputError(
-            f"{setting}={path}: no such run; name a run's folder, like runs/quickstart/latest{nearest_path(place)}"
-        )
+        hint = _recipe(place) or f"name a run's folder, like runs/quickstart/latest{nearest_path(place)}"
+        raise MissingInputError(f"{setting}={path}: no such run; {hint}")
     if place.name in (WEIGHTS, CONFIG):
         raise InputError(f"{setting}={path}: is part of an exported model; name its folder")
     checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
@@ -53,3 +53,11 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
             f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"
         )
     return StoredModel(checkpoint, *load_model(checkpoint))
+
+
+def _recipe(place: Path) -> str:
+    """How to train the newest run of a name, if a recipe of that name exists."""
+    name = place.parent.name
+    if place.name != "latest" or not (CONF / "experiment" / f"{name}.yaml").is_file():
+        return ""
+    return f"the recipe of that name trains it first (python -m genolong train experiment={name})"
