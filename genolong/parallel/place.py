@@ -44,15 +44,18 @@ def _by_slurm(told: Mapping[str, str]) -> Place | None:
         return None
     if "SLURM_JOB_ID" in told and "SLURM_STEP_ID" not in told:
         return None  # the batch script itself is one process, however many tasks it may start with srun
-    # an interactive step has one of the job's tasks
-    size = _number(told, "SLURM_STEP_NUM_TASKS" if "SLURM_STEP_NUM_TASKS" in told else "SLURM_NTASKS")
-    machines = "SLURM_STEP_NUM_NODES" if "SLURM_STEP_NUM_NODES" in told else "SLURM_NNODES"
-    local_size = -(-size // _number(told, machines, default=1))
+    size = _number(told, _of_step(told, "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"))
+    local_size = -(-size // _number(told, _of_step(told, "SLURM_STEP_NUM_NODES", "SLURM_NNODES"), default=1))
     nodes = told.get("SLURM_STEP_NODELIST") or told.get("SLURM_JOB_NODELIST") or told.get("SLURM_NODELIST", "localhost")
     host = told.get("MASTER_ADDR", first_node(nodes))
     port = 15000 + _number(told, "SLURM_JOB_ID") % 10000 if "SLURM_JOB_ID" in told else 29500  # jobs share machines
     address = f"{host}:{_number(told, 'MASTER_PORT', default=port)}"
     return Place(_number(told, "SLURM_PROCID"), size, _number(told, "SLURM_LOCALID"), local_size, address)
+
+
+def _of_step(told: Mapping[str, str], step: str, job: str) -> str:
+    """The step's variable, if it is set: an interactive step has one of the job's tasks."""
+    return step if step in told else job
 
 
 def _number(told: Mapping[str, str], name: str, default: int | None = None) -> int:
