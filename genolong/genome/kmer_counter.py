@@ -19,12 +19,10 @@ class KmerCounter:
     `counts[j]` holds how often each (2 j + 1)-mer occurs on either strand; its first letter is the highest digit.
     Counts in a context of j + j letters are smoothed with `strengths[j]` pseudocounts from the context of
     (j-1) + (j-1) letters (interpolated Dirichlet smoothing), down to the composition, which is smoothed to uniform.
-    `training_loss` is the loss in nats per base on the training letters, each excluded from the counts when scored.
     """
 
     counts: tuple[Integer[np.ndarray, " _"], ...]
     strengths: tuple[float, ...]
-    training_loss: float
 
     @property
     def flank(self) -> int:
@@ -72,12 +70,8 @@ def fit_baselines(contigs: Iterable[UInt8[np.ndarray, " _"]], bases: int) -> lis
         sample.append(kmers[::every])
     kmers = np.concatenate(sample) if sample else np.zeros(0, np.int64)
     counts = _all_orders(table, largest)
-    return [KmerCounter(counts[: flank + 1], *chosen) for flank, chosen in enumerate(_choose_strengths(counts, kmers))]
-
-
-def best_baseline(baselines: list[KmerCounter]) -> KmerCounter:
-    """The counter with the smallest training loss, for where there are no held-out letters to choose it by."""
-    return min(baselines, key=lambda baseline: baseline.training_loss)
+    strengths = tuple(_choose_strengths(counts, kmers))
+    return [KmerCounter(counts[: flank + 1], strengths[: flank + 1]) for flank in range(largest + 1)]
 
 
 def _kmers(contigs: Iterable[UInt8[np.ndarray, " _"]], length: int) -> Iterator[Int64[np.ndarray, " _"]]:
@@ -114,13 +108,13 @@ def _all_orders(table: UInt32[np.ndarray, " _"], largest: int) -> tuple[Integer[
 
 def _choose_strengths(
     counts: tuple[Integer[np.ndarray, " _"], ...], kmers: Int64[np.ndarray, " sample"]
-) -> Iterator[tuple[tuple[float, ...], float]]:
-    """For each flank, the strengths up to it, each the best given the shorter ones, and the resulting loss.
+) -> Iterator[float]:
+    """The strength for each flank, the best given those of shorter ones.
 
     Each sampled letter is excluded from the counts when scored: subtract one from its own count and from the total.
     """
     largest = len(counts) - 1
-    chances, strengths = np.full(len(kmers), 0.25), ()
+    chances = np.full(len(kmers), 0.25)
     for flank, table in enumerate(counts):
         kmer = (kmers >> 2 * (largest - flank)) & (4 ** (2 * flank + 1) - 1)
         letter = (kmer >> 2 * flank) & 3
@@ -128,8 +122,8 @@ def _choose_strengths(
         own, total = np.take_along_axis(seen, letter[:, None], 1)[:, 0] - 1, seen.sum(1) - 1
         trials = {strength: (own + strength * chances) / (total + strength) for strength in STRENGTHS}
         strength = min(trials, key=lambda strength: -np.log(trials[strength]).sum())
-        chances, strengths = trials[strength], (*strengths, strength)
-        yield strengths, float(-np.log(chances).mean()) if len(kmers) else float("inf")
+        chances = trials[strength]
+        yield strength
 
 
 def _known_flank(

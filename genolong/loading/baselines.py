@@ -17,6 +17,7 @@ from genolong.loading.stretches import count_bases
 
 PIECE_BP = 1 << 24  # bases of a stretch read at once
 MOST_BASES = 200_000_000  # to count; more would not improve the comparison with a model
+MOST_HELD_OUT = 1 << 22  # to choose a counter by, besides the first window
 
 
 def fit_on(
@@ -55,6 +56,21 @@ def score_baseline(
         nats.append(-np.log(chances[np.arange(len(at)), codes[at]]))
         right.append(chances.argmax(1) == codes[at])
     return np.concatenate(nats), np.concatenate(right)
+
+
+def best_on(baselines: Sequence[KmerCounter], genome: Genome, windows: Sequence[Interval]) -> KmerCounter:
+    """The one with the lowest loss on the known bases of held-out windows: on the training part, repeats mislead.
+
+    Of many windows, evenly spread ones are read.
+    """
+    lost = np.zeros(len(baselines))
+    for window in windows[:: max(1, -(-count_bases(windows) // MOST_HELD_OUT))]:
+        codes, _ = genome.read(
+            Interval(window.contig, window.start - LARGEST_FLANK, window.end + LARGEST_FLANK)
+        )  # fmt: skip
+        known = LARGEST_FLANK + np.flatnonzero(codes[LARGEST_FLANK:-LARGEST_FLANK] < N)
+        lost += [baseline.losses(codes, known).sum() for baseline in baselines]
+    return baselines[int(lost.argmin())]
 
 
 def score_substitutions(

@@ -1,13 +1,14 @@
 """Counters see what is to be trained on, and are asked for the hidden bases of the windows, flanks and all."""
 
 import numpy as np
+import pytest
 
 from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
 from genolong.genome.kmer_counter import fit_baselines
 from genolong.genome.tiles import GenomeTiles
 from genolong.loading import baselines
-from genolong.loading.baselines import fit_on, score_baseline, score_substitutions
+from genolong.loading.baselines import best_on, fit_on, score_baseline, score_substitutions
 from genolong.loading.labelled_alleles import Substitutions, Words
 from tests.builders.memory_genome import MemoryGenome, random_letters
 
@@ -48,6 +49,24 @@ def test_positions_are_scored_with_their_flanks_on_the_contig():
         codes, at = GENOME.codes[interval.contig], np.array(position)[chosen]
         np.testing.assert_allclose(nats[chosen], counter.losses(codes, at))
         np.testing.assert_array_equal(right[chosen], counter.probabilities(codes, at).argmax(1) == codes[at])
+
+
+@pytest.mark.parametrize(("most", "read"), [(1 << 22, [0, 1, 2, 3, 4]), (500, [0, 3]), (1, [0])])
+def test_the_best_counter_loses_least_on_the_known_bases_of_held_out_windows(monkeypatch, most: int, read: list[int]):
+    """Of counters that were each fitted on one window, the best on all that are read is chosen."""
+    monkeypatch.setattr(baselines, "MOST_HELD_OUT", most)
+    asked = [Interval("one", at, at + 211) for at in range(2_003, 2_700, 211)] + [Interval("two", 798, 1_009)]
+    counters = [fit_on(GENOME, [each], advance=lambda _: None)[0][1] for each in asked]
+    lost = []
+    for counter in counters:
+        nats = []
+        for number in read:
+            codes, window = GENOME.codes[asked[number].contig], asked[number]
+            known = [at for at in range(window.start, window.end) if codes[at] < 4]
+            nats += [counter.losses(codes, np.array([at]))[0] for at in known]
+        lost.append(np.mean(nats))
+    assert best_on(counters, GENOME, asked) is counters[int(np.argmin(lost))]
+    assert min(lost) < sorted(lost)[1]
 
 
 def test_a_substitution_is_scored_by_what_stands_around_it_on_the_contig():

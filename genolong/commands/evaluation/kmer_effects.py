@@ -1,4 +1,4 @@
-"""The k-mer baseline for variants: scores of substitutions by the best counter fitted on the run's training part."""
+"""The k-mer baseline for variants: scores by the counter that is best on the run's held-out part."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,9 +14,8 @@ from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
-from genolong.genome.kmer_counter import best_baseline
 from genolong.genome.tiles import GenomeTiles
-from genolong.loading.baselines import fit_on, score_substitutions
+from genolong.loading.baselines import best_on, fit_on, score_substitutions
 from genolong.loading.labelled_alleles import Substitutions
 from genolong.loading.stretches import count_bases
 from genolong.loading.windows import split
@@ -48,9 +47,9 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     cache = asked.cache or run.data.cache
     own = _open_own(run.data.paths, cache)
     genome = Genome.open(asked.paths, cache) if asked.paths else own
-    train = split(own, run.data, run.window_bp).train
-    counters, notes = fit_on(own, train, advance=follow("counting k-mers", count_bases(train)))
-    counter = best_baseline(counters)
+    parts = split(own, run.data, run.window_bp)
+    counters, notes = fit_on(own, parts.train, advance=follow("counting k-mers", count_bases(parts.train)))
+    counter = best_on(counters, own, parts.validation)
     names = ContigNames(genome.lengths, {})
     values = score_substitutions(counter, GenomeTiles(genome), names, sites)
     if np.isnan(values).all():
@@ -63,7 +62,7 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
         path = ", ".join(own.sha256)
         notes = (*notes, f"{path} is not what the run was trained on: its sha256 is different")
     if not changed and set(genome.sha256.values()) == run.sha256:
-        notes = (*notes, _seen(sites, names, train))
+        notes = (*notes, _seen(sites, names, parts.train))
     read = {**own.sha256, **genome.sha256}
     return KmerEffects(counter.name, values, (*genome.notes, *notes), read, run.weights_sha256)
 

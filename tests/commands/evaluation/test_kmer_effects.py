@@ -1,5 +1,6 @@
 """K-mers are counted where the run was trained, and asked where the variants are; what does not fit is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,14 @@ def test_alleles_in_bases_that_were_trained_on_are_told(run):
     other = kmer_effects(run, OWN, sites(LETTERS["two"], "chrtwo", range(0, 1_009, 7)), follow)
     trained = sum(at < 1_009 - 201 for at in range(0, 1_009, 7))
     assert other.notes == (f"the model was trained on the bases of {trained} of 145 alleles",)
+
+
+def test_the_counter_is_the_best_on_held_out_bases(run, tmp_path):
+    """Where the training part holds everything twice, the longest flank loses least on it, and knows nothing else."""
+    once = random_letters(2_003, 1)
+    fasta = write_fasta(tmp_path, {"chr1": once + once, "two": random_letters(1_009, 2)}, name="twice.fa")
+    twice = replace(run, data=replace(run.data, fasta=str(fasta), validation="two"))
+    assert kmer_effects(twice, OWN, sites(once), follow).title in ("base composition", "k-mer counter 1+1")
 
 
 def test_another_genome_is_asked_with_the_counts_of_the_run(run, tmp_path):
