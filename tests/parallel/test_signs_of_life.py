@@ -53,7 +53,7 @@ def test_who_is_still_importing_is_not_silent(counters, clock):
 def test_who_was_stopped_itself_counts_anew_for_all(counters, clock):
     signs = SignsOfLife(counters, 2, 10, clock)
     counters[0] = counters[1] = 1
-    for pause, silent in ((1, 0), (4, 4), (1, 5), (3600, 0), (5, 5), (4, 9)):
+    for pause, silent in ((1, 0), (4, 4), (1, 5), (3600, 0), (5, 5), (4, 9), (6, 0)):
         clock.now += pause
         signs.look()
         assert signs.silent_s(0) == signs.silent_s(1) == silent
