@@ -27,7 +27,9 @@ def received(of, dtype=torch.float32) -> int:
 
 @pytest.mark.parametrize("sequence", [2, 3, 4])
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
-@pytest.mark.parametrize("encoder", [{}, {"kernel": 0, "growth": 4}, {"heads": 2, "dilation_growth": 3}], ids=str)
+@pytest.mark.parametrize(
+    "encoder", [{}, {"kernel": 0, "growth": 4}, {"heads": 2, "dilation_growth": 3, "kernel": 5}], ids=str
+)
 def test_a_process_receives_what_is_counted(sequence, checkpoint_blocks, encoder):
     taken = step(encoder, checkpoint_blocks=checkpoint_blocks, sequence=sequence, devices=sequence)
     counted = traffic(taken)
