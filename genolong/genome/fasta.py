@@ -88,6 +88,15 @@ class Genome:
         file, contig = self._place(interval.contig)
         return self._files[file].index.known(contig, interval.start, interval.end)
 
+    def names_in(self, other: "Genome") -> dict[str, str]:
+        """Name here → name in `other`, of all contigs that both read from files of the same content."""
+        theirs = {home: name for name, home in other._homes().items()}
+        return {name: theirs[home] for name, home in self._homes().items() if home in theirs}
+
+    def _homes(self) -> dict[str, tuple[str, int]]:
+        """Name → the file's sha256, and the contig's number in it."""
+        return {name: (self._files[file].source.sha256, contig) for name, (file, contig) in self._places.items()}
+
     def _contig(self, name: str) -> Contig:
         file, number = self._places[name]
         index = self._files[file].index

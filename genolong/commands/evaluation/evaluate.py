@@ -16,11 +16,14 @@ from genolong.commands.evaluation.evaluated import (
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
 from genolong.commands.evaluation.own_figures import FIGURES, place_of_figures
+from genolong.commands.reading.file_titles import renamed
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
+from genolong.commands.reading.trained_before import read_before
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.counted import counted
+from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.loading.contexts import doubling_contexts
@@ -106,15 +109,16 @@ class _Data(NamedTuple):
 def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     genome = Genome.open(asked.paths or run.data.paths, asked.cache or run.data.cache)
     same = set(genome.sha256.values()) == run.sha256
+    titles = dict(zip(genome.sha256.values(), genome.titles, strict=True)) if genome.titles else {}
+    if same and run.titles and run.titles != titles:
+        raise InputError(f"data.fasta: {renamed(run.titles.values(), titles.values())}")
     data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
     parts = split(genome, data, run.window_bp)
     notes = []
     if not same and asked.fasta is None:
         notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 is different")
-    trained = [*split(genome, run.data, run.window_bp).train] if same else []
-    for earlier in run.before:  # earlier trainings of its weights
-        if earlier.knows(genome) and earlier.regions_are_there():
-            trained += earlier.stretches(genome)
+    trained, untold = read_before(run.trainings, genome)
+    notes += [f"the model {why}" for why in untold]
     leaked = sum(any(window.overlaps(stretch) for stretch in trained) for window in parts.validation)
     if leaked:
         notes.append(f"the model was trained on bases in {leaked:,} of {counted(len(parts.validation), 'window')}")

@@ -61,10 +61,12 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     if changed:
         path = ", ".join(own.sha256)
         notes = (*notes, f"{path} is not what the run was trained on: its sha256 is different")
-    if not changed and set(genome.sha256.values()) == run.sha256:
-        notes = (*notes, _seen(sites, names, parts.train))
-    read = {**own.sha256, **genome.sha256}
-    return KmerEffects(counter.name, values, (*genome.notes, *notes), read, run.weights_sha256)
+    here = own.names_in(genome)
+    if not changed and here:
+        read = [Interval(here[each.contig], each.start, each.end) for each in parts.train if each.contig in here]
+        notes = (*notes, _seen(sites, names, read))
+    files = {**own.sha256, **genome.sha256}
+    return KmerEffects(counter.name, values, (*genome.notes, *notes), files, run.weights_sha256)
 
 
 def _open_own(fasta: list[str], cache: str | None) -> Genome:

@@ -1,7 +1,7 @@
 """Opens a finished training for use: its model, and what it was trained on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.stored_model import StoredModel, stored_model
 from genolong.commands.reading.trained_before import Earlier, trained_before
 from genolong.errors import InputError, UnsafeInputError
@@ -47,9 +48,10 @@ class TrainedRun:
     """A trained model and its data; the model maps codes (batch, length) to logits (batch, length, 4).
 
     `checkpoint` is the file that it was read from, or the exported folder. `sha256` holds the hashes of the FASTA files
-    it was trained on. With a variant head, `head_is` says what its probabilities mean, and `head_vcf_sha256` is the
-    hash of the VCF that it was trained on (empty if unknown). `known` holds the known answers from training, `before`
-    the trainings that its weights went through earlier.
+    it was trained on, `titles` their names by hash if they are part of contigs' names. With a variant head, `head_is`
+    says what its probabilities mean, and `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if
+    unknown). `known` holds the known answers from training, `trainings` says what the weights learned from, the last
+    training first.
     """
 
     name: str
@@ -67,7 +69,8 @@ class TrainedRun:
     head_is: str = ""
     head_vcf_sha256: str = ""
     known: KnownAnswers | None = None
-    before: tuple[Earlier, ...] = ()
+    trainings: tuple[Earlier, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def moved_on(self, device: torch.device) -> tuple[str, ...]:
         """A note if the model, which is on `device`, computes other known answers there than it did in training."""
@@ -81,6 +84,11 @@ class TrainedRun:
             f"{what} ({device}) changes the model's answers to {self.known.codes.numel():,} known bases by up to "
             f"{by:.2g} nats (rounding alone: less than {TOLERATED:g}); its scores will differ from those elsewhere",
         )
+
+    @property
+    def before(self) -> tuple[Earlier, ...]:
+        """The trainings before the last one."""
+        return self.trainings[1:]
 
     @property
     def title(self) -> str:
@@ -126,7 +134,7 @@ def run_of(model: StoredModel) -> TrainedRun:
         of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
         of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks, of_run.sha256,
         variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
-        _known(model.answers, checkpoint), trained_before(stored, checkpoint),
+        _known(model.answers, checkpoint), (of_run.training, *trained_before(stored, checkpoint)), of_run.titles,
     )  # fmt: skip
 
 
@@ -146,21 +154,28 @@ class _OfRun(NamedTuple):
     window_bp: int
     replicas: int
     sha256: frozenset[str]
+    training: Earlier
+    titles: Mapping[str, str]
 
 
 def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
     """The settings that the model is built from, and what it was trained on, from a checkpoint."""
     try:
-        plain, hashes = stored["settings"], stored["inputs_sha256"].values()
+        plain, inputs = stored["settings"], dict(stored["inputs_sha256"])
+        hashes, titles = inputs.values(), stored.get(TITLES, ())
         refuse_active(plain)  # including settings that are not needed here
         settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
         if window_bp is None or not all(isinstance(each, str) for each in hashes):
             raise KeyError("context.window_bp or inputs_sha256")
         replicas = plain["trainer"].get("devices", 1) // plain.get("parallel", {}).get("sequence", 1)
-        return settings, _OfRun(str(plain["run"]["name"]), window_bp, replicas, frozenset(hashes))
+        training = Earlier(
+            replace(settings.data, cache=None), window_bp, inputs, dict(stored.get("regions_sha256", {}))
+        )  # fmt: skip
+        named = dict(zip(hashes, map(str, titles), strict=True)) if titles else {}
+        return settings, _OfRun(str(plain["run"]["name"]), window_bp, replicas, frozenset(hashes), training, named)
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
-    except (InputError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (InputError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise InputError(
             f"{checkpoint}: its settings do not match this version ({error}); open it with the version that wrote it"
         ) from error

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genolong.commands.reading.file_titles import TITLES, renamed
 from genolong.commands.reading.trained_run import open_run
 from genolong.commands.repeating.reproduce_settings import ReproduceSettings
-from genolong.commands.training.resuming import TITLES, renamed
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.fasta import titles_of
 from genolong.genome.files.hashed import sha256_of

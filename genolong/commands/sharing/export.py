@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.stored_model import stored_model
 from genolong.commands.reading.trained_before import BEFORE
 from genolong.commands.reading.trained_run import BuiltFrom, TrainedRun, run_of
@@ -18,7 +19,7 @@ from genolong.tasks.known_answers import known_answers
 CARD = "README.md"
 OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings besides those of BuiltFrom
 OF_HEAD = ("variant_head", "head_is", "head_vcf_sha256")
-OF_DATA = ("regions_sha256", "init_from_sha256", BEFORE)
+OF_DATA = ("regions_sha256", TITLES, "init_from_sha256", BEFORE)
 
 
 @dataclass(frozen=True)

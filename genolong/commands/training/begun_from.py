@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from genolong.commands.reading.stored_model import stored_model
-from genolong.commands.reading.trained_before import Earlier, trained_before
+from genolong.commands.reading.trained_before import Earlier, read_before, trained_before
 from genolong.commands.reading.trained_run import TrainedRun, run_of
 from genolong.commands.training.resuming import gone_on_with
 from genolong.errors import SettingsError
@@ -64,17 +64,12 @@ def begun_from(settings: TrainSettings, genome: Genome) -> Begun | None:
     run = run_of(stored)
     notes = [f"starts from the weights of {stored.place}, trained on windows of {run.window_bp:,} bases"]
     notes += _another_model(settings, run)
-    own = Earlier(
-        replace(run.data, cache=None), run.window_bp, stored.about["inputs_sha256"],
-        stored.about.get("regions_sha256", {}),
-    )  # fmt: skip
-    before = (own, *run.before)
-    notes += _leaks(settings, genome, before)
+    notes += _leaks(settings, genome, run.trainings)
     if run.variant_head is not None:
         notes.append(f"init_from={settings.init_from}: its variant head is not carried over")
     return Begun(
         str(stored.place.resolve()), run.weights_sha256, run.model.state_dict(),
-        [asdict(each) for each in before], tuple(notes),
+        [asdict(each) for each in run.trainings], tuple(notes),
     )  # fmt: skip
 
 
@@ -93,22 +88,15 @@ def _another_model(settings: TrainSettings, run: TrainedRun) -> list[str]:
     ]
 
 
-def _leaks(settings: TrainSettings, genome: Genome, before: Sequence[Earlier]) -> list[str]:
+def _leaks(settings: TrainSettings, genome: Genome, trainings: Sequence[Earlier]) -> list[str]:
     """Raises SettingsError if an earlier training read bases that are held out now; notes what cannot be checked."""
     window_bp = settings.context.window_bp
     assert window_bp is not None
     held = split(genome, replace(settings.data, validation_windows=0), window_bp).validation
-    notes = []
-    for each in before:
-        if not each.knows(genome):
-            notes.append("init_from was trained on other files, which may contain what is held out here")
-        elif not each.regions_are_there():
-            notes.append(
-                "the BED files of init_from are missing or have changed; it may have read what is held out here"
-            )
-        elif clash := first_overlap(each.stretches(genome), held):
-            raise SettingsError(
-                f"init_from={settings.init_from}: was trained on {clash[0]}, and {clash[1]} is held out here; hold out "
-                "what was held out then (data.validation=, data.validation_share=)"
-            )
-    return list(dict.fromkeys(notes))
+    read, untold = read_before(trainings, genome)
+    if clash := first_overlap(read, held):
+        raise SettingsError(
+            f"init_from={settings.init_from}: was trained on {clash[0]}, and {clash[1]} is held out here; hold out "
+            "what was held out then (data.validation=, data.validation_share=)"
+        )
+    return [f"init_from {why}" for why in untold]

@@ -1,13 +1,14 @@
 """Where a training resumes: from the newest intact checkpoint with the same settings and data, or from the start."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from genolong.commands.reading.file_titles import TITLES, renamed
 from genolong.errors import FinishedRunError, InputError, OutputError, SettingsError, UnsafeInputError
 from genolong.report.typed_settings import leaves, typed
 from genolong.runs.begun_record import begun_record
@@ -26,7 +27,6 @@ FREE = {
     "trainer.devices", "trainer.accelerator", "trainer.validate_every", "trainer.attention",
     "trainer.check_memory",
 }  # fmt: skip
-TITLES = "fasta_titles"  # key in records and checkpoints for the names of FASTA files that are part of contigs' names
 FREE_GROUPS = ("run", "checkpoint", "parallel", "logger")
 
 
@@ -197,14 +197,6 @@ def _difference(wanted: Wanted, said: Any, source: Path) -> InputError | None:
             f"init_from: not the model that the run in {source} started from (their sha256 differ){remedy}"
         )
     return None
-
-
-def renamed(then: Sequence[str], now: Sequence[str]) -> str:
-    """A message that equally named contigs' FASTA files were renamed: the choice of windows and masks depends on it."""
-    return (
-        "contigs with the same name in several files are told apart by the files' names, which are "
-        f"{', '.join(now)} now, and were {', '.join(then)}; restore those names (a link of that name will do)"
-    )
 
 
 def _examples_a_step(plain: Mapping[str, Any]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from genolong.commands.reading.attention_choice import choose_attention
+from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.trained_before import BEFORE
 from genolong.commands.training.begun_from import Begun, begun_before, begun_from
 from genolong.commands.training.checkpoints import Checkpoints
@@ -18,7 +19,7 @@ from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.memory_check import check_memory
 from genolong.commands.training.placed import placed
 from genolong.commands.training.progress import TrainingProgress
-from genolong.commands.training.resuming import TITLES, Wanted
+from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
 from genolong.commands.training.trainer import (
     accelerator,

@@ -12,8 +12,9 @@ from genolong.commands.evaluation import evaluate as command
 from genolong.commands.evaluation.evaluate import data_to_read, evaluate, thinned
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.reading import reading_check, reading_choice
+from genolong.commands.reading.trained_before import Earlier
 from genolong.commands.reading.trained_run import TrainedRun
-from genolong.errors import OutputError, SettingsError
+from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.synthetic.files import write_synthetic_genome
@@ -43,13 +44,13 @@ def trained(folder: Path, fasta: Path, monkeypatch) -> TrainedRun:
         fasta=str(fasta), cache=cache, regions=None, validation=None, validation_share=0.2, validation_windows=1,
         min_known=0.5, workers=0, reverse_complement=0.5,
     )  # fmt: skip
-    sha256 = frozenset(Genome.open([fasta], cache).sha256.values())
+    inputs = Genome.open([fasta], cache).sha256
     (folder / "run").mkdir()
     (folder / "run" / "metrics.csv").write_text("step,train/loss,validation/loss\n0,1.4,\n1,1.3,1.35\n")
     run = TrainedRun(
         name="x", folder=folder / "run", checkpoint=folder / "run" / "last.ckpt", model=Neighbours(0.5), data=data,
         masking=MaskingSettings(0.15, 0.8, 0.1), seed=7, window_bp=151, bases_per_step=302, checkpoint_blocks=0,
-        sha256=sha256,
+        sha256=frozenset(inputs.values()), trainings=(Earlier(data, 151, inputs, {}),),
     )  # fmt: skip
     monkeypatch.setattr(command, "open_run", lambda path: run)
     return run
@@ -172,7 +173,41 @@ def test_another_genome_is_split_for_itself(run, tmp_path):
     evaluation = evaluate(replace(SETTINGS, data=replace(RUNS_OWN, fasta=str(other))))
     assert "validating on 2 windows of 151 bases of 1 contig" in evaluation.notes
     assert "other.fa" in evaluation.tables[0].title
-    assert not any("trained on" in note for note in evaluation.notes)
+    told = [note for note in evaluation.notes if "was trained" in note]
+    assert told == ["the model was trained on other files; it may have read what is held out here"]
+
+
+def test_of_some_of_its_files_it_is_told_what_was_trained_on(run, tmp_path, monkeypatch):
+    """As of all of them: contig two is in one file, and contig one in another."""
+    files = [write_fasta(tmp_path, {name: LETTERS[name]}, name=f"{name}.fa") for name in LETTERS]
+    data = replace(run.data, fasta=[str(file) for file in files])
+    inputs = Genome.open(files, data.cache).sha256
+    several = replace(run, data=data, sha256=frozenset(inputs.values()), trainings=(Earlier(data, 151, inputs, {}),))
+    monkeypatch.setattr(command, "open_run", lambda path: several)
+    bed = tmp_path / "in.bed"
+    bed.write_text("one\t0\t302\none\t3700\t4001\n")  # the last fifth was held out
+    asked = replace(RUNS_OWN, fasta=str(files[0]), validation=str(bed))
+    notes = evaluate(replace(SETTINGS, contexts=False, data=asked, output=str(tmp_path / "x.json"))).notes
+    assert "the model was trained on bases in 2 of 3 windows" in notes
+
+
+def test_files_that_name_contigs_must_have_the_names_of_the_training(run, tmp_path, monkeypatch):
+    files = [write_fasta(tmp_path, {"one": letters}, name=f"{name}.fa") for name, letters in LETTERS.items()]
+    data = replace(run.data, fasta=[str(file) for file in files], validation=["two:one"])
+    genome = Genome.open(files, data.cache)
+    titles = dict(zip(genome.sha256.values(), genome.titles, strict=True))
+    several = replace(run, data=data, sha256=frozenset(titles), titles=titles)
+    monkeypatch.setattr(command, "open_run", lambda path: several)
+    evaluate(replace(SETTINGS, contexts=False))
+    other_order = replace(RUNS_OWN, fasta=[str(file) for file in reversed(files)])
+    evaluate(replace(SETTINGS, contexts=False, data=other_order, output=str(tmp_path / "x.json")))
+    new = files[1].rename(tmp_path / "new.fa")
+    with pytest.raises(InputError) as refusal:
+        evaluate(replace(SETTINGS, data=replace(RUNS_OWN, fasta=[str(files[0]), str(new)], validation=["new:one"])))
+    assert str(refusal.value) == (
+        "data.fasta: contigs with the same name in several files are told apart by the files' names, which are one, "
+        "new now, and were one, two; restore those names (a link of that name will do)"
+    )
 
 
 def test_figures_of_other_bases_never_take_the_place_of_the_runs_own(run, tmp_path):

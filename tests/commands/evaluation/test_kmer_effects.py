@@ -88,6 +88,16 @@ def test_another_genome_is_asked_with_the_counts_of_the_run(run, tmp_path):
     assert 0.5 < np.isnan(own.values).mean() < 1
 
 
+def test_alleles_in_one_of_several_files_that_were_trained_on_are_told(run, tmp_path):
+    files = [write_fasta(tmp_path, {name: letters}, name=f"{name}.fa") for name, letters in LETTERS.items()]
+    sha256 = frozenset(Genome.open(files, run.data.cache).sha256.values())
+    several = replace(run, data=replace(run.data, fasta=[str(file) for file in files]), sha256=sha256)
+    asked = replace(OWN, fasta=str(files[1]))
+    found = kmer_effects(several, asked, sites(LETTERS["two"], "two", range(0, 1_009, 7)), follow)
+    trained = sum(at < 1_009 - 201 for at in range(0, 1_009, 7))
+    assert found.notes == (f"the model was trained on the bases of {trained} of 145 alleles",)
+
+
 def test_variants_of_another_genome_are_refused(run):
     with pytest.raises(InputError, match=r"genome\.fa: no allele replaces a single base that stands here"):
         kmer_effects(run, OWN, sites(LETTERS["chr1"], contig="chr9"), follow)

@@ -178,7 +178,7 @@ def test_of_another_genome_it_cannot_be_known(home: Path, tmp_path: Path):
     settings = longer(home, f"data.fasta={tmp_path / 'other.fa'}", "data.validation=['2']")
     begun = begun_from(settings, Genome.open([str(tmp_path / "other.fa")], str(home / "cache")))
     assert begun is not None
-    assert "init_from was trained on other files, which may contain what is held out here" in begun.notes
+    assert "init_from was trained on other files; it may have read what is held out here" in begun.notes
 
 
 def test_regions_that_changed_are_told(home: Path, tmp_path: Path):
@@ -190,7 +190,10 @@ def test_regions_that_changed_are_told(home: Path, tmp_path: Path):
     assert begun is not None and len(begun.notes) == 1
     bed.write_text("one\t0\t300\n")
     begun = begun_from(settings, genome_of(home))
-    assert begun is not None and "the BED files of init_from are missing or have changed" in begun.notes[1]
+    assert (
+        begun is not None
+        and "init_from was trained with BED files that are missing or have changed; it may" in begun.notes[1]
+    )
 
 
 def trained_on_both(home: Path, folder: Path) -> Training:
