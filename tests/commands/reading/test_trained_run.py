@@ -1,7 +1,7 @@
 """A run is opened as it was trained; what is none is refused in one line."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,18 @@ def test_the_model_answers_as_the_one_that_was_saved(folder, model, settings):
     assert (run.name, run.folder, run.window_bp, run.sha256) == ("x", folder, 211, frozenset({"abc"}))
     assert (run.data, run.masking, run.seed) == (settings.data, settings.task.masking, settings.seed)
     assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
+def test_what_was_trained_on_is_known_by_content_and_by_the_names_of_files(settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {"/x/a.fa": "abc", "b.fa": "def"}}
+    run = open_run(str(save(tmp_path / "run", {**about, "fasta_titles": ["a", "b"]}, model)))
+    assert run.titles == {"abc": "a", "def": "b"} and run.before == ()
+    (training,) = run.trainings
+    assert (training.window_bp, training.inputs_sha256, training.regions_sha256) == (211, about["inputs_sha256"], {})
+    assert training.data == replace(settings.data, cache=None)
+    assert open_run(str(save(tmp_path / "none", about, model))).titles == {}
+    with pytest.raises(InputError, match="its settings do not match this version"):
+        open_run(str(save(tmp_path / "one", {**about, "fasta_titles": ["a"]}, model)))
 
 
 def test_a_link_a_checkpoint_and_a_copy_of_it_are_runs_too(folder, tmp_path):
