@@ -35,6 +35,17 @@ def tail(stretches: Sequence[Interval], share: float, window_bp: int) -> Iterato
         wanted -= length
 
 
+def whole_contigs(contigs: Iterable[Sequence[Interval]], share: float) -> Iterator[Interval]:
+    """All stretches of some contigs, spread evenly over the list, with about `share` of its bases."""
+    owed = 0.0
+    for stretches in contigs:
+        length = count_bases(stretches)
+        owed += share * length
+        if owed >= length / 2:
+            owed -= length
+            yield from stretches
+
+
 def least_known(min_known: float, window_bp: int) -> int:
     """How many A C G T a window must hold: a share of its bases, but at least one, or there is nothing to learn."""
     return max(1, ceil(round(min_known * window_bp, 6)))

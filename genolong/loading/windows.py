@@ -12,7 +12,7 @@ from genolong.errors import InputError, SettingsError
 from genolong.genome.coordinates import Interval, match_contig
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap, merge, read_bed, subtract
-from genolong.loading.stretches import count_bases, least_known, tail, usable_tiles, widen
+from genolong.loading.stretches import count_bases, least_known, tail, usable_tiles, whole_contigs, widen
 from genolong.nearest import near_names
 
 
@@ -205,15 +205,32 @@ def _refuse_overlap(regions: list[Widened], held: list[Widened], window_bp: int)
 
 
 def _last_share(allowed: list[Interval], share: float, window_bp: int, notes: list[str]) -> list[Interval]:
-    """The last `share` of every contig where it holds a window; else the last window of the longest stretch."""
-    held = [
-        stretch
-        for _, stretches in groupby(allowed, attrgetter("contig"))
-        for stretch in tail(list(stretches), share, window_bp)
-    ]
-    if held:
-        notes.append(f"data.validation is not set: held out the last {100 * share:.3g} % of {_contigs(held)}")
-        return held
+    """The last `share` of every contig where it holds a window; of draft assemblies, whole contigs, too.
+
+    Contigs are held out as a whole if these ends are less than half of `share`, and the other contigs so many that
+    about one of them, or more, is wanted. If there is neither, the last window of the longest stretch is held out.
+    """
+    contigs = [list(stretches) for _, stretches in groupby(allowed, attrgetter("contig"))]
+    ends = [stretch for stretches in contigs for stretch in tail(stretches, share, window_bp)]
+    if 2 * count_bases(ends) >= share * count_bases(allowed):
+        notes.append(f"data.validation is not set: held out the last {100 * share:.3g} % of {_contigs(ends)}")
+        return ends
+    ended = {stretch.contig for stretch in ends}
+    others = [each for each in contigs if each[0].contig not in ended]
+    whole = [*whole_contigs(others, share)] if 2 * share * len(others) >= 1 else []
+    too_short = f"too short for a window of {window_bp:,} in their last {100 * share:.3g} %"
+    if whole and count_bases(whole) < count_bases(allowed):
+        also = f", and the last {100 * share:.3g} % of {_contigs(ends)}" if ends else ""
+        notes.append(
+            f"data.validation is not set, and most contigs are {too_short}: held out {_contigs(whole)} in full{also}"
+        )
+        return [*ends, *whole]
+    if ends:
+        notes.append(
+            f"data.validation is not set, and most contigs are {too_short}: held out only the end of {_contigs(ends)}; "
+            "name contigs to hold out more (data.validation)"
+        )
+        return ends
     longest = max(allowed, key=attrgetter("length"))
     if longest.length < 2 * window_bp:
         raise InputError(

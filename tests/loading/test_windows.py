@@ -74,20 +74,32 @@ def test_without_a_wish_the_ends_of_long_contigs_are_held_out(
         short = max(lengths) < window_bp
         one = max(lengths) < 2 * window_bp
         kept = [length - int(length * share) for length in lengths if length >= window_bp]
+        draft = 2 * share * len(kept) >= 1  # so that contigs may be held out as a whole, too
         all_held = all(int(length * share) >= window_bp for length in lengths if length >= window_bp)
         assert (
             ("every contig is shorter" in found and short)
             or ("too few for a window" in found and one)
-            or ("nothing is left to train on" in found and all_held and max(kept) < window_bp)
+            or ("nothing is left to train on" in found and (draft or (all_held and max(kept) < window_bp)))
             or ("none of" in found and unknown > 0)
         ), found
         return
     check(genome, found, window_bp, least_known(0.3, window_bp))
-    held = {
-        f"chr{i}": length - int(length * share) for i, length in enumerate(lengths) if int(length * share) >= window_bp
-    }
+    fit = {f"chr{i}": length for i, length in enumerate(lengths) if length >= window_bp}
+    held = {name: length - int(length * share) for name, length in fit.items() if int(length * share) >= window_bp}
+    others = {name: length for name, length in fit.items() if name not in held}
+    ends = sum(fit[name] - start for name, start in held.items())
+    whole, owed = set(), 0.0
+    if 2 * ends < share * sum(fit.values()) and 2 * share * len(others) >= 1:
+        for name, length in others.items():
+            owed += share * length
+            if owed >= length / 2:
+                whole.add(name)
+                owed -= length
+    if whole < fit.keys():
+        held |= dict.fromkeys(whole, 0)
     if held:
         assert all(window.start >= held[window.contig] for window in found.validation)
+        assert all(stretch.end <= held.get(stretch.contig, stretch.end) for stretch in found.train)
     else:
         longest = f"chr{int(np.argmax(lengths))}"
         assert found.validation == (Interval(longest, max(lengths) - window_bp, max(lengths)),)
@@ -178,6 +190,44 @@ def test_of_contigs_whose_share_holds_no_window_the_longest_gives_up_its_last() 
         "left out 1 contig shorter than a window of 101, 5 bases in all",
         "data.validation is not set, and no contig's last 5 % holds a window of 101: "
         "held out the last window of the longest, chr1:909-1009",
+    )
+
+
+def test_of_a_draft_assembly_whole_contigs_are_held_out() -> None:
+    lengths = [int(2_000 / (1 + at / 7)) for at in range(60)]  # from 2,000 down to 212 bases
+    genome = MemoryGenome({f"contig_{at}": random_letters(length, at) for at, length in enumerate(lengths)})
+    found = split(genome, DEFAULT, 101)
+    read = {stretch.contig for stretch in found.train}
+    held = {window.contig for window in found.validation}
+    assert not read & held and len(read) + len(held) == 60
+    assert sum(lengths[int(name[7:])] for name in held) == pytest.approx(0.05 * sum(lengths), rel=0.3)
+    assert {int(name[7:]) // 20 for name in held} == {0, 1, 2}, "long, middling and short ones"
+    told = f"held out {len(held)} contigs in full"
+    assert (
+        f"data.validation is not set, and most contigs are too short for a window of 101 in their last 5 %: {told}"
+        in (found.notes)
+    )
+    assert split(genome, DEFAULT, 101) == found
+
+
+def test_of_one_chromosome_and_a_draft_both_are_held_out() -> None:
+    lengths = [2_100] + [500] * 40
+    genome = MemoryGenome({f"contig_{at}": random_letters(length, at) for at, length in enumerate(lengths)})
+    found = split(genome, DEFAULT, 101)
+    assert found.validation[0] == Interval("contig_0", 1_995, 2_096)
+    assert {window.contig for window in found.validation} == {"contig_0", "contig_10", "contig_30"}
+    told = "held out 2 contigs in full, and the last 5 % of 1 contig"
+    assert any(note.endswith(told) for note in found.notes), found.notes
+
+
+def test_if_only_one_of_a_few_contigs_has_an_end_to_hold_out_how_to_get_more_is_told() -> None:
+    lengths = [2_100] + [2_000] * 4
+    genome = MemoryGenome({f"contig_{at}": random_letters(length, at) for at, length in enumerate(lengths)})
+    found = split(genome, DEFAULT, 103)
+    assert found.validation == (Interval("contig_0", 1_995, 2_098),)
+    assert found.notes[2] == (
+        "data.validation is not set, and most contigs are too short for a window of 103 in their last 5 %: held out "
+        "only the end of 1 contig; name contigs to hold out more (data.validation)"
     )
 
 
