@@ -3,9 +3,10 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple, overload
+from functools import partial
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 Logits = Float32[np.ndarray, "length 4"]
 States = Float32[np.ndarray, "length width"]
+Answer = TypeVar("Answer")
 Fasta = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # mistakes in how the variant was typed
 
@@ -100,22 +102,25 @@ class LoadedModel:
     @overload
     def logits(self, sequence: str) -> Logits: ...
     @overload
-    def logits(self, sequence: list[str]) -> list[Logits]: ...
+    def logits(self, sequence: Iterable[str]) -> list[Logits]: ...
     def logits(self, sequence: Any) -> Any:
         """Logits over A C G T at every base of a sequence: an array (bases, 4); for a list, a list of arrays.
 
         Each base's logits depend on the whole sequence, and their softmax is the probability of each base there. Write
-        ? for a base to hide from the model. Only the strand as given is read, whereas `score` averages both strands.
+        ? for a base to hide from the model, and N for letters other than A C G T. Only the strand as given is read,
+        whereas `score` averages both strands.
         """
         if not isinstance(sequence, str):
-            return [self.logits(each) for each in _listed(sequence, "a sequence")]
+            return _of_each(sequence, "sequence", self.logits)
         with torch.inference_mode():
             return self.encoder(self._codes(sequence), head=self.head)[0].float().cpu().numpy()
 
     @overload
     def embed(self, sequence: str, layer: int | None = None, *, both_strands: bool = False) -> States: ...
     @overload
-    def embed(self, sequence: list[str], layer: int | None = None, *, both_strands: bool = False) -> list[States]: ...
+    def embed(
+        self, sequence: Iterable[str], layer: int | None = None, *, both_strands: bool = False
+    ) -> list[States]: ...
     def embed(self, sequence: Any, layer: Any = None, *, both_strands: bool = False) -> Any:
         """The model's state at every base: an array (bases, width); for a list, a list of arrays.
 
@@ -124,7 +129,7 @@ class LoadedModel:
         """
         check_layer(layer, self.encoder.settings)
         if not isinstance(sequence, str):
-            return [self.embed(each, layer, both_strands=both_strands) for each in _listed(sequence, "a sequence")]
+            return _of_each(sequence, "sequence", partial(self.embed, layer=layer, both_strands=both_strands))
         read = mean_of_strands if both_strands else layer_states
         with torch.inference_mode():
             return read(self.encoder, self._codes(sequence), layer)[0].float().cpu().numpy()
@@ -132,7 +137,7 @@ class LoadedModel:
     @overload
     def score(self, variant: str, fasta: Fasta = None) -> Score: ...
     @overload
-    def score(self, variant: list[str], fasta: Fasta = None) -> list[Score]: ...
+    def score(self, variant: Iterable[str], fasta: Fasta = None) -> list[Score]: ...
     def score(self, variant: Any, fasta: Fasta = None) -> Any:
         """Scores a variant like "chr17:43045712 T>G" (counted from 1, as in a VCF), as `predict` does (mode=exact).
 
@@ -144,7 +149,7 @@ class LoadedModel:
         if isinstance(variant, str):
             checked = [self._checked(variant, scorer.tiles.genome, checks)]
         else:
-            typed = [typed_variant(text) for text in _listed(variant, "a variant")]
+            typed = _of_each(variant, "variant", typed_variant)
             checked = [checks.alleles(*each[:3], each[3:])[0] for each in typed]
         effects = iter(scorer.score([allele for _, allele in checked if allele is not None]))
         scores = []
@@ -159,7 +164,7 @@ class LoadedModel:
     @overload
     def map(self, region: str, fasta: Fasta = None, *, probability: bool = True) -> MappedBases: ...
     @overload
-    def map(self, region: list[str], fasta: Fasta = None, *, probability: bool = True) -> list[MappedBases]: ...
+    def map(self, region: Iterable[str], fasta: Fasta = None, *, probability: bool = True) -> list[MappedBases]: ...
     def map(self, region: Any, fasta: Fasta = None, *, probability: bool = True) -> Any:
         """Scores all substitutions of a region like "chr17:43,044,295-43,045,800" (from 1, both ends included).
 
@@ -169,7 +174,7 @@ class LoadedModel:
         unless `probability` is False. `fasta` is as in `score`. Raises InputError if the genome has no such region.
         """
         if not isinstance(region, str):
-            return [self.map(each, fasta, probability=probability) for each in _listed(region, "a region")]
+            return _of_each(region, "region", partial(self.map, fasta=fasta, probability=probability))
         tiles = self._scorer(fasta)[0].tiles
         lengths = tiles.genome.lengths
         interval = typed_region(region, lengths)
@@ -234,14 +239,20 @@ class LoadedModel:
         return ScoringSettings(**plain)
 
 
-def _listed(asked: Any, what: str) -> list[str]:
-    """A list of texts; raises InputError for anything else."""
-    plural = isinstance(asked, Iterable) and not isinstance(asked, bytes | bytearray | Mapping)
-    listed: list[Any] = list(asked) if plural else [asked]
-    for each in listed:
+def _of_each(asked: Any, noun: str, answer: Callable[[str], Answer]) -> list[Answer]:
+    """An answer for each of several texts; raises InputError for anything else, naming the number of the wrong one."""
+    wanted = f"wanted a {noun} as a str, or a list of such"
+    if not isinstance(asked, Iterable) or isinstance(asked, bytes | bytearray | Mapping):
+        raise InputError(f"{asked!r:.80}: {wanted}; found {type(asked).__name__}")
+    answers = []
+    for number, each in enumerate(asked, 1):
         if not isinstance(each, str):
-            raise InputError(f"{each!r:.80}: wanted {what} as a str, or a list of such; found {type(each).__name__}")
-    return listed
+            raise InputError(f"{noun} {number:,}, {each!r:.80}: {wanted}; found {type(each).__name__}")
+        try:
+            answers.append(answer(each))
+        except InputError as error:
+            raise type(error)(f"{noun} {number:,}: {error}") from error
+    return answers
 
 
 def _device(asked: str, attention: str) -> torch.device:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,7 @@ def test_variants_that_are_not_of_this_genome_have_a_status_among_others(model: 
     assert [score.status for score in found] == ["no_contig", "ok", "past_contig_end", "ref_mismatch"]
     assert found[1].llr == pytest.approx(model.score(fine).llr, abs=1e-6)
     assert all(score[:3] == (None, None, None) for score in found if score.status != "ok")
-    with pytest.raises(InputError, match=r"^'chr1 7 A>C': wanted a variant as CONTIG:POSITION REF>ALT"):
+    with pytest.raises(InputError, match=r"^variant 2: 'chr1 7 A>C': wanted a variant as CONTIG:POSITION REF>ALT"):
         model.score([fine, "chr1 7 A>C"])
 
 
@@ -198,7 +199,7 @@ def test_another_fasta_may_be_named(model: LoadedModel, tmp_path: Path):
 
 
 def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
-    with pytest.raises(InputError, match="letter 3 of the sequence is 'X'"):
+    with pytest.raises(InputError, match=r"^sequence 2: letter 3 of the sequence is 'X'"):
         model.logits(["ACG", "ACX"])
     wrong: list[Any] = [-1, model.layers + 1, 1.0, True, "1"]
     for layer in wrong:
@@ -212,13 +213,15 @@ def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
         genolong.load(home / "base", precision="half")
 
 
-@pytest.mark.parametrize("wrong", [b"ACGT", 5, None, 1.5, [b"ACGT"], ["ACGT", 5], {"a": "ACGT"}, np.array([0, 1, 2])])
+@pytest.mark.parametrize("wrong", [b"ACGT", 5, None, 1.5, [b"ACGT"], [5, "ACGT"], {"a": "ACGT"}, np.array([0, 1, 2])])
 def test_what_is_no_text_is_refused_in_one_line(model: LoadedModel, wrong: Any):
     for asked, name in (
-        (model.logits, "a sequence"), (model.embed, "a sequence"), (model.score, "a variant"), (model.map, "a region"),
+        (model.logits, "sequence"), (model.embed, "sequence"), (model.score, "variant"), (model.map, "region"),
     ):  # fmt: skip
-        with pytest.raises(InputError, match=rf": wanted {name} as a str, or a list of such; found \w+$"):
+        with pytest.raises(InputError, match=rf": wanted a {name} as a str, or a list of such; found \w+$") as refusal:
             asked(wrong)
+        numbered = isinstance(wrong, list | np.ndarray)
+        assert (re.match(f"{name} 1, ", str(refusal.value)) is not None) == numbered
 
 
 def test_any_collection_of_texts_is_a_list(model: LoadedModel):

@@ -80,7 +80,8 @@ def _data(built: BuiltFrom, inputs: Mapping[str, str]) -> str:
     data = built.data
     files = _table(("file", "sha256"), [(Path(path).name, sha256) for path, sha256 in inputs.items()])
     if data.validation is None:
-        held_out = f"the last {data.validation_share:.0%} of every contig that is long enough; of a draft assembly, some whole contigs, too"
+        ends = f"the last {data.validation_share:.0%} of every contig that is long enough"
+        held_out = f"{ends}; of a draft assembly, some whole contigs, too"
     else:
         named = [data.validation] if isinstance(data.validation, str) else list(data.validation)
         held_out = ", ".join(_plain(Path(each).name) for each in named)
