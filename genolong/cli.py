@@ -98,9 +98,13 @@ def train_variants(config: DictConfig) -> None:
 
 
 def _as_model(folder: Path, runs: Path) -> str:
-    """How other commands are given this run: its folder or, shorter, the link to the newest run in `runs`."""
+    """How other commands are given this run: its folder or, shorter, the link to the newest run in `runs`.
+
+    In a sweep, the link will soon lead to another run.
+    """
     latest = runs / "latest"
-    return quote(f"model={os.path.relpath(latest if latest.resolve() == folder.resolve() else folder)}")
+    is_latest = latest.resolve() == folder.resolve() and HydraConfig.get().mode is not RunMode.MULTIRUN
+    return quote(f"model={os.path.relpath(latest if is_latest else folder)}")
 
 
 def evaluate(config: DictConfig) -> None:

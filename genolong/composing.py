@@ -151,6 +151,8 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         near = nearest(choice, options)
         return SettingsError(f"{group}={choice}: no such choice; the choices are {', '.join(options)}{near}{hint}")
     if isinstance(error, OverrideParseException):
+        if "=" not in str(error.override):
+            return SettingsError(f"{error.override}: not understood; wanted name=value, like data.fasta=genome.fa")
         why = error.message.splitlines()[0]
         return SettingsError(
             f"{error.override}: not understood as name=value ({why}); put text within a list in quotes: "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # at run time matplotlib and the like are imported only by a 
     from genolong.report.figures import Table as Figures
 
 tell = logging.getLogger("genolong")
+WIDEST = 10_000  # columns of a table in a file, which need not fit on a screen
 err = Console(stderr=True, highlight=False)
 
 
@@ -56,6 +57,6 @@ def show(table: "Figures") -> None:
         shown.add_column(name, justify="right" if at else "left", overflow="ellipsis" if at else "fold")
     for row in table.rows:
         shown.add_row(*row)
-    out = _Output(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)  # names come from files
+    out = _Output(width=None if sys.stdout.isatty() else WIDEST, markup=False, emoji=False)  # names come from files
     with naming("standard output"):
         out.print(shown)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
@@ -274,7 +275,8 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert (code, out) == (0, "")
     first, second = sorted(path.parent for path in (tmp_path / "runs" / "s").glob("2*/record.json"))
     assert (tmp_path / "runs" / "s" / "latest").resolve() == second.resolve() != first.resolve()
-    assert err.count("next: python -m genolong evaluate model=runs/s/latest") == 2
+    for run in (first, second):
+        assert f"next: python -m genolong evaluate model={run.relative_to(tmp_path)}\n" in err
 
 
 def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, monkeypatch):
@@ -283,8 +285,12 @@ def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, 
     for name in ("first", "second"):
         (runs / name).mkdir(parents=True)
     (runs / "latest").symlink_to("second")
+    job = SimpleNamespace(mode=RunMode.RUN)
+    monkeypatch.setattr(cli, "HydraConfig", SimpleNamespace(get=lambda: job))
     assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/latest'"
     assert cli._as_model(tmp_path / runs / "first", runs) == "'model=runs/a name/first'"
+    job.mode = RunMode.MULTIRUN
+    assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/second'"
 
 
 def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):

@@ -94,6 +94,7 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
             "hydra/launcher=submitit_x",
             "hydra/launcher=submitit_x: no such choice; the choices are basic; run `pip install gen",
         ),
+        ("genome.fa", "genome.fa: not understood; wanted name=value, like data.fasta=genome.fa"),
         ("data.fasta=[a", "data.fasta=[a: not understood as name=value"),
         (
             "data.fasta=a,b",

@@ -16,6 +16,7 @@ from genolong.genome.vcf_text import CHUNK_BYTES, VcfText
 
 FIXED_BYTES = 1 << 26  # limit for columns 1 to 5 with their tabs; the whole line may be of any length
 
+BLANK = "a blank line"  # what is wrong with a record without a column
 _HASH = ord("#")
 _LONGEST_NUMBER = 19  # digits: numbers with fewer fit into 64 bits
 
@@ -190,7 +191,7 @@ def _malformed(line: int, text: bytes | SpooledLine, begin: bytes, count: int) -
     if begin.startswith(b"#"):
         why = "a line that starts with #, after the header"
     elif not begin.strip():
-        why = "a blank line"
+        why = BLANK
     elif count == 1 and len(begin.split(maxsplit=7)) == 8:
         why = "columns are separated by spaces, wanted tabs"
     else:

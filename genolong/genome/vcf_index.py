@@ -1,40 +1,44 @@
-"""The index of a VCF: checks whether the order of its records allows one, and writes it with tabix."""
+"""The index of a VCF: checks whether its lines and their order allow one, and writes it with tabix."""
 
 import os
 from pathlib import Path
 
 import pysam
 
-from genolong.genome.vcf import Record
+from genolong.genome.vcf import BLANK, Record
 
 _SUFFIXES = (".tbi", ".csi", ".idx")
 
 
 class RecordOrder:
-    """Checks the order of records: an index needs each contig's records together and sorted by position."""
+    """Checks the order of records: an index needs each contig's records together, sorted by position, on full lines."""
 
     def __init__(self) -> None:
         self._contig = ""
         self._position = -1
         self._contigs: set[str] = set()
-        self.broken = ""  # where the order was first violated, in words
+        self.broken = ""  # the first reason why there can be no index
 
     def follow(self, record: Record) -> None:
         """Check the next record."""
+        if record.malformed == BLANK:
+            self._break(f"line {record.line} is blank, and tabix, bcftools and pysam stop there; remove it")
         if record.malformed or record.position is None:
             return
         if record.contig != self._contig:
             self._position = -1
             if record.contig in self._contigs:
-                self._break(f"line {record.line} goes back to {record.contig}")
+                self._break(f"its records are not sorted: line {record.line} goes back to {record.contig}")
             self._contig = record.contig
             self._contigs.add(record.contig)
         if record.position < self._position:
-            self._break(f"line {record.line} goes back to {record.contig}:{record.position + 1}")
+            self._break(
+                f"its records are not sorted: line {record.line} goes back to {record.contig}:{record.position + 1}"
+            )
         self._position = record.position
 
-    def _break(self, where: str) -> None:
-        self.broken = self.broken or where
+    def _break(self, why: str) -> None:
+        self.broken = self.broken or why
 
 
 def remove_indexes(path: Path) -> list[str]:

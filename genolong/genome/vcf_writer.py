@@ -111,7 +111,7 @@ class VcfWriter:
 
     def _index(self) -> list[str]:
         if self._order.broken:
-            return [f"{self._path} has no index, because its records are not sorted: {self._order.broken}"]
+            return [f"{self._path} has no index, because {self._order.broken}"]
         return write_index(self._path)
 
 

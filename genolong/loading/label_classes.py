@@ -39,7 +39,7 @@ def two_classes(
     if positives is None or negatives is None:
         if set(counts) != {DISRUPTING, NEUTRAL}:
             raise InputError(
-                f"{name}: {label} is {told(counts)}; choose which values to tell apart: positive=[...] negative=[...]"
+                f"{name}: {label} is {told(counts)}; choose which values to tell apart, as `positive` and as `negative`"
             )
         positives, negatives = [DISRUPTING], [NEUTRAL]
     masks = {}

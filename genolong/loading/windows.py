@@ -187,6 +187,10 @@ def _contig(genome: Genome, name: str) -> str:
         more = ", ..." if len(genome.contigs) > len(listed) else ""
         all_of_them = f"the genome has {counted(len(genome.contigs), 'contig')}: {', '.join(listed)}{more}"
         hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
+        if is_bed(name):
+            hint = "a BED file is given on its own, without other names"
+        elif (whole := match_contig(name.rpartition(":")[0], genome.contigs)) is not None:
+            hint = f"to hold out a part of {whole}, name it in a BED file"
         raise InputError(f"data.validation: no contig is called {name}; {hint}")
     return found
 

@@ -170,6 +170,10 @@ def test_far_positions_get_a_csi(tmp_path: Path, records):
     ("lines", "reason"),
     [
         ([record_line(pos=9), record_line(pos=8)], "its records are not sorted: line 6 goes back to chr1:8"),
+        (
+            [record_line(pos=9), b"\n", record_line(pos=8)],
+            "line 6 is blank, and tabix, bcftools and pysam stop there; re",
+        ),
         ([record_line("a"), record_line("b"), record_line("a")], "its records are not sorted: line 7 goes back to a"),
         ([record_line(pos="x")], "tabix cannot make one"),
     ],

@@ -35,7 +35,7 @@ def test_other_labels_are_left_out_and_told():
 @pytest.mark.parametrize(
     ("labels", "positives", "negatives", "message"),
     [
-        (("a", "b", "b"), None, None, r"x: L is b \(2\), a \(1\); choose which values to tell apart: positive="),
+        (("a", "b", "b"), None, None, r"x: L is b \(2\), a \(1\); choose which values to tell apart, as `positive`"),
         (("disrupting", "neutral", "a"), None, None, r"x: L is .*choose which values to tell apart"),
         (("disrupting",), None, None, r"x: L is disrupting \(1\); choose"),
         (("a", "b"), ["A", "c"], ["b"], r"x: no allele is positive: L is never A or c, but a \(1\), b \(1\)"),

@@ -285,6 +285,8 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ),
     ({"validation": ["chr1", "chrr2"]}, 100, r"data\.validation: no contig is called chrr2; did you mean chr2"),
     ({"validation": "zzz"}, 100, r"no contig is called zzz; the genome has 4 contigs: chr1, chr2, chrM, tiny$"),
+    ({"validation": ["a.bed", "chr1"]}, 100, r"called a\.bed; a BED file is given on its own, without other names$"),
+    ({"validation": "1:1-300"}, 100, r"called 1:1-300; to hold out a part of chr1, name it in a BED file$"),
     ({"validation": "tiny"}, 100, r"data\.validation: tiny has 5 bases, less than a window of 100; hold out a longer"),
     (
         {"validation": ["chr1", "chr2"]}, 200,

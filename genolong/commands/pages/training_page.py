@@ -64,7 +64,8 @@ def _first(record: Record, figures: list[Figure]) -> Iterator[tuple[str, str, st
             yield name, f"{float(metrics[key]):.4f}", unit
     model, kmer = best_bits(figures)
     if model is not None:
-        yield "bits a base", f"{model.value:.3f}", "" if kmer is None else f"best k-mer counter {kmer.value:.3f}"
+        beside = "" if kmer is None else f"best k-mer counter {kmer.value:.3f}"
+        yield "bits a base (evaluate)", f"{model.value:.3f}", beside
     seconds = told.seconds_of(record)
     if seconds is not None:
         since = told.steps_since(record)
