@@ -113,6 +113,7 @@ def evaluate(config: DictConfig) -> None:
     from genolong.commands.evaluation.evaluate_variants import evaluate_variants
     from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
     from genolong.commands.evaluation.own_figures import FIGURES
+    from genolong.runs.record import maker, read_record
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
@@ -125,7 +126,8 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe cannot be read again
-        of_run = figures.name == FIGURES and figures.with_name(RECORD).is_file()
+        record = figures.with_name(RECORD)
+        of_run = figures.name == FIGURES and record.is_file() and maker(read_record(record)) == "train"  # not a head's
         _leave_report(figures.parent if of_run else figures)
 
 

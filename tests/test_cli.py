@@ -18,11 +18,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
+from genolong.commands.training.train_variants import train_variants
 from genolong.endings import explain, told_of
 from genolong.errors import InputError, NumericalError, OutputError
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
 from tests.builders.genomes import random_letters
+from tests.builders.variant_training import make_home
+from tests.builders.variant_training import settings as head_settings
 
 TINY = [
     "model.width=6", "model.layers=1", "model.heads=3", "model.segment=7", "context.window_bp=29",
@@ -291,6 +294,16 @@ def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, 
     assert cli._as_model(tmp_path / runs / "first", runs) == "'model=runs/a name/first'"
     job.mode = RunMode.MULTIRUN
     assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/second'"
+
+
+def test_the_evaluation_of_a_heads_encoder_has_a_page_of_its_own(typed, tmp_path):
+    home = make_home(tmp_path)
+    train_variants(head_settings(home, "trainer.max_steps=2", "trainer.validate_every=2"), home / "head")
+    code, _, err = typed("evaluate", f"model={home / 'head'}", "contexts=false")
+    assert code == 0 and "wrote head/evaluation.report.html" in err, err
+    figures = {each["name"]: each for each in json.loads((home / "head" / "evaluation.json").read_text())}
+    page = (home / "head" / "evaluation.report.html").read_text()
+    assert f"{figures['model/bits']['value']:.3f}" in page
 
 
 def test_a_run_is_made_again_and_judged_on_stdout(typed, fasta, tmp_path):
