@@ -69,16 +69,25 @@ def thinned(
 
 
 def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
-    """A moving average with exponentially decreasing weights, over about a fiftieth of all points, and at least a root.
+    """A moving average with weights that decrease exponentially on both sides, so that it does not lag behind.
 
-    The root of their number keeps a short curve smoother than its points.
+    It is over about a fiftieth of all points, but at least a root of their number: a short curve gets smoother, too.
     """
-    keep = 1 - 1 / max(len(values) / SMOOTHED, len(values) ** 0.5, 1)
-    smoothed, weight, total = np.empty(len(values)), 0.0, 0.0
+    keep = 1 - min(1.0, 2 / max(len(values) / SMOOTHED, len(values) ** 0.5, 1))
+    (before, weight_before), (after, weight_after) = _faded(values, keep), _faded(values[::-1], keep)
+    return (before + after[::-1] - values) / (weight_before + weight_after[::-1] - 1)
+
+
+def _faded(
+    values: Float64[np.ndarray, " points"], keep: float
+) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    """At each point, the sum of the values up to it, each times `keep` for every point since; and that of weights."""
+    sums, weights = np.empty(len(values)), np.empty(len(values))
+    total = weight = 0.0
     for index, value in enumerate(values):
-        weight, total = weight * keep + 1, total * keep + value
-        smoothed[index] = total / weight
-    return smoothed
+        total, weight = total * keep + value, weight * keep + 1
+        sums[index], weights[index] = total, weight
+    return sums, weights
 
 
 def _sorted(course: Mapping[int, float]) -> Course:
