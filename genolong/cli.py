@@ -265,6 +265,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
         try:
             with held_back(*EXIT_CODES):
                 import_module(f"genolong.commands.{module}")
+            _tell_run_of_sweep()
             with bars(err):
                 command(config)
         except Stopped as stopped:
@@ -285,6 +286,12 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             _fail(error, command.__name__)
 
     return run
+
+
+def _tell_run_of_sweep() -> None:
+    job = HydraConfig.get()
+    if job.mode is RunMode.MULTIRUN:
+        tell.info("run %d of this sweep: %s", job.job.num + 1, " ".join(job.overrides.task))
 
 
 def _tell_stopped(stopped: Stopped, command: str) -> None:

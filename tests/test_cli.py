@@ -278,7 +278,9 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert (code, out) == (0, "")
     first, second = sorted(path.parent for path in (tmp_path / "runs" / "s").glob("2*/record.json"))
     assert (tmp_path / "runs" / "s" / "latest").resolve() == second.resolve() != first.resolve()
-    for run in (first, second):
+    for number, run in enumerate((first, second), 1):
+        (line,) = (line for line in err.splitlines() if line.startswith(f"run {number} of this sweep: "))
+        assert f" seed={number} " in line and f" run.name=s {TINY[0]} " in line
         assert f"next: python -m genolong evaluate model={run.relative_to(tmp_path)}\n" in err
 
 
