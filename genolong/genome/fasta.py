@@ -1,7 +1,7 @@
 """A genome in one or several FASTA files: reads any interval as codes, with N beyond a contig's ends."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,10 +88,17 @@ class Genome:
         file, contig = self._place(interval.contig)
         return self._files[file].index.known(contig, interval.start, interval.end)
 
-    def names_in(self, other: "Genome") -> dict[str, str]:
-        """Name here → name in `other`, of all contigs that both read from files of the same content."""
-        theirs = {home: name for name, home in other._homes().items()}
-        return {name: theirs[home] for name, home in self._homes().items() if home in theirs}
+    def named_in(self, other: "Genome", intervals: Iterable[Interval]) -> list[Interval]:
+        """Intervals of this genome with the names that `other` has for their contigs.
+
+        Those in files whose content `other` does not read are left out.
+        """
+        own, theirs = self._homes(), {home: name for name, home in other._homes().items()}
+        return [
+            Interval(theirs[own[each.contig]], each.start, each.end)
+            for each in intervals
+            if own[each.contig] in theirs
+        ]  # fmt: skip
 
     def _homes(self) -> dict[str, tuple[str, int]]:
         """Name → the file's sha256, and the contig's number in it."""

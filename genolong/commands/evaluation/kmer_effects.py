@@ -61,10 +61,8 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     if changed:
         path = ", ".join(own.sha256)
         notes = (*notes, f"{path} is not what the run was trained on: its sha256 is different")
-    here = own.names_in(genome)
-    if not changed and here:
-        read = [Interval(here[each.contig], each.start, each.end) for each in parts.train if each.contig in here]
-        notes = (*notes, _seen(sites, names, read))
+    if not changed and not run.sha256.isdisjoint(genome.sha256.values()):
+        notes = (*notes, _seen(sites, names, own.named_in(genome, parts.train)))
     files = {**own.sha256, **genome.sha256}
     return KmerEffects(counter.name, values, (*genome.notes, *notes), files, run.weights_sha256)
 

@@ -30,7 +30,7 @@ class Earlier:
     inputs_sha256: Any
     regions_sha256: Any
 
-    def stretches(self, genome: Genome) -> tuple[Interval, ...]:
+    def stretches(self, genome: Genome) -> list[Interval]:
         """The parts of `genome` that it read; files are known by their content. Raises UntoldError."""
         own = set(self.inputs_sha256.values())
         if own.isdisjoint(genome.sha256.values()):
@@ -40,14 +40,11 @@ class Earlier:
         ):  # fmt: skip
             raise UntoldError(f"was trained with BED files that are missing or have changed{MAYBE}")
         whole = genome if own == set(genome.sha256.values()) else self._opened()
-        names = whole.names_in(genome)
         try:
             read = split(whole, self.data, self.window_bp).train
         except InputError as error:  # such as contigs named by files that have other names now
             raise UntoldError(f"was trained on parts of these files that are not there ({error}){MAYBE}") from error
-        return tuple(
-            Interval(names[each.contig], each.start, each.end) for each in read if each.contig in names
-        )  # fmt: skip
+        return whole.named_in(genome, read)
 
     def _opened(self) -> Genome:
         """All of its files, of which only some are in use now."""

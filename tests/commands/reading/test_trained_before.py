@@ -48,28 +48,28 @@ def training(home: Path, **changes) -> Earlier:
 def test_of_all_files_it_is_what_it_was_split_into(home: Path):
     whole, before = genome(home, "a.fa", "b.fa"), training(home)
     read = split(whole, before.data, WINDOW).train
-    assert before.stretches(whole) == read
+    assert before.stretches(whole) == list(read)
     assert {each.contig for each in read} == {"a:one", "two", "b:one"}
     assert sum(each.length for each in read) == pytest.approx(0.8 * (1_009 + 607 + 1_511), rel=0.01)
 
 
 def test_of_some_files_it_is_their_part_by_the_names_that_contigs_have_there(home: Path):
     before = training(home, validation=["a:one"])
-    assert before.stretches(genome(home, "a.fa")) == (Interval("two", 0, 607),)
-    assert before.stretches(genome(home, "b.fa")) == (Interval("one", 0, 1_511),)
+    assert before.stretches(genome(home, "a.fa")) == [Interval("two", 0, 607)]
+    assert before.stretches(genome(home, "b.fa")) == [Interval("one", 0, 1_511)]
 
 
 def test_of_files_among_others_it_is_their_part(home: Path):
     write_fasta(home, {"two": random_letters(503, 5)}, name="c.fa")
     mixed = genome(home, "c.fa", "a.fa")
     before = training(home, validation=["b:one"])
-    assert before.stretches(mixed) == (Interval("one", 0, 1_009), Interval("a:two", 0, 607))
+    assert before.stretches(mixed) == [Interval("one", 0, 1_009), Interval("a:two", 0, 607)]
 
 
 def test_a_copy_is_known_by_its_content(home: Path):
     (home / "elsewhere").mkdir()
     (home / "elsewhere" / "x.fa").write_bytes((home / "a.fa").read_bytes())
-    assert training(home, validation=["a:one"]).stretches(genome(home, "elsewhere/x.fa")) == (Interval("two", 0, 607),)
+    assert training(home, validation=["a:one"]).stretches(genome(home, "elsewhere/x.fa")) == [Interval("two", 0, 607)]
 
 
 def test_of_other_files_it_cannot_be_told(home: Path):
@@ -95,7 +95,7 @@ def test_it_cannot_be_told_without_its_bed_files(home: Path, change: str):
     bed = home / "in.bed"
     bed.write_text("two\t0\t400\n")
     before, both = training(home, regions=str(bed), validation=["b:one"]), genome(home, "a.fa", "b.fa")
-    assert before.stretches(both) == (Interval("two", 0, 400),)
+    assert before.stretches(both) == [Interval("two", 0, 400)]
     bed.unlink()
     if change == "another":
         bed.write_text("two\t0\t300\n")
