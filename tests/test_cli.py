@@ -472,9 +472,12 @@ def test_ctrl_c_waits_while_a_command_is_imported(monkeypatch):
     assert seen == ["genolong.commands.training.train"]
 
 
-def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_path):
+def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_path, capsys):
     (tmp_path / ".hydra").mkdir()
-    job = SimpleNamespace(output_subdir=".hydra", runtime=SimpleNamespace(output_dir=str(tmp_path)))
+    job = SimpleNamespace(
+        output_subdir=".hydra", runtime=SimpleNamespace(output_dir=str(tmp_path)), mode=RunMode.MULTIRUN,
+        job=SimpleNamespace(num=2), overrides=SimpleNamespace(task=["seed=3", "model=mini"]),
+    )  # fmt: skip
     monkeypatch.setattr(cli.HydraConfig, "get", lambda: job)
     monkeypatch.setattr(cli.tell, "handlers", [])  # no command line was read there
 
@@ -485,6 +488,7 @@ def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_pat
     with pytest.raises(InputError, match="mine"):
         cli._one_line(fail, "variants.predict")(OmegaConf.create({}))
     assert cli.tell.handlers and not tmp_path.exists()
+    assert capsys.readouterr().err == "run 3 of this sweep: seed=3 model=mini\nheard\n"
 
 
 @contextmanager
