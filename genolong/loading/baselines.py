@@ -49,9 +49,8 @@ def score_baseline(
     nats, right = [np.zeros(0)], [np.zeros(0, bool)]
     bounds = np.searchsorted(window, np.arange(len(windows) + 1))
     for interval, first, last in zip(windows, bounds[:-1], bounds[1:], strict=True):
-        start = interval.start - LARGEST_FLANK
-        codes, _ = genome.read(Interval(interval.contig, start, interval.end + LARGEST_FLANK))
-        at = position[first:last] - start
+        codes = _with_flanks(genome, interval)
+        at = position[first:last] - interval.start + LARGEST_FLANK
         chances = baseline.probabilities(codes, at)
         nats.append(-np.log(chances[np.arange(len(at)), codes[at]]))
         right.append(chances.argmax(1) == codes[at])
@@ -65,9 +64,7 @@ def best_on(baselines: Sequence[KmerCounter], genome: Genome, windows: Sequence[
     """
     lost = np.zeros(len(baselines))
     for window in windows[:: max(1, -(-count_bases(windows) // MOST_HELD_OUT))]:
-        codes, _ = genome.read(
-            Interval(window.contig, window.start - LARGEST_FLANK, window.end + LARGEST_FLANK)
-        )  # fmt: skip
+        codes = _with_flanks(genome, window)
         known = LARGEST_FLANK + np.flatnonzero(codes[LARGEST_FLANK:-LARGEST_FLANK] < N)
         lost += [baseline.losses(codes, known).sum() for baseline in baselines]
     return baselines[int(lost.argmin())]
@@ -91,6 +88,12 @@ def score_substitutions(
     at = np.arange(len(rows))
     scores[rows] = chances[at, sites.reference[rows]] - chances[at, sites.alternate[rows]]
     return scores
+
+
+def _with_flanks(genome: Genome, interval: Interval) -> UInt8[np.ndarray, " _"]:
+    """The interval's codes, and the longest flank of any counter on either side."""
+    start, end = interval.start - LARGEST_FLANK, interval.end + LARGEST_FLANK
+    return genome.read(Interval(interval.contig, start, end))[0]
 
 
 def _parts(stretches: Sequence[Interval], part_bp: int) -> Iterator[Interval]:
