@@ -72,22 +72,26 @@ def smooth(values: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " poin
     """A moving average with weights that decrease exponentially on both sides, so that it does not lag behind.
 
     It is over about a fiftieth of all points, but at least a root of their number: a short curve gets smoother, too.
+    Points that are no finite numbers stay out of it.
     """
     keep = 1 - min(1.0, 2 / max(len(values) / SMOOTHED, len(values) ** 0.5, 1))
-    (before, weight_before), (after, weight_after) = _faded(values, keep), _faded(values[::-1], keep)
-    return (before + after[::-1] - values) / (weight_before + weight_after[::-1] - 1)
+    finite = np.isfinite(values)
+    summed, weighed = (_on_both_sides(each, keep) for each in (np.where(finite, values, 0.0), finite.astype(float)))
+    return np.divide(summed, weighed, out=np.full(len(values), np.nan), where=finite)
 
 
-def _faded(
-    values: Float64[np.ndarray, " points"], keep: float
-) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
-    """At each point, the sum of the values up to it, each times `keep` for every point since; and that of weights."""
-    sums, weights = np.empty(len(values)), np.empty(len(values))
-    total = weight = 0.0
+def _on_both_sides(values: Float64[np.ndarray, " points"], keep: float) -> Float64[np.ndarray, " points"]:
+    """At each point, the sum of all values, each times `keep` for every point between the two."""
+    return _faded(values, keep) + _faded(values[::-1], keep)[::-1] - values
+
+
+def _faded(values: Float64[np.ndarray, " points"], keep: float) -> Float64[np.ndarray, " points"]:
+    """The same for the values up to each point."""
+    sums, total = np.empty(len(values)), 0.0
     for index, value in enumerate(values):
-        total, weight = total * keep + value, weight * keep + 1
-        sums[index], weights[index] = total, weight
-    return sums, weights
+        total = total * keep + value
+        sums[index] = total
+    return sums
 
 
 def _sorted(course: Mapping[int, float]) -> Course:

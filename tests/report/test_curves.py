@@ -79,6 +79,15 @@ def test_every_smoothed_point_is_the_weighted_mean_of_all(values: np.ndarray):
         assert found == pytest.approx(np.average(values, weights=weights), abs=1e-9)
 
 
+def test_a_loss_that_is_no_number_leaves_the_rest_of_the_curve():
+    values = np.linspace(3.0, 1.0, 100)
+    values[[40, 99]] = np.nan, np.inf
+    found = smooth(values)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [40, 99]
+    kept = np.delete(np.arange(100), [40, 99])
+    assert found[kept] == pytest.approx(np.linspace(3.0, 1.0, 100)[kept], abs=0.1)
+
+
 def test_a_short_curve_is_smoothed_too():
     noise = np.random.default_rng(1).standard_normal(49)
     assert smooth(noise).std() < 0.6 * noise.std()
