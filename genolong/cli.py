@@ -50,6 +50,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
   export     the model as a folder to share                    genolong export run=runs/train/latest output=FOLDER
   reproduce  repeat a result and compare it                    genolong reproduce run=runs/train/latest
   report     a training or an evaluation as an HTML page       genolong report run=runs/train/latest
+             or all trainings in a folder, compared            genolong report run=runs/train
   plan       what a training would cost, per device            genolong plan model=base context=1m trainer.devices=8 ...
 
   genolong COMMAND --help      examples and the main settings
@@ -209,7 +210,7 @@ def reproduce(config: DictConfig) -> None:
 
 
 def report(config: DictConfig) -> None:
-    """Writes the page of a training or an evaluation, and prints its path."""
+    """Writes the page of a training, of several or of an evaluation, and prints its path."""
     from genolong.commands.pages.report import report as run
     from genolong.commands.pages.report_settings import ReportSettings
     from genolong.settings import check
@@ -232,6 +233,22 @@ def _leave_report(run: Path) -> None:
         tell.warning("no report was written (%s)", " ".join(str(error).split()) or type(error).__name__)
     else:
         tell.info("wrote %s; open it in a browser", os.path.relpath(page))
+
+
+def _tell_sweep(folders: Sequence[Path]) -> None:
+    """Prints to stdout what each training of a sweep reached, and leaves a page that compares them."""
+    place = Place.joined()
+    if len(folders) < 2 or (place is not None and place.rank):
+        return
+    from genolong.commands.pages.compared_runs import compared_runs
+    from genolong.report.side_by_side import ranked, results_table
+    from genolong.runs.record import read_record
+
+    runs, notes = compared_runs({folder: read_record(folder / RECORD) for folder in folders})
+    for note in notes:
+        tell.warning(note)
+    show(results_table("the runs of this sweep, the best first", ranked(runs)))
+    _leave_report(Path(os.path.commonpath([folder.parent for folder in folders])))
 
 
 def plan(config: DictConfig) -> None:
@@ -268,6 +285,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             _tell_run_of_sweep()
             with bars(err):
                 command(config)
+            _note_run_of_sweep()
         except Stopped as stopped:
             _tell_stopped(stopped, command.__name__)
             raise
@@ -275,6 +293,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             reader_left()
         except FinishedRunError as finished:
             tell.info("%s", finished)
+            _note_run_of_sweep()
         except Exception as error:
             if config.get("debug"):
                 raise
@@ -288,10 +307,19 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
     return run
 
 
+_SWEPT: list[Path] = []  # folders of the runs that a sweep has done in this process; Hydra returns nothing
+
+
 def _tell_run_of_sweep() -> None:
     job = HydraConfig.get()
     if job.mode is RunMode.MULTIRUN:
         tell.info("run %d of this sweep: %s", job.job.num + 1, " ".join(job.overrides.task))
+
+
+def _note_run_of_sweep() -> None:
+    job = HydraConfig.get()
+    if job.mode is RunMode.MULTIRUN:
+        _SWEPT.append(Path(job.runtime.output_dir))
 
 
 def _tell_stopped(stopped: Stopped, command: str) -> None:
@@ -408,7 +436,10 @@ def _run(command: str, arguments: list[str]) -> int:
             switches = [word for word in arguments if word not in options.overrides]  # Hydra wants options together
             # Hydra takes a relative --config-path as relative to the caller's source file
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
+            _SWEPT.clear()
             COMMANDS[command]()
+            if command in ("train", "train_variants"):
+                _tell_sweep(_SWEPT)
     return 0
 
 

@@ -168,7 +168,7 @@ def test_a_sweep_whose_folders_are_named_goes_on_where_it_was_stopped(typed, fas
     assert typed("train", "-m", "seed=1", fasta, *named, *TINY)[0] == 0
     kept = {path: path.read_bytes() for path in (tmp_path / "sweep/s1").rglob("*") if path.is_file()}
     code, out, err = typed("train", "-m", "seed=1,2", fasta, *named, *TINY)
-    assert (code, out) == (0, "")
+    assert code == 0 and "seed=1" in out and "seed=2" in out, "the runs of both commands are compared"
     assert "s1: already holds this run, finished at step 2; a larger trainer.max_steps= continues it" in err
     assert err.count("next: python -m genolong evaluate") == 1
     assert json.loads((tmp_path / "sweep/s2/record.json").read_text())["settings"]["seed"] == 2
@@ -275,13 +275,26 @@ def test_debug_shows_where_a_mistake_was_noticed(tmp_path, monkeypatch):
 
 def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp_path):
     code, out, err = typed("train", "-m", "seed=1,2", fasta, "run.name=s", *TINY)
-    assert (code, out) == (0, "")
+    assert code == 0
     first, second = sorted(path.parent for path in (tmp_path / "runs" / "s").glob("2*/record.json"))
     assert (tmp_path / "runs" / "s" / "latest").resolve() == second.resolve() != first.resolve()
     for number, run in enumerate((first, second), 1):
         (line,) = (line for line in err.splitlines() if line.startswith(f"run {number} of this sweep: "))
         assert f" seed={number} " in line and f" run.name=s {TINY[0]} " in line
         assert f"next: python -m genolong evaluate model={run.relative_to(tmp_path)}\n" in err
+    rows = [line.split("│")[1:3] for line in out.splitlines() if "seed=" in line]
+    losses = {json.loads((run / "record.json").read_text())["metrics"]["validation/loss"]: f"seed={number}"
+              for number, run in enumerate((first, second), 1)}  # fmt: skip
+    assert [[cell.strip() for cell in row] for row in rows] == [[losses[loss], "2"] for loss in sorted(losses)]
+    assert out.startswith("the runs of this sweep, the best first")
+    assert err.endswith("wrote runs/s/report.html; open it in a browser\n")
+    assert "2 trainings in " in (tmp_path / "runs/s/report.html").read_text()
+
+
+def test_one_run_is_no_sweep_to_compare(typed, fasta, tmp_path):
+    code, out, err = typed("train", "-m", "seed=1", fasta, "run.name=s", *TINY)
+    assert (code, out) == (0, "") and "run 1 of this sweep" in err
+    assert not (tmp_path / "runs/s/report.html").exists()
 
 
 def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, monkeypatch):

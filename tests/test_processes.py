@@ -65,9 +65,9 @@ def test_torchrun_sweeps_with_one_folder_a_job(home, tmp_path):
     asked += ["trainer.devices=2", "parallel.sequence=2"]
     done = subprocess.run([*TORCHRUN, *asked], capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("the run is in") == 2
-    folders = [path for path in (home / "swept/train").iterdir() if not path.is_symlink()]
+    assert [done.stdout.count(said) for said in ("seed=1", "seed=2", "of this sweep")] == [1, 1, 1]
+    assert done.stderr.count("the run is in") == 2 and done.stderr.count("wrote swept/train/report.html") == 1
+    folders = [path for path in (home / "swept/train").iterdir() if path.is_dir() and not path.is_symlink()]
     assert len(folders) == 2 and all((path / "record.json").exists() for path in folders)
     assert len(list(home.rglob("multirun.yaml"))) == 1
     assert not list(tmp_path.glob("genolong-*"))

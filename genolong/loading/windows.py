@@ -84,6 +84,17 @@ class Split:
     validation: tuple[Interval, ...]
     notes: tuple[str, ...]
 
+    @property
+    def for_training(self) -> str:
+        """How much there is to train on."""
+        return f"{count_bases(self.train):,} bases of {_contigs(self.train)}"
+
+    @property
+    def held_out(self) -> str:
+        """How much is held out."""
+        windows, length = len(self.validation), self.validation[0].length
+        return f"{counted(windows, 'window')} of {length:,} bases of {_contigs(self.validation)}"
+
 
 class Widened(NamedTuple):
     """A requested stretch, and the stretch used, which is at least a window long."""
@@ -117,11 +128,7 @@ def split(genome: Genome, settings: DataSettings, window_bp: int) -> Split:
             "(data.validation), or use a smaller context"
         )
     windows = _validation_windows(genome, held, settings, window_bp, notes)
-    told = (
-        f"training on {count_bases(train):,} bases of {_contigs(train)}",
-        f"validating on {counted(len(windows), 'window')} of {window_bp:,} bases of {_contigs(windows)}",
-    )
-    return Split(tuple(train), tuple(windows), (*told, *notes))
+    return Split(tuple(train), tuple(windows), tuple(notes))
 
 
 def _contigs_that_fit(genome: Genome, window_bp: int, notes: list[str]) -> list[Interval]:

@@ -19,6 +19,11 @@ def check_name(name: object) -> None:
         raise SettingsError(f"run.name={name!r}: wanted the name of a folder, without / and not starting with . or -")
 
 
+def called(name: str, folder: Path) -> str:
+    """What people call a run: its run.name, if its folder lies in one of that name; else the folder's own name."""
+    return name if name in folder.resolve().parts else folder.resolve().name
+
+
 def make_folder(folder: Path, runs: Path) -> None:
     """Creates a run's folder; if it lies inside `runs` (all runs of its name), points `runs`/latest to it.
 

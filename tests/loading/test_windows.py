@@ -174,9 +174,8 @@ def test_a_genome_of_one_contig_gives_up_its_end() -> None:
     found = split(genome, DEFAULT, 47)
     assert found.train == (Interval("bacterium", 0, 1_903),)
     assert found.validation == (Interval("bacterium", 1_903, 1_950), Interval("bacterium", 1_950, 1_997))
+    assert (found.for_training, found.held_out) == ("1,903 bases of 1 contig", "2 windows of 47 bases of 1 contig")
     assert found.notes == (
-        "training on 1,903 bases of 1 contig",
-        "validating on 2 windows of 47 bases of 1 contig",
         "data.validation is not set: held out the last 5 % of 1 contig",
         "neither trained nor validated on: 6 bases at the ends of validation regions, in no window",
     )
@@ -186,7 +185,7 @@ def test_of_contigs_whose_share_holds_no_window_the_longest_gives_up_its_last() 
     found = split(GENOME, DEFAULT, 101)
     assert found.validation == (Interval("chr1", 908, 1_009),)
     assert set(found.train) == {Interval("chr1", 0, 908), Interval("chr2", 0, 307), Interval("chrM", 0, 103)}
-    assert found.notes[2:] == (
+    assert found.notes == (
         "left out 1 contig shorter than a window of 101, 5 bases in all",
         "data.validation is not set, and no contig's last 5 % holds a window of 101: "
         "held out the last window of the longest, chr1:909-1009",
@@ -225,7 +224,7 @@ def test_if_only_one_of_a_few_contigs_has_an_end_to_hold_out_how_to_get_more_is_
     genome = MemoryGenome({f"contig_{at}": random_letters(length, at) for at, length in enumerate(lengths)})
     found = split(genome, DEFAULT, 103)
     assert found.validation == (Interval("contig_0", 1_995, 2_098),)
-    assert found.notes[2] == (
+    assert found.notes[0] == (
         "data.validation is not set, and most contigs are too short for a window of 103 in their last 5 %: held out "
         "only the end of 1 contig; name contigs to hold out more (data.validation)"
     )
@@ -240,9 +239,8 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert found.validation == (Interval("chr1", 900, 1_000), Interval("chr1", 1_600, 1_700))
     assert found.train == (Interval("chr1", 100, 900), Interval("chr1", 1_710, 2_000))
     path = tmp_path / "held.bed"
+    assert (found.for_training, found.held_out) == ("1,090 bases of 1 contig", "2 windows of 100 bases of 1 contig")
     assert found.notes == (
-        "training on 1,090 bases of 1 contig",
-        "validating on 2 windows of 100 bases of 1 contig",
         "left out 2 contigs shorter than a window of 100, 9 bases in all",
         f"{path}: left out 1 interval on contigs shorter than a window",
         f"{path}: extended 1 interval to a window of 100 bases",

@@ -1,13 +1,15 @@
-"""`report`: a training or an evaluation as one self-contained HTML page, made only from what is recorded."""
+"""`report`: a training, several, or an evaluation as one self-contained HTML page, made only from what is recorded."""
 
 from pathlib import Path
 
 from genolong.commands.evaluation.measuring import Follow
+from genolong.commands.pages.comparison_page import comparison_page
 from genolong.commands.pages.evaluation_page import evaluation_page
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.pages.training_page import training_page
 from genolong.errors import InputError
 from genolong.genome.files.partial_file import write_whole
+from genolong.runs.found import runs_in
 from genolong.runs.record import maker, read_record
 
 BROKEN = (
@@ -18,19 +20,26 @@ BROKEN = (
 def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambda _done: None) -> Path:
     """Writes the page, and returns its path; raises InputError or a subclass for anything that a user can fix."""
     path = settings.record
-    record = read_record(path)
-    made_by = maker(record)
     try:
-        if made_by in ("train", "train_variants"):
-            text = training_page(path.parent, record)
-        elif made_by == "evaluate":
-            text = evaluation_page(settings, record, follow)
-        else:
-            raise InputError(
-                f"{path}: made by {made_by[:40]!r}; wanted a training's folder, or a file that evaluate wrote; "
-                "evaluate a scored VCF first (python -m genolong evaluate vcf=FILE label=FIELD)"
-            )
+        text = _page(settings, path, follow)
     except BROKEN as error:
         raise InputError(f"{path}: is not as genolong writes it ({type(error).__name__}: {str(error)[:80]})") from error
     write_whole(settings.page, text.encode())
     return settings.page
+
+
+def _page(settings: ReportSettings, path: Path, follow: Follow) -> str:
+    if Path(settings.run).expanduser().is_dir() and not path.exists():
+        found, left_out = runs_in(path.parent)
+        if found:
+            return comparison_page(path.parent, found, left_out)
+    record = read_record(path)
+    made_by = maker(record)
+    if made_by in ("train", "train_variants"):
+        return training_page(path.parent, record)
+    if made_by == "evaluate":
+        return evaluation_page(settings, record, follow)
+    raise InputError(
+        f"{path}: made by {made_by[:40]!r}; wanted a training's folder, or a file that evaluate wrote; "
+        "evaluate a scored VCF first (python -m genolong evaluate vcf=FILE label=FIELD)"
+    )

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from genolong.commands.evaluation.evaluated import read_figures
-from genolong.commands.evaluation.own_figures import FIGURES, OF_OTHERS, says_own_bases
+from genolong.commands.evaluation.own_figures import FIGURES
+from genolong.commands.pages.own_evaluation import own_evaluation
 from genolong.errors import InputError
-from genolong.genome.files.hashed import sha256_of
 from genolong.report import record_sections as told
 from genolong.report.curves import read_courses
 from genolong.report.figures import Figure, everything_table
@@ -15,7 +14,8 @@ from genolong.report.held_out import best_bits, held_out
 from genolong.report.html import Markup, joined
 from genolong.report.page import Section, command, folded, note, page, pairs, pictures, table, tiles, warning
 from genolong.report.training_pictures import DRAWN, LOSS, course_pictures
-from genolong.runs.record import beside, maker, read_record
+from genolong.runs.folder import called
+from genolong.runs.record import maker
 
 Record = Mapping[str, Any]
 SIDES = {"train": "training", "validation": "validation"}
@@ -25,8 +25,8 @@ def training_page(folder: Path, record: Record) -> str:
     """The HTML for a run's folder, finished or not; the page says what is missing."""
     is_variant_head = maker(record) == "train_variants"
     place, settings = str(folder.resolve()), record["settings"]
-    name = str(dict(settings.get("run", {})).get("name", folder.resolve().name))
-    figures, warnings = _evaluation(folder, record)
+    name = called(str(dict(settings.get("run", {})).get("name", "")), folder)
+    figures, warnings = own_evaluation(folder, record)
     sections = [Section("course", "How it went", _course(folder, settings, is_variant_head=is_variant_head))]
     if is_variant_head:
         sections.append(Section("held-out", "Held-out alleles", _held_out_alleles(record)))
@@ -83,14 +83,15 @@ def _course(folder: Path, settings: Record, *, is_variant_head: bool) -> Markup:
         return warning(str(error))
     if not len(courses[LOSS][0]):
         return note("No step has been logged yet.")
-    drawn = pictures(*course_pictures(courses, None if is_variant_head else _bases_per_step(settings)))
+    drawn = pictures(*course_pictures(courses, None if is_variant_head else bases_per_step(settings)))
     last = [
         (name, f"{values[-1]:.6g} at step {steps[-1]:,.0f}") for name, (steps, values) in courses.items() if len(steps)
     ]
     return joined((drawn, folded("last values", "from metrics.csv", pairs(last))))
 
 
-def _bases_per_step(settings: Record) -> int | None:
+def bases_per_step(settings: Record) -> int:
+    """Bases that each step of a recorded training read."""
     context, trainer, parallel = (dict(settings.get(name) or {}) for name in ("context", "trainer", "parallel"))
     replicas = trainer.get("devices", 1) // parallel.get("sequence", 1)
     return context["window_bp"] * context["batch"] * context["accumulation"] * replicas
@@ -117,27 +118,3 @@ def _held_out_alleles(record: Record) -> Markup:
     rows += [(f"{names[key]} of the LLR alone", zero_shot[key]) for key in ("auroc", "auprc") if key in zero_shot]
     rows = [(label, f"{value:.4f}" if isinstance(value, float) else value) for label, value in rows]
     return pairs(rows) if rows else note("The record holds no figures yet.")
-
-
-def _evaluation(folder: Path, record: Record) -> tuple[list[Figure], list[str]]:
-    """The evaluation's figures, if there are any, and warnings about them."""
-    path = folder / FIGURES
-    if not path.is_file():
-        return [], []
-    warnings = []
-    try:
-        figures = read_figures(path)
-        about = read_record(beside(path)) if beside(path).is_file() else {}
-    except InputError as error:
-        return [], [str(error)]
-    if not about:
-        warnings.append(f"{FIGURES} has no record next to it, so what it was measured on is unknown.")
-    elif about.get("output_sha256") != sha256_of(path):
-        warnings.append(f"{FIGURES} has changed since evaluate wrote it: its sha256 differs from its record.")
-    elif record.get("status") != "finished" or about.get("model_sha256") != record.get("weights_sha256"):
-        warnings.append(f"{FIGURES} was not measured with the final weights of this training.")
-    if about and not says_own_bases(
-        about, dict(record["settings"].get("data") or {}), dict(record.get("inputs_sha256") or {}).values()
-    ):
-        return [], [f"{FIGURES} {OF_OTHERS}, and is left out; evaluate again."]
-    return figures, warnings

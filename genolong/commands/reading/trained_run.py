@@ -18,6 +18,7 @@ from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
 from genolong.runs.checkpoint import check_fits, weights_sha256
+from genolong.runs.folder import called
 from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
 from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
@@ -91,9 +92,14 @@ class TrainedRun:
         return self.trainings[1:]
 
     @property
+    def called(self) -> str:
+        """What people call the run, or the model that was exported from it."""
+        return self.name if self.checkpoint.is_dir() else called(self.name, self.folder)
+
+    @property
     def title(self) -> str:
-        """What pictures and pages call the model: a head belongs to the run that its encoder comes from."""
-        return self.name if self.variant_head is None else f"{self.name} with a trained head"
+        """What pictures and pages call the model; of a head, the settings are those of the run it was trained on."""
+        return self.called if self.variant_head is None else f"{self.name} with a trained head"
 
     @cached_property
     def weights_sha256(self) -> str:

@@ -90,7 +90,8 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     begun = begun_before(settings, folder) or begun_from(settings, genome)
     if begun is not None:
         settings = replace(settings, init_from=begun.model)
-    told = (*genome.notes, *parts.notes, *order.notes, *(begun.notes if begun else ()))
+    sides = f"training on {parts.for_training}", f"validating on {parts.held_out}"
+    told = (*genome.notes, *sides, *parts.notes, *order.notes, *(begun.notes if begun else ()))
     for note in told if place.rank == 0 else ():
         logger.info(note)
     with held(folder) if place.rank == 0 else nullcontext():

@@ -75,7 +75,7 @@ def test_figures_are_written_flat_with_pictures_beside_them(run):
 
 def test_tables_name_run_genome_and_readers(run):
     readers, contexts = evaluate(SETTINGS).tables
-    assert readers.title.startswith("x on genome.fa: loss on ")
+    assert readers.title.startswith("run on genome.fa: loss on ")
     assert readers.title.endswith(" hidden bases of 6 windows")
     assert readers.columns == ("reader", "nats/base", "bits/base", "accuracy", "unmasked", "soft-masked")
     assert (readers.rows[0][0].removesuffix(" (best)"), readers.rows[-1][0]) == ("base composition", "model")
@@ -171,7 +171,8 @@ def test_long_work_is_told_before_and_while_it_is_done(run):
 def test_another_genome_is_split_for_itself(run, tmp_path):
     other = write_fasta(tmp_path, {"three": random_letters(2_003, 3)}, name="other.fa")
     evaluation = evaluate(replace(SETTINGS, data=replace(RUNS_OWN, fasta=str(other))))
-    assert "validating on 2 windows of 151 bases of 1 contig" in evaluation.notes
+    assert "held out: 2 windows of 151 bases of 1 contig" in evaluation.notes
+    assert "baselines learn from the other 1,603 bases of 1 contig" in evaluation.notes
     assert "other.fa" in evaluation.tables[0].title
     told = [note for note in evaluation.notes if "was trained" in note]
     assert told == ["the model was trained on other files; it may have read what is held out here"]
