@@ -38,6 +38,9 @@ from genolong.silent_partner import silent
 from genolong.sweeps import refuse_shared_places
 from genolong.typed_words import understood
 
+NEAR = 2  # folders that a sweep's runs may lie below their page: <name>/<time>, where each has a name of its own
+_SWEPT: list[Path] = []  # folders of the runs that a sweep has done in this process; Hydra returns nothing
+
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      train a model to predict a genome's hidden bases  genolong train data.fasta=genome.fa.gz
@@ -248,7 +251,9 @@ def _tell_sweep(folders: Sequence[Path]) -> None:
     for note in notes:
         tell.warning(note)
     show(results_table("the runs of this sweep, the best first", ranked(runs)))
-    _leave_report(Path(os.path.commonpath([folder.parent for folder in folders])))
+    above = Path(os.path.commonpath([folder.parent for folder in folders]))
+    if all(len(folder.relative_to(above).parts) <= NEAR for folder in folders):
+        _leave_report(above)
 
 
 def plan(config: DictConfig) -> None:
@@ -305,9 +310,6 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             _fail(error, command.__name__)
 
     return run
-
-
-_SWEPT: list[Path] = []  # folders of the runs that a sweep has done in this process; Hydra returns nothing
 
 
 def _tell_run_of_sweep() -> None:

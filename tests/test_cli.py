@@ -291,6 +291,14 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert "2 trainings in " in (tmp_path / "runs/s/report.html").read_text()
 
 
+def test_runs_of_a_sweep_in_distant_places_are_only_told(typed, fasta, tmp_path):
+    code, out, err = typed("train", "-m", "run.folder=a/far,b/off", fasta, *TINY)
+    assert code == 0 and "run.folder=a/far" in out and "run.folder=b/off" in out
+    assert err.count("report.html") == 2 and not (tmp_path / "report.html").exists()
+    code, out, err = typed("train", "-m", "run.name=a,b", fasta, *TINY)
+    assert "run.name=a" in out and "wrote runs/report.html" in err
+
+
 def test_one_run_is_no_sweep_to_compare(typed, fasta, tmp_path):
     code, out, err = typed("train", "-m", "seed=1", fasta, "run.name=s", *TINY)
     assert (code, out) == (0, "") and "run 1 of this sweep" in err

@@ -120,25 +120,25 @@ class _DilatedAttention(torch.autograd.Function):
 
 
 def attend_branches(
-    queries: HeadRows, keys: HeadRows, values: HeadRows, geometry: Geometry
+    queries: HeadRows, keys: HeadRows, values: HeadRows, geometry: Geometry, into: HeadRows | None = None
 ) -> tuple[HeadRows, Float[Tensor, "batch length heads"]]:
     """The output of dilated_attention and the log-sum-exp of every row's scores, without an autograd graph.
 
     Computes all branches at once, or one by one into a running output and denominator, while keys and values of shared
-    segments are in transit.
+    segments are in transit. The output is written to `into`, if given, which is of the queries' type.
     """
     wide = torch.promote_types(queries.dtype, torch.float32)
     shared = [(rows, rows.gather(keys, values)) for rows in geometry.shared(queries.shape[2])]
     rows = [_adjoining(tensor) for tensor in (queries, keys, values)]
     at_once = _at_once(rows, geometry)
-    if at_once is not None:
-        out, lse = at_once.attend(rows, wide if shared else queries.dtype)
-    else:
-        out, lse = _one_by_one(rows, wide, geometry)
+    running = wide if shared or at_once is None else queries.dtype
+    fitting = into if into is not None and into.dtype == running else None
+    out = torch.empty(queries.shape, dtype=running, device=queries.device) if fitting is None else fitting
+    lse = _one_by_one(rows, out, geometry) if at_once is None else at_once.attend(rows, out)
     for rows, gathered in shared:
         for block, part, part_lse in rows.attend(queries, gathered()):
             merge(block.view(out), block.view(lse), part, part_lse)
-    return out.to(queries.dtype), lse
+    return (out.to(queries.dtype) if into is None else out if out is into else into.copy_(out)), lse
 
 
 def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | BranchParts | None:
@@ -147,16 +147,18 @@ def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | Br
     return found and found(rows, geometry.whole, geometry.first_head, geometry.all_heads)
 
 
-def _one_by_one(rows: Sequence[Tensor], wide: torch.dtype, geometry: Geometry) -> tuple[Tensor, Tensor]:
+def _one_by_one(rows: Sequence[Tensor], out: Tensor, geometry: Geometry) -> Tensor:
+    """Writes the output to `out`; returns the log-sum-exp of every row's scores, in its type."""
     queries = rows[0]
     covers_all = geometry.covers_all  # then the first branch writes every output, so zeroing is not needed
-    out = (torch.empty if covers_all else torch.zeros)(queries.shape, dtype=wide, device=queries.device)
-    lse = torch.full(queries.shape[:3], float("-inf"), dtype=wide, device=queries.device)
+    if not covers_all:
+        out.zero_()
+    lse = torch.full(queries.shape[:3], float("-inf"), dtype=out.dtype, device=queries.device)
     native = native_attention(rows) if geometry.kernels == "cpp" else None
     for number, blocks in enumerate(geometry.blocks(queries.shape[2])):
         for block in blocks:  # blocks of one branch never overlap
             attend_block(block, rows, out, lse, overwrite=number == 0 and covers_all, native=native)
-    return out, lse
+    return lse
 
 
 def sums_suffice(out: HeadRows, geometry: Geometry) -> bool:

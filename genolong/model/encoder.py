@@ -16,8 +16,10 @@ from genolong.errors import SettingsError
 from genolong.model.attention.geometry import Branch, growing_branches, keep_needed
 from genolong.model.convolution import Convolution
 from genolong.model.dilated_attention import Geometry, dilated_attention
+from genolong.model.gelu import biased_gelu
 from genolong.model.lean_block import Parts, PartWeights, run_few, run_lean
 from genolong.model.norm import Norm, choose_kernels
+from genolong.model.passes.native_passes import NativePasses
 from genolong.model.recompute import groups, in_chunks, recomputed, recomputed_alone
 from genolong.model.rotary import Rotation, rotate, rotation
 from genolong.model.spare import Spare
@@ -281,7 +283,7 @@ class Block(nn.Module):
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
-            attention.heads, near.reach if near is not None else 0, self._near, attention.norm.rounded,
+            attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
             attention.rows, attention.rows_backward, site.turn, self._end,
             self._part_weights(), site.spare,
         )  # fmt: skip
@@ -360,7 +362,13 @@ class Mlp(nn.Module):
 
     def inner(self, states: Tensor) -> Tensor:
         """The activations of the inner layer, the input of `outward`."""
-        hidden = self.inward(self.norm.rounded(states))
+        normed, passes, layer = self.norm.rounded(states), self.norm.passes(states), self.inward
+        in_float32 = normed.dtype == layer.weight.dtype == layer.bias.dtype == torch.float32
+        if (
+            isinstance(passes, NativePasses) and in_float32 and not self.gated
+        ):  # products of 16 bits add the bias
+            return biased_gelu(functional.linear(normed, layer.weight), layer.bias, passes)
+        hidden = layer(normed)
         if self.gated:
             gate, hidden = hidden.chunk(2, dim=-1)
             return functional.silu(gate) * hidden

@@ -17,6 +17,7 @@ from genolong.model.dilated_attention import (
     sums_suffice,
 )
 from genolong.model.few_queries import attend_few
+from genolong.model.norm import Norm
 from genolong.model.recompute import add_to, autocast_now, stretches
 from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare
@@ -31,10 +32,10 @@ class Parts(NamedTuple):
     """The functions that a block consists of, each for any stretch of positions.
 
     `near(stretch)` is the convolution, which reads `reach` positions on each side; its outermost `reach` outputs are
-    wrong, and dropped. `norm(states)` gives the attention's input: `rows(first, count, normed)` makes queries, keys and
-    values of heads first ... first + count - 1 from it, (batch, positions, 3, count, width), to be rotated by `turn`;
-    `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total` and returns that of
-    `normed`. `end(states, out)` takes the states before attention and the outputs of all heads (batch, positions,
+    wrong, and dropped. `norm.rounded(states)` is the attention's input: `rows(first, count, normed)` makes queries,
+    keys and values of heads first ... first + count - 1 from it, (batch, positions, 3, count, width), to be rotated by
+    `turn`; `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total` and returns that
+    of `normed`. `end(states, out)` takes the states before attention and the outputs of all heads (batch, positions,
     heads * width), and returns the states after attention and the MLP's inner activations, whose product with the
     weight and bias `weights.last` is added to these states.
     """
@@ -42,7 +43,7 @@ class Parts(NamedTuple):
     heads: int
     reach: int
     near: Callable[[Tensor], Tensor]
-    norm: Callable[[Tensor], Tensor]
+    norm: Norm
     rows: Callable[[int, int, Tensor], Tensor]
     rows_backward: Callable[[int, Tensor, Tensor, Tensor], Tensor]
     turn: Rotation
@@ -124,12 +125,11 @@ class _LeanBlock(torch.autograd.Function):
         first = _Made(groups[0], run.length)
         if run.again:
             states = wide.new_zeros(()).expand(shape)
-            others = [tensor for heads in groups[1:] for tensor in heads.attend(near, near.states)]
-            kept = [*first.attend(near, near.states), *others]
+            outs, lses = _attend(near, groups, near.states, first)
         else:
             states = wide.new_empty(shape)
-            kept = _write_states(near, groups, states)
-        ctx.save_for_backward(wide, *weights, first.kept(kept[0]), *kept)
+            outs, lses = _write_states(near, groups, states)
+        ctx.save_for_backward(wide, *weights, first.kept(outs), outs, *lses)
         ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
         return states
 
@@ -139,7 +139,7 @@ class _LeanBlock(torch.autograd.Function):
         run: _Run = ctx.run
         parts = run.parts
         wide, *kept = ctx.saved_tensors
-        rows, *kept = kept[len(parts.weights.all) :]
+        rows, outs, *lses = kept[len(parts.weights.all) :]
         near = _Near(wide, run.left, run.length, parts)
         totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
@@ -148,28 +148,45 @@ class _LeanBlock(torch.autograd.Function):
             made = [_Made(heads, run.length) for heads in groups]
             made[0].take(rows)
             del rows
-            alongs, joints = _end_backward(near, grad, kept, made[0], groups, total, totals)
-            of_groups = zip(groups, alongs, joints, made, [*made[1:], None], strict=True)
-            for heads, along, joint, own, following in of_groups:
-                heads.backward(near, along, joint, own, following, total, totals)
+            along, joints = _end_backward(near, grad, outs, lses, made[0], groups, total, totals)
+            for heads, joint, own, following in zip(groups, joints, made, [*made[1:], None], strict=True):
+                heads.backward(near, heads.of(along), joint, own, following, total, totals)
             if parts.weights.near:
                 _near_backward(near, total, totals)
         return total, None, *totals.all
 
 
-def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> list[Tensor]:
-    """Write the block's output states, and return each head group's outputs and log-sum-exp."""
+def _attend(
+    near: "_Near", groups: Sequence["_Heads"], states: Callable[[int, int], Tensor], first: "_Made | None" = None
+) -> tuple[Tensor, list[Tensor]]:
+    """All heads' outputs, (batch, length, heads, width), and the log-sum-exp of each group's rows.
+
+    The rows of the first group stay in `first`, if it is given.
+    """
+    made = [first or _Made(groups[0], near.length), *(_Made(heads, near.length) for heads in groups[1:])]
+    (batch, _, width), heads, lses = near.wide.shape, near.parts.heads, []
+    outs = near.wide.new_empty((batch, near.length, heads, width // heads), dtype=_row_type(near.wide))
+    for each in made:
+        each.make_all(near, states)
+        lses.append(each.attend(outs))
+        if each is not first:
+            each.give_back()
+    return outs, lses
+
+
+def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Write the block's output states, and return what `_attend` does."""
 
     def made(begin: int, end: int) -> Tensor:
         return states[:, begin:end]
 
     for begin, end in near.stretches():
         states[:, begin:end] = near.states(begin, end)
-    kept = [tensor for heads in groups for tensor in heads.attend(near, made)]
+    outs, lses = _attend(near, groups, made)
     for begin, end in near.stretches():
-        behind, inner = near.parts.end(made(begin, end), _joined(kept[::2], begin, end))
+        behind, inner = near.parts.end(made(begin, end), outs[:, begin:end].flatten(2))
         torch.add(behind, functional.linear(inner, *near.parts.weights.last), out=made(begin, end))
-    return kept
+    return outs, lses
 
 
 class _Near(NamedTuple):
@@ -203,24 +220,24 @@ class _Near(NamedTuple):
 
 
 def _end_backward(
-    near: _Near, grad: Tensor, kept: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"], total: Tensor,
-    totals: PartWeights,
-) -> tuple[list[Tensor], list[Joint]]:  # fmt: skip
-    """The gradients of each group's outputs, and the softmax of each; writes the states' gradients to `total`.
+    near: _Near, grad: Tensor, outs: Tensor, lses: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"],
+    total: Tensor, totals: PartWeights,
+) -> tuple[Tensor, list[Joint]]:  # fmt: skip
+    """The gradient of all heads' outputs, and the softmax of each group; writes the states' gradients to `total`.
 
     Also makes the rows of the `first` group, unless they exist, because the states are available here. If the outputs
     are no longer needed, their gradients overwrite them.
     """
-    parts, outs, lses, unmade = near.parts, kept[::2], kept[1::2], not first.there
+    parts, unmade = near.parts, not first.there
     last, *_ = parts.weights.last
-    in_place = sums_suffice(outs[0], groups[0].geometry)
-    places = outs if in_place else [torch.empty_like(out) for out in outs]
-    sums = torch.empty((*outs[0].shape[:2], parts.heads), dtype=lses[0].dtype, device=grad.device) if in_place else None
+    in_place = sums_suffice(groups[0].of(outs), groups[0].geometry)
+    place = outs if in_place else torch.empty_like(outs)
+    sums = torch.empty(outs.shape[:3], dtype=lses[0].dtype, device=grad.device) if in_place else None
     for begin, end in near.stretches():
         states = near.states(begin, end).detach().requires_grad_()
         if unmade:
-            first.make(begin, end, parts.norm(states.detach()))
-        out = _joined(outs, begin, end).requires_grad_()
+            first.make(begin, end, parts.norm.rounded(states.detach()))
+        out = outs[:, begin:end].flatten(2).detach().requires_grad_()
         with torch.enable_grad():
             behind, inner = parts.end(states, out)
         above = grad[:, begin:end]
@@ -232,14 +249,13 @@ def _end_backward(
         along = found[1].unflatten(-1, (parts.heads, -1))
         if sums is not None:
             sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
-        for heads, place in zip(groups, places, strict=True):  # may overwrite `out`
-            place[:, begin:end] = heads.of(along)
+        place[:, begin:end] = along  # may overwrite `out`
         add_to(totals.end + totals.last, found[2:] + of_last)
     joints = [
-        Joint(out, lse, None) if sums is None else Joint(None, lse, heads.of(sums))
-        for heads, out, lse in zip(groups, outs, lses, strict=True)
+        Joint(heads.of(outs), lse, None) if sums is None else Joint(None, lse, heads.of(sums))
+        for heads, lse in zip(groups, lses, strict=True)
     ]
-    return list(places), joints
+    return place, joints
 
 
 def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
@@ -264,12 +280,6 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
     total[:, total.shape[1] - waiting.shape[1] :] += waiting
 
 
-def _joined(outs: Sequence[Tensor], begin: int, end: int) -> Tensor:
-    """A stretch of all heads' outputs: (batch, positions, heads * width); no copy if there is only one group."""
-    first, *others = (out[:, begin:end].flatten(2) for out in outs)
-    return torch.cat([first, *others], dim=-1) if others else first.detach()
-
-
 def heads_at_once(heads: int, width: int, batch: int, length: int, number: int, device: str) -> int:
     """How many heads of `width` channels are attended together: two or more, in groups of about the same size.
 
@@ -280,10 +290,15 @@ def heads_at_once(heads: int, width: int, batch: int, length: int, number: int, 
     return -(-heads // -(-heads // most))
 
 
+def _row_type(states: Tensor) -> torch.dtype:
+    """The type of queries, keys and values."""
+    device = states.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+
+
 def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
-    heads, (batch, _, width), device = parts.heads, states.shape, states.device.type
-    row = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
-    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), row.itemsize, device)
+    heads, (batch, _, width), number = parts.heads, states.shape, _row_type(states).itemsize
+    at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), number, states.device.type)
     return [
         _Heads(first, min(at_once, heads - first), parts, geometry._replace(first_head=first))
         for first in range(0, heads, at_once)
@@ -301,13 +316,6 @@ class _Heads(NamedTuple):
     def of(self, tensor: Tensor) -> Tensor:
         """The part of (batch, length, heads[, width]) that belongs to these heads."""
         return tensor[:, :, self.first : self.first + self.count]
-
-    def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
-        """The heads' outputs, and the log-sum-exp of each row."""
-        made = _Made(self, near.length)
-        attended = made.attend(near, states)
-        made.give_back()
-        return attended
 
     def attend_few(self, near: _Near, columns: Sequence[int]) -> Tensor:
         """The heads' outputs at a few positions: (batch, columns, count, width)."""
@@ -330,16 +338,12 @@ class _Heads(NamedTuple):
         grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
         made.give_back()
         for begin, end in near.stretches():
-            states = near.states(begin, end).detach().requires_grad_()
-            with torch.enable_grad():
-                normed = self.parts.norm(states)
+            normed, norm_backward = self.parts.norm.opened(near.states(begin, end))
             if following is not None:
-                following.make(begin, end, normed.detach())
+                following.make(begin, end, normed)
             turned = rotate(grads[:, begin:end], self.parts.turn.stretch(begin, end - begin).back())
-            above = self.parts.rows_backward(self.first, turned, normed.detach(), *totals.rows)
-            found, *of_norm = torch.autograd.grad(normed, [states, *self.parts.weights.norm], above)
-            near.own(total)[:, begin:end] += found
-            add_to(totals.norm, of_norm)
+            above = self.parts.rows_backward(self.first, turned, normed, *totals.rows)
+            add_to(totals.norm, [norm_backward(above, near.own(total)[:, begin:end])])
         self.parts.spare.give_back(grads)
 
 
@@ -354,8 +358,9 @@ class _Made:
     def there(self) -> bool:
         return self.rows.numel() > 0
 
-    def kept(self, out: Tensor) -> Tensor:
-        """The rows, or, if there are none, an expanded zero of their shape; `out` has their type."""
+    def kept(self, outs: Tensor) -> Tensor:
+        """The rows, or, if there are none, an expanded zero of their shape; the heads' outputs have their type."""
+        out = self._heads.of(outs)
         shape = out.shape[0], self._length, 3, *out.shape[2:]
         return self.rows if self.there else out.new_zeros(()).expand(shape)
 
@@ -364,16 +369,15 @@ class _Made:
         if kept.stride(-1):
             self.rows = kept
 
-    def attend(self, near: _Near, states: Callable[[int, int], Tensor]) -> tuple[Tensor, Tensor]:
-        """Make all rows; returns the heads' outputs, and the log-sum-exp of each row."""
-        self.make_all(near, states)
+    def attend(self, outs: Tensor) -> Tensor:
+        """Write the outputs of these heads to their place in `outs`; returns the log-sum-exp of each row."""
         queries, keys, values = self.rows.unbind(2)
-        return attend_branches(queries, keys, values, self._heads.geometry)
+        return attend_branches(queries, keys, values, self._heads.geometry, self._heads.of(outs))[1]
 
     def make_all(self, near: _Near, states: Callable[[int, int], Tensor]) -> None:
         """Make the rows of all stretches."""
         for begin, end in near.stretches():
-            self.make(begin, end, self._heads.parts.norm(states(begin, end)))
+            self.make(begin, end, self._heads.parts.norm.rounded(states(begin, end)))
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
         """Make the rows of a stretch from its normed states."""

@@ -1,5 +1,6 @@
 """Root-mean-square norm and its gradient in few passes over memory: one in C++ or Triton (PyTorch: twenty)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch.autograd.function import once_differentiable
 from genolong.model.passes.chosen_passes import passes_for
 from genolong.model.passes.native_passes import NativePasses
 from genolong.model.passes.triton_passes import TritonPasses
+
+Backward = Callable[[Tensor, Tensor], Tensor]
 
 
 class Norm(nn.RMSNorm):
@@ -27,11 +30,40 @@ class Norm(nn.RMSNorm):
 
     def rounded(self, x: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions width"]:
         """The norm as input of a matrix product; C++ and Triton write it directly in autocast's precision."""
-        passes, device = self.passes(x), x.device.type
-        dtype = torch.get_autocast_dtype(device)
-        if passes is None or dtype not in passes.dtypes or not torch.is_autocast_enabled(device):
+        passes = self.passes(x)
+        dtype = self._rounded_to(x, passes)
+        if passes is None or dtype == x.dtype:
             return self(x)
         return _OnePassNorm.apply(x, self.weight, passes, dtype)  # type: ignore[no-any-return]
+
+    def opened(self, x: Float[Tensor, "batch positions width"]) -> tuple[Tensor, Backward]:
+        """`rounded(x)` without an autograd graph, and its backward pass.
+
+        Given the gradient of the norm, and a total, that adds the gradient of `x` to the total, and returns that of the
+        weight. In C++ this is one pass over memory.
+        """
+        passes = self.passes(x)
+        if isinstance(passes, NativePasses):
+            weight, tiny = self.weight.detach(), torch.finfo(x.dtype).eps
+            out, shrink = passes.norm(x, weight, tiny, self._rounded_to(x, passes))
+            return out, lambda grad, total: passes.norm_backward_onto(grad, x, weight, shrink, total)
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            out = self.rounded(x)
+
+        def backward(grad: Tensor, total: Tensor) -> Tensor:
+            found, of_weight = torch.autograd.grad(out, [x, self.weight], grad)
+            total += found
+            return of_weight
+
+        return out.detach(), backward
+
+    def _rounded_to(self, x: Tensor, passes: NativePasses | TritonPasses | None) -> torch.dtype:
+        """Autocast's type if it is enabled and these passes write it."""
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device)
+        rounds = passes is not None and dtype in passes.dtypes and torch.is_autocast_enabled(device)
+        return dtype if rounds else x.dtype
 
     def passes(self, x: Tensor) -> NativePasses | TritonPasses | None:
         """The one-pass kernels for such states, if any."""

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genolong.model.attention import blocks, flash_kernels
-from genolong.model.dilated_attention import dilated_attention
+from genolong.model.dilated_attention import Geometry, attend_branches, dilated_attention
+from genolong.parallel.shard import SequenceShard
 from tests.oracles import dilated_attention as oracle
 from tests.oracles.per_branch_attention import per_branch_attention
 
@@ -192,3 +193,16 @@ def test_the_per_branch_implementation_of_the_benchmarks_has_the_same_output():
         )
         <= 1e-12
     )
+
+
+@pytest.mark.parametrize("kernels", ["aten", "cpp"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dilations", [(1, 2), (2, 3)])  # the second leaves rows that no branch covers
+def test_an_output_goes_to_its_place_among_other_heads(kernels, dtype, dilations):
+    queries, keys, values, _ = (row.detach() for row in rows_of(dtype))
+    geometry = Geometry(tuple(zip((37, 331), dilations, strict=True)), 3, 11, SequenceShard.whole(331), kernels)
+    out, lse = attend_branches(queries, keys, values, geometry)
+    among = torch.full((*out.shape[:2], 11, 16), 7.0, dtype=dtype)
+    found, same = attend_branches(queries, keys, values, geometry, among[:, :, 3:7])
+    assert found.data_ptr() == among[:, :, 3:7].data_ptr() and torch.equal(found, out) and torch.equal(same, lse)
+    assert (among[:, :, :3] == 7).all() and (among[:, :, 7:] == 7).all()

@@ -36,3 +36,26 @@ def test_float32_holds_at_any_scale(scale):
     grad = torch.randn(5, 11)
     got, right = torch.autograd.grad(found, x, grad)[0], torch.autograd.grad(wanted, exact, grad.double())[0]
     assert torch.allclose(got.double(), right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
+
+
+@pytest.mark.parametrize("kernels", ["aten", "cpp"])
+@pytest.mark.parametrize("enabled", [False, True])
+@given(st.integers(1, 3), st.integers(1, 90), st.integers(1, 19), st.integers(0, 2**31))
+def test_its_backward_pass_adds_to_gradients_that_are_there(kernels, enabled, batch, positions, width, seed):
+    torch.manual_seed(seed)
+    norm, x = Norm(width), torch.randn(batch, positions, width)
+    torch.nn.init.normal_(norm.weight)
+    norm.kernels = kernels
+    around = torch.randn(batch, positions + 5, width)
+    total, before = around[:, 2 : 2 + positions], around.clone()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+        out, backward = norm.opened(x)
+        leaf = x.clone().requires_grad_()
+        wanted = norm.rounded(leaf)
+    grad = torch.randn(x.shape).to(out.dtype)
+    of_weight = backward(grad, total)
+    of_x, right = torch.autograd.grad(wanted, [leaf, norm.weight], grad)
+    assert out.dtype == wanted.dtype and torch.equal(out, wanted) and not out.requires_grad
+    assert torch.allclose(total, before[:, 2 : 2 + positions] + of_x, rtol=1e-5, atol=1e-5)
+    assert torch.allclose(of_weight, right, rtol=1e-4, atol=1e-4)
+    assert torch.equal(around[:, :2], before[:, :2]) and torch.equal(around[:, -3:], before[:, -3:])

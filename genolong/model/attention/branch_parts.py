@@ -35,10 +35,9 @@ class BranchParts(NamedTuple):
     first_head: int
     all_heads: int
 
-    def attend(self, rows: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The output for `rows`, queries, keys and values, in `dtype`, and every row's log-sum-exp in float32."""
+    def attend(self, rows: Sequence[Tensor], out: Tensor) -> Tensor:
+        """Writes the output for `rows` (queries, keys, values) to `out`; returns each row's log-sum-exp in float32."""
         queries = rows[0]
-        out = torch.empty(queries.shape, dtype=dtype, device=queries.device)
         lse = torch.empty(queries.shape[:3], dtype=torch.float32, device=queries.device)
         parts, sums = self._parts(attend, rows, kinds=2)
         first, first_sums = _first(parts, queries), _first(sums, lse)
@@ -46,7 +45,7 @@ class BranchParts(NamedTuple):
         steps += _steps(sums, self.branches, queries.shape[2], first_sums)
         tensors, strides = (first, first_sums, out, lse), (*out.stride()[:3], *lse.stride())
         self._start("join", tensors, strides, out.shape, steps, ALIGNED=aligned)
-        return out, lse
+        return lse
 
     def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
         """Write the gradients of queries, keys and values to `grads`, (batch, length, 3, heads, width).

@@ -25,13 +25,12 @@ class TritonAttention(NamedTuple):
     classes: QueryClasses
     tables: tuple[Tensor, ...]
 
-    def attend(self, rows: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The output for `rows`, queries, keys and values, in `dtype`, and every row's log-sum-exp in float32."""
+    def attend(self, rows: Sequence[Tensor], out: Tensor) -> Tensor:
+        """Writes the output for `rows` (queries, keys, values) to `out`; returns each row's log-sum-exp in float32."""
         queries = rows[0]
-        out = torch.empty(queries.shape, dtype=dtype, device=queries.device)
         lse = torch.empty(queries.shape[:3], dtype=torch.float32, device=queries.device)
         self._run("attend", (*rows, out, lse))
-        return out, lse
+        return lse
 
     def attend_backward(self, rows: Sequence[Tensor], joint: Joint, grads: Tensor) -> None:
         """Write the gradients of queries, keys and values to `grads`, (batch, length, 3, heads, width).

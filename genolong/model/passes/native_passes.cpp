@@ -1,5 +1,5 @@
-// A block's operations besides matrix products and attention, each in one pass: norms, short convolutions, their
-// gradients, and rotations.
+// A block's operations besides matrix products and attention, each in one pass: norms, short convolutions, GELU with its
+// bias, their gradients, and rotations.
 //
 // Every function splits its positions equally over `threads` of PyTorch's OpenMP threads.
 
@@ -16,6 +16,11 @@ constexpr int64_t LANES = 16;
 constexpr int64_t TILE = 16;   // positions that a convolution processes at a time; with their halo they stay in cache
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+typedef int32_t Whole __attribute__((vector_size(4 * LANES)));
+
+#define INLINE_HERE __attribute__((always_inline))  // so that compilers know a constant count of numbers
+#define INLINE inline INLINE_HERE
 
 struct Half {  // a bfloat16, rounded to nearest, ties to even
     uint16_t bits;
@@ -137,13 +142,60 @@ void norm(const float *x, const float *weight, Number *out, float *shrink, int64
 }
 
 template <typename Number>
-void norm_backward(const Number *grad, const float *x, const float *weight, const float *shrink, float *of_x,
-                   float *of_weight, int64_t positions, int64_t width, int64_t threads) {
+void norm_backward(const Number *grad, const float *x, const float *weight, const float *shrink, const float *also,
+                   float *of_x, float *of_weight, int64_t positions, int64_t width, int64_t threads) {
     share_out(positions, threads, [=](int64_t part, int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
-            norm_row_backward(grad + at * width, x + at * width, weight, shrink[at], nullptr, of_x + at * width,
-                              of_weight + part * width, width);
+            norm_row_backward(grad + at * width, x + at * width, weight, shrink[at], also ? also + at * width : nullptr,
+                              of_x + at * width, of_weight + part * width, width);
     });
+}
+
+// e^x for x <= 0; zero where it is less than 2^-125
+inline Vec exp_of(Vec x) {
+    const Vec all = x * 1.44269504f, twos = all > -125.0f ? all : Vec{} - 125.0f;
+    const Whole whole = __builtin_convertvector(twos, Whole) - 1;
+    const Vec part = twos - __builtin_convertvector(whole, Vec);
+    Vec power = part * 1.87758e-3f + 8.98934e-3f;  // minimax: 8e-8 of 2^part for 0 <= part <= 1
+    power = power * part + 5.582632e-2f;
+    power = power * part + 2.4015362e-1f;
+    power = power * part + 6.9315307e-1f;
+    power = power * part + 9.9999993e-1f;
+    return all > -125.0f ? power * (Vec)((whole + 127) << 23) : Vec{};
+}
+
+struct Normal {
+    Vec below, density;  // of the standard normal distribution: the share of it below x, and its density there
+};
+
+inline Normal normal(Vec x) {
+    const Vec size = x < 0.0f ? -x : x, t = 1.0f / (1.0f + 0.305f * size), bell = exp_of(-0.5f * size * size);
+    Vec tail = t * 0.03669920f - 0.15298836f;  // minimax: 1e-7 of the share beyond size, divided by bell and t
+    tail = tail * t + 0.18571700f;
+    tail = tail * t - 0.03797690f;
+    tail = tail * t + 0.12102172f;
+    tail = tail * t + 0.10342085f;
+    tail = tail * t + 0.12246682f;
+    tail = tail * t + 0.12163974f;
+    const Vec beyond = tail * t * bell;
+    return {x < 0.0f ? beyond : 1.0f - beyond, 0.398942280f * bell};
+}
+
+// The first `count` numbers of a row, and zeros.
+INLINE Vec taken(const float *row, int64_t count) {
+    Vec numbers = {};
+    std::memcpy(&numbers, row, size_t(count) * sizeof *row);
+    return numbers;
+}
+
+INLINE void put(float *row, Vec numbers, int64_t count) { std::memcpy(row, &numbers, size_t(count) * sizeof *row); }
+
+// Run `part(d, count)` for vectors of a row's numbers d ... d + count - 1; only the last may have fewer than all lanes.
+template <typename Part>
+INLINE void along(int64_t width, Part part) {
+    int64_t d = 0;
+    for (; d + LANES <= width; d += LANES) part(d, LANES);
+    if (d < width) part(d, width - d);
 }
 
 struct Rows {  // (batch, positions, parts, heads, width); the last three axes are contiguous
@@ -188,15 +240,49 @@ extern "C" void genolong_norm(const float *x, const float *weight, void *out, fl
         norm(x, weight, static_cast<float *>(out), shrink, positions, width, tiny, threads);
 }
 
-// The gradient of x, and each part's share of the weight's gradient: of_weight has `threads` rows, initially zero.
-// `half`: the incoming gradient has 16 bits.
+// The gradient of x, plus `also` if given, which may be of_x; and each part's share of the weight's gradient: of_weight has
+// `threads` rows, initially zero. `half`: the incoming gradient has 16 bits.
 extern "C" void genolong_norm_backward(const void *grad, const float *x, const float *weight, const float *shrink,
-                                       float *of_x, float *of_weight, int64_t positions, int64_t width, int64_t half,
-                                       int64_t threads) {
+                                       const float *also, float *of_x, float *of_weight, int64_t positions, int64_t width,
+                                       int64_t half, int64_t threads) {
     if (half)
-        norm_backward(static_cast<const Half *>(grad), x, weight, shrink, of_x, of_weight, positions, width, threads);
+        norm_backward(static_cast<const Half *>(grad), x, weight, shrink, also, of_x, of_weight, positions, width, threads);
     else
-        norm_backward(static_cast<const float *>(grad), x, weight, shrink, of_x, of_weight, positions, width, threads);
+        norm_backward(static_cast<const float *>(grad), x, weight, shrink, also, of_x, of_weight, positions, width, threads);
+}
+
+// out = GELU(x + bias): (positions, width)
+extern "C" void genolong_gelu(const float *x, const float *bias, float *out, int64_t positions, int64_t width,
+                              int64_t threads) {
+    share_out(positions, threads, [=](int64_t, int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at++) {
+            const float *row = x + at * width;
+            float *to = out + at * width;
+            along(width, [=](int64_t d, int64_t count) INLINE_HERE {
+                const Vec here = taken(row + d, count) + taken(bias + d, count);
+                put(to + d, here * normal(here).below, count);
+            });
+        }
+    });
+}
+
+// The gradient of x, and each part's share of that of the bias: of_bias has `threads` rows, initially zero.
+extern "C" void genolong_gelu_backward(const float *grad, const float *x, const float *bias, float *of_x, float *of_bias,
+                                       int64_t positions, int64_t width, int64_t threads) {
+    share_out(positions, threads, [=](int64_t part, int64_t begin, int64_t end) {
+        float *total = of_bias + part * width;
+        for (int64_t at = begin; at < end; at++) {
+            const float *row = x + at * width, *above = grad + at * width;
+            float *to = of_x + at * width;
+            along(width, [=](int64_t d, int64_t count) INLINE_HERE {
+                const Vec here = taken(row + d, count) + taken(bias + d, count);
+                const Normal known = normal(here);
+                const Vec found = taken(above + d, count) * (known.below + here * known.density);
+                put(total + d, taken(total + d, count) + found, count);
+                put(to + d, found, count);
+            });
+        }
+    });
 }
 
 struct Convolution {

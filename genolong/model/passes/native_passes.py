@@ -1,4 +1,4 @@
-"""Norms, short convolutions and rotations in C++, in one pass over memory (PyTorch needs several)."""
+"""Norms, short convolutions, GELU and rotations in C++, in one pass over memory (PyTorch needs several)."""
 
 import ctypes
 from functools import cache
@@ -34,14 +34,26 @@ class NativePasses(NamedTuple):
 
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
         """The gradients of x and weight, given that of the norm's output."""
+        of_x = torch.empty_like(x, memory_format=torch.contiguous_format)
+        return of_x, self._norm_backward(grad, x, weight, shrink, None, of_x)
+
+    def norm_backward_onto(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor, total: Tensor) -> Tensor:
+        """The gradient of the weight; that of x, (batch, positions, width), is added to `total`."""
+        parts = zip(grad, x, shrink, total, strict=True)
+        return torch.stack([self._norm_backward(*part[:2], weight, part[2], part[3], part[3]) for part in parts]).sum(0)
+
+    def _norm_backward(
+        self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor, also: Tensor | None, of_x: Tensor
+    ) -> Tensor:
+        """Writes the gradient of x, plus `also`, to `of_x`; returns that of the weight."""
         grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
         threads = torch.get_num_threads()
-        of_x, of_weight = torch.empty_like(x), x.new_zeros((threads, x.shape[-1]))
+        of_weight = weight.new_zeros((threads, len(weight)))
         self.library.genolong_norm_backward(
-            *(tensor.data_ptr() for tensor in (grad, x, weight, shrink, of_x, of_weight)), shrink.numel(),
-            x.shape[-1], grad.dtype == torch.bfloat16, threads,
+            *(tensor.data_ptr() for tensor in (grad, x, weight, shrink)), also if also is None else also.data_ptr(),
+            of_x.data_ptr(), of_weight.data_ptr(), shrink.numel(), len(weight), grad.dtype == torch.bfloat16, threads,
         )  # fmt: skip
-        return of_x, of_weight.sum(0)
+        return of_weight.sum(0)
 
     def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
         """x + bias + the convolution of the normed x, and shrink as above: (batch, length, width), (batch, length).
@@ -68,6 +80,23 @@ class NativePasses(NamedTuple):
         )
         of_norm, of_bias, *of_taps = of_weights.sum(0)
         return of_x, of_norm, torch.stack(of_taps), of_bias
+
+    def gelu(self, x: Tensor, bias: Tensor) -> Tensor:
+        """GELU(x + bias), float32: (*positions, width) and (width)."""
+        x, bias = x.contiguous(), bias.contiguous()
+        out, threads = torch.empty_like(x), torch.get_num_threads()
+        places = (tensor.data_ptr() for tensor in (x, bias, out))
+        self.library.genolong_gelu(*places, x.numel() // len(bias), len(bias), threads)
+        return out
+
+    def gelu_backward(self, grad: Tensor, x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of x and bias, given that of the output."""
+        grad, x, bias = grad.contiguous(), x.contiguous(), bias.contiguous()
+        threads = torch.get_num_threads()
+        of_x, of_bias = torch.empty_like(x), bias.new_zeros((threads, len(bias)))
+        places = (tensor.data_ptr() for tensor in (grad, x, bias, of_x, of_bias))
+        self.library.genolong_gelu_backward(*places, x.numel() // len(bias), len(bias), threads)
+        return of_x, of_bias.sum(0)
 
     def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
         """Write `rows` to `out`, both (batch, positions, 3, heads, width), with queries and keys rotated.
@@ -100,8 +129,10 @@ def native_passes(x: Tensor) -> NativePasses | None:
 def _typed(library: ctypes.CDLL) -> NativePasses:
     at, count = ctypes.c_void_p, ctypes.c_int64
     library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count, count]
-    library.genolong_norm_backward.argtypes = [at] * 6 + [count] * 4
+    library.genolong_norm_backward.argtypes = [at] * 7 + [count] * 4
     library.genolong_convolve.argtypes = [at] * 7 + [ctypes.c_float]
     library.genolong_convolve_backward.argtypes = [at] * 8
+    library.genolong_gelu.argtypes = [at] * 3 + [count] * 3
+    library.genolong_gelu_backward.argtypes = [at] * 5 + [count] * 3
     library.genolong_turn.argtypes = [at] * 5 + [count]
     return NativePasses(library)
