@@ -364,9 +364,7 @@ class Mlp(nn.Module):
         """The activations of the inner layer, the input of `outward`."""
         normed, passes, layer = self.norm.rounded(states), self.norm.passes(states), self.inward
         in_float32 = normed.dtype == layer.weight.dtype == layer.bias.dtype == torch.float32
-        if (
-            isinstance(passes, NativePasses) and in_float32 and not self.gated
-        ):  # products of 16 bits add the bias
+        if isinstance(passes, NativePasses) and in_float32 and not self.gated:  # products of 16 bits add the bias
             return biased_gelu(functional.linear(normed, layer.weight), layer.bias, passes)
         hidden = layer(normed)
         if self.gated:

@@ -43,7 +43,7 @@ def test_names_in_a_record_and_beside_it_run_nothing(tmp_path: Path):
     (run / "evaluation.json").write_text(json.dumps([figure]))
     page = page_of(run)
     assert page.text.count("<script>alert(1)</script>") > 12 and len(page.all("svg")) == 2
-    assert page.text.startswith("Training <script>")
+    assert page.text.startswith(f"Training {run.name} ")
     (run / "metrics.csv").write_text(f"step,train/loss\n0,{NASTY}\n")
     assert "could not convert string to float" in page_of(run).text
 

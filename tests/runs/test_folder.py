@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genolong.errors import OutputError
-from genolong.runs.folder import HYDRAS_FILES, is_begun, make_folder, remove_unbegun
+from genolong.runs.folder import HYDRAS_FILES, called, is_begun, make_folder, remove_unbegun
 from genolong.runs.lock import LOCK
 from tests.builders.held_file import held_by_another
 
@@ -91,3 +91,11 @@ def test_a_run_is_where_it_left_its_record_or_checkpoints(tmp_path: Path):
     assert is_begun(tmp_path / "run")
     (tmp_path / "record.json").write_text("{}")
     assert is_begun(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "known_as"),
+    [("mine", "runs/mine/2026-11-26", "mine"), ("train", "runs/tries/a", "a"), ("mine", "mine", "mine")],
+)
+def test_a_run_is_called_by_its_name_unless_its_folder_was_chosen(tmp_path, name, folder, known_as):
+    assert called(name, tmp_path / folder) == known_as

@@ -1,1 +1,1 @@
-"""Norms, short convolutions and rotations, each in one pass over memory."""
+"""Norms, short convolutions, GELU and rotations, each in one pass over memory."""

@@ -280,7 +280,7 @@ def test_the_card_of_a_head_is_titled_as_one(home: Path):
     titles = [
         (home / run / "README.md").read_text().split("\n# ")[1].split("\n")[0] for run in ("base_out", "head_out")
     ]
-    assert titles == ["x", "x with a trained head"]
+    assert titles == ["base", "x with a trained head"]
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +299,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_name_that_is_also_the_folders_is_the_cards_title(trained: Path, tmp_path: Path):
+    shutil.copytree(trained / "run", tmp_path / "a|b" / "2026", symlinks=True)
+    card = (exported(tmp_path / "a|b" / "2026", tmp_path / "model").folder / "README.md").read_text()
+    assert card.splitlines()[0] == "---" and "# a\\|b\n" in card
+
+
 def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Path):
     done = exported(trained / "run", tmp_path / "model")
     card = (done.folder / "README.md").read_text()
@@ -307,7 +313,7 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
     run = open_run(str(trained / "run"))
     model, best = figures["model/loss"], figures["best_kmer/loss"]
     shown = f"{model['value']:.4f} ± {model['standard_error']:.4f} | {figures['model/accuracy']['value']:.1%}"
-    assert card.splitlines()[0] == "---" and "# a\\|b\n" in card
+    assert card.splitlines()[0] == "---" and "# run\n" in card, "the folder was chosen by its own name"
     for line in (
         f"| parameters | {sum(each.numel() for each in run.model.parameters()):,} |",
         f"| context window | {run.window_bp} bases |",
