@@ -37,8 +37,9 @@ def compared_runs(found: Mapping[Path, Record]) -> tuple[list[Trained], list[str
 def _trained(name: str, folder: Path, record: Record) -> Trained:
     courses = read_courses(folder / "metrics.csv", READ)
     step = None if maker(record) == "train_variants" else bases_per_step(record["settings"])
-    model, _ = best_bits(own_evaluation(folder, record)[0])
-    return Trained(name, os.path.relpath(folder), record, courses, None if model is None else model.value, step)
+    figures, warnings = own_evaluation(folder, record)
+    model, _ = best_bits([] if warnings else figures)
+    return Trained(name, str(folder.resolve()), record, courses, None if model is None else model.value, step)
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:

@@ -64,9 +64,10 @@ def test_the_trainings_of_a_sweep_are_compared_by_what_was_typed_for_each(
     reached = rows_of(page, "what each reached")
     assert reached.index("seed=2 4") < reached.index("seed=1 4")
     assert "1.2812 1.2500" in reached and "1.3125 1.3125" in reached and "bits/base (evaluate)" in reached
-    assert "settings that differ, and folders run seed folder seed=2 2 tries/s2 seed=1 1 tries/s1" in page.text
+    first, second = (tmp_path.resolve() / "tries" / name for name in ("s1", "s2"))
+    assert f"settings that differ, and folders run seed folder seed=2 2 {second} seed=1 1 {first}" in page.text
     assert "Each seed hides other bases" in page.text and "not measured on the same" not in page.text
-    assert page.text.endswith("python -m genolong evaluate model=tries/s2 " + page.text.rsplit("model=tries/s2 ")[1])
+    assert f"To go on with the first of them: python -m genolong evaluate model={second} " in page.text
     assert [each.attributes["aria-label"] for each in page.all("svg")] == [
         "Held-out loss of 2 trainings: seed=2: 1.281; seed=1: 1.312",
         "Training loss of 2 trainings: seed=2: 1.5; seed=1: 1.5",
@@ -81,6 +82,14 @@ def test_a_training_is_named_by_its_folder_where_words_do_not_tell_it(one: Path,
     reached = rows_of(page_of(tmp_path), "what each reached")
     assert all(f" {name} 4 " in reached for name in ("a/1", "a/2", "b"))
     assert "seed=7" not in page_of(tmp_path).text
+
+
+def test_an_evaluation_with_other_weights_is_not_among_the_results(one: Path, tmp_path: Path) -> None:
+    copied(one, tmp_path / "a")
+    assert "bits/base (evaluate)" in page_of(tmp_path).text
+    copied(one, tmp_path / "b" / "c", weights_sha256="0")
+    reached = rows_of(page_of(tmp_path), "what each reached")
+    assert reached.count(" – ") == 1 and "bits/base (evaluate)" in reached
 
 
 def test_heads_are_compared_apart_from_models(one: Path, tmp_path: Path) -> None:
