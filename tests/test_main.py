@@ -296,3 +296,17 @@ def test_help_of_predict_shows_units(tmp_path, monkeypatch, capfd):
     for words in ("window_bp=null", "bases read around a variant", "flank=8", "share of the first 200",
                   "records scored and written together", "prefix=GENOLONG"):  # fmt: skip
         assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [({}, "30000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_spin_briefly_unless_the_environment_says_otherwise(given, spins):
+    unset = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    line = (
+        "import os, sys; import genolong.__main__ as it; assert 'torch' not in sys.modules; it.spin_briefly(); "
+        "print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    done = subprocess.run([sys.executable, "-c", line], env=unset | given, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{spins}\n"
