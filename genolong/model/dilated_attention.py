@@ -132,13 +132,15 @@ def attend_branches(
     rows = [_adjoining(tensor) for tensor in (queries, keys, values)]
     at_once = _at_once(rows, geometry)
     running = wide if shared or at_once is None else queries.dtype
-    fitting = into if into is not None and into.dtype == running else None
-    out = torch.empty(queries.shape, dtype=running, device=queries.device) if fitting is None else fitting
+    fits = into is not None and into.dtype == running
+    out = into if into is not None and fits else torch.empty(queries.shape, dtype=running, device=queries.device)
     lse = _one_by_one(rows, out, geometry) if at_once is None else at_once.attend(rows, out)
     for rows, gathered in shared:
         for block, part, part_lse in rows.attend(queries, gathered()):
             merge(block.view(out), block.view(lse), part, part_lse)
-    return (out.to(queries.dtype) if into is None else out if out is into else into.copy_(out)), lse
+    if into is None:
+        return out.to(queries.dtype), lse
+    return (into if fits else into.copy_(out)), lse
 
 
 def _at_once(rows: Sequence[Tensor], geometry: Geometry) -> TritonAttention | BranchParts | None:

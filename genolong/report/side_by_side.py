@@ -99,7 +99,8 @@ def differing(runs: Sequence[Trained]) -> list[str]:
 
 def settings_table(title: str, runs: Sequence[Trained], names: Sequence[str]) -> Table:
     """A row for each training: its value of each of these settings, and its folder."""
-    rows = [(run.name, *(run.settings.get(name, UNKNOWN) for name in names), run.folder) for run in runs]
+    each = [(run, run.settings) for run in runs]
+    rows = [(run.name, *(settings.get(name, UNKNOWN) for name in names), run.folder) for run, settings in each]
     return Table(title, ("run", *names, "folder"), tuple(rows))
 
 
