@@ -16,7 +16,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
 from genolong.errors import InputError, SettingsError, UnsafeInputError
@@ -168,6 +168,12 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
     if lines and lines[0].startswith("Multiple values for "):
         group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
         return SettingsError(f"{group}: choose it as {group}=NAME, without a +")
+    if isinstance(error, InterpolationKeyError) and (
+        missing := re.match(r"Interpolation key '(.+)' not found", lines[0])
+    ):
+        place = f"{error.full_key}: " if error.full_key else ""
+        near = nearest_setting(missing[1], settings_of(folder, command))
+        return SettingsError(f"{place}${{{missing[1]}}}: no such setting{near}")
     told = [line for line in lines if not line.startswith(("full_key:", "object_type", "reference_type", "See https"))]
     return SettingsError("; ".join(told) or type(error).__name__)
 

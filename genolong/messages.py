@@ -20,11 +20,11 @@ err = Console(stderr=True, highlight=False)
 
 
 class Lines(logging.Handler):
-    """Messages as plain lines on the current sys.stderr."""
+    """Messages as plain lines on the current sys.stderr; each in one write, which no signal can cut."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr)
+            sys.stderr.write(f"{self.format(record)}\n")
         except Exception:
             self.handleError(record)
 

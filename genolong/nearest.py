@@ -7,6 +7,7 @@ from pathlib import Path
 
 CLOSE = 0.6  # difflib's ratio: allows a letter more, less or different even in short names
 SHOWN = 3
+FIELDS = 12  # of a VCF's header
 MOST = 20_000  # most names to compare with
 
 
@@ -36,6 +37,14 @@ def nearest_setting(key: str, known: Collection[str]) -> str:
     near = near_names(key, known, most=2, close=0.7)
     near = near[:1] if near and near[0].rpartition(".")[0] == key.rpartition(".")[0] else near
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def nearest_field(field: str, declared: Collection[str]) -> str:
+    """The same for an INFO field that no allele has: the fields that the VCF's header declares, if none is near."""
+    if field in declared:
+        return "; the header declares it, but no record fills it"
+    others = f"; the header declares {', '.join(list(declared)[:FIELDS])}" if declared else ""
+    return nearest(field, declared) or others
 
 
 def nearest_run(folder: Path) -> str:

@@ -101,6 +101,8 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
             "data.fasta=a,b: write a list as data.fasta=[a,b]; to try the values one after another, add -m",
         ),
         ("+seed=3", "Could not append to config. An item is already at 'seed'"),
+        ("run.name=x_${zzz}", "run.name: ${zzz}: no such setting"),
+        ("run.name=${max_steps}", "run.name: ${max_steps}: no such setting; did you mean trainer.max_steps?"),
     ],
 )
 def test_what_hydra_refuses_is_one_line_that_names_the_setting(override, words):

@@ -13,7 +13,7 @@ from genolong.genome.alleles import read_synonyms
 from genolong.genome.files.pinned_file import PinnedFile
 from genolong.genome.regions import read_bed
 from genolong.genome.vcf import VcfReader
-from genolong.nearest import near_names, nearest, nearest_path, nearest_run, nearest_setting
+from genolong.nearest import near_names, nearest, nearest_field, nearest_path, nearest_run, nearest_setting
 from genolong.runs.checkpoint import load_weights
 from genolong.runs.record import read_record
 
@@ -47,6 +47,14 @@ def test_a_setting_of_the_same_group_is_offered_alone_and_nothing_where_nothing_
     assert nearest_setting("data.heads", [*known, "task.heads"]) == "; did you mean model.heads or task.heads?"
     assert nearest_setting("zzz", known) == ""
     assert nearest_setting("model.width", known) == ""
+
+
+def test_of_fields_those_declared_are_named_where_none_is_near():
+    declared = {f"FIELD_{letter}": "String" for letter in "ABCDEFGHIJKLMNO"}
+    assert nearest_field("CLNSG", {"AF": "Float", "CLNSIG": "String"}) == "; did you mean CLNSIG?"
+    assert nearest_field("AF", {"AF": "Float"}) == "; the header declares it, but no record fills it"
+    assert nearest_field("zz", declared) == f"; the header declares {', '.join(list(declared)[:12])}"
+    assert nearest_field("zz", {}) == ""
 
 
 @pytest.fixture

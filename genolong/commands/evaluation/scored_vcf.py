@@ -1,6 +1,6 @@
 """Reads a scored VCF for evaluate: alleles of two classes, and every score that may separate them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,9 @@ from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
 from genolong.loading.label_classes import TwoClasses, two_classes
 from genolong.loading.labelled_alleles import LabelledAlleles, read_alleles
-from genolong.nearest import nearest
+from genolong.nearest import nearest_field
 
 NUMERIC = ("Float", "Integer")
-SHOWN = 12  # fields named in a message
 OFTEN = 4_096  # records between updates of the progress
 
 
@@ -108,18 +107,9 @@ def _refuse_absent(
         if not found:
             assert field is not None
             labelled = "" if setting == "label" else " labelled"
-            raise InputError(f"{name}: no{labelled} allele has a value of {field} ({setting}=){_hint(field, declared)}")
-
-
-def _hint(field: str, declared: Collection[str]) -> str:
-    """The end of a message about a field that no allele has."""
-    if field in declared:
-        return "; the header declares it, but no record fills it"
-    return nearest(field, declared) or _declared(declared)
-
-
-def _declared(declared: Collection[str]) -> str:
-    return f"; the header declares {', '.join(list(declared)[:SHOWN])}" if declared else ""
+            raise InputError(
+                f"{name}: no{labelled} allele has a value of {field} ({setting}=){nearest_field(field, declared)}"
+            )
 
 
 def _told(reader: VcfReader, advance: Callable[[int], None], see: Callable[[Record], None]) -> Iterator[Record]:

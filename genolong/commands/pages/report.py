@@ -7,8 +7,9 @@ from genolong.commands.pages.comparison_page import comparison_page
 from genolong.commands.pages.evaluation_page import evaluation_page
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.pages.training_page import training_page
-from genolong.errors import InputError
+from genolong.errors import InputError, MissingInputError
 from genolong.genome.files.partial_file import write_whole
+from genolong.runs.exported import is_exported
 from genolong.runs.found import runs_in
 from genolong.runs.record import maker, read_record
 
@@ -29,10 +30,16 @@ def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambd
 
 
 def _page(settings: ReportSettings, path: Path, follow: Follow) -> str:
-    if Path(settings.run).expanduser().is_dir() and not path.exists():
-        found, left_out = runs_in(path.parent)
+    place = path.parent
+    if Path(settings.run).expanduser().is_dir() and not path.exists() and not is_exported(place):
+        found, left_out = runs_in(place)
         if found:
-            return comparison_page(path.parent, found, left_out)
+            return comparison_page(place, found, left_out)
+        unread = f" that can be read ({left_out[0]})" if left_out else ""
+        raise MissingInputError(
+            f"{place}: has no training in it{unread}; name the folder of a training, or one with several below it, or a "
+            "file that evaluate wrote"
+        )
     record = read_record(path)
     made_by = maker(record)
     if made_by in ("train", "train_variants"):

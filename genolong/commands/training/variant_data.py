@@ -25,7 +25,7 @@ from genolong.loading.labelled_alleles import read_alleles
 from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
 from genolong.loading.variant_split import VariantSplit, split_variants
 from genolong.loading.windows import absolute
-from genolong.nearest import nearest
+from genolong.nearest import nearest_field
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.variant_effect import ScoringSettings, VariantScorer
@@ -101,8 +101,8 @@ def _classes(data: LabelledDataSettings) -> TwoClasses:
     with VcfReader(data.vcf) as reader:
         alleles = read_alleles(reader.name, reader, data.label, [], None)
         if not alleles.label.texts:
-            near = nearest(data.label, info_types(reader.header))
-            raise InputError(f"{reader.name}: no allele has a value for {data.label} (data.label=){near}")
+            near = nearest_field(data.label, info_types(reader.header))
+            raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=){near}")
         return two_classes(reader.name, data.label, alleles, data.positives, data.negatives)
 
 

@@ -122,11 +122,19 @@ def test_what_cannot_be_read_is_told_and_the_rest_compared(one: Path, tmp_path: 
 
 def test_a_folder_without_any_training_is_refused(one: Path, tmp_path: Path) -> None:
     asked = ReportSettings(run=str(tmp_path), vcf=None, output=None, debug=False)
-    with pytest.raises(MissingInputError, match="no such record"):
+    first = f"{tmp_path}: has no training in it"
+    last = "; name the folder of a training, or one with several below it, or a file that evaluate wrote"
+    with pytest.raises(MissingInputError, match=f"^{first}{last}$"):
         report(asked)
     copied(one, tmp_path / "evaluated", made_by="evaluate")
-    with pytest.raises(MissingInputError, match="no such record"):
+    with pytest.raises(MissingInputError, match=f"^{first}{last}$"):
         report(asked)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/record.json").write_text("{}")
+    unread = rf" that can be read \({tmp_path}/bare/record.json: holds no settings; wanted the record of a run\)"
+    with pytest.raises(MissingInputError, match=f"^{first}{unread}{last}$"):
+        report(asked)
+    (tmp_path / "bare/record.json").unlink()
     copied(one, tmp_path / "odd", settings={"trainer": 3})
     (tmp_path / "odd/record.json").write_text(json.dumps({"settings": {"trainer": 3}, "inputs_sha256": 3}))
     page = page_of(tmp_path)

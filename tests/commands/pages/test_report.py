@@ -182,7 +182,12 @@ def test_what_is_no_record_of_these_is_refused(run: Path, values: dict[str, Any]
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(MissingInputError, match="has no training in it; name the folder of a training, or one with"):
+        report(asked(tmp_path))
     with pytest.raises(MissingInputError, match="no such record; name a run's folder"):
+        report(asked(tmp_path / "none"))
+    (tmp_path / "config.json").touch()
+    with pytest.raises(MissingInputError, match="an exported model has none; name the run that it was exported from"):
         report(asked(tmp_path))
 
 

@@ -185,7 +185,7 @@ def test_contigs_may_be_held_out(made, caplog):
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
-        (["data.label=NONE"], InputError, "no allele has a value for NONE"),
+        (["data.label=NONE"], InputError, "no allele has a value of NONE"),
         (["data.positive=[worse]"], InputError, "no allele is positive: KIND is never worse"),
         (["data.positive=null", "data.negative=null"], InputError, "choose which values to tell apart"),
         (["data.positive=null"], SettingsError, "data.positive: wanted values of KIND too"),
