@@ -37,8 +37,8 @@ def _page(settings: ReportSettings, path: Path, follow: Follow) -> str:
             return comparison_page(place, found, left_out)
         unread = f" that can be read ({left_out[0]})" if left_out else ""
         raise MissingInputError(
-            f"{place}: has no training in it{unread}; name the folder of a training, or one with several below it, or a "
-            "file that evaluate wrote"
+            f"{place}: has no training in it{unread}; name the folder of a training, or one with several below it, or "
+            "a file that evaluate wrote"
         )
     record = read_record(path)
     made_by = maker(record)
