@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from genolong import swept
 from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, guard
@@ -33,13 +34,10 @@ from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import EXIT_CODES, Stopped
-from genolong.runs.folder import RECORD, remove_unbegun
+from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 from genolong.sweeps import refuse_shared_places
 from genolong.typed_words import understood
-
-NEAR = 2  # folders that a sweep's runs may lie below their page: <name>/<time>, where each has a name of its own
-_SWEPT: list[Path] = []  # folders of the runs that a sweep has done in this process; Hydra returns nothing
 
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
@@ -67,6 +65,7 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
 def train(config: DictConfig) -> None:
     """Trains a model, then prints how it went and the next command."""
+    from genolong.commands.pages.left_page import leave_report
     from genolong.commands.training.train import train as run
     from genolong.settings import train_settings
 
@@ -74,13 +73,14 @@ def train(config: DictConfig) -> None:
     done = run(settings, Path(HydraConfig.get().runtime.output_dir))
     metrics = done.record["metrics"]
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
-    _leave_report(done.folder)
+    leave_report(done.folder)
     model = _as_model(done.folder, Path(settings.run.folder, settings.run.name))
     tell.info("the run is in %s; next: python -m genolong evaluate %s", done.folder, model)
 
 
 def train_variants(config: DictConfig) -> None:
     """Trains a variant head, then prints how well it separates held-out alleles."""
+    from genolong.commands.pages.left_page import leave_report
     from genolong.commands.training.train_variants import train_variants as run
     from genolong.commands.training.variant_training_settings import VariantTrainSettings
     from genolong.settings import check
@@ -96,7 +96,7 @@ def train_variants(config: DictConfig) -> None:
         "the LLR alone, which needs no labels: AUROC %.3f, AUPRC %.3f",
         done.record["zero_shot"]["auroc"], done.record["zero_shot"]["auprc"],
     )  # fmt: skip
-    _leave_report(done.folder)
+    leave_report(done.folder)
     model = _as_model(done.folder, Path(settings.run.folder, settings.run.name))
     tell.info("the run is in %s; next: python -m genolong predict %s vcf=IN output=OUT", done.folder, model)
 
@@ -116,8 +116,8 @@ def evaluate(config: DictConfig) -> None:
     from genolong.commands.evaluation.evaluate import evaluate as read_bases
     from genolong.commands.evaluation.evaluate_variants import evaluate_variants
     from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
-    from genolong.commands.evaluation.own_figures import FIGURES
-    from genolong.runs.record import maker, read_record
+    from genolong.commands.evaluation.own_figures import are_of_training
+    from genolong.commands.pages.left_page import leave_report
     from genolong.settings import check
 
     settings = check(config, EvaluationSettings)
@@ -130,9 +130,7 @@ def evaluate(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
     figures = done.files[0]
     if settings.vcf != "-":  # a VCF from a pipe cannot be read again
-        record = figures.with_name(RECORD)
-        of_run = figures.name == FIGURES and record.is_file() and maker(read_record(record)) == "train"  # not a head's
-        _leave_report(figures.parent if of_run else figures)
+        leave_report(figures.parent if are_of_training(figures) else figures)
 
 
 def predict(config: DictConfig) -> None:
@@ -222,40 +220,6 @@ def report(config: DictConfig) -> None:
     tell.info("wrote %s", os.path.relpath(run(settings, follow)))
 
 
-def _leave_report(run: Path) -> None:
-    """Writes the page of a new result next to it; if that fails, only warns."""
-    place = Place.joined()
-    if place is not None and place.rank:
-        return
-    from genolong.commands.pages.report import report as write
-    from genolong.commands.pages.report_settings import ReportSettings
-
-    try:
-        page = write(ReportSettings(run=str(run), vcf=None, output=None, debug=False))
-    except Exception as error:
-        tell.warning("no report was written (%s)", " ".join(str(error).split()) or type(error).__name__)
-    else:
-        tell.info("wrote %s; open it in a browser", os.path.relpath(page))
-
-
-def _tell_sweep(folders: Sequence[Path]) -> None:
-    """Prints to stdout what each training of a sweep reached, and leaves a page that compares them."""
-    place = Place.joined()
-    if len(folders) < 2 or (place is not None and place.rank):
-        return
-    from genolong.commands.pages.compared_runs import compared_runs
-    from genolong.report.side_by_side import ranked, results_table
-    from genolong.runs.record import read_record
-
-    runs, notes = compared_runs({folder: read_record(folder / RECORD) for folder in folders})
-    for note in notes:
-        tell.warning(note)
-    show(results_table("the runs of this sweep, the best first", ranked(runs)))
-    above = Path(os.path.commonpath([folder.parent for folder in folders]))
-    if all(len(folder.relative_to(above).parts) <= NEAR for folder in folders):
-        _leave_report(above)
-
-
 def plan(config: DictConfig) -> None:
     """Estimates what a training would cost, and prints it to stdout."""
     from genolong.commands.planning.plan import notes, table
@@ -287,10 +251,10 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
         try:
             with held_back(*EXIT_CODES):
                 import_module(f"genolong.commands.{module}")
-            _tell_run_of_sweep()
+            swept.tell_run()
             with bars(err):
                 command(config)
-            _note_run_of_sweep()
+            swept.note_run()
         except Stopped as stopped:
             _tell_stopped(stopped, command.__name__)
             raise
@@ -298,7 +262,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             reader_left()
         except FinishedRunError as finished:
             tell.info("%s", finished)
-            _note_run_of_sweep()
+            swept.note_run()
         except Exception as error:
             if config.get("debug"):
                 raise
@@ -312,28 +276,16 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
     return run
 
 
-def _tell_run_of_sweep() -> None:
-    job = HydraConfig.get()
-    if job.mode is RunMode.MULTIRUN:
-        tell.info("run %d of this sweep: %s", job.job.num + 1, " ".join(job.overrides.task))
-
-
-def _note_run_of_sweep() -> None:
-    job = HydraConfig.get()
-    if job.mode is RunMode.MULTIRUN:
-        _SWEPT.append(Path(job.runtime.output_dir))
-
-
 def _tell_stopped(stopped: Stopped, command: str) -> None:
     job = HydraConfig.get()
-    swept = job.mode is RunMode.MULTIRUN
-    timed = "${now:" in str(OmegaConf.to_container(job.sweep if swept else job.run))
+    of_sweep = job.mode is RunMode.MULTIRUN
+    timed = "${now:" in str(OmegaConf.to_container(job.sweep if of_sweep else job.run))
     folder = Path(job.runtime.output_dir)
     if job.output_subdir:
         remove_unbegun(folder)
     stopped.told = True
     known = str(folder) if timed and folder.is_dir() else None
-    tell.info(f"genolong: {told_of(stopped, known, command, swept=swept)}")
+    tell.info(f"genolong: {told_of(stopped, known, command, swept=of_sweep)}")
 
 
 def _fail(error: Exception, command: str) -> NoReturn:
@@ -438,10 +390,10 @@ def _run(command: str, arguments: list[str]) -> int:
             switches = [word for word in arguments if word not in options.overrides]  # Hydra wants options together
             # Hydra takes a relative --config-path as relative to the caller's source file
             sys.argv = [sys.argv[0], *options.overrides, *more, *switches, *where]
-            _SWEPT.clear()
+            swept.begin()
             COMMANDS[command]()
             if command in ("train", "train_variants"):
-                _tell_sweep(_SWEPT)
+                swept.tell_results()
     return 0
 
 

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from genolong import cli
+from genolong.commands.pages.left_page import leave_report
 from genolong.commands.training.train_variants import train_variants
 from genolong.endings import explain, told_of
 from genolong.errors import InputError, NumericalError, OutputError
@@ -379,7 +380,7 @@ def test_of_several_processes_the_first_leaves_the_page(monkeypatch, tmp_path):
     monkeypatch.setattr("genolong.commands.pages.report.report", lambda settings: written.append(settings) or tmp_path)
     for place in (None, Place(0, 2, 0, 2, ""), Place(1, 2, 1, 2, "")):
         monkeypatch.setattr(Place, "joined", classmethod(lambda _, place=place: place))
-        cli._leave_report(tmp_path)
+        leave_report(tmp_path)
     assert len(written) == 2
 
 

@@ -44,6 +44,7 @@ FLOORS = (
     {"composing"},
     {"bars", "endings", "help", "messages", "settings", "silent_partner", "sweeps", "typed_words"},
     {"commands"},
+    {"swept"},
     {"cli", "loaded"},  # what a person types into: a terminal, a notebook
     {"__main__"},
 )

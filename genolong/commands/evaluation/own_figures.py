@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
+from genolong.runs.folder import RECORD
+from genolong.runs.record import maker, read_record
 
 FIGURES = "evaluation.json"  # in the run's folder
 OF_OTHERS = "is about bases other than those this training held out"
@@ -24,6 +26,12 @@ def says_own_bases(evaluation: Mapping[str, Any], trained: Mapping[str, Any], tr
     if not isinstance(asked, Mapping) or not isinstance(sha256, Mapping):
         return False
     return reads_own_bases(asked, sha256.values(), trained, trained_sha256)
+
+
+def are_of_training(figures: Path) -> bool:
+    """Whether these figures are on the page of the training in whose folder they lie; a head's page has none."""
+    record = figures.with_name(RECORD)
+    return figures.name == FIGURES and record.is_file() and maker(read_record(record)) == "train"
 
 
 def place_of_figures(
