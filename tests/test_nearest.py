@@ -45,6 +45,12 @@ def test_a_setting_of_the_same_group_is_offered_alone_and_nothing_where_nothing_
     assert nearest_setting("trainer.max_step", known) == "; did you mean trainer.max_steps?"
     assert nearest_setting("max_steps", known) == "; did you mean trainer.max_steps?"
     assert nearest_setting("data.heads", [*known, "task.heads"]) == "; did you mean model.heads or task.heads?"
+    of_one_group = ["trainer.max_stops", "trainer.max_steps", "trainer.max_stage"]
+    assert nearest_setting("trainer.max_stop", of_one_group) == "; did you mean trainer.max_stops?"
+    of_others = ["context.windows", "contexts.windows", "contex.windows"]
+    assert nearest_setting("contxt.window", of_others) == "; did you mean context.windows or contexts.windows?"
+    anywhere = [f"{group}.heads" for group in "abcd"]
+    assert nearest_setting("heads", anywhere) == "; did you mean a.heads or b.heads or c.heads?"
     assert nearest_setting("zzz", known) == ""
     assert nearest_setting("model.width", known) == ""
 

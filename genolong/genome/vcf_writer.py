@@ -1,13 +1,17 @@
 """Writes a VCF: complete or not at all, resumable to the byte, and indexed if its records are sorted."""
 
 import errno
+import gzip
 import os
+import re
 import stat
+import zlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 
 from genolong.errors import OutputError
+from genolong.genome.files.bgzf import MAGIC
 from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
 from genolong.genome.files.partial_file import OTHER_BYTES, PartialFile, Stream, open_descriptor
 from genolong.genome.vcf import Record
@@ -15,6 +19,7 @@ from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
 _BGZIP = (".gz", ".bgz", ".bgzf")
+_BEGINS = re.compile(b"(?:" + BYTE_ORDER_MARK + rb")?#(?:#\w|CHROM)")
 
 
 class VcfWriter:
@@ -122,6 +127,8 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
     if opened is None and path.is_dir():
         raise OutputError(f"{name} is a folder; wanted a file; name one in it, such as {name}/scored.vcf.gz")
     if opened is None and _is_file_or_nothing(path):
+        if path.is_file() and not _may_be_replaced(path):
+            raise OutputError(f"{name}: exists, and is not a VCF; name another file, or remove this one")
         return PartialFile(path, resume_at)
     if resume_at is not None:
         raise OutputError(f"{name} cannot be resumed, because it is not a file; start again")
@@ -131,6 +138,18 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
         return Stream(os.dup(opened), "standard output" if opened == 1 else name)
     except OSError as error:
         raise OutputError(f"{name} cannot be written to ({error.strerror}); name another place") from error
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file is empty or begins like a VCF, compressed or not."""
+    try:
+        with path.open("rb") as file:
+            opened = gzip.open if file.read(len(MAGIC)) == MAGIC else open
+        with opened(path, "rb") as file:
+            begin = file.read(len(BYTE_ORDER_MARK) + len(b"#CHROM"))
+    except (OSError, EOFError, zlib.error):
+        return False
+    return not begin or _BEGINS.match(begin) is not None
 
 
 def _is_file_or_nothing(path: Path) -> bool:

@@ -126,7 +126,8 @@ def test_resumed_is_byte_identical(tmp_path_factory: pytest.TempPathFactory, flu
 
 
 def test_an_error_leaves_the_old_file_and_the_partial_one(tmp_path: Path):
-    (tmp_path / "out.vcf").write_bytes(b"old")
+    old = b"##fileformat=VCFv4.1\n"
+    (tmp_path / "out.vcf").write_bytes(old)
 
     def fail():
         with VcfWriter(tmp_path / "out.vcf") as writer:
@@ -136,7 +137,7 @@ def test_an_error_leaves_the_old_file_and_the_partial_one(tmp_path: Path):
 
     with pytest.raises(KeyError):
         fail()
-    assert (tmp_path / "out.vcf").read_bytes() == b"old"
+    assert (tmp_path / "out.vcf").read_bytes() == old
     assert (tmp_path / "out.vcf.partial").read_bytes() == b"".join(HEADER)
 
 
@@ -226,6 +227,37 @@ def test_places_that_cannot_be_written_to(tmp_path: Path):
         with pytest.raises(OutputError, match=message) as caught:
             VcfWriter(path)
         assert caught.value.exit_code == 73
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("README.md", b"# A project\n"),
+        ("calls.txt", b"## Calls\n"),
+        ("notes", b"\xef\xbb\xbfchr1"),
+        ("in.vcf.gz.tbi", gzip.compress(b"TBI\1")),
+        ("cut.gz", gzip.compress(b"##fileformat=VCFv4.2\n")[:12]),
+        ("odd.gz", gzip.compress(b"##fileformat=VCFv4.2\n")[:10] + b"\xff" * 30),
+        ("calls.bcf.gz", gzip.compress(b"BCF\2\2")),
+    ],
+)
+def test_a_file_of_another_kind_is_not_replaced(tmp_path: Path, name: str, content: bytes):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(OutputError) as refusal:
+        VcfWriter(tmp_path / name)
+    assert str(refusal.value) == f"{tmp_path / name}: exists, and is not a VCF; name another file, or remove this one"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("old", [b"", b"##fileformat=VCFv4.1\n", b"#CHROM\tPOS", b"\xef\xbb\xbf##x=1\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_vcf_or_an_empty_file_is_replaced(tmp_path: Path, old: bytes, packed: bool):
+    path = tmp_path / "out.vcf"
+    path.write_bytes(gzip.compress(old) if packed else old)
+    with VcfWriter(path) as writer:
+        writer.write_header(HEADER)
+    assert path.read_bytes() == b"".join(HEADER)
 
 
 def test_what_cannot_be_resumed(tmp_path: Path):

@@ -15,7 +15,7 @@ from genolong.commands.evaluation.evaluated import (
 )
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
-from genolong.commands.evaluation.own_figures import FIGURES, place_of_figures
+from genolong.commands.evaluation.own_figures import place_of_figures
 from genolong.commands.reading.file_titles import renamed
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.reading_check import Reading, check_reading
@@ -50,10 +50,10 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
-    refuse_unwritable(Path(settings.output).expanduser() if settings.output else run.folder / FIGURES)
     genome, parts, beds, notes = _data(run, settings.data)
     output = _output(run, settings, genome)
     refuse_to_write_over("output", [settings.output], (*genome.sha256, *beds, *files_of(run)))
+    refuse_unwritable(output)
     windows, thinning = thinned(parts.validation, settings.windows)
     cuda = settings.torch_device.type == "cuda"
     chosen = choose_reading(run.model.encoder, settings.attention, settings.precision, cuda=cuda, name="attention")

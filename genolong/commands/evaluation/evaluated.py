@@ -35,11 +35,18 @@ class Evaluation:
 def refuse_unwritable(output: Path) -> None:
     """Raises OutputError if figures cannot be written there, before the work rather than after it."""
     refuse_no_file(output)
+    if output.is_file() and not _begins_like_figures(output):
+        raise OutputError(f"{output}: exists, and is not a file of figures; name another (output=), or remove this one")
     folder = output.parent
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise OutputError(f"{folder}: figures cannot be written to this folder; name a file elsewhere (output=)")
+
+
+def _begins_like_figures(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1) in (b"[", b"")
 
 
 def write_figures(output: Path, figures: Sequence[Figure]) -> Path:
