@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
+from genolong.composing import CONF, TRAINED, settings_of
 from genolong.report.side_by_side import (
     MOST,
     READ,
     Trained,
+    _draw,
     caveats,
     differing,
     loss_pictures,
@@ -124,6 +127,14 @@ def test_files_are_compared_by_their_content_not_by_their_names() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "name", ["data.fasta", "data.cache", "data.workers", "data.reverse_complement", "data.synonyms"]
+)
+def test_settings_that_leave_the_held_out_bases_as_they_are_are_no_caveat(name: str) -> None:
+    assert caveats([trained(), trained()], [name]) == []
+    assert name in {*settings_of(CONF, "train"), *settings_of(TRAINED, "train_variants")}
+
+
 def test_of_heads_alleles_are_told_and_seeds_hide_nothing() -> None:
     heads = [trained(step=None), trained(step=None)]
     assert caveats(heads, ["seed", "data.label", "longest_allele"]) == [
@@ -142,8 +153,17 @@ def test_losses_are_drawn_over_what_was_read() -> None:
     assert loss_pictures("none", [trained()]) == []
 
 
+@pytest.mark.parametrize(("step", "read"), [(10, [10, 20]), (None, [1, 2])])
+def test_the_courses_of_models_run_over_bases_and_those_of_heads_over_steps(step: int | None, read: list[int]) -> None:
+    pane = Figure().subplots()
+    _draw(pane, runs=[held("one", 1.5, 1.25, step=step)], metric=VALIDATION)
+    (line,) = pane.lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == (read, [1.5, 1.25])
+
+
 def test_no_more_curves_are_drawn_than_can_be_told_apart() -> None:
+    assert MOST == 18, "of six colours and three dashes"
     many = [held(f"run{number}", 1.0) for number in range(MOST + 1)]
     for drawn in loss_pictures("m", many):
-        assert f"; the first {MOST} of {MOST + 1} trainings." in drawn
+        assert f"; lower is better; the first {MOST} of {MOST + 1} trainings." in drawn
         assert f"run{MOST - 1}<" in drawn and f"run{MOST}<" not in drawn
