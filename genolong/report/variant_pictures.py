@@ -112,12 +112,12 @@ def distribution_picture(number: int, positive: Positive, score: Compared) -> Ma
 
 
 def strata_picture(number: int, field: str, positive: Positive, score: Compared, strata: Sequence[Stratum]) -> Markup:
-    """Percentiles of the scores of both classes in every stratum."""
+    """Percentiles of the finite scores of both classes in every stratum."""
     rows = [
         (stratum.name, colour, values, is_it)
         for stratum in strata
         for _, colour, is_it in CLASSES
-        if len(values := score.values[stratum.chosen & (positive == is_it) & ~np.isnan(score.values)])
+        if len(values := score.values[stratum.chosen & (positive == is_it) & np.isfinite(score.values)])
     ]
 
     def draw(pane: Axes) -> None:

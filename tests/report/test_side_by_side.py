@@ -158,7 +158,8 @@ def test_the_courses_of_models_run_over_bases_and_those_of_heads_over_steps(step
     pane = Figure().subplots()
     _draw(pane, runs=[held("one", 1.5, 1.25, step=step)], metric=VALIDATION)
     (line,) = pane.lines
-    assert (list(line.get_xdata()), list(line.get_ydata())) == (read, [1.5, 1.25])
+    drawn = [np.asarray(data).tolist() for data in (line.get_xdata(), line.get_ydata())]
+    assert drawn == [read, [1.5, 1.25]]
 
 
 def test_no_more_curves_are_drawn_than_can_be_told_apart() -> None:

@@ -10,6 +10,7 @@ from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.nearest import nearest_path, nearest_run
 from genolong.runs.checkpoint import load_model
 from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
+from genolong.runs.folder import RECORD
 
 
 class StoredModel(NamedTuple):
@@ -48,6 +49,10 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
     checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
     if place.is_dir() and not checkpoint.is_file() and is_exported(place):
         return StoredModel(place, *read_exported(place))
+    if not checkpoint.is_file() and (place / RECORD).is_file():
+        raise InputError(
+            f"{setting}={path}: this training has saved no checkpoint yet; run its command again, or name another run"
+        )
     if not checkpoint.is_file():
         raise InputError(
             f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"

@@ -118,7 +118,7 @@ def _training(results: RunResults) -> Iterable[str]:
     record = results.record
     yield "## Training"
     if record is None:
-        yield "Unknown: the training's record is missing, or belongs to other weights."
+        yield "Unknown: the training has not finished, or its record is missing or belongs to other weights."
         return
     command = _command(record["command"])
     if command:

@@ -28,7 +28,10 @@ def run_results(run: TrainedRun) -> RunResults:
     path = run.folder / RECORD
     if path.is_file():
         record = read_record(path)
-        if record.get("weights_sha256") != wanted:
+        if record.get("weights_sha256") is None:
+            notes.append(f"{path}: this training has not finished, so the model card does not say how it went")
+            record = None
+        elif record["weights_sha256"] != wanted:
             notes.append(f"{path}: belongs to other weights, so the model card does not say how these were trained")
             record = None
     path = run.folder / FIGURES

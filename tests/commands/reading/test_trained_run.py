@@ -83,6 +83,10 @@ def test_a_run_that_does_not_exist_is_told(tmp_path):
 def test_a_folder_without_a_checkpoint_is_no_run(tmp_path):
     with pytest.raises(InputError, match=r"has no checkpoints/last.ckpt"):
         open_run(str(tmp_path))
+    (tmp_path / "record.json").write_text("{}")
+    wanted = "this training has saved no checkpoint yet; run its command again, or name another run"
+    with pytest.raises(InputError, match=f"^model={tmp_path}: {wanted}$"):
+        open_run(str(tmp_path))
 
 
 def test_a_file_that_is_no_checkpoint_is_told(tmp_path):

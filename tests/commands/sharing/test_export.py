@@ -362,7 +362,12 @@ def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path:
         "it out; run evaluate again",
     )
     card = (tmp_path / "model" / "README.md").read_text()
-    assert "Not compared with baselines" in card and "Unknown: the training's record is missing" in card
+    assert "Not compared with baselines" in card and "Unknown: the training has not finished, or its record is" in card
+    record = json.loads((run / "record.json").read_text())
+    del record["weights_sha256"]
+    (run / "record.json").write_text(json.dumps({**record, "status": "stopped: SIGTERM"}))
+    note = "this training has not finished, so the model card does not say how it went"
+    assert exported(run, tmp_path / "unfinished").notes[0] == f"{run / 'record.json'}: {note}"
 
 
 def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):
