@@ -169,7 +169,7 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
         return SettingsError(f"{group}: choose it as {group}=NAME, without a +")
     if isinstance(error, InterpolationKeyError) and (
-        missing := re.match(r"Interpolation key '(.+)' not found", lines[0])
+        missing := re.match(r"Interpolation key '(.+)' not found", str(error))
     ):
         place = f"{error.full_key}: " if error.full_key else ""
         near = nearest_setting(missing[1], settings_of(folder, command))
