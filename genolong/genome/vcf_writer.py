@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 
-from genolong.errors import OutputError
+from genolong.errors import InputError, OutputError
 from genolong.genome.files.bgzf import MAGIC
 from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
 from genolong.genome.files.partial_file import OTHER_BYTES, PartialFile, Stream, open_descriptor
-from genolong.genome.vcf import Record
+from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
 from genolong.genome.vcf_text import BYTE_ORDER_MARK
 
@@ -141,7 +141,7 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether a file is empty or begins like a VCF, compressed or not."""
+    """Whether a file is empty, begins like a VCF, compressed or not, or is one with another beginning."""
     try:
         with path.open("rb") as file:
             opened = gzip.open if file.read(len(MAGIC)) == MAGIC else open
@@ -149,7 +149,13 @@ def _may_be_replaced(path: Path) -> bool:
             begin = file.read(len(BYTE_ORDER_MARK) + len(b"#CHROM"))
     except (OSError, EOFError, zlib.error):
         return False
-    return not begin or _BEGINS.match(begin) is not None
+    if not begin or _BEGINS.match(begin):
+        return True
+    try:
+        with VcfReader(path):
+            return True
+    except InputError:
+        return False
 
 
 def _is_file_or_nothing(path: Path) -> bool:

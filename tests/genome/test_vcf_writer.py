@@ -250,6 +250,18 @@ def test_a_file_of_another_kind_is_not_replaced(tmp_path: Path, name: str, conte
     assert (tmp_path / name).read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "begin", [b"\n\n", b"\r\n", b"# ours\n", b"## ours\n", b"##\n", b"#fileformat=VCFv4.2\n", b"##=\n"]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_vcf_that_can_be_read_is_replaced(tmp_path: Path, begin: bytes, packed: bool):
+    old, path = begin + vcf_text(*SORTED), tmp_path / "out.vcf"
+    path.write_bytes(gzip.compress(old) if packed else old)
+    with VcfWriter(path) as writer:
+        writer.write_header(HEADER)
+    assert path.read_bytes() == b"".join(HEADER)
+
+
 @pytest.mark.parametrize("old", [b"", b"##fileformat=VCFv4.1\n", b"#CHROM\tPOS", b"\xef\xbb\xbf##x=1\n"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_vcf_or_an_empty_file_is_replaced(tmp_path: Path, old: bytes, packed: bool):
