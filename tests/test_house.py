@@ -288,3 +288,12 @@ def test_every_dependency_that_the_scripts_install_is_pinned_in_its_range():
     ]
     for requirement in map(Requirement, wanted):
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, f"{requirement} in constraints.txt"
+
+
+def test_the_name_of_a_test_holds_no_time():
+    """A gzip that is packed while tests are named after it holds the second: no two workers agree on the name."""
+    for path in sources(PROJECT / "tests"):
+        for function in (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)):
+            for call in (node for decorator in function.decorator_list for node in ast.walk(decorator)):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "gzip.compress":
+                    assert "mtime" in {keyword.arg for keyword in call.keywords}, f"{path}:{call.lineno}: mtime=0"
