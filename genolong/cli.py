@@ -11,7 +11,6 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
-from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -24,7 +23,7 @@ from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
 from genolong.composing import FOLDERS, guard
 from genolong.counted import counted
-from genolong.endings import fail, reader_left, told_of
+from genolong.endings import fail, reader_left, tell_error, told_of
 from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import naming, open_descriptor
 from genolong.help import help_text
@@ -288,11 +287,15 @@ def _tell_stopped(stopped: Stopped, command: str) -> None:
     tell.info(f"genolong: {told_of(stopped, known, command, swept=of_sweep)}")
 
 
-def _fail(error: Exception, command: str) -> NoReturn:
-    job = HydraConfig.get()
-    if job.mode is RunMode.MULTIRUN:
-        tell.info(f"run {job.job.num + 1} of this sweep failed; the runs after it are not started")
-    fail(error, command)
+def _fail(error: Exception, command: str) -> None:
+    """Exits; or returns in a sweep, whose other runs go on, except if processes would have to agree on what failed."""
+    if HydraConfig.get().mode is not RunMode.MULTIRUN:
+        fail(error, command)
+    code = tell_error(error, command)
+    swept.note_failure(code)
+    if Place.joined():
+        swept.tell_failures()
+        raise SystemExit(code) from None
 
 
 COMMANDS = {
@@ -394,6 +397,7 @@ def _run(command: str, arguments: list[str]) -> int:
             COMMANDS[command]()
             if command in ("train", "train_variants"):
                 swept.tell_results()
+            return swept.tell_failures()
     return 0
 
 

@@ -23,9 +23,14 @@ def reader_left() -> NoReturn:
 
 def fail(error: Exception, command: str) -> NoReturn:
     """Prints the error in one line on stderr, and exits with its code."""
+    raise SystemExit(tell_error(error, command)) from None
+
+
+def tell_error(error: Exception, command: str) -> int:
+    """Prints the error in one line on stderr, and returns its exit code."""
     line, code = explain(error, command)
     print(f"genolong: error: {' '.join(line.split())}", file=sys.stderr)
-    raise SystemExit(code) from None
+    return code
 
 
 def explain(error: Exception, command: str) -> tuple[str, int]:

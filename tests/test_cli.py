@@ -104,7 +104,6 @@ def fasta(tmp_path: Path) -> str:
         ),
         (["train", "+data.x=1"], 64, "data.x: no such setting"),
         (["evaluate"], 64, "model: wanted a run's folder, like runs/quickstart/latest; or a VCF with scores"),
-        (["train", "-m", "seed=1,-1"], 64, "seed=-1: wanted a whole number"),
         (["train", f"+{'context' * 99}=1k"], 64, "a settings group has a name longer than a file name may be"),
         (["embed", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
         (["map", "model=x"], 64, "output: is missing; add output=... (--help says what it is)"),
@@ -120,18 +119,12 @@ def fasta(tmp_path: Path) -> str:
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
     ],
 )
-def test_a_refusal_is_one_line_and_leaves_no_folder(typed, fasta, arguments, code, line, tmp_path):
-    more = [fasta, *TINY] if "-m" in arguments else []
-    found, out, err = typed(*arguments, *more)
+def test_a_refusal_is_one_line_and_leaves_no_folder(typed, arguments, code, line, tmp_path):
+    found, out, err = typed(*arguments)
     assert (found, out) == (code, "")
-    *before, last = err.splitlines()
-    assert last.startswith(f"genolong: error: {line}")
-    assert not before or "-m" in arguments
-    assert ("run 2 of this sweep failed; the runs after it are not started" in before) == ("-m" in arguments)
-    kept = list(tmp_path.rglob("record.json"))
-    assert len(kept) == ("-m" in arguments), "of a sweep, what came before the mistake"
-    if "-m" not in arguments:
-        assert not list(tmp_path.rglob(".hydra"))
+    (told,) = err.splitlines()
+    assert told.startswith(f"genolong: error: {line}")
+    assert not list(tmp_path.rglob(".hydra"))
 
 
 @pytest.mark.parametrize(
@@ -290,6 +283,38 @@ def test_a_sweep_leaves_one_run_a_value_and_latest_is_the_last(typed, fasta, tmp
     assert out.startswith("the runs of this sweep, the best first")
     assert err.endswith("wrote runs/s/report.html; open it in a browser\n")
     assert "2 trainings in " in (tmp_path / "runs/s/report.html").read_text()
+
+
+def test_runs_of_a_sweep_go_on_after_one_that_failed(typed, fasta, tmp_path):
+    code, out, err = typed("train", "-m", "seed=1,-1,2", "init_from=null,nothing", fasta, "run.name=s", *TINY)
+    assert code == 66, "that of the first failure"
+    assert sorted(row.split("│")[1].strip() for row in out.splitlines() if "seed=" in row) == ["seed=1", "seed=2"]
+    assert len(list((tmp_path / "runs" / "s").glob("2*"))) == 2, "failed runs leave no folder"
+    *lines, summary, second, third, fourth, sixth = err.splitlines()
+    assert summary == "4 runs of this sweep failed:"
+    for number, told in zip((2, 3, 4, 6), (second, third, fourth, sixth), strict=True):
+        assert told.startswith(f"run {number}: seed=")
+        after = lines[lines.index(told.replace(":", " of this sweep:", 1)) + 1]
+        assert after.startswith("genolong: error: " + ("seed=-1: wanted" if number in (3, 4) else "init_from=nothing:"))
+
+
+def test_a_sweep_of_several_processes_ends_with_its_first_failure(typed, fasta, tmp_path, monkeypatch):
+    """They would not agree on which run comes next, if only one of them had failed."""
+    monkeypatch.setattr(Place, "joined", Place.alone)
+    code, out, err = typed("train", "-m", "seed=-1,2", fasta, "run.name=s", *TINY)
+    assert (code, out) == (64, "")
+    begun, error, summary, told = err.splitlines()
+    assert begun.startswith("run 1 of this sweep: seed=-1 ")
+    assert error.startswith("genolong: error: seed=-1: wanted")
+    assert summary == "1 run of this sweep failed:"
+    assert told.startswith("run 1: seed=-1 ")
+
+
+def test_the_settings_of_a_run_are_told_as_they_were_typed(typed):
+    _, _, err = typed("embed", "-m", "model=none", "output='a_${layer}.parquet'", "regions=x.bed", "layer=0,1")
+    told = [line for line in err.splitlines() if line.startswith("run ")]
+    assert told[0] == "run 1 of this sweep: model=none output=a_${layer}.parquet regions=x.bed layer=0"
+    assert told[-1] == "run 2: model=none output=a_${layer}.parquet regions=x.bed layer=1"
 
 
 def test_runs_of_a_sweep_in_distant_places_are_only_told(typed, fasta, tmp_path):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from genolong.commands.reading.stored_model import stored_model
 from genolong.errors import InputError, MissingInputError
-from genolong.genome.alleles import read_synonyms
 from genolong.genome.files.pinned_file import PinnedFile
 from genolong.genome.regions import read_bed
+from genolong.genome.synonyms import read_synonyms
 from genolong.genome.vcf import VcfReader
 from genolong.nearest import near_names, nearest, nearest_field, nearest_path, nearest_run, nearest_setting
 from genolong.runs.checkpoint import load_weights
@@ -107,7 +107,7 @@ def test_where_nothing_is_near_or_nothing_can_be_listed_nothing_is_said(home: Pa
         (lambda path: PinnedFile.pin(Path(path)), "genme.fa", "genome.fa"),
         (lambda path: VcfReader(path).__enter__(), "cals.vcf", "calls.vcf"),
         (lambda path: read_bed(path, {"one": 9}), "peeks.bed", "peaks.bed"),
-        (read_synonyms, "synonym.tsv", "synonyms.tsv"),
+        (lambda path: read_synonyms(path, []), "synonym.tsv", "synonyms.tsv"),
         (lambda path: read_record(Path(path)), "runs/quikstart/record.json", "runs/quickstart"),
         (lambda path: load_weights(Path(path)), "runs/quickstart/lates", "runs/quickstart/latest"),
     ],

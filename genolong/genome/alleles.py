@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from genolong.counted import counted
-from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import match_contig
 from genolong.genome.edit import Variant, trimmed
-from genolong.nearest import nearest_path
 
 _BASES = frozenset(b"ACGTacgt")
 _LETTERS = frozenset(b"ACGTNRYSWKMBDHVUacgtnryswkmbdhvu")
@@ -70,7 +66,10 @@ def kind(reference: bytes, alternate: bytes) -> Status:
 
 
 class ContigNames:
-    """Maps a VCF's contig names to the genome's: same name, with or without chr, mitochondria, then synonyms."""
+    """Maps a VCF's contig names to the genome's: same name, with or without chr, mitochondria, then synonyms.
+
+    `synonyms` maps further names to those of the genome, as read_synonyms does.
+    """
 
     def __init__(self, lengths: Mapping[str, int], synonyms: Mapping[str, str]) -> None:
         self.lengths, self._synonyms = lengths, synonyms
@@ -81,40 +80,8 @@ class ContigNames:
         if name not in self._found:
             found = match_contig(name, self.lengths)
             synonym = match_contig(name, self._synonyms) if found is None else None
-            if synonym is not None:
-                found = match_contig(self._synonyms[synonym], self.lengths)
-            self._found[name] = found
+            self._found[name] = found if synonym is None else self._synonyms[synonym]
         return self._found[name]
-
-
-def read_synonyms(path: str | Path) -> dict[str, str]:
-    """Pairs of names for the same contig: two columns, separated by blanks, in either order; # starts a comment.
-
-    Raises InputError with the line number for an invalid line, MissingInputError for a file that cannot be read.
-    """
-    path = Path(path).expanduser()
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file; wanted two names of a contig in every line") from error
-    except FileNotFoundError as error:
-        raise MissingInputError(f"{path} does not exist; wanted a file of synonyms{nearest_path(path)}") from error
-    except OSError as error:
-        raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a file of synonyms") from error
-    synonyms: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        names = line.split("#", 1)[0].split()
-        if len(names) not in (0, 2):
-            raise InputError(
-                f"{path}, line {number}: {counted(len(names), 'name')}; wanted two that mean the same contig"
-            )
-        for name, other in (names, names[::-1]) if names else ():
-            if synonyms.setdefault(name, other) != other:
-                raise InputError(
-                    f"{path}, line {number}: {name} means {other} here, but {synonyms[name]} in an earlier line; "
-                    "keep one"
-                )
-    return synonyms
 
 
 class AlleleChecks:

@@ -1,13 +1,10 @@
 """Every allele gets one status: what it is by its letters, then whether its place and REF are the genome's."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.errors import InputError, MissingInputError
-from genolong.genome.alleles import SCORED, AlleleChecks, ContigNames, Status, kind, read_synonyms
+from genolong.genome.alleles import SCORED, AlleleChecks, ContigNames, Status, kind
 from genolong.genome.edit import Variant
 from genolong.genome.tiles import GenomeTiles
 from tests.builders.memory_genome import MemoryGenome
@@ -53,42 +50,13 @@ def test_statuses_are_words_that_info_can_hold():
     ("chr1", "chr1"), ("1", "chr1"), ("MT", "chrM"), ("M", "chrM"), ("chrMT", "chrM"), ("2", None), ("Chr1", None),
     ("NC_1", "chr1"), ("one", "chr1"), ("chrone", "chr1"), ("mito", "chrM"), ("nowhere", None),
 ])  # fmt: skip
-def test_names_of_contigs(tmp_path: Path, name: str, found: str | None):
-    (tmp_path / "names.txt").write_text("# RefSeq\nNC_1\t1\nchr1 one # both orders\n\nMT mito\nnowhere else\n")
-    names = ContigNames({"chr1": 10, "chrM": 4}, read_synonyms(tmp_path / "names.txt"))
+def test_names_of_contigs(name: str, found: str | None):
+    names = ContigNames({"chr1": 10, "chrM": 4}, {"NC_1": "chr1", "one": "chr1", "mito": "chrM"})
     assert names.find(name) == names.find(name) == found
 
 
 def test_the_genomes_own_name_comes_before_a_synonym():
     assert ContigNames({"a": 1, "b": 2}, {"a": "b"}).find("a") == "a"
-
-
-@pytest.mark.parametrize(("content", "words"), [
-    (b"one\n", "names.txt, line 1: 1 name; wanted two that mean the same contig"),
-    (b"a b\n\na b c\n", "names.txt, line 3: 3 names; wanted two that mean the same contig"),
-    (b"a b\na c\n", "names.txt, line 2: a means c here, but b in an earlier line; keep one"),
-    (b"a b\nc b\n", "names.txt, line 2: b means c here, but a in an earlier line; keep one"),
-    (b"\xff\xfe\xff", "names.txt is not a text file; wanted two names of a contig in every line"),
-])  # fmt: skip
-def test_what_is_no_file_of_synonyms_is_refused(tmp_path: Path, content: bytes, words: str):
-    (tmp_path / "names.txt").write_bytes(content)
-    with pytest.raises(InputError) as refusal:
-        read_synonyms(tmp_path / "names.txt")
-    assert str(refusal.value) == f"{tmp_path}/{words}"
-
-
-def test_synonyms_that_are_not_there(tmp_path: Path):
-    with pytest.raises(MissingInputError) as refusal:
-        read_synonyms(tmp_path / "names.txt")
-    assert str(refusal.value) == f"{tmp_path}/names.txt does not exist; wanted a file of synonyms"
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(MissingInputError, match=r"folder cannot be read \(Is a directory\); wanted a file of synonyms"):
-        read_synonyms(tmp_path / "folder")
-
-
-def test_the_same_twice_is_no_contradiction_nor_is_a_byte_order_mark_a_name(tmp_path: Path):
-    (tmp_path / "names.txt").write_bytes(b"\xef\xbb\xbfa b\r\nb a\r\n")
-    assert read_synonyms(tmp_path / "names.txt") == {"a": "b", "b": "a"}
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from genolong.commands.embeddings.embed_settings import EmbedSettings
 from genolong.commands.variants.checked_records import RecordChecks, example_of
 from genolong.errors import InputError
-from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.alleles import AlleleChecks, ContigNames
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant
 from genolong.genome.regions import read_named_bed
+from genolong.genome.synonyms import read_synonyms
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import Record, VcfReader
 from genolong.report.tally import Tally
@@ -72,7 +73,7 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
 
 def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
     names = tiles.genome.lengths
-    synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
+    synonyms = read_synonyms(settings.synonyms, names) if settings.synonyms else {}
     return AlleleChecks(ContigNames(names, synonyms), tiles.letters, longest)
 
 

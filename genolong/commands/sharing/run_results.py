@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from genolong.commands.evaluation.evaluated import read_figures
@@ -23,27 +24,33 @@ class RunResults:
 
 def run_results(run: TrainedRun) -> RunResults:
     """Reads record and figures; notes those left out since they are, or may be, of other weights; raises InputError."""
-    notes, wanted = [], run.weights_sha256
-    record, figures = None, None
-    path = run.folder / RECORD
-    if path.is_file():
-        record = read_record(path)
-        if record.get("weights_sha256") is None:
-            notes.append(f"{path}: this training has not finished, so the model card does not say how it went")
-            record = None
-        elif record["weights_sha256"] != wanted:
-            notes.append(f"{path}: belongs to other weights, so the model card does not say how these were trained")
-            record = None
-    path = run.folder / FIGURES
-    if path.is_file():
-        made = read_record(beside(path)) if beside(path).is_file() else {}
-        if made.get("model_sha256") == wanted and says_own_bases(made, vars(run.data), run.sha256):
-            figures = {figure.name: figure for figure in read_figures(path)}
-        elif made.get("model_sha256") == wanted:
-            notes.append(f"{path}: {OF_OTHERS}, so the model card leaves it out; run evaluate again")
-        else:
-            notes.append(
-                f"{path}: does not say that it was measured with these weights, so the model card leaves it out; "
-                "run evaluate again"
-            )
-    return RunResults(record, figures, tuple(notes))
+    record, of_record = _record(run.folder / RECORD, run)
+    figures, of_figures = _figures(run.folder / FIGURES, run)
+    return RunResults(record, figures, (*of_record, *of_figures))
+
+
+def _record(path: Path, run: TrainedRun) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """The record of the training; None, and a note, if it does not belong to these weights."""
+    if not path.is_file():
+        return None, ()
+    record = read_record(path)
+    of = record.get("weights_sha256")
+    if of == run.weights_sha256:
+        return record, ()
+    if of is None:
+        return None, (f"{path}: this training has not finished, so the model card does not say how it went",)
+    return None, (f"{path}: belongs to other weights, so the model card does not say how these were trained",)
+
+
+def _figures(path: Path, run: TrainedRun) -> tuple[Mapping[str, Figure] | None, tuple[str, ...]]:
+    """The figures of the bases that the training held out; None, and a note, if they may be other figures."""
+    if not path.is_file():
+        return None, ()
+    made = read_record(beside(path)) if beside(path).is_file() else {}
+    if made.get("model_sha256") != run.weights_sha256:
+        why = "does not say that it was measured with these weights"
+    elif not says_own_bases(made, vars(run.data), run.sha256):
+        why = OF_OTHERS
+    else:
+        return {figure.name: figure for figure in read_figures(path)}, ()
+    return None, (f"{path}: {why}, so the model card leaves it out; run evaluate again",)

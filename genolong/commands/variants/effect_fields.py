@@ -50,8 +50,8 @@ class EffectFields:
                 llr,
                 "Float",
                 "log p(ALT) - log p(REF) in nats, mean of both strands; below 0: the model finds ALT less likely. "
-                f"Single bases: {MODE_WORDS[mode]}. Other alleles: pseudo-log-likelihood of the ALT window minus that "
-                f"of the REF window over the longer allele and {flank} bases on either side. {told}",
+                f"Single bases: {MODE_WORDS[mode]}. Other alleles, on another scale: pseudo-log-likelihood of the ALT "
+                f"window minus that of the REF window over the longer allele and {flank} bases on either side. {told}",
             ),
             (
                 distance,
