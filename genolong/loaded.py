@@ -76,7 +76,7 @@ class LoadedModel:
         for note in choose_reading(run.model.encoder, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
         loaded = cls(run, chosen)
-        for note in run.moved_on(chosen):
+        for note in run.caveats(chosen):
             logger.warning(note)
         return loaded
 

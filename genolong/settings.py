@@ -16,8 +16,8 @@ from genolong.model.encoder import EncoderSettings
 from genolong.nearest import nearest_setting
 from genolong.parallel.settings import TrainingParallelSettings
 from genolong.runs.folder import check_name
-from genolong.tasks.masked_bases import MaskedBasesSettings
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.masked_bases_settings import MaskedBasesSettings
+from genolong.tasks.optimizer_settings import OptimizerSettings
 
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
 LARGEST = 1 << 40  # larger than any setting can be; also refuses NaN

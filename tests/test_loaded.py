@@ -24,8 +24,8 @@ from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.genome.alphabet import encode, reverse_complement
 from genolong.loaded import LoadedModel, Score
+from genolong.model.masked_base_model import MaskedBaseModel
 from genolong.settings import CONF, check
-from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.variant_training import GENOME, make_home, settings
 from tests.builders.vcfs import record_line, vcf_text
@@ -49,8 +49,7 @@ def model(home: Path) -> LoadedModel:
     return genolong.load(home / "base", device="cpu")
 
 
-def asked(model: LoadedModel) -> MaskedBases:
-    assert isinstance(model.run.model, MaskedBases)
+def asked(model: LoadedModel) -> MaskedBaseModel:
     return model.run.model
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: weights and the settings that build the model, checked on reading; nothing in them can run code."""
+"""Reads checkpoints: weights and the settings that build the model, all checked; nothing in them can run code."""
 
 import hashlib
 import io
@@ -6,17 +6,16 @@ import json
 import pickletools
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
 from genolong.errors import InputError, UnsafeInputError
-from genolong.runs.sealed_zip import FORMAT, MANIFEST, PICKLED, read_zip, refuse_compressed, told, write_zip
+from genolong.runs.sealed_zip import PICKLED, read_zip, refuse_compressed, told
 
 SETTINGS, WEIGHTS, TRAINING = "settings.json", "weights.pt", "training.pt"
 ANSWERS = "answers.pt"
@@ -28,38 +27,6 @@ TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|
 NAMING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}  # pickle operations that name an object
 IS_BEST = "is_best"  # in training.pt, callback state: whether this checkpoint's validation is the best so far
 VALIDATED = "validated"  # in training.pt: whether the step's validation is done, or was not due
-
-Answers = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
-
-
-class RunCheckpointIO(CheckpointIO):
-    """Stores Lightning's checkpoints as zip files of parts, each with its sha256 in the manifest.
-
-    weights.pt holds the state dict, training.pt what a resumed training needs, settings.json how to build the model,
-    and answers.pt the known answers of these weights, computed by `answers`.
-    """
-
-    def __init__(self, settings: Mapping[str, Any], answers: Answers | None = None) -> None:
-        self.settings, self.answers = settings, answers
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        rest = {name: value for name, value in checkpoint.items() if name != "state_dict"}
-        parts = {
-            SETTINGS: json.dumps(self.settings, indent=1).encode(),
-            WEIGHTS: _packed(checkpoint["state_dict"]),
-            TRAINING: _packed(rest),
-        }
-        if self.answers is not None:
-            parts[ANSWERS] = _packed(dict(self.answers(checkpoint["state_dict"])))
-        hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
-        manifest = {"format": FORMAT, "step": checkpoint["global_step"], "sha256": hashes}
-        write_zip(Path(path), {MANIFEST: json.dumps(manifest, indent=1).encode(), **parts})
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        return load_all(Path(path))[1]
-
-    def remove_checkpoint(self, path: Any) -> None:
-        Path(path).unlink(missing_ok=True)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -137,12 +104,6 @@ def _kind(tensor: Tensor | None) -> str:
     if tensor is None:
         return "missing"
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
-
-
-def _packed(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    return buffer.getvalue()
 
 
 def _refuse_other_names(archive: zipfile.ZipFile) -> None:

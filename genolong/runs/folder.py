@@ -7,6 +7,7 @@ from genolong.errors import OutputError, SettingsError
 from genolong.runs.lock import LOCK, lock_removed
 
 RECORD = "record.json"
+CHECKPOINTS = "checkpoints"
 HYDRAS_FILES = {"config.yaml", "hydra.yaml", "overrides.yaml"}  # in .hydra, written before the command is called
 
 
@@ -35,7 +36,7 @@ def make_folder(folder: Path, runs: Path) -> None:
             f"{latest}: is a folder, but a link to the newest run belongs there; use another run.name, or move it away"
         )
     try:
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if folder.resolve().is_relative_to(runs.resolve()):
             link = runs / f".latest-{os.getpid()}"
             link.unlink(missing_ok=True)
@@ -49,7 +50,7 @@ def make_folder(folder: Path, runs: Path) -> None:
 
 def is_begun(folder: Path) -> bool:
     """Whether a run has left its record or checkpoints here, so that it may resume."""
-    return (folder / RECORD).exists() or any((folder / "checkpoints").glob("*.ckpt"))
+    return (folder / RECORD).exists() or any((folder / CHECKPOINTS).glob("*.ckpt"))
 
 
 def remove_unbegun(folder: Path) -> None:

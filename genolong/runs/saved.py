@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.genome.files.partial_file import sync_path
+from genolong.runs.folder import CHECKPOINTS
 
 LAST, BEST = "last.ckpt", "best.ckpt"  # links to files named after their steps
 
@@ -23,7 +24,7 @@ class Newest(NamedTuple):
 
 def of_step(folder: Path, step: int) -> Path:
     """The path of a run's checkpoint for a step."""
-    return folder / "checkpoints" / f"step-{step:08d}.ckpt"
+    return folder / CHECKPOINTS / f"step-{step:08d}.ckpt"
 
 
 def point(name: str, target: Path) -> None:
@@ -37,7 +38,7 @@ def point(name: str, target: Path) -> None:
 
 def tidy(folder: Path, keep: int) -> None:
     """Removes all but the newest `keep` checkpoints and those that a link points to."""
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / CHECKPOINTS
     wanted = {(checkpoints / name).resolve() for name in (LAST, BEST)}
     for path in sorted(checkpoints.glob("step-*.ckpt"))[:-keep]:
         if path.resolve() not in wanted:
@@ -46,7 +47,7 @@ def tidy(folder: Path, keep: int) -> None:
 
 def sweep(folder: Path) -> None:
     """Removes temporary files of checkpoints that a killed process left; the caller must hold the folder's lock."""
-    for path in (folder / "checkpoints").glob(".*.ckpt[.-]*"):
+    for path in (folder / CHECKPOINTS).glob(".*.ckpt[.-]*"):
         path.unlink(missing_ok=True)
 
 
@@ -57,7 +58,7 @@ def newest(place: Path, read: Callable[[Path], Read]) -> Newest | None:
     """
     if not place.is_dir():
         return Newest(place, read(place), ())
-    checkpoints = place / "checkpoints"
+    checkpoints = place / CHECKPOINTS
     passed_over: list[str] = []
     for path in _in_order(checkpoints):
         try:

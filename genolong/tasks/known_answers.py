@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from genolong.model.encoder import TOKENS, Encoder, EncoderSettings
-from genolong.model.heads import MaskedBaseHead
+from genolong.model.encoder import TOKENS, EncoderSettings
+from genolong.model.masked_base_model import MaskedBaseModel
+from genolong.model.unfilled import unfilled
 
 LENGTH = 1021  # bases, if segments are long enough: more than the first segment in all presets, and no multiple of any
 TOLERATED = 1e-3  # nats; float32 results differ by 1e-5 between machines, and an LLR is meaningful to 1e-2 at best
@@ -39,13 +40,13 @@ def known_answers(settings: EncoderSettings, state: Mapping[str, Tensor]) -> dic
 
     Leaves the global random state untouched.
     """
-    with torch.device("meta"):
-        model = nn.ModuleDict({"encoder": Encoder(settings), "head": MaskedBaseHead(settings.width)}).eval()
+    with unfilled():
+        model = MaskedBaseModel(settings).eval()
     weights = {name: state[name].detach().to("cpu", torch.float32) for name in model.state_dict()}
     model.load_state_dict(weights, assign=True)
     codes = np.random.default_rng(0).integers(0, TOKENS, (1, _length(settings)), np.uint8)
     asked = torch.from_numpy(codes)
-    return KnownAnswers(asked, _asked(model["encoder"], model["head"], asked))._asdict()
+    return KnownAnswers(asked, _asked(model.encoder, model.head, asked))._asdict()
 
 
 def moved(known: KnownAnswers, encoder: nn.Module, head: nn.Module, device: torch.device) -> float:

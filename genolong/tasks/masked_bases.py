@@ -1,7 +1,6 @@
 """Pretraining on hidden bases: loss, accuracy, and bits per base."""
 
 import logging
-from dataclasses import dataclass
 from math import inf, isfinite, log
 from typing import Any, cast
 
@@ -13,15 +12,16 @@ from torch.nn import functional
 from torchmetrics import MeanMetric
 
 from genolong.counted import counted
-from genolong.errors import InputError, NumericalError, SettingsError
+from genolong.errors import InputError, NumericalError
 from genolong.loading.chance import Stream, bits
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.datasets import MaskedBatch
-from genolong.loading.masking import MaskingSettings
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings, clipped, make_optimizer, set_rate
+from genolong.tasks.masked_bases_settings import MaskedBasesSettings
+from genolong.tasks.optimizer import clipped, make_optimizer, set_rate
+from genolong.tasks.optimizer_settings import OptimizerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -29,31 +29,16 @@ SHOWN = 8  # windows listed in a message, at most
 SCORES = ("loss", "accuracy", "loss_unmasked", "loss_soft_masked")
 
 
-@dataclass(frozen=True)
-class MaskedBasesSettings:
-    """conf/task/masked_bases.yaml: which bases are hidden, and the weight of soft-masked ones (others weigh 1)."""
-
-    masking: MaskingSettings
-    repeat_weight_train: float
-    repeat_weight_validation: float
-
-    def __post_init__(self) -> None:
-        for name in ("repeat_weight_train", "repeat_weight_validation"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"task.{name}={getattr(self, name)}: wanted a weight from 0 to 1")
-
-
 class MaskedBases(pl.LightningModule):
     """Encoder and head, trained to predict hidden bases.
 
     The loss of an optimizer step is the weighted sum of nats divided by the sum of weights, both over the whole step.
     Gradients are those of this mean, however unevenly hidden bases fall into accumulated batches or into the slices of
-    several processes. In a process that holds only a slice of each window, `shard` says which. Without an optimizer the
-    model cannot be trained.
+    several processes. In a process that holds only a slice of each window, `shard` says which.
     """
 
     def __init__(
-        self, model: EncoderSettings, task: MaskedBasesSettings, optimizer: OptimizerSettings | None, *,
+        self, model: EncoderSettings, task: MaskedBasesSettings, optimizer: OptimizerSettings, *,
         max_steps: int, seed: int, checkpoint_blocks: int,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -72,7 +57,6 @@ class MaskedBases(pl.LightningModule):
         return self.encoder(codes, self.shard, self.head)
 
     def on_train_start(self) -> None:
-        assert self.optimizer is not None
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
@@ -98,7 +82,6 @@ class MaskedBases(pl.LightningModule):
         for parameter in self.parameters():
             if parameter.grad is not None:
                 parameter.grad.mul_(self._batch_bases * batches / max(weight, 1e-9))
-        assert self.optimizer is not None
         norm = clipped(self.parameters(), self.optimizer.clip, loss, self.trainer.global_step, self._read_now)
         self._steps += 1
         if weight > 0:
@@ -164,7 +147,6 @@ class MaskedBases(pl.LightningModule):
         return cast(MeanMetric, self.scores[name])
 
     def configure_optimizers(self) -> Any:
-        assert self.optimizer is not None
         optimizer, schedule = make_optimizer(self, self.encoder, self.optimizer, self.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

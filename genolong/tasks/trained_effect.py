@@ -22,7 +22,8 @@ from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import OptimizerSettings, clipped, set_rate
+from genolong.tasks.optimizer import clipped, set_rate
+from genolong.tasks.optimizer_settings import OptimizerSettings
 
 BINS = 15  # bins of the calibration error, as in arXiv 1706.04599
 

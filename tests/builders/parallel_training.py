@@ -21,8 +21,9 @@ from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.strategy import SequenceParallelStrategy
-from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.masked_bases_settings import MaskedBasesSettings
+from genolong.tasks.optimizer_settings import OptimizerSettings
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
 

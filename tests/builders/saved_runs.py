@@ -7,9 +7,9 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from genolong.genome.fasta import Genome
-from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.model.masked_base_model import MaskedBaseModel
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.settings import CONF, train_settings
-from genolong.tasks.masked_bases import MaskedBases
 
 SMALL = ["model.width=8", "model.layers=1", "model.heads=2", "model.segment=8", "run.name=x", "data.workers=0"]
 
@@ -20,7 +20,7 @@ def save_run(folder: Path, fasta: Path, window_bp: int, cache: Path) -> Path:
     with initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
         settings = train_settings(compose("train", overrides=asked))
     torch.manual_seed(7)
-    model = MaskedBases(settings.model, settings.task, settings.optimizer, max_steps=1, seed=1, checkpoint_blocks=0)
+    model = MaskedBaseModel(settings.model)
     torch.nn.init.normal_(model.head.logits.weight)
     about = {"settings": asdict(settings), "inputs_sha256": dict(Genome.open([fasta], cache).sha256)}
     checkpoint = {

@@ -4,17 +4,15 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from genolong.loading.masking import MaskingSettings
-from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
+from genolong.model.masked_base_model import MaskedBaseModel
 from tests.builders.models import encoder_settings
 
 
-class Neighbours(MaskedBases):
+class Neighbours(MaskedBaseModel):
     """Answers with the base at its left, `sure` of it by so many nats; where it cannot see that, it knows nothing."""
 
     def __init__(self, sure: float) -> None:
-        task = MaskedBasesSettings(MaskingSettings(0.15, 0.8, 0.1), 1.0, 1.0)
-        super().__init__(encoder_settings(), task, None, max_steps=0, seed=0, checkpoint_blocks=0)
+        super().__init__(encoder_settings())
         self.sure = sure
 
     def forward(self, codes: Integer[Tensor, "batch length"]) -> Float[Tensor, "batch length 4"]:

@@ -19,7 +19,8 @@ from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_writer import VcfWriter
-from genolong.runs.checkpoint import RunCheckpointIO, load_weights
+from genolong.runs.checkpoint import load_weights
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.journal import Journal
 from genolong.runs.record import write_record
 from genolong.settings import CONF, check

@@ -18,7 +18,7 @@ from genolong import cli
 from genolong.commands.reading.trained_run import open_run
 from genolong.composing import FOLDERS, defaults_of
 from genolong.errors import InputError
-from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.sealed_zip import write_zip
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import SMALL, save_run

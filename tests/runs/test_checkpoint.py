@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from genolong.endings import explain
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs import sealed_zip
-from genolong.runs.checkpoint import RunCheckpointIO, check_fits, load_weights, weights_sha256
+from genolong.runs.checkpoint import check_fits, load_weights, weights_sha256
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.sealed_zip import write_zip
 
 ABOUT = {"settings": {"seed": 7, "model": {"width": 12, "segments": None}}, "inputs_sha256": {"genome.fa": "abc"}}

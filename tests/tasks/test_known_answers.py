@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from genolong.model.masked_base_model import MaskedBaseModel
 from genolong.tasks.known_answers import LENGTH, TOLERATED, KnownAnswers, known_answers, moved
-from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.resumed_runs import settings_of
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def model(tmp_path) -> MaskedBases:
+def model(tmp_path) -> MaskedBaseModel:
     settings = settings_of(tmp_path)
     torch.manual_seed(3)
-    model = MaskedBases(settings.model, settings.task, settings.optimizer, max_steps=1, seed=1, checkpoint_blocks=0)
+    model = MaskedBaseModel(settings.model)
     torch.nn.init.normal_(model.head.logits.weight)
     return model
 

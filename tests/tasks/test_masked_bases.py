@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from genolong.errors import InputError, NumericalError, SettingsError
 from genolong.loading.datasets import MaskedBatch
 from genolong.loading.masking import MaskingSettings
-from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.masked_bases import MaskedBases
+from genolong.tasks.masked_bases_settings import MaskedBasesSettings
+from genolong.tasks.optimizer_settings import OptimizerSettings
 from tests.builders.models import encoder_settings
 
 MASKING = MaskingSettings(share=0.15, as_mask=0.8, as_random=0.1)

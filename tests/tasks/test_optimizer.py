@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from genolong.errors import SettingsError
-from genolong.tasks.optimizer import OptimizerSettings, make_optimizer
+from genolong.tasks.optimizer import make_optimizer
+from genolong.tasks.optimizer_settings import OptimizerSettings
 
 NAN, INFINITE = float("nan"), float("inf")
 

@@ -16,7 +16,7 @@ from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.model.variant_head import VariantHead, VariantHeadSettings, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.optimizer_settings import OptimizerSettings
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
 from tests.builders.models import encoder_settings
 

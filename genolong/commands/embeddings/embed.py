@@ -91,7 +91,7 @@ def _serve(team: Team, settings: EmbedSettings) -> None:
 def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opened) -> Embedding:
     begun, run, embedder = now(), opened.run, opened.embedder
     refuse_to_write_over("output", [settings.output], (*opened.genome.sha256, *files_of(run)))
-    for note in run.moved_on(embedder.device):
+    for note in run.caveats(embedder.device):
         logger.warning(note)
     again = is_file(settings.source)  # a pipe cannot be read a second time
     counts: Counter[str] = Counter()

@@ -78,7 +78,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
     begun, mapper = now(), MutationMapper(opened.scorer)
     run, genome = opened.run, opened.genome
     refuse_to_write_over("output", [settings.file(end) for end in ENDS], (*genome.sha256, *files_of(run)))
-    for note in run.moved_on(mapper.scorer.device):
+    for note in run.caveats(mapper.scorer.device):
         logger.warning(note)
     if mapper.with_probability:
         logger.info("the trained head of this run reads four more windows per base; probability=false skips it")

@@ -10,7 +10,7 @@ from genolong.errors import InputError, MissingInputError, SettingsError
 from genolong.nearest import nearest_path, nearest_run
 from genolong.runs.checkpoint import load_model
 from genolong.runs.exported import CONFIG, WEIGHTS, is_exported, read_exported
-from genolong.runs.folder import RECORD
+from genolong.runs.folder import CHECKPOINTS, RECORD
 
 
 class StoredModel(NamedTuple):
@@ -27,7 +27,7 @@ class StoredModel(NamedTuple):
         if self.place.is_dir():
             return self.place.resolve()
         folder = self.place.resolve().parent
-        return folder.parent if folder.name == "checkpoints" else folder
+        return folder.parent if folder.name == CHECKPOINTS else folder
 
 
 def stored_model(path: str, setting: str = "model") -> StoredModel:
@@ -46,16 +46,14 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
         raise MissingInputError(f"{setting}={path}: no such run; {hint}")
     if place.name in (WEIGHTS, CONFIG):
         raise InputError(f"{setting}={path}: is part of an exported model; name its folder")
-    checkpoint = place / "checkpoints" / "last.ckpt" if place.is_dir() else place
+    checkpoint = place / CHECKPOINTS / "last.ckpt" if place.is_dir() else place
     if place.is_dir() and not checkpoint.is_file() and is_exported(place):
         return StoredModel(place, *read_exported(place))
-    if not checkpoint.is_file() and (place / RECORD).is_file():
-        raise InputError(
-            f"{setting}={path}: this training has saved no checkpoint yet; run its command again, or name another run"
-        )
     if not checkpoint.is_file():
         raise InputError(
-            f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"
+            f"{setting}={path}: this training has saved no checkpoint yet; run its command again, or name another run"
+            if (place / RECORD).is_file()
+            else f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"
         )
     return StoredModel(checkpoint, *load_model(checkpoint))
 

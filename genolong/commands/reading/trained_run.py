@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.stored_model import StoredModel, stored_model
 from genolong.commands.reading.trained_before import Earlier, trained_before
+from genolong.counted import counted
 from genolong.errors import InputError, UnsafeInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
+from genolong.model.masked_base_model import MaskedBaseModel
+from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
+from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import check_fits, weights_sha256
-from genolong.runs.folder import called
+from genolong.runs.folder import CHECKPOINTS, called
 from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
-from genolong.tasks.masked_bases import MaskedBases, MaskedBasesSettings
+from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -58,7 +62,7 @@ class TrainedRun:
     name: str
     folder: Path
     checkpoint: Path
-    model: MaskedBases
+    model: MaskedBaseModel
     data: DataSettings
     masking: MaskingSettings
     seed: int
@@ -72,6 +76,27 @@ class TrainedRun:
     known: KnownAnswers | None = None
     trainings: tuple[Earlier, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+
+    def caveats(self, device: torch.device) -> tuple[str, ...]:
+        """What a user of its answers on `device` should know: an unfinished training, and answers that differ there."""
+        return (*self.unfinished, *self.moved_on(device))
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """A note if the record of the run's folder says that its training has not finished."""
+        if self.checkpoint.parent.name != CHECKPOINTS:
+            return ()
+        try:
+            record = begun_record(self.folder)
+        except InputError:  # the model can be used without a record
+            return ()
+        if record.get("status", "finished") == "finished":
+            return ()
+        steps = f" after {counted(record['steps'], 'step')}" if isinstance(record.get("steps"), int) else ""
+        return (
+            f"{self.folder}: the training of this model has not finished (its record says: {record['status']}{steps}); "
+            "a finished one may answer better",
+        )
 
     def moved_on(self, device: torch.device) -> tuple[str, ...]:
         """A note if the model, which is on `device`, computes other known answers there than it did in training."""
@@ -124,12 +149,8 @@ def run_of(model: StoredModel) -> TrainedRun:
     settings, of_run = _stored(stored, checkpoint)
     _refuse_outsize(settings.model, weights, checkpoint)
 
-    def made() -> MaskedBases:
-        return MaskedBases(
-            settings.model, settings.task, None, max_steps=0, seed=settings.seed, checkpoint_blocks=0
-        )  # fmt: skip
-
-    made_model, variant_head = _filled(made, weights, checkpoint), None
+    made_model = _filled(lambda: MaskedBaseModel(settings.model), weights, checkpoint)
+    variant_head = None
     if of_head:
         try:
             head = check(stored.get("variant_head"), VariantHeadSettings)
@@ -198,10 +219,10 @@ def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], check
 
 
 def _filled(made: Callable[[], Module], weights: Mapping[str, Tensor], checkpoint: Path) -> Module:
-    """A module with these weights, in eval mode; shapes are compared on the meta device, before memory is used."""
-    with torch.device("meta"):
-        wanted = made().state_dict()
-    check_fits(checkpoint, weights, wanted)
-    module = made()
-    module.load_state_dict(weights)
+    """A module with these weights, in eval mode; their shapes are compared before memory is used."""
+    with unfilled():
+        module = made()
+    check_fits(checkpoint, weights, module.state_dict())
+    own = {name: weight.clone(memory_format=torch.contiguous_format) for name, weight in weights.items()}
+    module.load_state_dict(own, assign=True)
     return module.eval()

@@ -15,7 +15,7 @@ from genolong.errors import SettingsError
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import first_overlap
 from genolong.loading.windows import split
-from genolong.runs.folder import RECORD
+from genolong.runs.folder import CHECKPOINTS, RECORD
 from genolong.settings import TrainSettings
 
 SAME = ("width", "layers", "heads", "mlp", "mlp_ratio", "kernel")  # weights need these unchanged; the rest may change
@@ -46,7 +46,7 @@ def begun_before(settings: TrainSettings, folder: Path) -> Begun | None:
     if not isinstance(model, str) or not isinstance(sha256, str):
         return None
     place, named = Path(model), Path(settings.init_from).expanduser().resolve()
-    if named not in (place, place.parent.parent if place.parent.name == "checkpoints" else place):
+    if named not in (place, place.parent.parent if place.parent.name == CHECKPOINTS else place):
         return None
     before = [asdict(each) for each in trained_before(record, folder / RECORD)]
     return Begun(model, sha256, None, before, ())

@@ -13,7 +13,7 @@ from genolong.errors import FinishedRunError, InputError, OutputError, SettingsE
 from genolong.report.typed_settings import leaves, typed
 from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import IS_BEST, VALIDATED, check_fits, load_all
-from genolong.runs.folder import is_begun
+from genolong.runs.folder import CHECKPOINTS, is_begun
 from genolong.runs.metrics_log import lost_rows, rows_before
 from genolong.runs.saved import BEST, Newest, newest, of_step, point
 from genolong.runs.training_state import check_goes_on
@@ -102,7 +102,7 @@ def beginning(wanted: Wanted, folder: Path) -> Beginning:
     notes = (*_notes(found, source, step), *lost_rows(home / "metrics.csv", step))
     return Beginning(
         None if found is None else found.path, step, rows_before(home / "metrics.csv", step, validated=validated),
-        (folder / "checkpoints" / BEST).exists(), notes, record or said,
+        (folder / CHECKPOINTS / BEST).exists(), notes, record or said,
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _home(source: Path, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
     if source.is_dir():
         return source, begun_record(source)
     folder = source.resolve().parent
-    record = begun_record(folder.parent) if folder.name == "checkpoints" else {}
+    record = begun_record(folder.parent) if folder.name == CHECKPOINTS else {}
     if record and _difference(wanted, record, source) is None:
         return folder.parent, record
     return folder, {}
@@ -120,7 +120,7 @@ def _home(source: Path, wanted: Wanted) -> tuple[Path, dict[str, Any]]:
 def gone_on_with(asked: str, folder: Path) -> dict[str, Any]:
     """The record of the run that a training in `folder` resumes; empty if there are no checkpoints."""
     source = _source(asked, folder)
-    there = source is not None and source.is_dir() and any((source / "checkpoints").glob("*.ckpt"))
+    there = source is not None and source.is_dir() and any((source / CHECKPOINTS).glob("*.ckpt"))
     return begun_record(source) if source is not None and there else {}
 
 
@@ -141,7 +141,7 @@ def _source(asked: str, folder: Path) -> Path | None:
     again = named is not None and record["settings"].get("resume") == asked
     if asked == "no" or not (named is None or again or named.resolve() == folder.resolve()):
         raise OutputError(f"{folder}: already holds a run; wanted a new folder, or resume=auto to continue it")
-    return named if again and not any((folder / "checkpoints").glob("*.ckpt")) else folder
+    return named if again and not any((folder / CHECKPOINTS).glob("*.ckpt")) else folder
 
 
 def _read(path: Path, wanted: Wanted) -> tuple[Any, int, bool, bool]:

@@ -39,7 +39,8 @@ from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, absolute, split
 from genolong.model.attention.geometry import pairs_per_token
 from genolong.parallel.place import Place
-from genolong.runs.checkpoint import RunCheckpointIO, load_weights, weights_sha256
+from genolong.runs.checkpoint import load_weights, weights_sha256
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.lock import held
 from genolong.runs.record import started
 from genolong.settings import TrainSettings

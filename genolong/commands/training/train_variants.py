@@ -31,14 +31,16 @@ from genolong.loading.variant_batches import FeatureRows, VariantDataModule, Win
 from genolong.loading.variant_split import VariantSplit
 from genolong.loading.windows import absolute
 from genolong.long_work import follow
+from genolong.model.masked_base_model import MaskedBaseModel
+from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.parallel.strategy import SequenceParallelStrategy
-from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.checkpoint import weights_sha256
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.lock import held
 from genolong.runs.record import started
 from genolong.tasks.known_answers import known_answers
-from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect, held_out_figures
 from genolong.tasks.variant_effect import VariantScorer
 
@@ -131,13 +133,13 @@ def _train_in(
 
 def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
     """The module to be trained, with the head on the meta device (shapes only)."""
-    with torch.device("meta"):
+    with unfilled():
         head = VariantHead(settings.head, run.model.encoder.settings.width)
     return _module(settings, run.model, head, positive_weight=1.0)
 
 
 def _module(
-    settings: VariantTrainSettings, model: MaskedBases, head: VariantHead, *, positive_weight: float
+    settings: VariantTrainSettings, model: MaskedBaseModel, head: VariantHead, *, positive_weight: float
 ) -> FrozenEffect:  # fmt: skip
     parts = model.encoder, model.head, head, settings.optimizer
     about: dict[str, Any] = {

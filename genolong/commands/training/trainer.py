@@ -23,7 +23,7 @@ from genolong.parallel.place import Place
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.stopped import Stopped
 from genolong.parallel.strategy import PlaceEnvironment, SequenceParallelStrategy
-from genolong.runs.checkpoint import RunCheckpointIO
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.metrics_log import MetricsLog
 from genolong.settings import LoggerSettings, TrainerSettings, TrainSettings
 

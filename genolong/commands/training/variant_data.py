@@ -15,8 +15,9 @@ from genolong.commands.training.trainer import accelerator
 from genolong.commands.training.variant_training_settings import LabelledDataSettings, VariantTrainSettings
 from genolong.counted import counted
 from genolong.errors import InputError
-from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.alleles import AlleleChecks, ContigNames
 from genolong.genome.files.hashed import sha256_of
+from genolong.genome.synonyms import read_synonyms
 from genolong.genome.tiles import GenomeTiles
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import info_types
@@ -63,7 +64,8 @@ class VariantData(NamedTuple):
             reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)
             check_reading(reading, place.local_size, free=["parallel.sequence"])
         classes = _classes(settings.data)
-        names = ContigNames(genome.lengths, _synonyms(settings.data))
+        synonyms = read_synonyms(settings.data.synonyms, genome.lengths) if settings.data.synonyms else {}
+        names = ContigNames(genome.lengths, synonyms)
         labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, scorer.longest_allele))
         parts = split_variants(
             labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp
@@ -92,10 +94,6 @@ def _scorer(
     return VariantScorer(run.model.encoder, run.model.head, tiles, scoring, run.window_bp, device, shard=shard)
 
 
-def _synonyms(data: LabelledDataSettings) -> dict[str, str]:
-    return read_synonyms(data.synonyms) if data.synonyms else {}
-
-
 def _classes(data: LabelledDataSettings) -> TwoClasses:
     """Determines which labels are positive and which are negative."""
     with VcfReader(data.vcf) as reader:
@@ -119,7 +117,7 @@ def _tell(
     run: TrainedRun,
 ) -> None:
     """Logs what is trained on what; raises InputError if a part lacks one of the classes."""
-    for note in classes.notes:
+    for note in (*run.unfinished, *classes.notes):
         logger.info(note)
     for status, count in labelled.left_out.items():
         logger.info(f"left out {counted(count, 'labelled allele')}: {status}")

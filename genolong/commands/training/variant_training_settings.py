@@ -11,7 +11,7 @@ from genolong.loading.windows import absolute
 from genolong.model.variant_head import VariantHeadSettings
 from genolong.parallel.settings import ParallelSettings
 from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings
-from genolong.tasks.optimizer import OptimizerSettings
+from genolong.tasks.optimizer_settings import OptimizerSettings
 
 
 @dataclass(frozen=True)

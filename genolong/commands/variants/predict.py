@@ -18,9 +18,10 @@ from genolong.commands.variants.predict_progress import Watch
 from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.commands.variants.prediction_work import PredictionWork
 from genolong.errors import InputError
-from genolong.genome.alleles import AlleleChecks, ContigNames, read_synonyms
+from genolong.genome.alleles import AlleleChecks, ContigNames
 from genolong.genome.edit import Variant
 from genolong.genome.files.hashed import sha256_of
+from genolong.genome.synonyms import read_synonyms
 from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.loading.windows import absolute
@@ -68,7 +69,7 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
     read = (*genome.sha256, *files_of(run))
     refuse_to_write_over("output", [settings.output], read)
     refuse_to_write_over("skipped_to", [settings.skipped_to], read)
-    for note in run.moved_on(scorer.device):
+    for note in run.caveats(scorer.device):
         logger.warning(note)
     fields = EffectFields(settings.prefix, scorer.with_distance, run.head_is)
     origin = {
@@ -141,7 +142,7 @@ class _Blocks:
 def _allele_checks(settings: PredictSettings, scorer: VariantScorer) -> AlleleChecks:
     tiles = scorer.tiles
     lengths = tiles.genome.lengths
-    synonyms = read_synonyms(settings.synonyms) if settings.synonyms else {}
+    synonyms = read_synonyms(settings.synonyms, lengths) if settings.synonyms else {}
     return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, scorer.longest_allele)
 
 

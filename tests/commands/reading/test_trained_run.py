@@ -1,6 +1,9 @@
 """A run is opened as it was trained; what is none is refused in one line."""
 
+import json
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,13 +13,16 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from genolong.commands.reading.precision_choice import choose_precision
-from genolong.commands.reading.trained_run import open_run
+from genolong.commands.reading.stored_model import stored_model
+from genolong.commands.reading.trained_run import open_run, run_of
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
-from genolong.runs.checkpoint import RunCheckpointIO, weights_sha256
+from genolong.runs.checkpoint import weights_sha256
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.settings import CONF, TrainSettings, train_settings
 from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 
+PROJECT = Path(__file__).resolve().parents[3]
 SMALL = ["model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x"]
 
 
@@ -53,6 +59,35 @@ def test_the_model_answers_as_the_one_that_was_saved(folder, model, settings):
     assert (run.name, run.folder, run.window_bp, run.sha256) == ("x", folder, 211, frozenset({"abc"}))
     assert (run.data, run.masking, run.seed) == (settings.data, settings.task.masking, settings.seed)
     assert run.bases_per_step == 211 * 3 * settings.context.accumulation
+
+
+WITHOUT = {"pytorch_lightning", "lightning_fabric", "torch._dynamo", "sympy"}
+READING = (
+    "evaluation.evaluate", "evaluation.evaluate_variants", "variants.predict", "embeddings.embed", "maps.map",
+    "sharing.export", "pages.report", "planning.plan",
+)  # fmt: skip
+
+
+def test_what_only_a_training_needs_is_not_imported_for_a_trained_model(folder):
+    """Lightning and PyTorch's compiler would more than double the time until a command begins."""
+    lines = [f"import genolong.commands.{name}" for name in READING]
+    lines += [
+        "import genolong, sys",
+        f"genolong.load({str(folder)!r}, 'cpu')",
+        f"print({WITHOUT} & sys.modules.keys())",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    out = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert out == "set()\n"
+
+
+def test_a_models_weights_are_its_own(folder):
+    stored = stored_model(str(folder))
+    run = run_of(stored)
+    for name, weight in run.model.state_dict().items():
+        assert weight.data_ptr() != stored.weights[name].data_ptr(), "a change of one would change the other"
+        assert weight.data_ptr() % 64 == 0, "results must not depend on where in a file they lay"
+    assert all(weight.requires_grad for weight in run.model.parameters())
 
 
 def test_what_was_trained_on_is_known_by_content_and_by_the_names_of_files(settings, model, tmp_path):
@@ -211,6 +246,49 @@ def test_answers_in_16_bits_are_told_as_such(settings, model, tmp_path):
 def test_a_run_without_answers_is_not_asked(folder):
     run = open_run(str(folder))
     assert run.known is None and run.moved_on(torch.device("cpu")) == ()
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"status": "stopped: SIGINT", "steps": 1400}, "stopped: SIGINT after 1,400 steps"),
+        ({"status": "started"}, "started"),
+        ({"status": "stopped: OSError", "steps": "?"}, "stopped: OSError"),
+    ],
+)
+def test_an_unfinished_training_is_told_whichever_way_its_model_is_named(folder, record: dict, words: str):
+    (folder / "record.json").write_text(json.dumps({"settings": {}, **record}))
+    for path in (folder, folder / "checkpoints" / "last.ckpt"):
+        run = open_run(str(path))
+        assert run.caveats(torch.device("cpu")) == run.unfinished == (
+            f"{folder}: the training of this model has not finished (its record says: {words}); a finished one may "
+            "answer better",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "record", ['{"settings": {}, "status": "finished"}', '{"settings": {}}', "{", '{"settings": {}, "status": 3}']
+)
+def test_nothing_is_told_of_a_finished_training_or_without_a_record_that_says(folder, record: str):
+    (folder / "record.json").write_text(record)
+    assert open_run(str(folder)).unfinished == ()
+
+
+def test_a_record_beside_a_copied_checkpoint_is_not_its_own(folder, tmp_path):
+    shutil.copy(folder / "checkpoints" / "last.ckpt", tmp_path / "model.ckpt")
+    (tmp_path / "record.json").write_text('{"settings": {}, "status": "started"}')
+    assert open_run(str(tmp_path / "model.ckpt")).unfinished == ()
+
+
+def test_what_should_be_known_of_the_answers_is_told_together(settings, model, tmp_path):
+    torch.nn.init.normal_(model.head.logits.weight)
+    path = save_with(asked(model), settings, model, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    (tmp_path / "run" / "record.json").write_text('{"settings": {}, "status": "started"}')
+    run = open_run(str(path))
+    run.model.bfloat16()
+    unfinished, moved = run.caveats(torch.device("cpu"))
+    assert "has not finished" in unfinished
+    assert "changes the model's answers" in moved
 
 
 def test_answers_that_cannot_be_such_are_told(settings, model, tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from genolong.commands.training.train import train
 from genolong.errors import BusyError, FinishedRunError, InputError, OutputError, SettingsError
-from genolong.runs.checkpoint import RunCheckpointIO, load_all
+from genolong.runs.checkpoint import load_all
+from genolong.runs.checkpoint_io import RunCheckpointIO
 from tests.builders.genomes import random_letters
 from tests.builders.resumed_runs import assert_same, at_step, record_of, rows_of, settings_of, state_sha256
 

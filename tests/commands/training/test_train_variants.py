@@ -27,7 +27,6 @@ from genolong.long_work import watched_by
 from genolong.model.costs.memory import memory
 from genolong.parallel.place import Place
 from genolong.settings import CONF, check
-from genolong.tasks.masked_bases import MaskedBases
 from genolong.tasks.trained_effect import TunedEffect
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.variant_training import GENOME, make_home, settings
@@ -140,7 +139,6 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
 @pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])
 def test_alleles_are_read_in_bfloat16_only_where_it_is_asked_for(made, asked):
     read = VariantData.opened(Place.alone(), settings(made, f"trainer.precision={asked}"))
-    assert isinstance(read.run.model, MaskedBases)
     assert read.run.model.encoder.mixed == (asked == "bf16-mixed")
 
 
