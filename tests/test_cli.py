@@ -311,7 +311,7 @@ def test_a_sweep_of_several_processes_ends_with_its_first_failure(typed, fasta, 
 
 
 def test_the_settings_of_a_run_are_told_as_they_were_typed(typed):
-    _, _, err = typed("embed", "-m", "model=none", "output='a_${layer}.parquet'", "regions=x.bed", "layer=0,1")
+    _, _, err = typed("embed", "-m", "model=none", "output=a_${layer}.parquet", "regions=x.bed", "layer=0,1")
     told = [line for line in err.splitlines() if line.startswith("run ")]
     assert told[0] == "run 1 of this sweep: model=none output=a_${layer}.parquet regions=x.bed layer=0"
     assert told[-1] == "run 2: model=none output=a_${layer}.parquet regions=x.bed layer=1"
