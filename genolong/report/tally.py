@@ -49,8 +49,8 @@ class Tally:
             return ()
         others = f" and {counted(len(known) - SHOWN, 'other')}" if len(known) > SHOWN else ""
         return (
-            f"no_contig: the genome has {', '.join(known[:SHOWN])}{others}; a file of two columns can say which "
-            "names mean the same contig (synonyms=FILE)",
+            f"no_contig: the genome has {', '.join(known[:SHOWN])}{others}; a file can say which names mean the "
+            "same contig (synonyms=FILE)",
         )
 
     def as_json(self) -> dict[str, Any]:

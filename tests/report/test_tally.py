@@ -59,5 +59,5 @@ def test_contigs_that_the_genome_lacks_are_told_beside_those_that_it_has(known: 
     tally.add(Status.OK, "x")
     assert tally.lost_contigs(known) == ()
     tally.add(Status.NO_CONTIG, "x")
-    told = f"no_contig: the genome has {shown}; a file of two columns can say which names mean the same contig "
+    told = f"no_contig: the genome has {shown}; a file can say which names mean the same contig "
     assert tally.lost_contigs(known) == (f"{told}(synonyms=FILE)",)

@@ -111,7 +111,7 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
     tally = rows.tally
     summary = _summary(tally, opened.genome) if tally else [f"embedded {counted(sum(counts.values()), 'region')}"]
     summary += [
-        f"  {counted(counts[status], 'window')} {words}" for status, words in _WORDS.items() if counts[status]
+        f"  of them, {counted(counts[status], 'window')} {words}" for status, words in _WORDS.items() if counts[status]
     ]  # fmt: skip
     return Embedding(Path(settings.output), table.rows, (*opened.notes, *summary))
 

@@ -109,8 +109,8 @@ def test_regions_have_the_mean_of_what_a_notebook_has(go, home: Path, tmp_path: 
     np.testing.assert_allclose(np.array(found["embedding"]), wanted, rtol=1e-4, atol=1e-5)
     assert done.rows == 5 and done.notes[-3:] == (
         "embedded 5 regions",
-        "  1 window reaching beyond an end of a contig, padded with N",
-        "  1 window with more than a tenth N",
+        "  of them, 1 window reaching beyond an end of a contig, padded with N",
+        "  of them, 1 window with more than a tenth N",
     )
 
 
