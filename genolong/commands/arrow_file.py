@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from genolong.errors import SettingsError
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.genome.files.partial_file import PartialFile
 
 META = b"genolong"  # key of the schema's metadata for a table's origin
+MAGIC = b"PAR1"  # how a Parquet file begins
 ROW_GROUP = 1 << 14  # rows per row group; a longer block is one of its own
 
 
@@ -30,6 +32,7 @@ class ArrowFile:
 
     def __init__(self, path: Path, schema: Any, words: Sequence[str]) -> None:
         self._arrow, parquet = arrow()
+        refuse_other_kind(path, MAGIC, "a Parquet file")
         self.rows = 0
         self._file = PartialFile(path)
         self._sink = _Sink(self._file)

@@ -8,6 +8,7 @@ from genolong.report.figures import Table
 from genolong.report.html import Markup, element, joined
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+DOCTYPE = "<!DOCTYPE html>"
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -41,7 +42,7 @@ def page(title: str, lead: object, opening: Iterable[Markup], sections: Sequence
         )),
         element("footer", footer),
     )  # fmt: skip
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+    return f"{DOCTYPE}\n{element('html', head, body, lang='en')}\n"
 
 
 def tiles(figures: Iterable[tuple[str, str, str]]) -> Markup:

@@ -10,6 +10,7 @@ from pathlib import Path
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.errors import InputError, MissingInputError, OutputError
 from genolong.genome.files.hashed import sha256_of
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.genome.files.partial_file import refuse_no_file, write_whole
 from genolong.loading.windows import absolute
 from genolong.report.figures import Figure, Table
@@ -35,18 +36,12 @@ class Evaluation:
 def refuse_unwritable(output: Path) -> None:
     """Raises OutputError if figures cannot be written there, before the work rather than after it."""
     refuse_no_file(output)
-    if output.is_file() and not _begins_like_figures(output):
-        raise OutputError(f"{output}: exists, and is not a file of figures; name another (output=), or remove this one")
+    refuse_other_kind(output, b"[", "a file of figures")
     folder = output.parent
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise OutputError(f"{folder}: figures cannot be written to this folder; name a file elsewhere (output=)")
-
-
-def _begins_like_figures(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(1) in (b"[", b"")
 
 
 def write_figures(output: Path, figures: Sequence[Figure]) -> Path:

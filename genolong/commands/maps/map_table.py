@@ -9,6 +9,7 @@ import numpy as np
 
 from genolong.commands.arrow_file import META, ArrowFile, arrow
 from genolong.genome.alphabet import BASES
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.genome.files.whole_text import WholeText
 from genolong.genome.tracks import rounded
 from genolong.genome.tracks import shown as numbers
@@ -43,6 +44,7 @@ class TextTable(WholeText):
     """A tab-separated table with a header line; missing numbers are empty."""
 
     def __init__(self, path: Path) -> None:
+        refuse_other_kind(path, f"{TEXT[0]}\t".encode(), "the table of a map")
         super().__init__(path)
         self._begun = False
 

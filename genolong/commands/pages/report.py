@@ -8,7 +8,9 @@ from genolong.commands.pages.evaluation_page import evaluation_page
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.pages.training_page import training_page
 from genolong.errors import InputError, MissingInputError
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.genome.files.partial_file import write_whole
+from genolong.report.page import DOCTYPE
 from genolong.runs.exported import is_exported
 from genolong.runs.found import runs_in
 from genolong.runs.record import maker, read_record
@@ -21,6 +23,7 @@ BROKEN = (
 def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambda _done: None) -> Path:
     """Writes the page, and returns its path; raises InputError or a subclass for anything that a user can fix."""
     path = settings.record
+    refuse_other_kind(settings.page, DOCTYPE.encode(), "a page")
     try:
         text = _page(settings, path, follow)
     except BROKEN as error:

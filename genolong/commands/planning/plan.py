@@ -7,6 +7,7 @@ from typing import Any
 from genolong.commands.planning.plan_settings import PlanSettings
 from genolong.commands.training.training_step import Remedy, remedies, training_step
 from genolong.counted import size
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.model.costs.flops import Flops, flops
 from genolong.model.costs.memory import Memory, memory
 from genolong.model.costs.seconds import Rates, Seconds, bytes_moved, seconds
@@ -73,7 +74,9 @@ def plan(settings: PlanSettings) -> Plan:
     if not made.fits:
         made = replace(made, remedies=tuple(remedies(step, room - process - made.gaps)))
     if settings.json is not None:
-        write_json(Path(settings.json).expanduser(), figures(made))
+        path = Path(settings.json).expanduser()
+        refuse_other_kind(path, b"{", "a file of figures")
+        write_json(path, figures(made))
     return made
 
 

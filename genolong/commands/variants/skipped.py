@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from genolong.genome.alleles import Status
+from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.genome.files.partial_file import PartialFile
 from genolong.genome.vcf import Record
 
@@ -16,6 +17,7 @@ class SkippedTable:
     """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
+        refuse_other_kind(path, COLUMNS, "a table of alleles without a score")
         self._file = PartialFile(path, resume_at)
         self._rows = [] if resume_at else [COLUMNS]
 

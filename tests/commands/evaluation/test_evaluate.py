@@ -144,7 +144,7 @@ def test_names_with_a_point_have_pictures_of_their_own_and_a_device_is_left_alon
     with pytest.raises(OutputError, match="null: is a device or a pipe"):
         evaluate(replace(SETTINGS, output=os.devnull))
     (tmp_path / "README.md").write_text("# ours")
-    wanted = r"README.md: exists, and is not a file of figures; name another \(output=\), or remove this one$"
+    wanted = r"README.md: exists, and is not a file of figures; name another file, or remove this one$"
     with pytest.raises(OutputError, match=wanted):
         evaluate(replace(SETTINGS, output=str(tmp_path / "README.md")))
     assert (tmp_path / "README.md").read_text() == "# ours"

@@ -181,6 +181,14 @@ def test_what_is_no_record_of_these_is_refused(run: Path, values: dict[str, Any]
     assert not (run / "report.html").exists()
 
 
+def test_a_page_replaces_only_a_page(run: Path, tmp_path: Path):
+    (tmp_path / "x.html").write_text("of a year's work")
+    with pytest.raises(OutputError, match=r"x.html: exists, and is not a page; name another file, or remove this one"):
+        report(asked(run, output=str(tmp_path / "x.html")))
+    assert (tmp_path / "x.html").read_text() == "of a year's work"
+    assert report(asked(run)).read_text() == report(asked(run)).read_text()
+
+
 def test_a_run_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(MissingInputError, match="has no training in it; name the folder of a training, or one with"):
         report(asked(tmp_path))

@@ -96,6 +96,10 @@ def test_figures_that_cannot_be_written_are_told(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(OutputError, match=r"pipe.json: is a device or a pipe; wanted a file to write"):
         plan(settings(f"json={tmp_path / 'pipe.json'}"))
+    (tmp_path / "x.json").write_text("[1, 2]")
+    with pytest.raises(OutputError, match=r"x.json: exists, and is not a file of figures; name another file"):
+        plan(settings(f"json={tmp_path / 'x.json'}"))
+    assert (tmp_path / "x.json").read_text() == "[1, 2]"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_what_is_no_file_of_figures_is_not_written_over(tmp_path, name, words):
 
 
 def test_a_full_disk_leaves_the_figures_that_were_there(tmp_path, monkeypatch):
-    (tmp_path / "plan.json").write_text("kept")
+    (tmp_path / "plan.json").write_text('{"kept": 1}')
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -123,7 +127,7 @@ def test_a_full_disk_leaves_the_figures_that_were_there(tmp_path, monkeypatch):
     monkeypatch.setattr("genolong.genome.files.partial_file.os.replace", fail)
     with pytest.raises(OSError, match="No space left"):
         plan(settings(f"json={tmp_path / 'plan.json'}"))
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("plan.json", "kept")]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("plan.json", '{"kept": 1}')]
 
 
 @pytest.mark.parametrize(
