@@ -35,6 +35,17 @@ def test_it_has_names_shapes_and_types_and_nothing_else(made: Callable[[], nn.Mo
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in module.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    "draw", [torch.Tensor.normal_, torch.Tensor.uniform_, nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_]
+)
+def test_nothing_is_drawn(draw: Callable[[torch.Tensor], torch.Tensor]):
+    weight = torch.zeros(2, 3)
+    with unfilled():
+        assert draw(weight) is weight
+    assert weight.count_nonzero() == 0
+    assert draw(weight).count_nonzero() == 6
+
+
 def test_everything_is_as_before_afterwards():
     with unfilled():
         assert torch.empty(3).is_meta
