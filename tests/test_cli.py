@@ -298,6 +298,21 @@ def test_runs_of_a_sweep_go_on_after_one_that_failed(typed, fasta, tmp_path):
         assert after.startswith("genolong: error: " + ("seed=-1: wanted" if number in (3, 4) else "init_from=nothing:"))
 
 
+def test_a_run_after_one_that_diverged_is_as_if_it_were_alone(typed, fasta, tmp_path):
+    wild = "optimizer.warmup_steps=0", "optimizer.clip=1e6", fasta, *TINY, "trainer.max_steps=9"
+    code, _, err = typed(
+        "train", "-m", "optimizer.learning_rate=1e8,0.001", "hydra.sweep.dir=s", "hydra.sweep.subdir=${hydra.job.num}",
+        *wild,
+    )  # fmt: skip
+    assert code == 70 and "not finite numbers; nothing was updated" in err
+    assert typed("train", "optimizer.learning_rate=0.001", "hydra.run.dir=alone", *wild)[0] == 0
+    first, second, alone = (
+        json.loads((tmp_path / each / "record.json").read_text()) for each in ("s/0", "s/1", "alone")
+    )
+    assert (first["status"], second["status"]) == ("stopped: NumericalError", "finished")
+    assert second["weights_sha256"] == alone["weights_sha256"]
+
+
 def test_a_sweep_of_several_processes_ends_with_its_first_failure(typed, fasta, tmp_path, monkeypatch):
     """They would not agree on which run comes next, if only one of them had failed."""
     monkeypatch.setattr(Place, "joined", Place.alone)
