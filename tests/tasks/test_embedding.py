@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from genolong.errors import SettingsError
 from genolong.genome.alleles import Status
 from genolong.genome.alphabet import encode, reverse_complement
 from genolong.genome.coordinates import Interval
@@ -95,3 +96,23 @@ def test_processes_that_hold_slices_of_a_window_read_what_one_reads(encoder: Enc
 
     for part in in_threads(size, work):
         torch.testing.assert_close(part, whole)
+
+
+def test_a_batch_holds_about_33_thousand_bases_and_one_window_at_least(encoder: Encoder, tiles: GenomeTiles):
+    def batch(window_bp: int, asked: int | None = None) -> int:
+        return Embedder(encoder, tiles, 0, window_bp, torch.device("cpu"), per_base=True, batch=asked).batch
+
+    assert [batch(31), batch(1 << 15), batch(1 << 16), batch(31, 5)] == [1057, 1, 1, 5]
+
+
+def test_a_layer_that_is_not_there_is_refused_before_anything_is_read(encoder: Encoder, tiles: GenomeTiles):
+    with pytest.raises(SettingsError, match=r"layer=4: wanted 0 \(the bases as they enter\) to 3"):
+        Embedder(encoder, tiles, 4, WINDOW, torch.device("cpu"), per_base=True)
+
+
+def test_states_are_read_in_inference_mode_without_a_graph(encoder: Encoder, tiles: GenomeTiles):
+    seen: list[bool] = []
+    encoder.register_forward_pre_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
+    (found,) = Embedder(encoder, tiles, None, WINDOW, torch.device("cpu"), per_base=True).read([Interval("c", 50, 51)])
+    assert seen and all(seen)
+    assert found.states.dtype == np.float32

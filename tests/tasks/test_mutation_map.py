@@ -116,6 +116,29 @@ def test_blocks_are_the_intervals_in_order(mode: str, asked: list[Interval], win
     assert bases == [(interval.contig, at) for interval in asked for at in range(interval.start, interval.end)]
 
 
+@pytest.mark.parametrize(
+    ("mode", "batch", "lengths"),
+    [
+        ("exact", 2, [64, 64, 22]), ("exact", 70, [70, 70, 10]), ("shared", 3, [8, *[15] * 9, 7]),
+        ("unmasked", 1, [8, *[15] * 9, 7]), ("unmasked", 3, [38, 45, 45, 22]),
+    ],
+)  # fmt: skip
+def test_blocks_end_between_windows_or_hold_a_batch_of_them(mode: str, batch: int, lengths: list[int]):
+    found = mapper(31, mode=mode, batch=batch).blocks([Interval("one", 7, 157)])  # half a window is 15 bases
+    assert [block.length for block in found] == lengths
+
+
+def test_a_map_says_what_it_is_of_and_what_it_holds():
+    contig, letters = next((name, letters) for name, letters in CONTIGS.items() if "N" in letters)
+    start = max(0, letters.index("N") - 2)
+    asked = Interval(contig, start, start + 5)
+    mapped = mapper(head=True, distance=True).read(asked)
+    assert mapped.known.tolist() == [letter != "N" for letter in letters[start : start + 5]]
+    told = f"MappedBases({asked}: 5 bases, {5 - letters[start : start + 5].count('N')} of them known; "
+    assert repr(mapped) == f"{told}llr, importance, uncertainty, distances, probabilities)"
+    assert repr(mapper().read(asked)) == f"{told}llr, importance, uncertainty)"
+
+
 @pytest.mark.parametrize("mode", ["shared", "unmasked"])
 @settings(max_examples=4)
 @given(intervals(31), st.sampled_from([31, 22]), st.sampled_from([1, 2]))
