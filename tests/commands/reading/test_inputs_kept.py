@@ -13,14 +13,15 @@ from tests.builders.saved_runs import save_run
 
 def test_a_runs_files_are_its_checkpoints_settings_and_record_but_not_what_was_made_of_it(tmp_path: Path):
     save_run(tmp_path / "run", write_fasta(tmp_path, {"one": random_letters(300, 1)}), 64, tmp_path / "cache")
-    for name in ("record.json", "evaluation.json"):
+    for name in ("record.json", "evaluation.json", "config.yaml", "metrics.csv"):
         (tmp_path / "run" / name).write_text("{}")
     (tmp_path / "run/checkpoints/step-7.ckpt").write_text("older")
+    (tmp_path / "run/checkpoints/folder.ckpt").mkdir()
     found = {
         path.resolve().relative_to(tmp_path.resolve()).as_posix() for path in files_of(open_run(str(tmp_path / "run")))
     }
-    assert {"run/record.json", "run/checkpoints/last.ckpt", "run/checkpoints/step-7.ckpt"} <= found
-    assert "run/evaluation.json" not in found
+    names = "record.json", "config.yaml", "metrics.csv", "checkpoints/last.ckpt", "checkpoints/step-7.ckpt"
+    assert found == {f"run/{name}" for name in names}
 
 
 def test_links_are_followed_and_what_is_no_file_is_let_be(tmp_path: Path):
