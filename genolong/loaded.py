@@ -72,6 +72,8 @@ class LoadedModel:
         check_precision(precision)
         attention = defaults_of(TRAINED, "predict")["trainer"]["attention"]
         chosen = _device(str(device), attention)
+        if not isinstance(path, str | bytes | os.PathLike):
+            raise InputError(f"{path!r:.80}: wanted the path of a model; found {type(path).__name__}")
         run = open_run(os.fsdecode(path))
         for note in choose_reading(run.model.encoder, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
@@ -212,7 +214,12 @@ class LoadedModel:
 
     def _scorer(self, fasta: Fasta) -> tuple[VariantScorer, AlleleChecks]:
         listed = [fasta] if isinstance(fasta, str | os.PathLike) else fasta
-        key = None if listed is None else tuple(os.fspath(each) for each in listed)
+        try:
+            key = None if listed is None else tuple(os.fspath(each) for each in listed)
+        except TypeError as error:
+            raise InputError(
+                f"fasta={fasta!r:.80}: wanted a path, or a list of paths; found {type(fasta).__name__}"
+            ) from error
         now = [_look(path) for path in key or self.run.data.paths]
         if key not in self._scorers or self._scorers[key][0] != now:
             try:
@@ -242,10 +249,15 @@ class LoadedModel:
 def _of_each(asked: Any, noun: str, answer: Callable[[str], Answer]) -> list[Answer]:
     """An answer for each of several texts; raises InputError for anything else, naming the number of the wrong one."""
     wanted = f"wanted a {noun} as a str, or a list of such"
-    if not isinstance(asked, Iterable) or isinstance(asked, bytes | bytearray | Mapping):
+    one = isinstance(asked, bytes | bytearray | Mapping) or hasattr(asked, "reverse_complement")  # as Biopython's Seq
+    try:
+        several = None if one else iter(asked)
+    except TypeError:
+        several = None
+    if several is None:
         raise InputError(f"{asked!r:.80}: {wanted}; found {type(asked).__name__}")
     answers = []
-    for number, each in enumerate(asked, 1):
+    for number, each in enumerate(several, 1):
         if not isinstance(each, str):
             raise InputError(f"{noun} {number:,}, {each!r:.80}: {wanted}; found {type(each).__name__}")
         try:

@@ -3,6 +3,8 @@
 import csv
 import logging
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pysam
 import pytest
 import torch
+from Bio.Seq import Seq
 from hydra import compose, initialize_config_dir
 
 import genolong
@@ -262,6 +265,52 @@ def test_a_device_that_moves_the_answers_is_told(home: Path, monkeypatch, caplog
     loaded = genolong.load(home / "base", "cpu")
     assert caplog.messages == ["cpu moves it"]
     assert loaded.window_bp == WINDOW and loaded.run.weights_sha256 == open_run(str(home / "base")).weights_sha256
+
+
+@pytest.mark.parametrize(("kind", "device"), [(torch.float64, "cpu"), (torch.bfloat16, "meta")])
+def test_a_notebooks_defaults_change_nothing(model: LoadedModel, home: Path, kind: torch.dtype, device: str):
+    sequence, wanted = "ACGT" * 20, model.logits("ACGT" * 20)
+    torch.set_default_dtype(kind)
+    torch.set_default_device(device)
+    try:
+        found = [loaded.logits(sequence) for loaded in (model, genolong.load(home / "head", "cpu"))]
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert all(np.array_equal(each, wanted) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "shown"), [(Seq("AC"), "Seq('AC')"), (np.array("AC"), "array('AC', dtype='<U2')")]
+)
+def test_what_is_like_text_is_not_taken_for_a_list_of_letters(model: LoadedModel, sequence: Any, shown: str):
+    wanted = f"{shown}: wanted a sequence as a str, or a list of such; found {type(sequence).__name__}"
+    for answer in (model.logits, model.embed):
+        with pytest.raises(InputError) as refusal:
+            answer(sequence)
+        assert str(refusal.value) == wanted
+
+
+MISTYPED = """
+import genolong
+model = genolong.load({path!r}, "cpu")
+asked = lambda: genolong.load(None), lambda: model.score("one:5 A>C", 3), lambda: model.score("one:5 A>C", b"x")
+for ask in asked:
+    try:
+        ask()
+    except genolong.errors.InputError as error:
+        print(error)
+"""
+
+
+def test_another_type_is_refused_in_one_line_where_no_types_are_checked(home: Path):
+    command = [sys.executable, "-c", MISTYPED.format(path=str(home / "base"))]
+    out = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True, check=True).stdout
+    assert out.splitlines() == [
+        "None: wanted the path of a model; found NoneType",
+        "fasta=3: wanted a path, or a list of paths; found int",
+        "fasta=b'x': wanted a path, or a list of paths; found bytes",
+    ]
 
 
 @pytest.mark.parametrize(("run", "probability"), [("base", True), ("head", True), ("head", False)])

@@ -38,6 +38,7 @@ from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.order import TrainingOrder
 from genolong.loading.windows import Split, absolute, split
 from genolong.model.attention.geometry import pairs_per_token
+from genolong.model.torch_defaults import torch_defaults
 from genolong.parallel.place import Place
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
@@ -72,7 +73,8 @@ def train(settings: TrainSettings, folder: Path, end: End | None = None) -> Trai
     where it ends, if not after trainer.max_steps. Raises InputError or a subclass for anything that a user can fix, and
     Left if `end` stops it early.
     """
-    with placed(settings.trainer.devices, settings.parallel, _train, settings, folder, end, interrupts=2) as place:
+    work = settings.trainer.devices, settings.parallel, _train, settings, folder, end
+    with torch_defaults(), placed(*work, interrupts=2) as place:
         return _train(place, settings, folder, end)
 
 

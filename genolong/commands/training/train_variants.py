@@ -32,6 +32,7 @@ from genolong.loading.variant_split import VariantSplit
 from genolong.loading.windows import absolute
 from genolong.long_work import follow
 from genolong.model.masked_base_model import MaskedBaseModel
+from genolong.model.torch_defaults import torch_defaults
 from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
@@ -71,7 +72,7 @@ def train_variants(settings: VariantTrainSettings, folder: Path, end: End | None
     early.
     """
     work = settings.trainer.devices, settings.parallel, _train_variants, settings, folder, end
-    with placed(*work, interrupts=2) as place:
+    with torch_defaults(), placed(*work, interrupts=2) as place:
         return _train_variants(place, settings, folder, end)
 
 

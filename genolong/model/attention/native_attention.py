@@ -53,7 +53,7 @@ class NativeAttention(NamedTuple):
             for number in (tensor.data_ptr(), *(step * tensor.element_size() for step in tensor.stride()[:5]))
         ]
         room = self.library.genolong_room(sizes, backward)
-        scratch = torch.empty(threads * room, dtype=torch.float32)
+        scratch = torch.empty(threads * room, dtype=torch.float32, device="cpu")
         function(sizes, (ctypes.c_int64 * len(places))(*places), scratch.data_ptr(), room)
 
 

@@ -75,6 +75,16 @@ def test_a_run_leaves_all_that_it_promises_and_returns_it_too(settings: TrainSet
     assert done.trainer.global_step == 5 and done.split.validation
 
 
+def test_a_notebooks_defaults_change_no_number(settings: TrainSettings, tmp_path: Path):
+    wanted = train(settings, tmp_path / "usual").record["weights_sha256"]
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert train(settings, tmp_path / "other").record["weights_sha256"] == wanted
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_metrics_hold_one_row_a_step_and_one_a_validation_the_last_step_too(settings: TrainSettings, tmp_path: Path):
     train(settings, tmp_path / "run")
     logged = rows(tmp_path / "run")
