@@ -40,7 +40,7 @@ def training_page(folder: Path, record: Record) -> str:
         Section("provenance", "Provenance", told.provenance(record)),
         Section("again", "How to reproduce it", told.made_again(record, place)),
     ]
-    opening = [tiles(_first(record, figures))]
+    opening = [tiles(_first(record, [] if warnings else figures))]
     if record.get("status") != "finished":
         opening.insert(0, warning(f"This training has not finished; its record says: {record.get('status')}."))
     kind = "a head that separates labelled variants" if is_variant_head else "a genome model"

@@ -31,6 +31,8 @@ from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 Module = TypeVar("Module", bound=nn.Module)
 
 HEAD = "variant_head."  # prefix of the names of its weights
+UNFINISHED = "unfinished"  # exported models: what the record said of a training that had not finished
+LONGEST = 80  # characters of that which are shown
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class TrainedRun:
     it was trained on, `titles` their names by hash if they are part of contigs' names. With a variant head, `head_is`
     says what its probabilities mean, and `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if
     unknown). `known` holds the known answers from training, `trainings` says what the weights learned from, the last
-    training first.
+    training first. `exported_status` is what an exported model says of a training that had not finished.
     """
 
     name: str
@@ -77,6 +79,7 @@ class TrainedRun:
     known: KnownAnswers | None = None
     trainings: tuple[Earlier, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+    exported_status: str = ""
 
     def caveats(self, device: torch.device) -> tuple[str, ...]:
         """What a user of its answers on `device` should know: an unfinished training, and answers that differ there."""
@@ -84,20 +87,29 @@ class TrainedRun:
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """A note if the record of the run's folder says that its training has not finished."""
-        if self.checkpoint.parent.name != CHECKPOINTS:
+        """A note if the training has not finished."""
+        if not (status := self.unfinished_status):
             return ()
+        return (
+            f"{self.folder}: the training of this model has not finished (its record says: {status}); a finished one "
+            "may answer better",
+        )
+
+    @property
+    def unfinished_status(self) -> str:
+        """What the run's record says of a training that has not finished; empty if it has, or if it is unknown."""
+        if self.checkpoint.is_dir():
+            return self.exported_status
+        if self.checkpoint.parent.name != CHECKPOINTS:
+            return ""
         try:
             record = begun_record(self.folder)
         except InputError:  # the model can be used without a record
-            return ()
+            return ""
         if record.get("status", "finished") == "finished":
-            return ()
+            return ""
         steps = f" after {counted(record['steps'], 'step')}" if isinstance(record.get("steps"), int) else ""
-        return (
-            f"{self.folder}: the training of this model has not finished (its record says: {record['status']}{steps}); "
-            "a finished one may answer better",
-        )
+        return f"{record['status']}{steps}"
 
     def moved_on(self, device: torch.device) -> tuple[str, ...]:
         """A note if the model, which is on `device`, computes other known answers there than it did in training."""
@@ -163,7 +175,13 @@ def run_of(model: StoredModel) -> TrainedRun:
         of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks, of_run.sha256,
         variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
         _known(model.answers, checkpoint), (of_run.training, *trained_before(stored, checkpoint)), of_run.titles,
+        _plain(stored.get(UNFINISHED, "")),
     )  # fmt: skip
+
+
+def _plain(status: Any) -> str:
+    """Text from a file, on one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(status)[:LONGEST])
 
 
 def _known(answers: Mapping[str, Tensor], checkpoint: Path) -> KnownAnswers | None:

@@ -8,7 +8,7 @@ from typing import Any
 from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.stored_model import stored_model
 from genolong.commands.reading.trained_before import BEFORE
-from genolong.commands.reading.trained_run import BuiltFrom, TrainedRun, run_of
+from genolong.commands.reading.trained_run import UNFINISHED, BuiltFrom, TrainedRun, run_of
 from genolong.commands.sharing.export_settings import ExportSettings
 from genolong.commands.sharing.model_card import model_card
 from genolong.commands.sharing.run_results import RunResults, run_results
@@ -38,7 +38,8 @@ def export(settings: ExportSettings) -> Export:
         built = BuiltFrom.of(stored.about["settings"])
         results = run_results(run)
         answers = stored.answers or known_answers(built.model, stored.weights)
-        write_exported(folder, _about(built, stored.about), stored.weights, answers)
+        unfinished = {UNFINISHED: run.unfinished_status} if run.unfinished_status else {}
+        write_exported(folder, _about(built, stored.about) | unfinished, stored.weights, answers)
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
     files = ", ".join(stored.about["inputs_sha256"])
     paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"

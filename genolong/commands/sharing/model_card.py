@@ -50,7 +50,8 @@ def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], res
         parts = [
             f"{TOP}# {_plain(run.title)}", _about(run, built), "## Intended use, and limits", INTENDED,
             "## Use", f"`FOLDER` is the folder with this file.\n\n{USE}",
-            "## Data", _data(built, inputs), "## Figures", *_figures(results), *_training(results),
+            "## Data", _data(built, inputs), "## Figures", *_figures(results),
+            *_training(results, run.unfinished_status),
         ]  # fmt: skip
         return "\n\n".join(parts) + "\n"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -113,12 +114,15 @@ def _figures(results: RunResults) -> Iterable[str]:
         yield _table(("at the end of the training", ""), own)
 
 
-def _training(results: RunResults) -> Iterable[str]:
+def _training(results: RunResults, unfinished: str) -> Iterable[str]:
     """The command, and the versions and hardware it ran with."""
     record = results.record
     yield "## Training"
+    if record is None and unfinished:
+        yield f"It has not finished; its record says: {_plain(unfinished)}."
+        return
     if record is None:
-        yield "Unknown: the training has not finished, or its record is missing or belongs to other weights."
+        yield "Unknown: the record of the training is missing, or belongs to other weights."
         return
     command = _command(record["command"])
     if command:

@@ -181,6 +181,14 @@ def test_what_is_no_record_of_these_is_refused(run: Path, values: dict[str, Any]
     assert not (run / "report.html").exists()
 
 
+def test_figures_of_other_weights_are_no_key_figures(run: Path):
+    assert "bits a base (evaluate)" in page_of(run).text
+    changed(run / "evaluation.record.json", model_sha256="0" * 64)
+    text = page_of(run).text
+    assert "bits a base (evaluate)" not in text
+    assert "evaluation.json was not measured with the final weights of this training." in text
+
+
 def test_a_page_replaces_only_a_page(run: Path, tmp_path: Path):
     (tmp_path / "x.html").write_text("of a year's work")
     with pytest.raises(OutputError, match=r"x.html: exists, and is not a page; name another file, or remove this one"):

@@ -362,12 +362,30 @@ def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path:
         "it out; run evaluate again",
     )
     card = (tmp_path / "model" / "README.md").read_text()
-    assert "Not compared with baselines" in card and "Unknown: the training has not finished, or its record is" in card
+    assert (
+        "Not compared with baselines" in card
+        and "Unknown: the record of the training is missing, or belongs to" in card
+    )
     record = json.loads((run / "record.json").read_text())
     del record["weights_sha256"]
     (run / "record.json").write_text(json.dumps({**record, "status": "stopped: SIGTERM"}))
     note = "this training has not finished, so the model card does not say how it went"
     assert exported(run, tmp_path / "unfinished").notes[0] == f"{run / 'record.json'}: {note}"
+    says = "record says: stopped: SIGTERM after 4 steps"
+    assert f"It has not finished; its {says}." in (tmp_path / "unfinished/README.md").read_text()
+    for model in (tmp_path / "unfinished", exported(tmp_path / "unfinished", tmp_path / "again").folder):
+        (told,) = open_run(str(model)).unfinished
+        assert told.startswith(
+            f"{model}: the training of this model has not finished (its record says: stopped: SIGTERM)"
+        )
+    assert open_run(str(tmp_path / "model")).unfinished == ()
+
+
+def test_what_a_stranger_says_of_a_training_is_short_and_on_one_line(folder: Path):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "unfinished": "\x1b[31mstopped\n" + "x" * 99}))
+    (told,) = open_run(str(folder)).unfinished
+    assert f"(its record says:  [31mstopped {'x' * 67}); a finished one" in told
 
 
 def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):
