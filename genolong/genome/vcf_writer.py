@@ -13,6 +13,7 @@ from types import TracebackType
 from genolong.errors import InputError, OutputError
 from genolong.genome.files.bgzf import MAGIC
 from genolong.genome.files.bgzf_writer import BlockedOutput, PlainOutput
+from genolong.genome.files.other_kinds import of_other_kind
 from genolong.genome.files.partial_file import OTHER_BYTES, PartialFile, Stream, open_descriptor
 from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_index import RecordOrder, remove_indexes, write_index
@@ -128,7 +129,7 @@ def _open(name: str, path: Path, resume_at: int | None) -> Stream:
         raise OutputError(f"{name} is a folder; wanted a file; name one in it, such as {name}/scored.vcf.gz")
     if opened is None and _is_file_or_nothing(path):
         if path.is_file() and not _may_be_replaced(path):
-            raise OutputError(f"{name}: exists, and is not a VCF; name another file, or remove this one")
+            raise of_other_kind(name, "a VCF")
         return PartialFile(path, resume_at)
     if resume_at is not None:
         raise OutputError(f"{name} cannot be resumed, because it is not a file; start again")

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from genolong.model.torch_defaults import torch_defaults
+
 DRAWN = ("normal_", "uniform_", "kaiming_uniform_")  # of tensors and of torch.nn.init
 
 
@@ -28,5 +30,5 @@ class _NothingDrawn(TorchFunctionMode):
 @contextmanager
 def unfilled() -> Iterator[None]:
     """Modules that are built within are on the meta device; loading a state dict with assign=True fills them."""
-    with torch.device("meta"), _NothingDrawn():
+    with torch_defaults(), torch.device("meta"), _NothingDrawn():
         yield

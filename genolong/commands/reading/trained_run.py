@@ -18,7 +18,6 @@ from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
 from genolong.model.encoder import EncoderSettings
 from genolong.model.masked_base_model import MaskedBaseModel
-from genolong.model.torch_defaults import torch_defaults
 from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
 from genolong.runs.begun_record import begun_record
@@ -95,7 +94,7 @@ class TrainedRun:
             "may answer better",
         )
 
-    @property
+    @cached_property
     def unfinished_status(self) -> str:
         """What the run's record says of a training that has not finished; empty if it has, or if it is unknown."""
         if self.checkpoint.is_dir():
@@ -239,7 +238,7 @@ def _refuse_outsize(asked: EncoderSettings, weights: Mapping[str, Tensor], check
 
 def _filled(made: Callable[[], Module], weights: Mapping[str, Tensor], checkpoint: Path) -> Module:
     """A module with these weights, in eval mode; their shapes are compared before memory is used."""
-    with torch_defaults(), unfilled():
+    with unfilled():
         module = made()
     check_fits(checkpoint, weights, module.state_dict())
     own = {name: weight.clone(memory_format=torch.contiguous_format) for name, weight in weights.items()}

@@ -17,4 +17,9 @@ def refuse_other_kind(path: Path, begin: bytes, kind: str) -> None:
             with path.open("rb") as file:
                 found = file.read(len(begin))
     if found and found.lower() != begin.lower():
-        raise OutputError(f"{path}: exists, and is not {kind}; name another file, or remove this one")
+        raise of_other_kind(path, kind)
+
+
+def of_other_kind(path: Path | str, kind: str) -> OutputError:
+    """The refusal of a file that is not of this kind."""
+    return OutputError(f"{path}: exists, and is not {kind}; name another file, or remove this one")
