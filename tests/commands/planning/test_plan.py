@@ -70,7 +70,7 @@ def test_a_cpu_is_measured_and_its_memory_shared():
 
 def test_a_cpus_heap_has_gaps_and_a_gpus_memory_none():
     gpu, cpu = (plan(settings(f"device={name}", "model=small", "context=8k")) for name in ("h100", "cpu"))
-    assert gpu.gaps == 0 < cpu.gaps and cpu.peak == cpu.memory.peak + 420_000_000 + cpu.gaps
+    assert gpu.gaps == 0 < cpu.gaps and cpu.peak == cpu.memory.peak + 470_000_000 + cpu.gaps
     large = plan(settings("device=cpu", "model=small", "context=131k", "context.checkpoint_blocks=0"))
     assert large.gaps == 0, "tensors of 32 MiB and more go back at once"
 
