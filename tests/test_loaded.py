@@ -71,11 +71,8 @@ def test_logits_are_the_models(model: LoadedModel):
 
 def test_a_model_says_what_it_is(model: LoadedModel, home: Path):
     size = f"{model.layers} blocks of width {model.width}, trained on windows of {model.window_bp:,} bases"
-    assert repr(model) == f"LoadedModel({model.run.called}: {size}; on cpu)"
-    assert (
-        repr(genolong.load(home / "head", "cpu"))
-        == f"LoadedModel({model.run.name} with a trained head: {size}; on cpu)"
-    )
+    assert repr(model) == f"LoadedModel({model.run.name}: {size}; on cpu)"
+    assert repr(genolong.load(home / "head", "cpu")) == f"LoadedModel(head with a trained head: {size}; on cpu)"
 
 
 def test_embeddings_are_the_encoders(model: LoadedModel):

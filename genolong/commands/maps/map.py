@@ -94,7 +94,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
         "mode": settings.mode, "precision": settings.precision, "window_bp": str(mapper.scorer.window_bp),
     }  # fmt: skip
     counts: Counter[str] = Counter()
-    pictures = MapPictures(settings, intervals, f"{run.called}, mode={settings.mode}")
+    pictures = MapPictures(settings, intervals, f"{run.name}, mode={settings.mode}")
     same = identity(settings, APART, {**origin, "intervals_sha256": _sha256(intervals)}, {})
     with (
         KeptBlocks(settings.vcf, same, resume=settings.resume == "auto") as kept,

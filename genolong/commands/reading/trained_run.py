@@ -30,6 +30,7 @@ from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 Module = TypeVar("Module", bound=nn.Module)
 
 HEAD = "variant_head."  # prefix of the names of its weights
+HEADS_TRAINING = "variant_training"  # checkpoints: how it was trained; their top level describes the model
 UNFINISHED = "unfinished"  # exported models: what the record said of a training that had not finished
 LONGEST = 80  # characters of that which are shown
 
@@ -54,11 +55,12 @@ class BuiltFrom:
 class TrainedRun:
     """A trained model and its data; the model maps codes (batch, length) to logits (batch, length, 4).
 
-    `checkpoint` is the file that it was read from, or the exported folder. `sha256` holds the hashes of the FASTA files
-    it was trained on, `titles` their names by hash if they are part of contigs' names. With a variant head, `head_is`
-    says what its probabilities mean, and `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if
-    unknown). `known` holds the known answers from training, `trainings` says what the weights learned from, the last
-    training first. `exported_status` is what an exported model says of a training that had not finished.
+    `name` is what people call the run, or the model exported from it. `checkpoint` is the file that it was read from,
+    or the exported folder. `sha256` holds the hashes of the FASTA files it was trained on, `titles` their names by hash
+    if they are part of contigs' names. With a variant head, `head_is` says what its probabilities mean, and
+    `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if unknown). `known` holds the known answers
+    from training, `trainings` says what the weights learned from, the last training first. `exported_status` is what an
+    exported model says of a training that had not finished.
     """
 
     name: str
@@ -129,14 +131,9 @@ class TrainedRun:
         return self.trainings[1:]
 
     @property
-    def called(self) -> str:
-        """What people call the run, or the model that was exported from it."""
-        return self.name if self.checkpoint.is_dir() else called(self.name, self.folder)
-
-    @property
     def title(self) -> str:
-        """What pictures and pages call the model; of a head, the settings are those of the run it was trained on."""
-        return self.called if self.variant_head is None else f"{self.name} with a trained head"
+        """What pictures and pages call the model."""
+        return self.name if self.variant_head is None else f"{self.name} with a trained head"
 
     @cached_property
     def weights_sha256(self) -> str:
@@ -170,12 +167,16 @@ def run_of(model: StoredModel) -> TrainedRun:
             raise type(error)(f"{checkpoint}: the settings of its variant head: {error}") from error
         variant_head = _filled(lambda: VariantHead(head, settings.model.width), of_head, checkpoint)
     return TrainedRun(
-        of_run.name, model.folder, checkpoint, made_model, settings.data, settings.task.masking, settings.seed,
-        of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks, of_run.sha256,
-        variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
+        _name(of_run.name, model), model.folder, checkpoint, made_model, settings.data, settings.task.masking,
+        settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks,
+        of_run.sha256, variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
         _known(model.answers, checkpoint), (of_run.training, *trained_before(stored, checkpoint)), of_run.titles,
         _plain(stored.get(UNFINISHED, "")),
     )  # fmt: skip
+
+
+def _name(stored: str, model: StoredModel) -> str:
+    return called(stored, model.folder) if model.place.parent.name == CHECKPOINTS else stored
 
 
 def _plain(status: Any) -> str:
@@ -217,7 +218,8 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
             replace(settings.data, cache=None), window_bp, inputs, dict(stored.get("regions_sha256", {}))
         )  # fmt: skip
         named = dict(zip(hashes, map(str, titles), strict=True)) if titles else {}
-        return settings, _OfRun(str(plain["run"]["name"]), window_bp, replicas, frozenset(hashes), training, named)
+        name = stored.get(HEADS_TRAINING, stored)["settings"]["run"]["name"]
+        return settings, _OfRun(str(name), window_bp, replicas, frozenset(hashes), training, named)
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
     except (InputError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:

@@ -17,7 +17,7 @@ from genolong.runs.whole_folder import whole_folder
 from genolong.tasks.known_answers import known_answers
 
 CARD = "README.md"
-OF_RUN = {"run": ("name",), "trainer": ("devices",), "parallel": ("sequence",)}  # settings besides those of BuiltFrom
+OF_TRAINER = {"trainer": ("devices",), "parallel": ("sequence",)}  # settings besides those of BuiltFrom
 OF_HEAD = ("variant_head", "head_is", "head_vcf_sha256")
 OF_DATA = ("regions_sha256", TITLES, "init_from_sha256", BEFORE)
 
@@ -39,7 +39,7 @@ def export(settings: ExportSettings) -> Export:
         results = run_results(run)
         answers = stored.answers or known_answers(built.model, stored.weights)
         unfinished = {UNFINISHED: run.unfinished_status} if run.unfinished_status else {}
-        write_exported(folder, _about(built, stored.about) | unfinished, stored.weights, answers)
+        write_exported(folder, _about(run.name, built, stored.about) | unfinished, stored.weights, answers)
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
     files = ", ".join(stored.about["inputs_sha256"])
     paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"
@@ -53,12 +53,13 @@ def _other_card(run: TrainedRun, results: RunResults) -> Iterator[str]:
         yield f"there is no record of the training in {run.folder}; what {card} says about it is not in the new card"
 
 
-def _about(built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
+def _about(name: str, built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed to open the model, and nothing else about the machine that it was trained on."""
     plain = stored["settings"]
     settings = asdict(built)
     settings["data"]["cache"] = None
-    for group, names in OF_RUN.items():
-        settings[group] = {name: plain[group][name] for name in names if name in plain.get(group, {})}
+    settings["run"] = {"name": name}
+    for group, names in OF_TRAINER.items():
+        settings[group] = {each: plain[group][each] for each in names if each in plain.get(group, {})}
     about = {"settings": settings, "inputs_sha256": dict(stored["inputs_sha256"])}
-    return about | {name: stored[name] for name in (*OF_HEAD, *OF_DATA) if name in stored}
+    return about | {each: stored[each] for each in (*OF_HEAD, *OF_DATA) if each in stored}

@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from genolong.commands.reading.stored_model import stored_model
-from genolong.commands.reading.trained_run import TrainedRun
+from genolong.commands.reading.trained_run import HEADS_TRAINING, TrainedRun
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.placed import placed
@@ -48,7 +48,6 @@ from genolong.tasks.variant_effect import VariantScorer
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 512  # alleles read at once
-TRAINING = "variant_training"  # checkpoints: key for how the head was trained; the top level describes the model
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,7 @@ def _train_in(
     shape = _in_shape(settings, base)
     wanted = Wanted(
         plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256,
-        said_at=TRAINING,
+        said_at=HEADS_TRAINING,
     )  # fmt: skip
     record = {
         **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
@@ -108,7 +107,7 @@ def _train_in(
     about = {
         **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
         "head_vcf_sha256": read.inputs[absolute(settings.data.vcf)],
-        TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
+        HEADS_TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip
     files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
     checkpoints = Checkpoints(

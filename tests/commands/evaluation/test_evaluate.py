@@ -75,7 +75,7 @@ def test_figures_are_written_flat_with_pictures_beside_them(run):
 
 def test_tables_name_run_genome_and_readers(run):
     readers, contexts = evaluate(SETTINGS).tables
-    assert readers.title.startswith("run on genome.fa: loss on ")
+    assert readers.title.startswith("x on genome.fa: loss on ")
     assert readers.title.endswith(" hidden bases of 6 windows")
     assert readers.columns == ("reader", "nats/base", "bits/base", "accuracy", "unmasked", "soft-masked")
     assert (readers.rows[0][0].removesuffix(" (best)"), readers.rows[-1][0]) == ("base composition", "model")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genolong.commands.reading.precision_choice import choose_precision
 from genolong.commands.reading.stored_model import stored_model
-from genolong.commands.reading.trained_run import open_run, run_of
+from genolong.commands.reading.trained_run import HEADS_TRAINING, open_run, run_of
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs.checkpoint import weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
@@ -56,7 +56,7 @@ def test_the_model_answers_as_the_one_that_was_saved(folder, model, settings):
     codes = torch.randint(0, 6, (2, 211))
     with torch.no_grad():
         torch.testing.assert_close(run.model(codes), model.eval()(codes), rtol=0, atol=0)
-    assert (run.name, run.folder, run.window_bp, run.sha256) == ("x", folder, 211, frozenset({"abc"}))
+    assert (run.name, run.folder, run.window_bp, run.sha256) == ("run", folder, 211, frozenset({"abc"}))
     assert (run.data, run.masking, run.seed) == (settings.data, settings.task.masking, settings.seed)
     assert run.bases_per_step == 211 * 3 * settings.context.accumulation
 
@@ -108,6 +108,18 @@ def test_a_link_a_checkpoint_and_a_copy_of_it_are_runs_too(folder, tmp_path):
     assert open_run(str(folder / "checkpoints" / "last.ckpt")).folder == folder
     copy = shutil.copy(folder / "checkpoints" / "last.ckpt", tmp_path / "mine.ckpt")
     assert open_run(str(copy)).folder == tmp_path
+
+
+def test_a_model_is_called_as_people_call_its_run(settings, model, tmp_path):
+    about = {"settings": asdict(settings), "inputs_sha256": {}}
+    named = save(tmp_path / "x" / "2026-11-29_01-02-03", about, model)
+    assert open_run(str(named)).name == "x", "its run.name, of which its folder is one of many"
+    moved = shutil.copytree(named, tmp_path / "mine")
+    assert open_run(str(moved)).name == "mine"
+    alone = shutil.copy(moved / "checkpoints" / "last.ckpt", tmp_path / "a.ckpt")
+    assert open_run(str(alone)).name == "x", "the folder of a copied checkpoint is not its run's"
+    about[HEADS_TRAINING] = {"settings": {"run": {"name": "lab"}}}
+    assert open_run(str(save(tmp_path / "lab" / "2026-11-29_02-03-04", about, model))).name == "lab"
 
 
 def test_a_run_that_does_not_exist_is_told(tmp_path):
