@@ -10,7 +10,6 @@ from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from shlex import quote
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -33,6 +32,7 @@ from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import EXIT_CODES, Stopped
+from genolong.quoted import quoted_setting
 from genolong.runs.folder import remove_unbegun
 from genolong.silent_partner import silent
 from genolong.sweeps import refuse_shared_places
@@ -107,7 +107,7 @@ def _as_model(folder: Path, runs: Path) -> str:
     """
     latest = runs / "latest"
     is_latest = latest.resolve() == folder.resolve() and HydraConfig.get().mode is not RunMode.MULTIRUN
-    return quote(f"model={os.path.relpath(latest if is_latest else folder)}")
+    return quoted_setting("model", os.path.relpath(latest if is_latest else folder))
 
 
 def evaluate(config: DictConfig) -> None:

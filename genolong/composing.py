@@ -159,12 +159,14 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
             "'data.fasta=[\"a (1).fa\",b.fa]'"
         )
     if isinstance(error, ConfigCompositionException) and found and "already at" not in str(error):
-        key = found[1].split("@")[0].lstrip("+~")
-        return SettingsError(f"{key}: no such setting{nearest_setting(key, settings_of(folder, command))}")
+        return _unknown(found[1].split("@")[0].lstrip("+~"), folder, command)
     if lines and lines[0].startswith("Ambiguous value for argument"):
         given = lines[0].split("'")[1]
         name, _, value = given.partition("=")
-        return SettingsError(f"{given}: write a list as {name}=[{value}]; to try the values one after another, add -m")
+        return SettingsError(
+            f"{given}: write a list as {name}=[{value}], and text with a comma in quotes, as \"{name}=['{value}']\" in "
+            f"a list or \"{name}='{value}'\"; to try the values one after another, add -m"
+        )
     if lines and lines[0].startswith("Multiple values for "):
         group = lines[0].removeprefix("Multiple values for ").partition(".")[0]
         return SettingsError(f"{group}: choose it as {group}=NAME, without a +")
@@ -176,6 +178,12 @@ def as_settings_error(error: Exception, folder: Path, command: str) -> SettingsE
         return SettingsError(f"{place}${{{missing[1]}}}: no such setting{near}")
     told = [line for line in lines if not line.startswith(("full_key:", "object_type", "reference_type", "See https"))]
     return SettingsError("; ".join(told) or type(error).__name__)
+
+
+def _unknown(key: str, folder: Path, command: str) -> SettingsError:
+    if key == "model" and command == "train_variants":
+        return SettingsError(f"{key}: no such setting of task=variant_effect; its model is that of init_from=RUN")
+    return SettingsError(f"{key}: no such setting{nearest_setting(key, settings_of(folder, command))}")
 
 
 def settings_of(folder: Path, command: str) -> list[str]:

@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-from shlex import quote
 from typing import NoReturn
 
 from hydra.errors import HydraException
@@ -13,6 +12,7 @@ from yaml import YAMLError
 from genolong.composing import FOLDERS, as_settings_error
 from genolong.errors import InputError
 from genolong.parallel.stopped import Stopped
+from genolong.quoted import quoted_setting
 
 
 def reader_left() -> NoReturn:
@@ -59,7 +59,7 @@ def told_of(stopped: Stopped, folder: str | None, command: str, *, swept: bool =
         return f"stopped by {stopped.name}; run the same command again to {aim}"
     again = "run the same command again"
     if folder is not None:
-        where = quote(f"hydra.run.dir={folder}")
+        where = quoted_setting("hydra.run.dir", folder)
         again = f"run the same command with {where}"
         if swept:
             again = f"run the same command without -m, with this run's values and {where},"

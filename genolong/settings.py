@@ -20,6 +20,8 @@ from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 from genolong.tasks.optimizer_settings import OptimizerSettings
 
 DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.parent / "data" / "demo"
+_UNREAD = re.compile(r"Value '(.*)' (?:of type '.*' could not be converted to (Integer|Float)|is not a valid bool)")
+_KINDS = {"Integer": "a whole number", "Float": "a number", None: "true or false"}
 LARGEST = 1 << 40  # larger than any setting can be; also refuses NaN
 ATTENTION = ("auto", "aten", "cpp", "flash", "triton")  # kernels to choose from
 
@@ -167,7 +169,7 @@ def check(config: Any, schema: type[Schema]) -> Schema:
         values = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         for key, value in entries(values):
             if isinstance(value, (int, float)) and not -LARGEST < value < LARGEST:
-                raise SettingsError(f"{key}={value}: wanted a number within sensible limits")
+                raise SettingsError(f"{key}={value}: wanted a number, at most {LARGEST:.2g}")
         return _made(schema, cast(dict[str, Any], values))
     except OmegaConfBaseException as error:
         key = error.full_key or ""
@@ -177,7 +179,12 @@ def check(config: Any, schema: type[Schema]) -> Schema:
             raise SettingsError(f"{key}: no such setting{nearest_setting(key, known_keys(schema))}") from error
         if "is not a ListConfig" in str(error.msg):
             raise SettingsError(f"{key}: wanted a list; write {key}=[...], also for a single value") from error
-        raise SettingsError(f"{key}: {str(error.msg or error).splitlines()[0]}") from error
+        words = str(error.msg or error).splitlines()[0]
+        if unread := _UNREAD.match(words):
+            raise SettingsError(f"{key}={unread[1]}: wanted {_KINDS[unread[2]]}") from error
+        if words.startswith("Incompatible value 'None'"):
+            raise SettingsError(f"{key}=null: wanted a value; leave it out for the default") from error
+        raise SettingsError(f"{key}: {words}") from error
 
 
 def refuse_active(plain: Any) -> None:

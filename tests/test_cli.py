@@ -223,7 +223,7 @@ def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
             "run the same command without -m, with this run's values and hydra.run.dir=runs/x, to continue"
         )
         spaced = told_of(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
-        assert shlex.split(spaced.partition(" with ")[2])[0] == "hydra.run.dir=runs/it's mine"
+        assert shlex.split(spaced.partition(" with ")[2])[0] == r"hydra.run.dir='runs/it\'s mine'"
         named = told_of(Stopped(signal.SIGTERM, step), None, command, swept=True)
         assert named == "stopped by SIGTERM after step 7; run the same command again to continue"
 
@@ -354,7 +354,7 @@ def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, 
     (runs / "latest").symlink_to("second")
     job = SimpleNamespace(mode=RunMode.RUN)
     monkeypatch.setattr(cli, "HydraConfig", SimpleNamespace(get=lambda: job))
-    assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/latest'"
+    assert cli._as_model(tmp_path / runs / "second", runs) == "\"model='runs/a name/latest'\""
     assert cli._as_model(tmp_path / runs / "first", runs) == "'model=runs/a name/first'"
     job.mode = RunMode.MULTIRUN
     assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/second'"

@@ -98,7 +98,8 @@ def test_a_name_that_leads_elsewhere_is_refused_before_its_folder_is_made(name):
         ("data.fasta=[a", "data.fasta=[a: not understood as name=value"),
         (
             "data.fasta=a,b",
-            "data.fasta=a,b: write a list as data.fasta=[a,b]; to try the values one after another, add -m",
+            "data.fasta=a,b: write a list as data.fasta=[a,b], and text with a comma in quotes, as "
+            "\"data.fasta=['a,b']\" in a list or \"data.fasta='a,b'\"; to try the values one after another, add -m",
         ),
         ("+seed=3", "Could not append to config. An item is already at 'seed'"),
         ("run.name=x_${zzz}", "run.name: ${zzz}: no such setting"),
@@ -111,6 +112,13 @@ def test_what_hydra_refuses_is_one_line_that_names_the_setting(override, words):
     told = as_settings_error(caught.value, CONF, "train")
     assert str(told).startswith(words)
     assert "\n" not in str(told)
+
+
+def test_a_model_for_a_trained_head_is_said_to_come_from_a_run():
+    with initialize_config_dir(str(CONF / "trained"), version_base="1.3"), pytest.raises(Exception) as caught:
+        compose("train_variants", ["model=tiny"])
+    told = str(as_settings_error(caught.value, CONF / "trained", "train_variants"))
+    assert told == "model: no such setting of task=variant_effect; its model is that of init_from=RUN"
 
 
 def test_entries_are_the_full_names_of_all_keys():

@@ -56,12 +56,15 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("model.width", "wide", r"model.width: Value 'wide' of type 'str' could not be converted to Integer"),
+        ("model.width", "wide", r"model.width=wide: wanted a whole number$"),
         ("model.widht", 3, r"model.widht: no such setting; did you mean model.width\?"),
         ("model", 3, r"model: "),
         ("model.segments", 8, r"model.segments: wanted a list; write model.segments=\[...\], also for a single value"),
-        ("data.workers", None, r"data.workers: Incompatible value 'None'"),
-        ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number within sensible limits"),
+        ("model.width", 1.5, r"model.width=1.5: wanted a whole number$"),
+        ("data.min_known", "half", r"data.min_known=half: wanted a number$"),
+        ("trainer.deterministic", "perhaps", r"trainer.deterministic=perhaps: wanted true or false$"),
+        ("data.workers", None, r"data.workers=null: wanted a value; leave it out for the default$"),
+        ("model.width", 1 << 50, r"model.width=1125899906842624: wanted a number, at most 1.1e\+12"),
         ("model.rotary_base", float("nan"), r"model.rotary_base=nan: wanted a number"),
         ("run.name", "../x", r"run.name='../x': wanted the name of a folder"),
         ("run.folder", "", r"run.folder=.*: is empty; wanted the folder where all runs are kept"),

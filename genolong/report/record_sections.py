@@ -1,19 +1,18 @@
 """Sections of a page made from a run's record: settings, input files, cost, provenance, and how to reproduce it."""
 
-import re
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from genolong.counted import counted, size
+from genolong.quoted import command_on
 from genolong.report.figures import Table
 from genolong.report.html import Markup, element, joined
 from genolong.report.page import bars, code, command, folded, note, pairs, paragraph, table
 from genolong.report.typed_settings import leaves, typed
 
 Record = Mapping[str, Any]
-PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quotes on Hydra's command line
 
 
 def settings(record: Record) -> Markup:
@@ -143,11 +142,6 @@ def footer(record: Record) -> str:
     return f"genolong {version or 'of an unknown version'}; all numbers come from the run's files, none is typed in."
 
 
-def command_on(name: str, setting: str, value: str) -> str:
-    """A genolong command, quoted for a shell and for Hydra."""
-    return shlex.join(["python", "-m", "genolong", name, f"{setting}={_quoted(value)}"])
-
-
 def moment(record: Record, name: str) -> str:
     """A time of the record, as 2026-11-26 02:46 UTC."""
     try:
@@ -179,13 +173,6 @@ def duration(seconds: float) -> str:
         if whole >= size_s:
             return f"{whole // size_s} {large} {whole % size_s // part_s} {small}"
     return f"{whole} s"
-
-
-def _quoted(value: str) -> str:
-    """A value quoted for Hydra, in which backslashes are literal except before a quote."""
-    if PLAIN.fullmatch(value):
-        return value
-    return "'" + re.sub(r"(\\*)(')", r"\1\1\\\2", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
 def _another(entry: Record) -> list[str]:

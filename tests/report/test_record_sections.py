@@ -1,9 +1,6 @@
 """What a record says, as parts of a page; a record that says little or nonsense is shown as far as it goes."""
 
-import shlex
-
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from genolong.report import record_sections as told
 from tests.builders.pages import Page
@@ -14,30 +11,6 @@ RECORD = {
     "settings": {"seed": 7, "run": {"name": "x"}, "data": {"fasta": ["a", 1]}},
     "inputs_sha256": {"/a.fa": "ab" * 32}, "regions_sha256": {"/b.bed": "cd" * 32},
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "runs/x/latest",
-        "/a b/c",
-        "/it's",
-        'say "x"',
-        "$(reboot)",
-        "a,b=[c]",
-        "/ü",
-        "`x`;y",
-        r"a\b",
-        r"a\'b",
-        "a\\",
-        r"~",
-    ],
-)
-def test_the_command_is_taken_as_it_stands(path: str):
-    words = shlex.split(told.command_on("reproduce", "run", path))
-    assert words[:4] == ["python", "-m", "genolong", "reproduce"]
-    (override,) = OverridesParser.create().parse_overrides(words[4:])
-    assert (override.key_or_group, override.value()) == ("run", path)
 
 
 @pytest.mark.parametrize(

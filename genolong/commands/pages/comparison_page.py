@@ -6,6 +6,7 @@ from typing import Any
 
 from genolong.commands.pages.compared_runs import compared_runs
 from genolong.counted import counted
+from genolong.quoted import command_on
 from genolong.report import record_sections as told
 from genolong.report.html import Markup, joined
 from genolong.report.page import Section, command, note, page, paragraph, pictures, table, tiles, warning
@@ -54,7 +55,7 @@ def _compared(anchor: str, runs: Sequence[Trained]) -> Iterator[Markup]:
         yield note(line)
     yield table(settings_table("settings that differ, and folders", runs, names))
     yield paragraph("To go on with the first of them:")
-    yield command(told.command_on("predict" if runs[0].is_head else "evaluate", "model", runs[0].folder))
+    yield command(command_on("predict" if runs[0].is_head else "evaluate", "model", runs[0].folder))
 
 
 def _newest(found: Mapping[Path, Record]) -> Record:

@@ -7,6 +7,7 @@ from typing import Any
 from genolong.commands.evaluation.own_figures import FIGURES
 from genolong.commands.pages.own_evaluation import own_evaluation
 from genolong.errors import InputError
+from genolong.quoted import command_on
 from genolong.report import record_sections as told
 from genolong.report.curves import read_courses
 from genolong.report.figures import Figure, everything_table
@@ -100,7 +101,7 @@ def bases_per_step(settings: Record) -> int:
 def _held_out_bases(figures: list[Figure], warnings: list[str], place: str) -> Markup:
     told_first = [warning(line) for line in warnings]
     if not figures:
-        line = told.command_on("evaluate", "model", place)
+        line = command_on("evaluate", "model", place)
         return joined((*told_first, note("This training has not been evaluated yet; to evaluate it:"), command(line)))
     everything = folded("all figures", f"{len(figures):,}", table(everything_table(f"as stored in {FIGURES}", figures)))
     return joined((*told_first, held_out(figures), everything))
