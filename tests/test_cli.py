@@ -355,9 +355,9 @@ def test_a_run_is_told_by_the_link_to_the_newest_or_by_its_own_folder(tmp_path, 
     job = SimpleNamespace(mode=RunMode.RUN)
     monkeypatch.setattr(cli, "HydraConfig", SimpleNamespace(get=lambda: job))
     assert cli._as_model(tmp_path / runs / "second", runs) == "\"model='runs/a name/latest'\""
-    assert cli._as_model(tmp_path / runs / "first", runs) == "'model=runs/a name/first'"
+    assert cli._as_model(tmp_path / runs / "first", runs) == "\"model='runs/a name/first'\""
     job.mode = RunMode.MULTIRUN
-    assert cli._as_model(tmp_path / runs / "second", runs) == "'model=runs/a name/second'"
+    assert cli._as_model(tmp_path / runs / "second", runs) == "\"model='runs/a name/second'\""
 
 
 def test_the_evaluation_of_a_heads_encoder_has_a_page_of_its_own(typed, tmp_path):

@@ -39,11 +39,12 @@ def read_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[Interv
 
 
 class NamedRegion(NamedTuple):
-    """A region, its name (its coordinates if the file gives none), and its strand: +, - or . for none."""
+    """A region, its name (its coordinates if the file gives none), its strand (+, - or . for none), file and line."""
 
     name: str
     interval: Interval
     strand: str
+    where: str
 
 
 def read_named_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[NamedRegion]:
@@ -59,7 +60,7 @@ def read_named_bed(path: str | Path, genome_contigs: Mapping[str, int]) -> list[
         name, _, strand = [*(column.strip() for column in columns[3:6]), "", "", ""][:3]
         if strand not in ("+", "-", ".", ""):
             raise InputError(f"{where}: strand {strand[:20]}; wanted +, - or . in column 6")
-        named.append(NamedRegion(name if name not in ("", ".") else str(interval), interval, strand or "."))
+        named.append(NamedRegion(name if name not in ("", ".") else str(interval), interval, strand or ".", where))
     if not named:
         raise InputError(f"{path} holds no region; wanted lines of contig, start and end; is it the right file?")
     return named

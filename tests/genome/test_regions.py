@@ -169,14 +169,13 @@ def test_no_text(tmp_path: Path):
 
 
 def test_names_and_strands_are_read(tmp_path: Path):
-    (tmp_path / "a.bed").write_text(
-        "track name=x\nchr1\t5\t9\tmy gene\t0\t-\n1 7 8\nchr2\t0\t3\t.\t7\t.\textra\nchr2 1 2 b 0 +\n"
-    )
-    assert read_named_bed(tmp_path / "a.bed", {"chr1": 11, "chr2": 5}) == [
-        NamedRegion("my gene", Interval("chr1", 5, 9), "-"),
-        NamedRegion("chr1:8-8", Interval("chr1", 7, 8), "."),
-        NamedRegion("chr2:1-3", Interval("chr2", 0, 3), "."),
-        NamedRegion("b", Interval("chr2", 1, 2), "+"),
+    path = tmp_path / "a.bed"
+    path.write_text("track name=x\nchr1\t5\t9\tmy gene\t0\t-\n1 7 8\nchr2\t0\t3\t.\t7\t.\textra\nchr2 1 2 b 0 +\n")
+    assert read_named_bed(path, {"chr1": 11, "chr2": 5}) == [
+        NamedRegion("my gene", Interval("chr1", 5, 9), "-", f"{path}, line 2"),
+        NamedRegion("chr1:8-8", Interval("chr1", 7, 8), ".", f"{path}, line 3"),
+        NamedRegion("chr2:1-3", Interval("chr2", 0, 3), ".", f"{path}, line 4"),
+        NamedRegion("b", Interval("chr2", 1, 2), "+", f"{path}, line 5"),
     ]
 
 
@@ -189,6 +188,7 @@ def test_names_and_strands_are_read(tmp_path: Path):
     ],
 )
 def test_what_has_no_name_and_strand_is_refused(tmp_path: Path, text: str, line: str):
-    (tmp_path / "a.bed").write_text(text)
+    path = tmp_path / "a.bed"
+    path.write_text(text)
     with pytest.raises(InputError, match=line):
         read_named_bed(tmp_path / "a.bed", {"chr1": 11})

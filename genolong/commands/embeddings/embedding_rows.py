@@ -65,8 +65,8 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
     for region in regions:
         if region.interval.length > window_bp:
             raise InputError(
-                f"{path}: {region.name} has {region.interval.length:,} bases, more than the window of {window_bp:,}; "
-                "shorten it, or use a longer window_bp"
+                f"{region.where}: {region.name} has {region.interval.length:,} bases, more than the window of "
+                f"{window_bp:,}; shorten it, or use a longer window_bp"
             )
     return [Row(region.interval, region.name, region.strand) for region in regions]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.arrow_file import arrow
-from genolong.commands.maps.map_records import header_lines, records_of
+from genolong.commands.maps.map_records import header_lines, records_of, undeclared
 from genolong.commands.maps.map_settings import MapSettings
 from genolong.commands.maps.map_table import ParquetTable, TextTable
 from genolong.commands.variants.effect_fields import EffectFields
@@ -16,6 +16,7 @@ from genolong.genome.vcf_writer import VcfWriter
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 
 TRACKS = ("importance", "uncertainty")  # properties of MappedBases
+SHOWN = 3  # names in a message
 
 
 class MapFiles:
@@ -55,6 +56,13 @@ class MapFiles:
                     self._begin_track(undone, name, BigWig(self._named(f".{name}.bw"), contigs))
             header = header_lines(self._fields, origin, settings.flank, contigs)
             self._vcf.write_header(header)
+            if forbidden := undeclared(contigs):
+                names, more = ", ".join(forbidden[:SHOWN]), f" and {len(forbidden) - SHOWN:,} more"
+                self.notes.append(
+                    f"{self._named('.vcf.gz')}: the VCF specification forbids some names of contigs "
+                    f"({names}{more if len(forbidden) > SHOWN else ''}), so its header does not declare them; "
+                    "other programs may not read their records"
+                )
             self._line = len(header) + 1
             undone.pop_all()
 

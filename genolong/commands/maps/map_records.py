@@ -1,7 +1,7 @@
 """A mutation map as VCF records: one per base, with all three substitutions and the same fields as predict."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from genolong.commands.variants.effect_fields import COMMANDS, EffectFields
 from genolong.genome.alleles import Status
@@ -12,17 +12,23 @@ from genolong.tasks.mutation_map import MappedBases
 from genolong.tasks.variant_effect import Effect
 
 VERSION = b"##fileformat=VCFv4.2"
-_CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF specification, 1.4.7
+_CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 
 
 def header_lines(
     fields: EffectFields, origin: Mapping[str, str], flank: int, contigs: Mapping[str, int]
 ) -> list[bytes]:  # fmt: skip
     """The header, with line ends; `contigs` are lengths. Names that the specification forbids are not declared."""
+    forbidden = set(undeclared(contigs))
     declared = (
-        f"##contig=<ID={name},length={length}>".encode() for name, length in contigs.items() if _CONTIG.fullmatch(name)
+        f"##contig=<ID={name},length={length}>".encode() for name, length in contigs.items() if name not in forbidden
     )
     return [line + b"\n" for line in (VERSION, *declared, *fields.header(origin, flank, COMMANDS[1]), COLUMNS)]
+
+
+def undeclared(contigs: Iterable[str]) -> list[str]:
+    """The names that the VCF specification forbids (1.4.7), so that the header does not declare them."""
+    return [name for name in contigs if not _CONTIG.fullmatch(name)]
 
 
 def records_of(mapped: MappedBases, fields: EffectFields, first_line: int) -> Iterator[Record]:

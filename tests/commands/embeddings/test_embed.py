@@ -298,7 +298,8 @@ def test_a_region_that_is_longer_than_the_window_is_refused(go, home: Path, tmp_
     with pytest.raises(InputError) as refusal:
         go("window_bp=59")
     assert str(refusal.value) == (
-        f"{home / 'in.bed'}: whole has 61 bases, more than the window of 59; shorten it, or use a longer window_bp"
+        f"{home / 'in.bed'}, line 5: whole has 61 bases, more than the window of 59; shorten it, or use a longer "
+        "window_bp"
     )
     assert go("window_bp=67").rows == 5
 

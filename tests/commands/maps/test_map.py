@@ -347,8 +347,18 @@ def test_contigs_may_have_any_name(go, home: Path, tmp_path: Path):
         assert [len([*file.fetch(contig, 20, 31)]) for contig in sorted(contigs)] == [11, 11, 11]
     with library.open(str(tmp_path / "x.importance.bw")) as file:
         assert file.chroms() == {contig: len(letters) for contig, letters in contigs.items()}
+    assert (
+        f"{tmp_path / 'x.vcf.gz'}: the VCF specification forbids some names of contigs (x,y=<$z^2$>), so its header "
+        "does not declare them; other programs may not read their records"
+    ) in done.notes
     pictures = {path for path in done.files if path.suffix in (".png", ".svg")}
     assert len(pictures) == 6 and all(path.is_file() and path.parent == tmp_path for path in pictures)
+
+
+def test_many_names_that_a_vcf_forbids_are_counted(go, tmp_path: Path):
+    fasta = write_fasta(tmp_path, {f"c,{at}": random_letters(23, at) for at in range(5)}, "strange.fa")
+    done = go("region='c,3'", f"data.fasta={fasta}", f"data.cache={tmp_path / 'cache'}", *NONE)
+    assert any("some names of contigs (c,0, c,1, c,2 and 2 more)" in note for note in done.notes)
 
 
 def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path: Path, monkeypatch):
