@@ -331,13 +331,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal of ASCII shows ? for ±
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments[:1] in (["-sc"], ["--shell-completion"]):  # the shell calls the program without a command
-        return _complete(arguments)
     command, *rest = arguments or [""]
-    command = _of_task(command, rest)
+    command = "--version" if "--version" in rest else _of_task(command, rest)  # not Hydra's version
     rest = understood(rest, texts=["region"] if command == "map" else [])
     try:
-        code = _run(command, rest) if command in COMMANDS else _about(command)
+        code = _run(command, rest) if command in COMMANDS else _about(command, rest)
         with naming("standard output"):
             sys.stdout.flush()
         raise SystemExit(code)
@@ -356,13 +354,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(error, command)
 
 
-def _about(command: str) -> int:
-    """Prints version, help or an error when no command was named; returns the exit code."""
+def _about(command: str, rest: list[str]) -> int:
+    """Prints version, help, completions or an error when no command is to be run; returns the exit code."""
     if command in ("-V", "--version"):
         print(f"genolong {version('genolong')}")
         return 0
     if command in ("-h", "--help"):
         print(USAGE, end="")
+        return 0
+    if command in ("-sc", "--shell-completion"):  # as the shell calls the program
+        _complete(rest)
         return 0
     if command:
         print(f"genolong: error: {command}: no such command{nearest(command, list(COMMANDS))}", file=sys.stderr)
@@ -383,6 +384,8 @@ def _run(command: str, arguments: list[str]) -> int:
         refuse_shared_places(options.overrides)
     if options.multirun and (options.cfg or options.info):
         raise SettingsError("--cfg and --info are about one run, and -m starts several; leave out one of them")
+    if options.shell_completion:
+        _refuse_other_completion(options.overrides)
     place = Place.joined()
     with silent(err) if place and place.rank else nullcontext([]) as more:
         if options.help:
@@ -401,11 +404,17 @@ def _run(command: str, arguments: list[str]) -> int:
     return 0
 
 
-def _complete(arguments: Sequence[str]) -> None:
+def _refuse_other_completion(words: Sequence[str]) -> None:
+    if len(words) != 1 or not re.fullmatch("(install|uninstall|query)=(bash|fish|zsh)", words[0]):
+        raise SettingsError("--shell-completion: wanted install=bash, install=fish or install=zsh, or uninstall=")
+
+
+def _complete(asked: Sequence[str]) -> None:
     """Tab completion: first the command, then its settings, through Hydra."""
+    _refuse_other_completion(asked)
     words = os.environ.get("COMP_LINE", "").split()
     command = next((word for word in words if word in COMMANDS), None)
-    if any(word.startswith("query=") for word in arguments) and command is None:
+    if any(word.startswith("query=") for word in asked) and command is None:
         begun = words[-1] if len(words) > 1 else ""
         print(*(name for name in COMMANDS if name.startswith(begun) and name != "train_variants"), sep="\n")
         return
@@ -413,5 +422,5 @@ def _complete(arguments: Sequence[str]) -> None:
         rest = re.split(rf"(?:^|\s){command}(?=\s|$)", os.environ["COMP_LINE"], maxsplit=1)[1].lstrip()
         os.environ["COMP_LINE"] = f"genolong {rest}"
         os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
-    sys.argv = [sys.argv[0], *arguments]
+    sys.argv = [sys.argv[0], "--shell-completion", *asked]
     COMMANDS[_of_task(command or "train", words)]()

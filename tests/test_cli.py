@@ -116,6 +116,9 @@ def fasta(tmp_path: Path) -> str:
         (["report"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["report", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["report", "run=a", "output=a.json"], 64, "output=a.json: wanted the name of a page, which ends in .html"),
+        (["train", "-sc", "bash"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or"),
+        (["-sc", "install=dash"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or"),
+        (["-sc"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or uninstall="),
         (["train", "-cp", "nowhere", "-cn", "config"], 64, "Primary config directory not found"),
     ],
 )
@@ -454,6 +457,11 @@ def test_the_settings_that_hydra_kept_of_a_run_make_another(typed, fasta, tmp_pa
 def test_what_hydra_prints_is_about_our_settings(arguments, word):
     command = [sys.executable, "-m", "genolong", "train", *arguments]  # apart: Hydra leaves loggers behind
     assert word in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-V"], ["train", "--version"], ["plan", "model=x", "--version"]])
+def test_the_version_is_genolongs(typed, arguments):
+    assert typed(*arguments) == (0, f"genolong {version('genolong')}\n", "")
 
 
 def completed(line: str) -> list[str]:
