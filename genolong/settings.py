@@ -12,6 +12,7 @@ from genolong.composing import PACKAGE
 from genolong.errors import SettingsError, UnsafeInputError
 from genolong.harmless import entries
 from genolong.loading.windows import DataSettings
+from genolong.model.dilated_attention import KERNELS
 from genolong.model.encoder import EncoderSettings
 from genolong.nearest import nearest_setting
 from genolong.parallel.settings import TrainingParallelSettings
@@ -23,7 +24,7 @@ DEMO = PACKAGE / "demo_data" if (PACKAGE / "demo_data").is_dir() else PACKAGE.pa
 _UNREAD = re.compile(r"Value '(.*)' (?:of type '.*' could not be converted to (Integer|Float)|is not a valid bool)")
 _KINDS = {"Integer": "a whole number", "Float": "a number", None: "true or false"}
 LARGEST = 1 << 40  # larger than any setting can be; also refuses NaN
-ATTENTION = ("auto", "aten", "cpp", "flash", "triton")  # kernels to choose from
+ATTENTION = ("auto", *KERNELS)  # kernels to choose from
 
 
 @dataclass(frozen=True)

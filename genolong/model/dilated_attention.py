@@ -19,6 +19,7 @@ from genolong.model.attention.triton_attention import TritonAttention, triton_at
 from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
 
+KERNELS = ("aten", "cpp", "flash", "triton")
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
 
 
@@ -47,11 +48,15 @@ def dilated_attention(
     `all_heads`; one with a slice of the positions passes `shard`, and gets the same numbers (LongNet, section 3.1).
     `kernels`: "cpp" uses C++ compiled on first use; on GPUs, "triton" uses one kernel for all branches, and "flash"
     PyTorch's kernel per branch and one that combines them; "aten", and where these cannot run, PyTorch's kernels alone.
+    Raises ValueError for arguments that do not fit together.
     """
+    check_kernels(kernels)
     if queries.shape != keys.shape or queries.shape != values.shape:
         raise ValueError(
             f"queries {tuple(queries.shape)}, keys {tuple(keys.shape)}, values {tuple(values.shape)} differ in shape"
         )
+    if queries.dim() != 4 or (shard is None and not queries.numel()):  # one process of several may hold no position
+        raise ValueError(f"queries {tuple(queries.shape)}: wanted (batch, length, heads, width), all 1 or more")
     if not segments or len(segments) != len(dilations) or min(*segments, *dilations) < 1:
         raise ValueError(f"segments {segments} and dilations {dilations}: wanted as many of each, all 1 or more")
     heads = queries.shape[2]
@@ -63,6 +68,12 @@ def dilated_attention(
         raise ValueError(f"{queries.shape[1]} positions, where the shard holds {shard.end - shard.start}")
     geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard, kernels)
     return _DilatedAttention.apply(queries, keys, values, geometry)  # type: ignore[no-any-return]
+
+
+def check_kernels(kernels: str) -> None:
+    """Raises ValueError for kernels that do not exist."""
+    if kernels not in KERNELS:
+        raise ValueError(f"kernels {kernels!r}: wanted one of {', '.join(KERNELS)}")
 
 
 class Geometry(NamedTuple):

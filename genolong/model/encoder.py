@@ -15,7 +15,7 @@ from torch.nn import functional
 from genolong.errors import SettingsError
 from genolong.model.attention.geometry import Branch, growing_branches, keep_needed
 from genolong.model.convolution import Convolution
-from genolong.model.dilated_attention import Geometry, dilated_attention
+from genolong.model.dilated_attention import Geometry, check_kernels, dilated_attention
 from genolong.model.gelu import biased_gelu
 from genolong.model.lean_block import Parts, PartWeights, run_few, run_lean
 from genolong.model.norm import Norm, choose_kernels
@@ -146,6 +146,7 @@ class Encoder(nn.Module):
 
     @kernels.setter
     def kernels(self, kernels: str) -> None:
+        check_kernels(kernels)
         choose_kernels(self, kernels)
 
     def forward(
@@ -156,6 +157,8 @@ class Encoder(nn.Module):
         With a `head`, which must treat each position separately, its outputs; in little memory the final states are
         then never held all at once.
         """
+        if shard is None and not codes.numel():
+            raise ValueError(f"codes {tuple(codes.shape)}: wanted (batch, length), both 1 or more")
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))
         if self._runs_lean(blocks):
@@ -192,6 +195,8 @@ class Encoder(nn.Module):
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
     ) -> Float[Tensor, "batch length width"]:
         """States after `layer` blocks, not normed; 0: the embedded bases."""
+        if shard is None and not codes.numel():
+            raise ValueError(f"codes {tuple(codes.shape)}: wanted (batch, length), both 1 or more")
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))[:layer]
         lean = self._runs_lean(blocks)

@@ -178,6 +178,20 @@ def test_a_wrong_geometry_is_refused(segments, dilations, heads, message):
         dilated_attention(rows, rows, rows, segments, dilations, first_head=heads[0], all_heads=heads[1])
 
 
+@pytest.mark.parametrize(
+    ("shape", "kernels", "message"),
+    [
+        ((1, 0, 2, 2), "aten", r"queries \(1, 0, 2, 2\): wanted \(batch, length, heads, width\), all 1 or more"),
+        ((0, 5, 2, 2), "aten", r"queries \(0, 5, 2, 2\): wanted"),
+        ((1, 5, 2, 2), "bogus", r"kernels 'bogus': wanted one of aten, cpp, flash, triton"),
+    ],
+)
+def test_nothing_to_attend_to_and_unknown_kernels_are_refused(shape, kernels, message):
+    rows = torch.randn(shape)
+    with pytest.raises(ValueError, match=message):
+        dilated_attention(rows, rows, rows, [4], [1], kernels=kernels)
+
+
 def test_rows_of_different_shape_are_refused():
     with pytest.raises(Exception, match=r"differ in shape|[Tt]ype-check"):
         dilated_attention(torch.randn(1, 5, 2, 2), torch.randn(1, 6, 2, 2), torch.randn(1, 5, 2, 2), [4], [1])

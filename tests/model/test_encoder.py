@@ -30,6 +30,21 @@ def test_any_length_gives_a_state_a_position(length, mlp):
     assert states.isfinite().all()
 
 
+@pytest.mark.parametrize("shape", [(0, 7), (2, 0)])
+def test_no_codes_are_refused(shape):
+    with pytest.raises(
+        ValueError, match=rf"codes \({shape[0]}, {shape[1]}\): wanted \(batch, length\), both 1 or more"
+    ):
+        made()(torch.zeros(shape, dtype=torch.uint8))
+
+
+def test_unknown_kernels_are_refused_before_any_is_set():
+    encoder = made()
+    with pytest.raises(ValueError, match="kernels 'bogus': wanted one of aten, cpp, flash, triton"):
+        encoder.kernels = "bogus"
+    assert encoder.kernels == "aten"
+
+
 @pytest.mark.parametrize("kernel", [0, 3])
 def test_every_base_reaches_every_other(kernel):
     encoder = made(kernel=kernel, layers=5, heads=4, width=16)
