@@ -74,7 +74,7 @@ class LoadedModel:
         chosen = _device(str(device), attention)
         if not isinstance(path, str | bytes | os.PathLike):
             raise InputError(f"{path!r:.80}: wanted the path of a model; found {type(path).__name__}")
-        run = open_run(os.fsdecode(path))
+        run = open_run(os.fsdecode(path), "path")
         for note in choose_reading(run.model.encoder, attention, precision, cuda=chosen.type == "cuda"):
             logger.info(note)
         loaded = cls(run, chosen)
