@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from genolong import swept
 from genolong.bars import bars
 from genolong.closed_terminal import fill_closed_streams, outliving_terminals
+from genolong.completion import begun, leave_out, line_words, refuse_other_completion
 from genolong.composing import FOLDERS, guard
 from genolong.counted import counted
 from genolong.endings import fail, reader_left, tell_error, told_of
@@ -385,7 +385,7 @@ def _run(command: str, arguments: list[str]) -> int:
     if options.multirun and (options.cfg or options.info):
         raise SettingsError("--cfg and --info are about one run, and -m starts several; leave out one of them")
     if options.shell_completion:
-        _refuse_other_completion(options.overrides)
+        refuse_other_completion(options.overrides)
     place = Place.joined()
     with silent(err) if place and place.rank else nullcontext([]) as more:
         if options.help:
@@ -404,23 +404,14 @@ def _run(command: str, arguments: list[str]) -> int:
     return 0
 
 
-def _refuse_other_completion(words: Sequence[str]) -> None:
-    if len(words) != 1 or not re.fullmatch("(install|uninstall|query)=(bash|fish|zsh)", words[0]):
-        raise SettingsError("--shell-completion: wanted install=bash, install=fish or install=zsh, or uninstall=")
-
-
 def _complete(asked: Sequence[str]) -> None:
-    """Tab completion: first the command, then its settings, through Hydra."""
-    _refuse_other_completion(asked)
-    words = os.environ.get("COMP_LINE", "").split()
+    refuse_other_completion(asked)
+    words = line_words()
     command = next((word for word in words if word in COMMANDS), None)
-    if any(word.startswith("query=") for word in asked) and command is None:
-        begun = words[-1] if len(words) > 1 else ""
-        print(*(name for name in COMMANDS if name.startswith(begun) and name != "train_variants"), sep="\n")
+    if command is None and asked[0].startswith("query="):
+        print(*begun(name for name in COMMANDS if name != "train_variants"), sep="\n")
         return
     if command is not None:
-        rest = re.split(rf"(?:^|\s){command}(?=\s|$)", os.environ["COMP_LINE"], maxsplit=1)[1].lstrip()
-        os.environ["COMP_LINE"] = f"genolong {rest}"
-        os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
+        leave_out(command)
     sys.argv = [sys.argv[0], "--shell-completion", *asked]
     COMMANDS[_of_task(command or "train", words)]()

@@ -42,7 +42,7 @@ FLOORS = (
     {"tasks", "runs", "report"},
     {"harmless"},
     {"composing"},
-    {"bars", "endings", "help", "messages", "settings", "silent_partner", "sweeps", "typed_words"},
+    {"bars", "completion", "endings", "help", "messages", "settings", "silent_partner", "sweeps", "typed_words"},
     {"commands"},
     {"swept"},
     {"cli", "loaded"},  # what a person types into: a terminal, a notebook

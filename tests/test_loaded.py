@@ -204,7 +204,7 @@ def test_what_cannot_be_asked_is_refused(model: LoadedModel, home: Path):
     for layer in wrong:
         with pytest.raises(SettingsError, match=rf"layer={layer}: wanted 0 "):
             model.embed("ACGT", layer)
-    with pytest.raises(MissingInputError, match="^path=.*: no such run; name a run's folder"):
+    with pytest.raises(MissingInputError, match=r"^path=.*: no such run; name a run's folder"):
         genolong.load(home / "nothing")
     with pytest.raises(SettingsError, match=r"^device=tpu: wanted auto, cpu or cuda"):
         genolong.load(home / "base", "tpu")
