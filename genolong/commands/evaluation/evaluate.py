@@ -71,7 +71,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     files = _write(output, run, measured, contexts, names)
     about = {"model_sha256": run.weights_sha256, "attention": run.model.encoder.kernels}
     caveats = run.caveats(settings.torch_device)
-    sides = f"held out: {parts.held_out}", f"baselines learn from the other {parts.for_training}"
+    sides = f"held out: {parts.held_out}", f"baselines learn from {parts.for_training}"
     notes = (*genome.notes, *caveats, *notes, *sides, *parts.notes, *thinning, *truth_notes, *chosen, *measured.notes)
     record_evaluation(settings, output, genome.sha256, beds, about, notes, begun)
     for note in notes:
