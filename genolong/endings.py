@@ -46,6 +46,8 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
         cannot_create = isinstance(error, kinds) or error.errno == errno.EROFS
         advice = "; name another place to write to" if error.errno == errno.EROFS else ""
         return f"{error.filename or 'the disk'}: {error.strerror or error}{advice}", 73 if cannot_create else 74
+    if isinstance(error, UnicodeEncodeError) and not sys.flags.utf8_mode:
+        return f"{error.object!a}: letters that this terminal's language settings do not have; set PYTHONUTF8=1", 73
     return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
 
 

@@ -253,6 +253,11 @@ def test_a_command_that_does_not_exist_is_named_with_the_nearest(typed):
         ),
         (OSError(5, "Input/output error", "/x"), 74, "/x: Input/output error"),
         (
+            UnicodeEncodeError("utf-8", "m\udcc3\udcbc", 1, 3, "surrogates not allowed"),
+            73,
+            r"'m\udcc3\udcbc': letters that this terminal's language settings do not have; set PYTHONUTF8=1",
+        ),
+        (
             ZeroDivisionError("by zero"),
             70,
             "ZeroDivisionError: by zero (a bug in genolong; debug=true shows where)",
