@@ -20,6 +20,7 @@ import torch
 from genolong.errors import InputError, LostProcessError
 from genolong.parallel.place import Place
 from genolong.parallel.signs_of_life import SignsOfLife
+from genolong.parallel.stopped import Stopped
 
 TICK_S = 0.25  # between two signs of life
 NEXT_AFTER_S = 2.0  # each child waits this much longer than the one before it, so that only one acts
@@ -78,11 +79,14 @@ def silence_of(rank: int, size: int, patience_s: int) -> LostProcessError:
 
 
 def say(error: BaseException) -> None:
-    """Write an error as one line to stderr, bypassing locks that the main thread may hold; nothing for SystemExit."""
-    told = f"genolong: error: {error if isinstance(error, InputError) else f'{type(error).__name__}: {error}'}"
-    told = "genolong: interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(told.split())
-    if not isinstance(error, SystemExit):
-        os.write(2, f"{told}\n".encode())
+    """Write an ending as one line to stderr, bypassing locks that the main thread may hold; nothing for SystemExit."""
+    told = f"error: {error if isinstance(error, InputError) else f'{type(error).__name__}: {error}'}"
+    if isinstance(error, KeyboardInterrupt):
+        told = "interrupted"
+    if isinstance(error, Stopped):
+        told = f"stopped by {error.name} while its processes were waiting for each other; start it again"
+    if isinstance(error, Stopped) or not isinstance(error, SystemExit):
+        os.write(2, f"genolong: {' '.join(told.split())}\n".encode())
 
 
 def _say_last(voice: Connection, error: Exception | None) -> None:

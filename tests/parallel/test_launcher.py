@@ -16,8 +16,10 @@ import torch
 import torch.distributed as dist
 
 from genolong.errors import InputError, LostProcessError
+from genolong.parallel.child import say
 from genolong.parallel.launcher import launched
 from genolong.parallel.place import Place
+from genolong.parallel.stopped import Stopped
 from tests.builders.watched_job import leave, meet, work
 
 PATIENT_S = 60  # where no process is to fall silent, however busy the machine is
@@ -194,6 +196,24 @@ def test_ctrl_c_ends_all_also_where_the_first_one_waits_for_a_message():
         os.killpg(first.pid, signal.SIGINT)  # as a terminal does: to all
         found = first.communicate(timeout=LIMIT_S)
     assert (first.returncode, *found) == (130, "interrupted\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            Stopped(signal.SIGUSR1, None),
+            "stopped by SIGUSR1 while its processes were waiting for each other; start it again",
+        ),
+        (KeyboardInterrupt(), "interrupted"),
+        (InputError("one\ntwo"), "error: one two"),
+        (ValueError("three"), "error: ValueError: three"),
+        (SystemExit(3), None),
+    ],
+)
+def test_what_ends_a_first_one_that_is_blocked_is_told_in_one_line(capfd, error, line):
+    say(error)
+    assert capfd.readouterr() == ("", "" if line is None else f"genolong: {line}\n")
 
 
 def test_all_stopped_for_longer_than_patience_lasts_go_on_afterwards():
