@@ -9,6 +9,7 @@ from functools import wraps
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -342,7 +343,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Stopped:
         raise
     except SystemExit as ending:
-        raise SystemExit(64 if ending.code == 2 else ending.code) from None  # 2 is argparse's code for a wrong option
+        raise SystemExit(
+            64 if ending.code == 1 else ending.code
+        ) from None  # 1: Hydra, for a --package without settings
     except KeyboardInterrupt:
         print("genolong: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -375,7 +378,9 @@ def _run(command: str, arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us, instead of being printed with a traceback
     set_up_messages()
     guard()
-    options, unknown = get_args_parser().parse_known_intermixed_args(arguments)
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    options, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         raise SettingsError(f"{unknown[0]}: no such option; settings are given as name=value")
     if options.experimental_rerun:
@@ -402,6 +407,10 @@ def _run(command: str, arguments: list[str]) -> int:
                 swept.tell_results()
             return swept.tell_failures()
     return 0
+
+
+def _refuse(message: str) -> NoReturn:
+    raise SettingsError(f"{message.removeprefix('argument ')}; --help shows how commands are typed")
 
 
 def _complete(asked: Sequence[str]) -> None:

@@ -116,6 +116,12 @@ def fasta(tmp_path: Path) -> str:
         (["report"], 64, "run: is missing; add run=... (--help says what it is)"),
         (["report", "run=nothing"], 66, "nothing.record.json: no such record; name a run's folder, or a file"),
         (["report", "run=a", "output=a.json"], 64, "output=a.json: wanted the name of a page, which ends in .html"),
+        (
+            ["train", "--cfg", "nope"],
+            64,
+            "--cfg/-c: invalid choice: 'nope' (choose from ",
+        ),
+        (["train", "--cfg"], 64, "--cfg/-c: expected one argument; --help shows how commands are typed"),
         (["train", "-sc", "bash"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or"),
         (["-sc", "install=dash"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or"),
         (["-sc"], 64, "--shell-completion: wanted install=bash, install=fish or install=zsh, or uninstall="),
