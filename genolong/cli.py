@@ -343,9 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Stopped:
         raise
     except SystemExit as ending:
-        raise SystemExit(
-            64 if ending.code == 1 else ending.code
-        ) from None  # 1: Hydra, for a --package without settings
+        raise SystemExit(64 if ending.code == 1 else ending.code) from None  # 1: Hydra knows no such --package
     except KeyboardInterrupt:
         print("genolong: interrupted", file=sys.stderr)
         raise SystemExit(130) from None

@@ -157,8 +157,6 @@ class Encoder(nn.Module):
         With a `head`, which must treat each position separately, its outputs; in little memory the final states are
         then never held all at once.
         """
-        if shard is None and not codes.numel():
-            raise ValueError(f"codes {tuple(codes.shape)}: wanted (batch, length), both 1 or more")
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))
         if self._runs_lean(blocks):
@@ -195,8 +193,6 @@ class Encoder(nn.Module):
         self, codes: Integer[Tensor, "batch length"], layer: int, shard: SequenceShard | None = None
     ) -> Float[Tensor, "batch length width"]:
         """States after `layer` blocks, not normed; 0: the embedded bases."""
-        if shard is None and not codes.numel():
-            raise ValueError(f"codes {tuple(codes.shape)}: wanted (batch, length), both 1 or more")
         site = self._site(codes, shard)
         blocks = list(cast(Iterable[Block], self.blocks))[:layer]
         lean = self._runs_lean(blocks)
@@ -220,6 +216,8 @@ class Encoder(nn.Module):
             return _chain(functions, states)
 
     def _site(self, codes: Tensor, shard: SequenceShard | None) -> "Site":
+        if shard is None and not codes.numel():
+            raise ValueError(f"codes {tuple(codes.shape)}: wanted (batch, length), both 1 or more")
         shard = shard or SequenceShard.whole(codes.shape[1])
         width = self.settings.width // self.settings.heads
         turn = rotation(
