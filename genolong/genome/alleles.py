@@ -1,5 +1,6 @@
 """The status of an ALT allele: whether it can be scored and, if not, why."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from genolong.genome.edit import Variant, trimmed
 
 _BASES = frozenset(b"ACGTacgt")
 _LETTERS = frozenset(b"ACGTNRYSWKMBDHVUacgtnryswkmbdhvu")
+_SYMBOLIC = re.compile(rb"[ACGTNRYSWKMBDHVU]*<.+>", re.IGNORECASE | re.DOTALL)
 
 
 class Status(StrEnum):
@@ -22,7 +24,7 @@ class Status(StrEnum):
     REF_MISMATCH = "ref_mismatch"  # REF differs from the genome at this position
     NO_CONTIG = "no_contig"
     PAST_CONTIG_END = "past_contig_end"
-    SYMBOLIC = "symbolic"  # <DEL>, <NON_REF>, ...
+    SYMBOLIC = "symbolic"  # <DEL>, <NON_REF>, or C<contig>: the insertion of an assembled contig
     BREAKEND = "breakend"
     STAR = "star"  # *: the base is deleted by another record
     NO_ALT = "no_alt"  # ALT is .
@@ -58,7 +60,7 @@ def kind(reference: bytes, alternate: bytes) -> Status:
         return Status.NO_ALT
     if alternate in (b"*", b"<*:DEL>"):
         return Status.STAR
-    if alternate.startswith(b"<") and alternate.endswith(b">") and len(alternate) > 2:
+    if _SYMBOLIC.fullmatch(alternate):
         return Status.SYMBOLIC
     if b"[" in alternate or b"]" in alternate or (len(alternate) > 1 and b"." in (alternate[:1], alternate[-1:])):
         return Status.BREAKEND

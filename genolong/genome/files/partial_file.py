@@ -156,13 +156,13 @@ class PartialFile(Stream):
             with naming(self._partial):
                 os.ftruncate(descriptor, 0)
             return descriptor
-        except FileNotFoundError as error:
-            raise OutputError(
-                f"{self._final}: there is no folder {self._final.parent}; wanted one to write to; make it first"
-            ) from error
         except OSError as error:
             if error.errno in FAILED_DISK:
                 raise
+            if isinstance(error, FileNotFoundError) and not self._final.parent.is_dir():
+                raise OutputError(
+                    f"{self._final}: there is no folder {self._final.parent}; wanted one to write to; make it first"
+                ) from error
             raise OutputError(
                 f"{self._partial} cannot be created ({error.strerror}); wanted a folder that can be written to; "
                 "name another place"
