@@ -36,7 +36,13 @@ class KmerEffects(NamedTuple):
 
 def fastas_of(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
     """The FASTA files in which k-mers are counted, and those in which variants are scored."""
-    return [*run.data.paths, *asked.paths]
+    return [*run.data.paths, *_of_variants(run, asked)]
+
+
+def _of_variants(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
+    """The FASTA files in which variants are scored, unless they are those in which k-mers are counted."""
+    own, _ = run.own_fasta
+    return asked.paths or (own if own != run.data.paths else [])
 
 
 def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
@@ -46,7 +52,8 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, 
     """
     cache = asked.cache or run.data.cache
     own = _open_own(run.data.paths, cache)
-    genome = Genome.open(asked.paths, cache) if asked.paths else own
+    elsewhere = _of_variants(run, asked)
+    genome = Genome.open(elsewhere, cache) if elsewhere else own
     parts = split(own, run.data, run.window_bp)
     counters, notes = fit_on(own, parts.train, advance=follow("counting k-mers", count_bases(parts.train)))
     counter = best_on(counters, own, parts.validation)

@@ -44,13 +44,14 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
 
 def open_genome(run: TrainedRun, asked: GenomeSettings) -> Genome:
     """The requested genome, or the run's own; raises InputError if the run's own has changed since training."""
+    own, sha256 = run.own_fasta
     try:
-        genome = Genome.open(asked.paths or run.data.paths, asked.cache or run.data.cache)
+        genome = Genome.open(asked.paths or own, asked.cache or run.data.cache)
     except MissingInputError as error:
         if asked.fasta:
             raise
         raise MissingInputError(f"the FASTA used for training is missing ({error}); name one (data.fasta=)") from error
-    if not asked.fasta and set(genome.sha256.values()) != run.sha256:
+    if not asked.fasta and set(genome.sha256.values()) != sha256:
         raise InputError(
             f"{', '.join(genome.sha256)}: its content has changed since the training; "
             "name the FASTA that the variants were called on (data.fasta=)"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genolong.commands.reading.file_titles import TITLES
+from genolong.commands.reading.heads_training import HeadsTraining
 from genolong.commands.reading.stored_model import StoredModel, stored_model
 from genolong.commands.reading.trained_before import Earlier, trained_before
 from genolong.counted import counted
@@ -30,7 +31,6 @@ from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 Module = TypeVar("Module", bound=nn.Module)
 
 HEAD = "variant_head."  # prefix of the names of its weights
-HEADS_TRAINING = "variant_training"  # checkpoints: how it was trained; their top level describes the model
 UNFINISHED = "unfinished"  # exported models: what the record said of a training that had not finished
 LONGEST = 80  # characters of that which are shown
 
@@ -60,7 +60,7 @@ class TrainedRun:
     if they are part of contigs' names. With a variant head, `head_is` says what its probabilities mean, and
     `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if unknown). `known` holds the known answers
     from training, `trainings` says what the weights learned from, the last training first. `exported_status` is what an
-    exported model says of a training that had not finished.
+    exported model says of a training that had not finished, `heads_training` what a variant head was trained on.
     """
 
     name: str
@@ -81,6 +81,7 @@ class TrainedRun:
     trainings: tuple[Earlier, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     exported_status: str = ""
+    heads_training: HeadsTraining | None = None
 
     def caveats(self, device: torch.device) -> tuple[str, ...]:
         """What a user of its answers on `device` should know: an unfinished training, and answers that differ there."""
@@ -131,6 +132,12 @@ class TrainedRun:
         return self.trainings[1:]
 
     @property
+    def own_fasta(self) -> tuple[list[str], frozenset[str]]:
+        """The FASTA files in which variants and regions are read unless others are named, and their sha256."""
+        fasta = self.heads_training.fasta if self.heads_training else {}
+        return ([*fasta], frozenset(fasta.values())) if fasta else (self.data.paths, self.sha256)
+
+    @property
     def title(self) -> str:
         """What pictures and pages call the model."""
         return self.name if self.variant_head is None else f"{self.name} with a trained head"
@@ -171,7 +178,7 @@ def run_of(model: StoredModel) -> TrainedRun:
         settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks,
         of_run.sha256, variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
         _known(model.answers, checkpoint), (of_run.training, *trained_before(stored, checkpoint)), of_run.titles,
-        _plain(stored.get(UNFINISHED, "")),
+        _plain(stored.get(UNFINISHED, "")), of_run.head,
     )  # fmt: skip
 
 
@@ -202,6 +209,7 @@ class _OfRun(NamedTuple):
     sha256: frozenset[str]
     training: Earlier
     titles: Mapping[str, str]
+    head: HeadsTraining | None
 
 
 def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
@@ -218,8 +226,9 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
             replace(settings.data, cache=None), window_bp, inputs, dict(stored.get("regions_sha256", {}))
         )  # fmt: skip
         named = dict(zip(hashes, map(str, titles), strict=True)) if titles else {}
-        name = stored.get(HEADS_TRAINING, stored)["settings"]["run"]["name"]
-        return settings, _OfRun(str(name), window_bp, replicas, frozenset(hashes), training, named)
+        head = HeadsTraining.of(stored)
+        name = head.name if head else str(plain["run"]["name"])
+        return settings, _OfRun(name, window_bp, replicas, frozenset(hashes), training, named, head)
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
     except (InputError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:

@@ -39,9 +39,9 @@ def export(settings: ExportSettings) -> Export:
         results = run_results(run)
         answers = stored.answers or known_answers(built.model, stored.weights)
         unfinished = {UNFINISHED: run.unfinished_status} if run.unfinished_status else {}
-        write_exported(folder, _about(run.name, built, stored.about) | unfinished, stored.weights, answers)
+        write_exported(folder, _about(run, built, stored.about) | unfinished, stored.weights, answers)
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
-    files = ", ".join(stored.about["inputs_sha256"])
+    files = ", ".join([*stored.about["inputs_sha256"], *(run.heads_training.files if run.heads_training else ())])
     paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"
     return Export(Path(settings.output), (*results.notes, *_other_card(run, results), paths))
 
@@ -53,13 +53,14 @@ def _other_card(run: TrainedRun, results: RunResults) -> Iterator[str]:
         yield f"there is no record of the training in {run.folder}; what {card} says about it is not in the new card"
 
 
-def _about(name: str, built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
+def _about(run: TrainedRun, built: BuiltFrom, stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed to open the model, and nothing else about the machine that it was trained on."""
     plain = stored["settings"]
     settings = asdict(built)
     settings["data"]["cache"] = None
-    settings["run"] = {"name": name}
+    settings["run"] = {"name": run.name}
     for group, names in OF_TRAINER.items():
         settings[group] = {each: plain[group][each] for each in names if each in plain.get(group, {})}
     about = {"settings": settings, "inputs_sha256": dict(stored["inputs_sha256"])}
+    about |= run.heads_training.as_stored(run.name) if run.heads_training else {}
     return about | {each: stored[each] for each in (*OF_HEAD, *OF_DATA) if each in stored}

@@ -50,7 +50,7 @@ def model_card(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str], res
         parts = [
             f"{TOP}# {_plain(run.title)}", _about(run, built), "## Intended use, and limits", INTENDED,
             "## Use", f"`FOLDER` is the folder with this file.\n\n{USE}",
-            "## Data", _data(built, inputs), "## Figures", *_figures(results),
+            "## Data", *_data(run, built, inputs), "## Figures", *_figures(run, results),
             *_training(results, run.unfinished_status),
         ]  # fmt: skip
         return "\n\n".join(parts) + "\n"
@@ -77,9 +77,10 @@ def _about(run: TrainedRun, built: BuiltFrom) -> str:
     return _table(("", ""), rows)
 
 
-def _data(built: BuiltFrom, inputs: Mapping[str, str]) -> str:
+def _data(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str]) -> Iterable[str]:
+    """The files of the model's training, what it held out, and the files of a head's training."""
     data = built.data
-    files = _table(("file", "sha256"), [(Path(path).name, sha256) for path, sha256 in inputs.items()])
+    yield _files(inputs)
     if data.validation is None:
         ends = f"the last {data.validation_share:.0%} of every contig that is long enough"
         held_out = f"{ends}; of a draft assembly, some whole contigs, too"
@@ -87,10 +88,17 @@ def _data(built: BuiltFrom, inputs: Mapping[str, str]) -> str:
         named = [data.validation] if isinstance(data.validation, str) else list(data.validation)
         held_out = ", ".join(_plain(Path(each).name) for each in named)
     regions = f" Trained on the regions of {_plain(Path(data.regions).name)} only." if data.regions else ""
-    return f"{files}\n\nHeld out: {held_out}.{regions} Seed {built.seed}."
+    yield f"Held out: {held_out}.{regions} Seed {built.seed}."
+    if run.heads_training is not None:
+        yield "The head was trained on variants; they, and the genome in which it read them:"
+        yield _files(run.heads_training.files)
 
 
-def _figures(results: RunResults) -> Iterable[str]:
+def _files(inputs: Mapping[str, str]) -> str:
+    return _table(("file", "sha256"), [(Path(path).name, sha256) for path, sha256 in inputs.items()])
+
+
+def _figures(run: TrainedRun, results: RunResults) -> Iterable[str]:
     """Losses on hidden bases of held-out windows, compared with baselines, and metrics from the record."""
     figures = results.figures or {}
     rows = []
@@ -111,7 +119,8 @@ def _figures(results: RunResults) -> Iterable[str]:
     metrics = {} if results.record is None else results.record["metrics"]
     own = [(name, f"{value:.4f}") for name, value in metrics.items() if name.startswith("validation/")]
     if own:
-        yield _table(("at the end of the training", ""), own)
+        of = "" if run.variant_head is None else " of the head, on alleles that it held out"
+        yield _table((f"at the end of the training{of}", ""), own)
 
 
 def _training(results: RunResults, unfinished: str) -> Iterable[str]:

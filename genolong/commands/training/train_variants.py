@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from genolong.commands.reading.heads_training import KEY
 from genolong.commands.reading.stored_model import stored_model
-from genolong.commands.reading.trained_run import HEADS_TRAINING, TrainedRun
+from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.placed import placed
@@ -94,7 +95,7 @@ def _train_in(
     shape = _in_shape(settings, base)
     wanted = Wanted(
         plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256,
-        said_at=HEADS_TRAINING,
+        said_at=KEY,
     )  # fmt: skip
     record = {
         **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
@@ -107,7 +108,7 @@ def _train_in(
     about = {
         **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
         "head_vcf_sha256": read.inputs[absolute(settings.data.vcf)],
-        HEADS_TRAINING: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
+        KEY: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip
     files = RunCheckpointIO(about, partial(known_answers, base.model.encoder.settings))
     checkpoints = Checkpoints(

@@ -12,9 +12,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
+from genolong.commands.reading.heads_training import KEY
 from genolong.commands.reading.precision_choice import choose_precision
 from genolong.commands.reading.stored_model import stored_model
-from genolong.commands.reading.trained_run import HEADS_TRAINING, open_run, run_of
+from genolong.commands.reading.trained_run import open_run, run_of
 from genolong.errors import InputError, MissingInputError, UnsafeInputError
 from genolong.runs.checkpoint import weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
@@ -118,7 +119,7 @@ def test_a_model_is_called_as_people_call_its_run(settings, model, tmp_path):
     assert open_run(str(moved)).name == "mine"
     alone = shutil.copy(moved / "checkpoints" / "last.ckpt", tmp_path / "a.ckpt")
     assert open_run(str(alone)).name == "x", "the folder of a copied checkpoint is not its run's"
-    about[HEADS_TRAINING] = {"settings": {"run": {"name": "lab"}}}
+    about[KEY] = {"settings": {"run": {"name": "lab"}, "data": {"vcf": "v", "synonyms": None}}, "inputs_sha256": {}}
     assert open_run(str(save(tmp_path / "lab" / "2026-11-29_02-03-04", about, model))).name == "lab"
 
 

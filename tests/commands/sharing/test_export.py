@@ -114,6 +114,26 @@ def test_a_head_is_trained_on_it_as_on_its_run(home: Path, tmp_path: Path):
     assert one == other.replace(b'model="base_out"', b'model="base"')
 
 
+def test_a_head_reads_the_genome_that_it_was_trained_on(home: Path, tmp_path: Path):
+    fasta, vcf = tmp_path / "other.fa", home / "labelled.vcf"
+    fasta.write_text((home / "genome.fa").read_text() + ">more\nACGT\n")
+    few = ("trainer.max_steps=3", "trainer.validate_every=3", f"data.fasta={fasta}")
+    train_variants(settings(home, *few), tmp_path / "head")
+    notes = exported(tmp_path / "head", tmp_path / "out").notes
+    one, other = (scored(home, tmp_path / name, tmp_path / f"{name}.vcf") for name in ("head", "out"))
+    assert one == other and b'fasta="other.fa"' in one
+    card = (tmp_path / "out" / "README.md").read_text()
+    files = "".join(f"| {path.name} | {sha256_of(path)} |\n" for path in (fasta, vcf))
+    told = "The head was trained on variants; they, and the genome in which it read them:"
+    assert f"{told}\n\n| file | sha256 |\n| --- | --- |\n{files}" in card
+    assert "| at the end of the training of the head, on alleles that it held out |  |" in card
+    assert all(f"{path}" in notes[-1] for path in (home / "genome.fa", fasta, vcf))
+    fasta.write_text(fasta.read_text().replace("ACGT\n", "ACGA\n"))
+    for name in ("head", "out"):
+        with pytest.raises(InputError, match=r"other.fa: its content has changed since the training"):
+            scored(home, tmp_path / name, tmp_path / "changed.vcf")
+
+
 def test_what_was_predicted_with_it_is_reproduced(home: Path, tmp_path: Path):
     scored(home, home / "base_out", tmp_path / "one.vcf")
     done = reproduce(asked(tmp_path / "one.vcf", cache=str(home / "cache")), tmp_path / "again")
@@ -269,7 +289,7 @@ def test_no_machine_stands_in_the_settings(home: Path):
     config = json.loads((home / "head_out" / "config.json").read_text())
     assert set(config) == {
         "kind", "format", "version", "sha256", "settings", "inputs_sha256", "variant_head", "head_is",
-        "head_vcf_sha256",
+        "head_vcf_sha256", "variant_training",
     }  # fmt: skip
     assert config["settings"]["data"]["cache"] is None and config["settings"]["run"] == {"name": "head"}
     assert config["sha256"] == {name: sha256_of(home / "head_out" / name) for name in FILES if name.endswith("tensors")}
