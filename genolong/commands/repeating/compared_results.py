@@ -16,10 +16,11 @@ from genolong.runs.metrics_log import NOT_METRICS, rows_of
 
 
 class Result(NamedTuple):
-    """Whether the results are the same, and a line on how they compare."""
+    """Whether the results are the same, a line on how they compare, and the cause of a difference, if it is certain."""
 
     same: bool
     line: str
+    cause: str = ""
 
 
 def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: Mapping[str, Any]) -> Result:
@@ -34,11 +35,16 @@ def compare_trainings(place: Path, then: Mapping[str, Any], folder: Path, now: M
 
 
 def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
-    """Compares the sha256 of the file, and if that differs every figure or score in it."""
-    sha256, wanted = sha256_of(now), then.get("output_sha256")
+    """Compares the sha256 of the file, and if that differs every figure or score in it.
+
+    The recorded file may have been changed since, or be gone.
+    """
+    sha256, wanted, before = sha256_of(now), then.get("output_sha256"), place / now.name
+    if sha256 == wanted and before.is_file() and sha256_of(before) != wanted:
+        as_recorded = f"{now.name} is as the record says (sha256 {sha256})"
+        return Result(False, as_recorded, f"{before} has changed since it was written")
     if sha256 == wanted:
         return Result(True, f"{now.name} is the same byte for byte (sha256 {sha256})")
-    before = place / now.name
     if not before.is_file() or sha256_of(before) != wanted:
         return Result(False, f"{now.name} has a different sha256, and {before} is missing or has changed since")
     if now.suffix == ".json":

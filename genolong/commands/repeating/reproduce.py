@@ -117,6 +117,8 @@ def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:
     """The verdict, with the likeliest cause of a difference."""
     if result.same:
         return Reproduction(True, result.line, other)
+    if result.cause:
+        return Reproduction(False, f"not the same: {result.line}; {result.cause}", ())
     cause = f"the likeliest cause: {other[0]}" if other else "nothing that is known to matter is different here"
     return Reproduction(False, f"not the same: {result.line}; {cause}", other)
 

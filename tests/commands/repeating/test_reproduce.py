@@ -363,6 +363,20 @@ def test_scores_of_two_files_are_compared(copy: Path, tmp_path: Path):
     assert done is not None and f"and {copy}/out.vcf.gz is missing or has changed since" in done.verdict
 
 
+@pytest.mark.parametrize("name", ["out.vcf.gz", "bases.json"])
+def test_a_result_that_was_changed_after_it_was_written_is_not_the_same(copy: Path, tmp_path: Path, name: str):
+    with (copy / name).open("ab") as file:
+        file.write(b"\n")
+    done = reproduce(asked(copy / name, cache=str(copy / "cache")), tmp_path / "again")
+    assert done is not None and not done.same and not done.explained
+    wanted = sha256_of(tmp_path / "again" / name)
+    told = f"{name} is as the record says (sha256 {wanted}); {copy / name} has changed since it was written"
+    assert done.verdict == f"not the same: {told}"
+    (copy / name).unlink()
+    done = reproduce(asked(copy / name, cache=str(copy / "cache")), tmp_path / "third")
+    assert done is not None and done.same, "the record alone can be repeated"
+
+
 def test_figures_of_two_evaluations_are_compared(copy: Path, tmp_path: Path):
     rewrite(copy / "bases.record.json", lambda record: record["settings"].update(share=0.5))
     done = reproduce(asked(copy / "bases.json", cache=str(copy / "cache")), tmp_path / "again")
