@@ -134,7 +134,7 @@ def evaluate(config: DictConfig) -> None:
 
 
 def predict(config: DictConfig) -> None:
-    """Scores variants, and prints what became of the alleles; fails if none could be scored."""
+    """Scores variants, and prints what became of the alleles; fails if none is scored, and some are mistaken."""
     from genolong.commands.variants.predict import predict as run
     from genolong.commands.variants.predict_progress import PredictProgress
     from genolong.commands.variants.predict_settings import PredictSettings
@@ -145,7 +145,7 @@ def predict(config: DictConfig) -> None:
         return
     for line in (*done.notes, *done.tally.lines()):
         tell.info(line)
-    if done.tally.alleles and not done.tally.scored:
+    if done.tally.mistaken and not done.tally.scored:
         raise InputError(f"no allele could be scored; all records are in {done.output}, with the reason for each")
     if open_descriptor(done.output) is None:
         tell.info("wrote %s", done.output)
@@ -256,7 +256,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
                 command(config)
             swept.note_run()
         except Stopped as stopped:
-            _tell_stopped(stopped, command.__name__)
+            _tell_stopped(stopped, command.__name__, config)
             raise
         except BrokenPipeError:
             reader_left()
@@ -276,7 +276,9 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
     return run
 
 
-def _tell_stopped(stopped: Stopped, command: str) -> None:
+def _tell_stopped(stopped: Stopped, command: str, config: DictConfig) -> None:
+    from genolong.commands.same_work import is_file
+
     job = HydraConfig.get()
     of_sweep = job.mode is RunMode.MULTIRUN
     timed = "${now:" in str(OmegaConf.to_container(job.sweep if of_sweep else job.run))
@@ -285,7 +287,8 @@ def _tell_stopped(stopped: Stopped, command: str) -> None:
         remove_unbegun(folder)
     stopped.told = True
     known = str(folder) if timed and folder.is_dir() else None
-    tell.info(f"genolong: {told_of(stopped, known, command, swept=of_sweep)}")
+    piped = not all(is_file(str(path)) for name in ("vcf", "output") if (path := config.get(name)) is not None)
+    tell.info(f"genolong: {told_of(stopped, known, command, swept=of_sweep, piped=piped)}")
 
 
 def _fail(error: Exception, command: str) -> None:

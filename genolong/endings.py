@@ -51,13 +51,13 @@ def explain(error: Exception, command: str) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a bug in genolong; debug=true shows where)", 70
 
 
-def told_of(stopped: Stopped, folder: str | None, command: str, *, swept: bool = False) -> str:
+def told_of(stopped: Stopped, folder: str | None, command: str, *, swept: bool = False, piped: bool = False) -> str:
     """The message for work stopped by a signal, with the command that continues it, if it can.
 
-    `folder` is a training's folder; None if the same command finds it again.
+    `folder` is a training's folder; None if the same command finds it again. What reads or writes a pipe starts over.
     """
     if command not in ("train", "train_variants"):
-        aim = "continue" if command in ("predict", "embed", "map") else "start over"
+        aim = "continue" if command in ("predict", "embed", "map") and not piped else "start over"
         return f"stopped by {stopped.name}; run the same command again to {aim}"
     again = "run the same command again"
     if folder is not None:

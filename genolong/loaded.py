@@ -20,7 +20,7 @@ from genolong.commands.reading.reading_settings import DeviceSettings, GenomeSet
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.composing import TRAINED, defaults_of
 from genolong.errors import InputError, SettingsError
-from genolong.genome.alleles import AlleleChecks, ContigNames, Status
+from genolong.genome.alleles import MISTAKES, AlleleChecks, ContigNames, Status
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant
 from genolong.genome.fasta import Genome
@@ -37,7 +37,6 @@ Logits = Float32[np.ndarray, "length 4"]
 States = Float32[np.ndarray, "length width"]
 Answer = TypeVar("Answer")
 Fasta = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
-MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # mistakes in how the variant was typed
 
 
 class Score(NamedTuple):

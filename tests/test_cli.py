@@ -231,6 +231,7 @@ def test_what_a_signal_stopped_is_told_with_what_to_type(command, step, line):
         assert swept.endswith(
             "run the same command without -m, with this run's values and hydra.run.dir=runs/x, to continue"
         )
+        assert told_of(Stopped(signal.SIGTERM, step), None, "predict", piped=True).endswith("again to start over")
         spaced = told_of(Stopped(signal.SIGTERM, step), "runs/it's mine", command)
         assert shlex.split(spaced.partition(" with ")[2])[0] == r"hydra.run.dir='runs/it\'s mine'"
         named = told_of(Stopped(signal.SIGTERM, step), None, command, swept=True)

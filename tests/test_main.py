@@ -215,6 +215,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
     lines = [record_line(pos=pos, ref=letters[pos - 1], alt=other[letters[pos - 1]]) for pos in range(50, 90)]
     (folder / "in.vcf").write_bytes(vcf_text(*lines))
+    (folder / "elsewhere.vcf").write_bytes(vcf_text(record_line("chrZ"), record_line(alt="<DEL>")))
     (folder / "symbolic.vcf").write_bytes(vcf_text(record_line(alt="<DEL>"), record_line(alt="*")))
     (folder / "empty.vcf").write_bytes(vcf_text())
     wrong = [record_line(pos=pos, ref=other[letters[pos - 1]], alt="A,C") for pos in range(50, 90)]
@@ -242,10 +243,12 @@ def test_train_then_predict(trained, monkeypatch, capfd):
 def test_nothing_to_score_is_done(trained, monkeypatch, capfd):
     assert run(trained, monkeypatch, *PREDICT, "vcf=empty.vcf", "output=empty.out.vcf") == 0
     assert "read 0 records" in capfd.readouterr().err
+    assert run(trained, monkeypatch, *PREDICT, "vcf=symbolic.vcf", "output=symbolic.out.vcf") == 0
+    assert "scored 0\n  star " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
-    (["vcf=symbolic.vcf", "output=out.vcf"], 65, "no allele could be scored; all records are in out.vcf"),
+    (["vcf=elsewhere.vcf", "output=out.vcf"], 65, "no allele could be scored; all records are in out.vcf"),
     (["vcf=wrong.vcf", "output=out.vcf"], 65, "wrong.vcf: REF differs from the genome in 40 of the first 40"),
     (["vcf=no.vcf", "output=out.vcf"], 65, "no.vcf"),
     (["vcf=none.vcf", "output=out.vcf"], 66, "none.vcf"),
@@ -263,7 +266,7 @@ def test_a_prediction_that_cannot_be_is_one_line(trained, monkeypatch, capfd, ar
     assert found == code
     assert words in line
     left = {path.name for path in trained.iterdir()} - before
-    assert left == ({"out.vcf", "out.vcf.record.json"} if "symbolic" in arguments[0] else set())
+    assert left == ({"out.vcf", "out.vcf.record.json"} if "elsewhere" in arguments[0] else set())
     for name in left:
         (trained / name).unlink()
 

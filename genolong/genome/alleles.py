@@ -35,6 +35,7 @@ class Status(StrEnum):
 
 
 SCORED = (Status.OK, Status.EDGE, Status.N_RICH)
+MISTAKES = (Status.NO_CONTIG, Status.PAST_CONTIG_END, Status.REF_MISMATCH)  # another genome, or mistyped
 _IN_ORDER = [*Status]
 
 

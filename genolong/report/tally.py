@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from genolong.counted import counted
-from genolong.genome.alleles import SCORED, Status
+from genolong.genome.alleles import MISTAKES, SCORED, Status
 
 ABOUT = 60  # characters of an example, at most
 SHOWN = 4  # contigs named in a message
@@ -33,6 +33,11 @@ class Tally:
     def scored(self) -> int:
         """Number of alleles with a score."""
         return sum(self.counts.get(status, 0) for status in SCORED)
+
+    @property
+    def mistaken(self) -> int:
+        """Number of alleles that are not of this genome, or not valid."""
+        return sum(self.counts.get(status, 0) for status in (*MISTAKES, Status.MALFORMED))
 
     def lines(self, done: str = "scored") -> list[str]:
         """A summary: totals, then each status with its count and first example."""

@@ -9,6 +9,7 @@ from genolong.errors import InputError, LostProcessError, RefusedRecordError, Se
 from genolong.runs.record import write_json
 
 FORMAT = 1
+OF_INPUT = "_sha256"  # how the names of inputs' hashes end in an identity
 
 
 def can_be_gone_on_with(error: BaseException | None) -> bool:
@@ -42,14 +43,22 @@ class Journal:
             ) from error
         if version != FORMAT:
             raise InputError(f"{self.path}: format {version}, this version reads {FORMAT}; start over with resume=no")
-        other = [name for name in {**identity, **self._identity} if identity.get(name) != self._identity.get(name)]
-        if other:
-            raise SettingsError(
-                f"{self.path}: holds an unfinished result of another command, which differs in "
-                f"{', '.join(sorted(other))}; run that command again to finish it, or start over "
-                "with resume=no"
-            )
+        names = {**identity, **self._identity}
+        if other := sorted(name for name in names if identity.get(name) != self._identity.get(name)):
+            raise self._differs(other)
         return state
+
+    def _differs(self, names: list[str]) -> InputError:
+        inputs = [name.removesuffix(OF_INPUT) for name in names if name.endswith(OF_INPUT)]
+        if len(inputs) == len(names):
+            return InputError(
+                f"{self.path}: holds an unfinished result of other inputs ({', '.join(inputs)}), or they have changed "
+                "since; give the same as then to finish it, or start over with resume=no"
+            )
+        return SettingsError(
+            f"{self.path}: holds an unfinished result of another command, which differs in {', '.join(names)}; run "
+            "that command again to finish it, or start over with resume=no"
+        )
 
     def note(self, state: Mapping[str, Any]) -> None:
         """Replaces the noted state, atomically."""

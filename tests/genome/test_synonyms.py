@@ -85,7 +85,7 @@ def test_what_is_no_file_of_synonyms_is_refused(tmp_path: Path, content: bytes, 
 def test_synonyms_that_are_not_there(tmp_path: Path):
     with pytest.raises(MissingInputError) as refusal:
         read_synonyms(tmp_path / "names.txt", CONTIGS)
-    assert str(refusal.value) == f"{tmp_path}/names.txt does not exist; wanted a file of synonyms"
+    assert str(refusal.value) == f"{tmp_path}/names.txt does not exist; wanted a file of synonyms; check its spelling"
     (tmp_path / "folder").mkdir()
     with pytest.raises(MissingInputError, match=r"folder cannot be read \(Is a directory\); wanted a file of synonyms"):
         read_synonyms(tmp_path / "folder", CONTIGS)

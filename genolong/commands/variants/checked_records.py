@@ -90,7 +90,9 @@ class RecordChecks:
             f"{found.decode()[:50]} at {contig}:{record.position + 1}; were these variants called on another build?"
         )
         if self._on_ref_mismatch == "error":
-            raise RefusedRecordError(line)
+            raise RefusedRecordError(
+                f"{line} Name its FASTA (data.fasta=), or let such records pass (on_ref_mismatch=skip)"
+            )
         logger.warning(line)
 
     def _suspect_another_build(self, least: int) -> None:

@@ -115,9 +115,9 @@ class PredictionWork:
     ) -> None:
         """Keeps the unfinished files, to be resumed, if something was scored; otherwise removes them.
 
-        They are also removed if an input was refused: with another input, work would have to start over.
+        They are also removed if an input was refused (with another input, work would have to start over), or is a pipe.
         """
-        begun = self.tally.scored > 0 and can_be_gone_on_with(error)
+        begun = self._journal is not None and self.tally.scored > 0 and can_be_gone_on_with(error)
         for file in (self._writer, self._skipped):
             if file is not None:
                 file.close() if begun else file.discard()

@@ -322,12 +322,16 @@ def test_what_another_process_is_writing_is_left_to_it(go, tmp_path, monkeypatch
     assert [path.read_bytes() for path in kept] == before
 
 
-def test_a_changed_input_is_another_command(go, tmp_path, monkeypatch):
+def test_a_changed_input_is_not_gone_on_with(go, tmp_path, monkeypatch):
     vcf = write(tmp_path, *LINES)
     unfinished(go, monkeypatch, vcf=vcf)
     write(tmp_path, *LINES, snv("chr2", 50))
-    with pytest.raises(SettingsError, match="differs in vcf_sha256;"):
+    with pytest.raises(
+        InputError,
+        match=r"out.vcf.journal: holds an unfinished result of other inputs \(vcf\), or they have changed since; ",
+    ) as refusal:
         go("records_at_once=4", vcf=vcf)
+    assert refusal.value.exit_code == 65
 
 
 def test_what_changes_no_byte_is_not_another_command(go, tmp_path, monkeypatch):
@@ -388,7 +392,8 @@ def test_mismatches_are_told_or_refused(go, home, tmp_path, caplog):
     assert caplog.messages == [told]
     with pytest.raises(InputError) as refusal:
         go("on_ref_mismatch=error", output="other.vcf")
-    assert str(refusal.value) == told
+    remedy = "Name its FASTA (data.fasta=), or let such records pass (on_ref_mismatch=skip)"
+    assert str(refusal.value) == f"{told} {remedy}"
     assert "other.vcf" not in names(tmp_path)
 
 
@@ -457,6 +462,15 @@ def test_a_pipe_is_read_once_and_has_no_journal(go, tmp_path, monkeypatch):
     assert done.tally.records == len(LINES) and names(tmp_path) == {"pipe", "piped.vcf"}
     go(output="plain.vcf")
     assert (tmp_path / "plain.vcf").read_bytes() == (tmp_path / "piped.vcf").read_bytes()
+
+
+def test_what_was_begun_on_a_pipe_is_removed(go, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_work, "NOTED_EVERY_S", -1.0)
+    with subprocess.Popen(["cat", str(write(tmp_path, *LINES))], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout is not None
+        with pytest.raises(Stop):
+            go("records_at_once=4", vcf=f"/dev/fd/{cat.stdout.fileno()}", watch=StopAt(5))
+    assert names(tmp_path) == {"my.vcf"}, "the same command cannot go on with it"
 
 
 def test_an_empty_vcf_is_no_mistake(go, tmp_path):
