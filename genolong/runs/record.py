@@ -141,16 +141,18 @@ def _instead(path: Path) -> str:
     if path.name == RECORD and is_exported(path.parent):
         return "an exported model has none; name the run that it was exported from"
     output = path.with_name(path.name.removesuffix(f".{RECORD}"))
-    near = nearest_run(path.parent) or _nearest_output(output) or ("" if output.exists() else nearest_path(output))
+    near = nearest_run(path.parent) or _nearest_output(output)
+    near = near or ("; work on a pipe leaves none" if output.exists() else nearest_path(output))
     return f"name a run's folder, or a file that has one next to it{near}"
 
 
 def _nearest_output(output: Path) -> str:
-    """A suggestion of files with records in this folder: those of the same stem, like a map's, or of similar names."""
+    """A suggestion of files with records in this folder: of the same stem, like a map's, or the name that was meant."""
     end = f".{RECORD}"
     names = sorted(each.name.removesuffix(end) for each in islice(output.parent.glob(f"*{end}"), MOST))
     of_stem = [name for name in names if name.partition(".")[0] == output.name.partition(".")[0]]
-    found = [output.with_name(name) for name in of_stem[:SHOWN] or near_names(output.name, names, close=0.8)]
+    meant = [] if output.exists() else near_names(output.name, names, close=0.8)
+    found = [output.with_name(name) for name in of_stem[:SHOWN] or meant]
     told = [str(each if each.exists() else each.with_name(f"{each.name}.json")) for each in found]
     return f"; did you mean {' or '.join(told)}?" if told else ""
 

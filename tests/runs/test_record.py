@@ -148,7 +148,8 @@ def sha(content: bytes) -> str:
     ("typed", "told"),
     [
         ("score.vcf.gz", "; did you mean scores.vcf.gz?"),
-        ("plain.vcf.gz", ""),  # is there, but without a record
+        ("plain.vcf.gz", "; work on a pipe leaves none"),  # is there, but without a record
+        ("score.vcf", "; work on a pipe leaves none"),
         ("hbb.gene.tsv", "; did you mean hbb.vcf.gz?"),
         ("hbb.vcf", "; did you mean hbb.vcf.gz?"),
         ("evaluatoin.json", "; did you mean evaluation.json?"),
@@ -157,7 +158,7 @@ def sha(content: bytes) -> str:
     ],
 )
 def test_instead_of_a_place_without_a_record_one_with_a_record_is_offered(tmp_path: Path, typed: str, told: str):
-    for name in ("scores.vcf.gz", "plain.vcf.gz", "hbb.vcf.gz", "hbb.gene.tsv", "evaluation.json"):
+    for name in ("scores.vcf.gz", "score.vcf", "plain.vcf.gz", "hbb.vcf.gz", "hbb.gene.tsv", "evaluation.json"):
         (tmp_path / name).touch()
     for name in ("scores.vcf.gz.record.json", "hbb.vcf.gz.record.json", "evaluation.record.json"):
         (tmp_path / name).touch()
