@@ -33,7 +33,7 @@ def test_the_quick_start_says_what_it_does_and_does_nothing(word: str, code: int
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("draw_demo", "none"), "draw_demo: model=none: no such run; name a run's folder, like runs/quickstart/latest"),
+        (("draw_demo", "none"), "draw_demo: path=none: no such run; name a run's folder, like runs/quickstart/latest"),
         (
             ("benchmark_loader", "--fasta", "none.fa"),
             "benchmark_loader: none.fa does not exist; wanted a file; check its spelling and the folder you are in",
