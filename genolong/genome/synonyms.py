@@ -53,7 +53,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
         raise InputError(f"{path} is not a text file; wanted the names of a contig in every line") from error
     except FileNotFoundError as error:
         raise MissingInputError(
-            f"{path} does not exist; wanted a file of synonyms{nearest_path(path) or '; check its spelling'}"
+            f"{path} does not exist; wanted a file of synonyms; check its spelling{nearest_path(path)}"
         ) from error
     except OSError as error:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a file of synonyms") from error

@@ -57,10 +57,10 @@ class MapFiles:
             header = header_lines(self._fields, origin, settings.flank, contigs)
             self._vcf.write_header(header)
             if forbidden := undeclared(contigs):
-                names, more = ", ".join(forbidden[:SHOWN]), f" and {len(forbidden) - SHOWN:,} more"
+                more = f" and {len(forbidden) - SHOWN:,} more" if len(forbidden) > SHOWN else ""
                 self.notes.append(
                     f"{self._named('.vcf.gz')}: the VCF specification forbids some names of contigs "
-                    f"({names}{more if len(forbidden) > SHOWN else ''}), so its header does not declare them; "
+                    f"({', '.join(forbidden[:SHOWN])}{more}), so its header does not declare them; "
                     "other programs may not read their records"
                 )
             self._line = len(header) + 1

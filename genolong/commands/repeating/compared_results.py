@@ -40,12 +40,13 @@ def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
     The recorded file may have been changed since, or be gone.
     """
     sha256, wanted, before = sha256_of(now), then.get("output_sha256"), place / now.name
-    if sha256 == wanted and before.is_file() and sha256_of(before) != wanted:
+    intact = before.is_file() and sha256_of(before) == wanted
+    if sha256 == wanted and before.is_file() and not intact:
         as_recorded = f"{now.name} is as the record says (sha256 {sha256})"
         return Result(False, as_recorded, f"{before} has changed since it was written")
     if sha256 == wanted:
         return Result(True, f"{now.name} is the same byte for byte (sha256 {sha256})")
-    if not before.is_file() or sha256_of(before) != wanted:
+    if not intact:
         return Result(False, f"{now.name} has a different sha256, and {before} is missing or has changed since")
     if now.suffix == ".json":
         pairs = _named(_figures(before), _figures(now))
