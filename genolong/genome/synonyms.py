@@ -1,5 +1,6 @@
 """A file of synonyms: other names of a genome's contigs, such as those of RefSeq, GenBank or another browser."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.coordinates import match_contig
 from genolong.nearest import nearest_path
+
+COMMENT = re.compile(r"(?:^|\s)#")  # a # within a name, as in HG002#1#chr1 of a pangenome, begins none
 
 
 @dataclass(eq=False)
@@ -20,9 +23,9 @@ class _Group:
 def read_synonyms(path: str | Path, contigs: Collection[str]) -> dict[str, str]:
     """The genome's contig for each name in the file that means one; `contigs` are the genome's names.
 
-    The names in a line, separated by blanks, mean the same contig, and so do those of lines that share a name; # starts
-    a comment. Raises InputError with the line number for an invalid line, MissingInputError for a file that cannot be
-    read.
+    The names in a line, separated by blanks, mean the same contig, and so do those of lines that share a name; a # at
+    the beginning of a line or after a blank starts a comment. Raises InputError with the line number for an invalid
+    line, MissingInputError for a file that cannot be read.
     """
     groups: dict[str, _Group] = {}
     for where, names in _lines(Path(path).expanduser()):
@@ -58,7 +61,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     except OSError as error:
         raise MissingInputError(f"{path} cannot be read ({error.strerror}); wanted a file of synonyms") from error
     for number, line in enumerate(lines, start=1):
-        names = line.split("#", 1)[0].split()
+        names = COMMENT.split(line, maxsplit=1)[0].split()
         if len(names) == 1:
             raise InputError(f"{path}, line {number}: only {names[0]}; wanted two or more names of the same contig")
         if names:

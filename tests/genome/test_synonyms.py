@@ -30,6 +30,13 @@ def test_columns_are_in_any_order_and_of_any_number(tmp_path: Path):
     }  # fmt: skip
 
 
+def test_names_of_pangenomes_hold_what_begins_comments_elsewhere(tmp_path: Path):
+    path = written(tmp_path, b"chr1 HG002#1#chr1\t#of one haplotype\n  # of the other\nHG002#1#chr2\tchr2\n")
+    assert read_synonyms(path, CONTIGS) == {
+        "chr1": "chr1", "HG002#1#chr1": "chr1", "HG002#1#chr2": "2", "chr2": "2",
+    }  # fmt: skip
+
+
 def test_a_contig_has_several_synonyms_in_several_lines_also_by_way_of_others(tmp_path: Path):
     path = written(tmp_path, b"a b\nc d\nd e\nchr1 b\n1 f\na c\nb a\n")
     assert read_synonyms(path, CONTIGS) == dict.fromkeys(["a", "b", "c", "d", "e", "f", "1", "chr1"], "chr1")

@@ -55,6 +55,7 @@ def stored_model(path: str, setting: str = "model") -> StoredModel:
             if (place / RECORD).is_file()
             else f"{setting}={path}: this folder has no checkpoints/last.ckpt; name a run's folder{nearest_run(place)}"
         )
+    checkpoint = checkpoint.resolve()  # a training that goes on will soon let last.ckpt lead to another
     return StoredModel(checkpoint, *load_model(checkpoint))
 
 

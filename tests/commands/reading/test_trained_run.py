@@ -103,6 +103,16 @@ def test_what_was_trained_on_is_known_by_content_and_by_the_names_of_files(setti
         open_run(str(save(tmp_path / "one", {**about, "fasta_titles": ["a"]}, model)))
 
 
+def test_a_run_stays_the_checkpoint_that_was_read_although_its_training_goes_on(folder):
+    last = folder / "checkpoints" / "last.ckpt"
+    first = last.rename(last.with_name("step-00000005.ckpt"))
+    last.symlink_to(first.name)
+    run = open_run(str(folder))
+    last.unlink()
+    last.symlink_to("step-00000006.ckpt")
+    assert run.checkpoint == first.resolve()
+
+
 def test_a_link_a_checkpoint_and_a_copy_of_it_are_runs_too(folder, tmp_path):
     (tmp_path / "latest").symlink_to("run")
     assert open_run(str(tmp_path / "latest")).folder == folder
