@@ -27,7 +27,6 @@ from genolong.endings import fail, reader_left, tell_error, told_of
 from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import naming, open_descriptor
 from genolong.help import help_text
-from genolong.long_work import follow
 from genolong.messages import err, set_up_messages, show, tell
 from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
@@ -124,7 +123,7 @@ def evaluate(config: DictConfig) -> None:
     if Place.joined():
         raise SettingsError("evaluate: runs in a single process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
-    done = run(settings, follow)
+    done = run(settings)
     for table in done.tables:
         show(table)
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
@@ -157,7 +156,7 @@ def embed(config: DictConfig) -> None:
     from genolong.commands.embeddings.embed_settings import EmbedSettings
     from genolong.settings import check
 
-    done = run(check(config, EmbedSettings), follow)
+    done = run(check(config, EmbedSettings))
     if done is None:  # only the first process reports
         return
     for line in done.notes:
@@ -171,7 +170,7 @@ def map(config: DictConfig) -> None:
     from genolong.commands.maps.map_settings import MapSettings
     from genolong.settings import check
 
-    done = map_regions(check(config, MapSettings), follow)
+    done = map_regions(check(config, MapSettings))
     if done is None:  # only the first process reports
         return
     for line in done.notes:
@@ -217,7 +216,7 @@ def report(config: DictConfig) -> None:
     from genolong.settings import check
 
     settings = check(config, ReportSettings)
-    tell.info("wrote %s", os.path.relpath(run(settings, follow)))
+    tell.info("wrote %s", os.path.relpath(run(settings)))
 
 
 def plan(config: DictConfig) -> None:

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from genolong.errors import BusyError, InputError, OutputError
 from genolong.genome.files.partial_file import SUFFIX, PartialFile
-from genolong.long_work import Follow
+from genolong.long_work import follow
 from genolong.runs.journal import Journal, can_be_gone_on_with
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class KeptBlocks:
         self._used = False
         self._noted = time.monotonic()
 
-    def before(self, done: str, follow: Follow) -> Iterator[dict[str, np.ndarray]]:
+    def before(self, done: str) -> Iterator[dict[str, np.ndarray]]:
         """The blocks kept by an earlier run; logs their number, `done` being what was done to them (such as "mapped").
 
         Raises what Journal.state raises, InputError if they cannot be read, and BusyError if another process is doing

@@ -9,7 +9,7 @@ class Stop(Exception):
 
 
 class StopAt:
-    """A `follow` that stops the work it names when it was told of it so many times; `done` is what it was told."""
+    """A watcher that stops the work it names when it was told of it so many times; `done` is what it was told."""
 
     def __init__(self, work: str, times: int) -> None:
         self._work, self.left = work, times

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from genolong.errors import BusyError, InputError, LostProcessError, OutputError, RefusedRecordError, SettingsError
+from genolong.long_work import watched_by
 from genolong.runs import kept_blocks
 from genolong.runs.kept_blocks import KeptBlocks
 from tests.builders.held_file import held_by_another
@@ -31,7 +32,7 @@ def noted_at_once(monkeypatch):
 def work(folder: Path, blocks: list, error: BaseException | None = None, *, resume: bool = True, **changes) -> list:
     """Keeps the blocks behind those that are kept, and fails then; returns those that were kept before."""
     with KeptBlocks(folder / "x", {**IDENTITY, **changes}, resume=resume) as kept:
-        before = [*kept.before("done", lambda _what, _total: lambda _more: None)]
+        before = [*kept.before("done")]
         for block in blocks:
             kept.keep(block)
         if error:
@@ -79,8 +80,9 @@ def test_every_block_that_is_read_again_advances_the_bar(tmp_path: Path):
     with pytest.raises(Stop):
         work(tmp_path, BLOCKS, Stop())
     told, steps = [], []
-    with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
-        for number, _ in enumerate(kept.before("done", lambda *about: told.append(about) or steps.append)):
+    told_of = watched_by(lambda *about: told.append(about) or steps.append)
+    with told_of, KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
+        for number, _ in enumerate(kept.before("done")):
             assert steps == [1] * number
     assert told == [("reading what was already done", len(BLOCKS))] and len(steps) == len(BLOCKS)
 
@@ -171,7 +173,7 @@ def test_what_another_process_finished_in_the_meantime_is_not_gone_on_with(tmp_p
         work(tmp_path, BLOCKS, Stop())
     with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
         assert work(tmp_path, []), "the same command, which finishes"
-        assert not [*kept.before("done", lambda _what, _total: lambda _more: None)]
+        assert not [*kept.before("done")]
 
 
 def test_what_is_gone_on_with_is_held_until_it_is_removed(tmp_path: Path):
@@ -180,7 +182,7 @@ def test_what_is_gone_on_with_is_held_until_it_is_removed(tmp_path: Path):
     ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     path = tmp_path / "x.kept.partial"
     with KeptBlocks(tmp_path / "x", IDENTITY, resume=True) as kept:
-        assert same([*kept.before("done", lambda _what, _total: lambda _more: None)], BLOCKS)
+        assert same([*kept.before("done")], BLOCKS)
         asked = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, text=True)
         assert "BlockingIOError" in asked.stderr
     assert not names(tmp_path)

@@ -25,7 +25,6 @@ from genolong.errors import InputError
 from genolong.genome.fasta import Genome
 from genolong.genome.files.hashed import sha256_of
 from genolong.loading.windows import absolute
-from genolong.long_work import Follow
 from genolong.parallel.place import Place
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
@@ -54,11 +53,10 @@ class _Opened(NamedTuple):
     notes: tuple[str, ...]
 
 
-def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda _read: None) -> Embedding | None:
+def embed(settings: EmbedSettings) -> Embedding | None:
     """Writes the table, complete or not at all, and a record next to it; interrupted work is continued.
 
-    `follow` is called at the start of each step with its name and size; the function that it returns is called with the
-    amount just done. Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
+    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
     would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     arrow()
@@ -67,7 +65,7 @@ def embed(settings: EmbedSettings, follow: Follow = lambda _what, _total: lambda
         if team.place.rank:
             team.serve(opened.embedder.read)
             return None
-        return _written(settings, follow, team, opened)
+        return _written(settings, team, opened)
 
 
 def _open(settings: EmbedSettings, place: Place) -> _Opened:
@@ -88,7 +86,7 @@ def _serve(team: Team, settings: EmbedSettings) -> None:
     team.serve(_open(settings, team.place).embedder.read)
 
 
-def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opened) -> Embedding:
+def _written(settings: EmbedSettings, team: Team, opened: _Opened) -> Embedding:
     begun, run, embedder = now(), opened.run, opened.embedder
     refuse_to_write_over("output", [settings.output], (*opened.genome.sha256, *files_of(run)))
     for note in run.caveats(embedder.device):
@@ -100,7 +98,7 @@ def _written(settings: EmbedSettings, follow: Follow, team: Team, opened: _Opene
         hashes = hashes_of(settings, "regions", "vcf", "synonyms") if again else {}
         kept = stack.enter_context(_kept(settings, opened, hashes)) if again else None
         table = stack.enter_context(_table(settings, opened))
-        for block, embedded in embedded_blocks(team, embedder, rows, kept, follow):
+        for block, embedded in embedded_blocks(team, embedder, rows, kept):
             table.write(block, embedded)
             counts.update(str(found.status) for found in embedded)
         if not table.rows:

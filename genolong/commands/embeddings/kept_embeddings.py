@@ -8,21 +8,21 @@ import numpy as np
 
 from genolong.commands.embeddings.embedding_rows import Row, Rows
 from genolong.genome.alleles import numbers_of, statuses_of
-from genolong.long_work import Follow
+from genolong.long_work import follow
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.tasks.embedding import Embedded, Embedder
 
 
 def embedded_blocks(
-    team: Team, embedder: Embedder, rows: Rows, kept: KeptBlocks | None, follow: Follow
+    team: Team, embedder: Embedder, rows: Rows, kept: KeptBlocks | None
 ) -> Iterator[tuple[list[Row], list[Embedded]]]:
-    """Every block of rows with its embeddings; `follow` is called for progress.
+    """Every block of rows with its embeddings.
 
     New blocks are kept, unless `kept` is None.
     """
     done = 0
-    for arrays in kept.before("embedded", follow) if kept else ():
+    for arrays in kept.before("embedded") if kept else ():
         block, done = next(rows.blocks)
         yield block, unpacked(arrays)
     advance = follow("embedding", rows.total and rows.total - done)

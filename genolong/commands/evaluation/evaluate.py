@@ -14,7 +14,7 @@ from genolong.commands.evaluation.evaluated import (
     write_figures,
 )
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
-from genolong.commands.evaluation.measuring import Follow, HeldOut, Measured, measure
+from genolong.commands.evaluation.measuring import HeldOut, Measured, measure
 from genolong.commands.evaluation.own_figures import place_of_figures
 from genolong.commands.reading.file_titles import renamed
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
@@ -41,12 +41,8 @@ logger = logging.getLogger(__name__)
 ENOUGH_BASES = 500_000  # bases to read if the number of windows is not set
 
 
-def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases: lambda _read: None) -> Evaluation:
-    """Evaluates a trained model; writes figures and pictures into its run's folder, or to `output`.
-
-    `follow` is called at the start of each long step with its name and number of bases; the function that it returns is
-    called with the number of bases just done.
-    """
+def evaluate(settings: EvaluationSettings) -> Evaluation:
+    """Evaluates a trained model; writes figures and pictures into its run's folder, or to `output`."""
     begun = now()
     assert settings.model is not None, "wanted by the settings where there is no VCF"
     run = open_run(settings.model)
@@ -66,7 +62,7 @@ def evaluate(settings: EvaluationSettings, follow: Follow = lambda _what, _bases
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # otherwise some bases to predict would stay visible
     held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
-    measured = measure(run.model, held_out, contexts, settings.torch_device, follow)
+    measured = measure(run.model, held_out, contexts, settings.torch_device)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)
     about = {"model_sha256": run.weights_sha256, "attention": run.model.encoder.kernels}

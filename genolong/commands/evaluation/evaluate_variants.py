@@ -18,7 +18,6 @@ from genolong.commands.evaluation.evaluated import (
 )
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.commands.evaluation.kmer_effects import fastas_of
-from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.evaluation.scored_vcf import ScoredVcf, read_scored
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.trained_run import open_run
@@ -36,14 +35,8 @@ LEAST_OF_STRATUM = 10  # alleles that each class must have
 SHOWN = 5  # strata without figures that a note names
 
 
-def evaluate_variants(
-    settings: EvaluationSettings, follow: Follow = lambda _what, _size: lambda _done: None
-) -> Evaluation:
-    """Compares every score of a VCF with its labels; writes the figures, and a picture next to them.
-
-    `follow` is called at the start of each long step with its name and size; the function that it returns is called
-    with the amount just done.
-    """
+def evaluate_variants(settings: EvaluationSettings) -> Evaluation:
+    """Compares every score of a VCF with its labels; writes the figures, and a picture next to them."""
     begun = now()
     assert settings.vcf is not None
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
@@ -52,7 +45,7 @@ def evaluate_variants(
     read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
     refuse_to_write_over("output", [output, picture, beside(output)], read)
     refuse_unwritable(output)
-    scored = read_scored(settings, run, follow)
+    scored = read_scored(settings, run)
     kmers = scored.kmers
     everything = np.ones(len(scored.classes.positive), bool)
     whole = measured("", scored, everything, 1, settings)

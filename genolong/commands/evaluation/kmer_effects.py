@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float64
 
 from genolong.commands.evaluation.evaluation_settings import HeldOutSettings
-from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.counted import counted
 from genolong.errors import InputError, MissingInputError
@@ -19,6 +18,7 @@ from genolong.loading.baselines import best_on, fit_on, score_substitutions
 from genolong.loading.labelled_alleles import Substitutions
 from genolong.loading.stretches import count_bases
 from genolong.loading.windows import split
+from genolong.long_work import follow
 
 
 class KmerEffects(NamedTuple):
@@ -45,7 +45,7 @@ def _of_variants(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
     return asked.paths or (own if own != run.data.paths else [])
 
 
-def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, follow: Follow) -> KmerEffects:
+def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions) -> KmerEffects:
     """Fits k-mer counters on the run's training part, and scores variants of the requested genome with the best one.
 
     Raises InputError if no REF matches the genome: it is another build, or another genome.

@@ -1,6 +1,6 @@
 """What evaluate measures on the same hidden bases: model, baselines, and a perfect reader of synthetic genomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +18,9 @@ from genolong.loading.baselines import fit_on, score_baseline
 from genolong.loading.contexts import pieces
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.stretches import count_bases
+from genolong.long_work import follow
 from genolong.report.figures import NATS, Bases, Figure
 from genolong.tasks.evaluation import Scores, score
-
-Advance = Callable[[int], None]
-Follow = Callable[[str, int], Advance]  # called when long work begins, with its name and number of bases
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +47,10 @@ class Measured:
     notes: tuple[str, ...]
 
 
-def measure(
-    model: nn.Module, held_out: HeldOut, contexts: Sequence[int], device: torch.device, follow: Follow
-) -> Measured:
+def measure(model: nn.Module, held_out: HeldOut, contexts: Sequence[int], device: torch.device) -> Measured:
     """Scores the model on whole windows and at every context, and the other readers on the same bases."""
     window_bp = held_out.windows[0].length
-    scores = _read(model, held_out, window_bp, device, follow)
+    scores = _read(model, held_out, window_bp, device)
     if not len(scores.nats):
         raise InputError(
             f"none of the bases of {counted(len(held_out.windows), 'window')} is hidden, so none can be "
@@ -64,21 +60,21 @@ def measure(
     bases = Bases(scores.window, _classes(held_out, scores))
     figures = [Figure("windows", float(len(held_out.windows)), "windows", len(scores.nats), None)]
     figures += bases.of_reader("model", scores.nats, scores.right)
-    baselines, best = _baselines(held_out, scores, bases, follow)
+    baselines, best = _baselines(held_out, scores, bases)
     figures += baselines.figures
     figures += bases.by_class("model/gain_over_best_kmer", best - scores.nats, NATS)
     readers = {**baselines.readers, "model": "model"}
     if held_out.truth:
-        floor, right = _floor(held_out, scores, follow)
+        floor, right = _floor(held_out, scores)
         figures += bases.of_reader("floor", floor, right)
         readers["floor"] = "perfect reader"
     for context_bp in contexts:
-        cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device, follow)
-        figures += _of_context(context_bp, held_out, cut, bases, follow)
+        cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device)
+        figures += _of_context(context_bp, held_out, cut, bases)
     return Measured(tuple(figures), readers, baselines.notes)
 
 
-def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device, follow: Follow) -> Scores:
+def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device) -> Scores:
     lengths = held_out.genome.lengths
     views = pieces(held_out.windows, context_bp, lengths)
     advance = follow(f"reading with {context_bp:,} bases in view", sum(piece.view.length for piece in views))
@@ -99,9 +95,7 @@ def _classes(held_out: HeldOut, scores: Scores) -> dict[str, Bool[np.ndarray, " 
     return classes
 
 
-def _baselines(
-    held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow
-) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
+def _baselines(held_out: HeldOut, scores: Scores, bases: Bases) -> tuple[Measured, Float64[np.ndarray, " positions"]]:
     """The figures of all counters, and the loss of the best one at each base.
 
     Best is the one with the lowest loss on these very bases: no choice among counters would be harder to beat.
@@ -132,17 +126,17 @@ def _label(counter: KmerCounter) -> str:
     return f"k-mer {counter.flank}+{counter.flank}" if counter.flank else "base composition"
 
 
-def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases, follow: Follow) -> list[Figure]:
+def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases) -> list[Figure]:
     """The same bases, read with a context of `context_bp`."""
     assert np.array_equal(scores.window, bases.window), "every context is asked for the same bases"
     figures = bases.by_class(f"context/{context_bp}/loss", scores.nats, NATS)
     if held_out.truth:
-        figures += bases.by_class(f"context/{context_bp}/floor", _floor(held_out, scores, follow)[0], NATS)
+        figures += bases.by_class(f"context/{context_bp}/floor", _floor(held_out, scores)[0], NATS)
     return figures
 
 
 def _floor(
-    held_out: HeldOut, scores: Scores, follow: Follow
+    held_out: HeldOut, scores: Scores
 ) -> tuple[Float64[np.ndarray, " positions"], Bool[np.ndarray, " positions"]]:
     """The loss of a perfect reader that sees all other bases of the view, and whether its likeliest base is right."""
     nats, right = np.zeros(len(scores.nats)), np.zeros(len(scores.nats), bool)

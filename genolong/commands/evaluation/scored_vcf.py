@@ -8,7 +8,6 @@ from jaxtyping import Float64
 
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
 from genolong.commands.evaluation.kmer_effects import KmerEffects, kmer_effects
-from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.variants.effect_fields import EffectFields
 from genolong.errors import InputError
@@ -16,6 +15,7 @@ from genolong.genome.vcf import Record, VcfReader
 from genolong.genome.vcf_header import info_types
 from genolong.loading.label_classes import TwoClasses, two_classes
 from genolong.loading.labelled_alleles import LabelledAlleles, read_alleles
+from genolong.long_work import follow
 from genolong.nearest import nearest_field
 
 NUMERIC = ("Float", "Integer")
@@ -44,9 +44,8 @@ class ScoredVcf(NamedTuple):
 
 
 def read_scored(
-    settings: EvaluationSettings, run: TrainedRun | None, follow: Follow,
-    see: Callable[[Record], None] = lambda _: None,
-) -> ScoredVcf:  # fmt: skip
+    settings: EvaluationSettings, run: TrainedRun | None, see: Callable[[Record], None] = lambda _: None
+) -> ScoredVcf:
     """Reads labels and scores, and adds the k-mer baseline if there is a run; calls `see` with every record.
 
     Raises InputError if the label, stratum or scores are missing.
@@ -63,7 +62,7 @@ def read_scored(
     scores = [_of_field(field, classes.alleles, settings.prefix) for field in fields]
     notes, kmers = classes.notes, None
     if run is not None:
-        kmers = kmer_effects(run, settings.data, classes.alleles.sites, follow)
+        kmers = kmer_effects(run, settings.data, classes.alleles.sites)
         scores.append(Score("best_kmer", kmers.title, kmers.values))
         notes = (*notes, *kmers.notes)
     kept = [score for score in scores if _tells(score, classes)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from genolong.genome.alleles import numbers_of, statuses_of
 from genolong.genome.coordinates import Interval
-from genolong.long_work import Follow
+from genolong.long_work import follow
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
@@ -15,12 +15,12 @@ ARRAYS = ("codes", "log_chances", "distances", "probabilities")  # fields of Map
 
 
 def mapped_blocks(
-    team: Team, mapper: MutationMapper, intervals: Sequence[Interval], kept: KeptBlocks, follow: Follow
+    team: Team, mapper: MutationMapper, intervals: Sequence[Interval], kept: KeptBlocks
 ) -> Iterator[MappedBases]:
-    """Maps of the intervals, block by block; new blocks are kept, and `follow` is called for progress."""
+    """Maps of the intervals, block by block; new blocks are kept."""
     blocks = mapper.blocks(intervals)
     left = sum(interval.length for interval in intervals)
-    for arrays in kept.before("mapped", follow):
+    for arrays in kept.before("mapped"):
         mapped = unpacked(next(blocks), arrays)
         yield mapped
         left -= mapped.interval.length

@@ -21,7 +21,6 @@ from genolong.genome.files.hashed import sha256_of
 from genolong.genome.regions import merge, read_bed
 from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
-from genolong.long_work import Follow
 from genolong.parallel.place import Place
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
@@ -46,13 +45,10 @@ class MutationMap:
     notes: tuple[str, ...]
 
 
-def map_regions(
-    settings: MapSettings, follow: Follow = lambda _what, _total: lambda _read: None
-) -> MutationMap | None:  # fmt: skip
+def map_regions(settings: MapSettings) -> MutationMap | None:
     """Writes a map's files, complete or not at all, and a record next to the VCF; an interrupted map is continued.
 
-    `follow` is called at the start of each step with its name and size; the function that it returns is called with the
-    amount just done. Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
+    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
     would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
@@ -60,7 +56,7 @@ def map_regions(
         if team.place.rank:
             team.serve(MutationMapper(opened.scorer).read)
             return None
-        return _written(settings, follow, team, opened)
+        return _written(settings, team, opened)
 
 
 def _open(settings: MapSettings, place: Place) -> OpenedScorer:
@@ -74,7 +70,7 @@ def _serve(team: Team, settings: MapSettings) -> None:
     team.serve(MutationMapper(_open(settings, team.place).scorer).read)
 
 
-def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedScorer) -> MutationMap:
+def _written(settings: MapSettings, team: Team, opened: OpenedScorer) -> MutationMap:
     begun, mapper = now(), MutationMapper(opened.scorer)
     run, genome = opened.run, opened.genome
     refuse_to_write_over("output", [settings.file(end) for end in ENDS], (*genome.sha256, *files_of(run)))
@@ -100,7 +96,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
         KeptBlocks(settings.vcf, same, resume=settings.resume == "auto") as kept,
         MapFiles(settings, mapper, run.head_is if mapper.with_probability else "", origin, contigs) as files,
     ):
-        for mapped in mapped_blocks(team, mapper, intervals, kept, follow):
+        for mapped in mapped_blocks(team, mapper, intervals, kept):
             files.write(mapped)
             pictures.keep(mapped)
             counts.update(
@@ -108,7 +104,7 @@ def _written(settings: MapSettings, follow: Follow, team: Team, opened: OpenedSc
             )
     if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
         _record(settings, opened, begun)
-    drawn = pictures.draw(follow)
+    drawn = pictures.draw()
     told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
     if known < bases:
         told.append(f"  {_bases(bases - known)} N: no substitution, and no value")

@@ -1,7 +1,7 @@
 """Pictures of a mutation map: which regions to draw, their file names, and the data kept for them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from genolong.commands.maps.map_settings import MapSettings
 from genolong.genome.coordinates import Interval
+from genolong.long_work import follow
 from genolong.report.mutation_map import draw_map
 from genolong.report.mutation_rows import DrawnMap
 from genolong.tasks.mutation_map import MappedBases
@@ -36,7 +37,7 @@ class MapPictures:
             if interval.overlaps(mapped.interval):
                 parts.append(mapped)
 
-    def draw(self, follow: Callable[[str, int | None], Callable[[int], None]]) -> list[Path]:
+    def draw(self) -> list[Path]:
         """Draws a PNG and an SVG per region, and returns their paths."""
         if not self._kept:
             return []

@@ -6,7 +6,6 @@ from typing import Any
 
 from genolong.commands.evaluation.evaluated import read_figures
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
-from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.evaluation.scored_vcf import ScoredVcf, read_scored
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.reading.reading_settings import GenomeSettings
@@ -40,7 +39,7 @@ Record = Mapping[str, Any]
 MOST_FIGURES, MOST_STRATA = 1_000, 12  # shown, at most
 
 
-def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> str:
+def evaluation_page(asked: ReportSettings, record: Record) -> str:
     """The page's HTML; raises InputError or MissingInputError if figures or the VCF are missing or have changed."""
     path = _figures_of(asked)
     if sha256_of(path) != record.get("output_sha256"):
@@ -49,7 +48,7 @@ def evaluation_page(asked: ReportSettings, record: Record, follow: Follow) -> st
         )
     figures = read_figures(path)
     opening, sections = (
-        _bases(figures, record) if record["settings"].get("vcf") is None else _alleles(figures, asked, record, follow)
+        _bases(figures, record) if record["settings"].get("vcf") is None else _alleles(figures, asked, record)
     )
     shown = figures[:MOST_FIGURES]
     count = f"{len(figures):,}" if len(shown) == len(figures) else f"the first {len(shown):,} of {len(figures):,}"
@@ -94,11 +93,11 @@ def _noted(lines: Iterable[str]) -> Markup:
 
 
 def _alleles(
-    figures: list[Figure], asked: ReportSettings, record: Record, follow: Follow
+    figures: list[Figure], asked: ReportSettings, record: Record
 ) -> tuple[list[tuple[str, str, str]], list[Section]]:
     settings = _checked(asked, record)
     statuses = StatusCounts(settings.prefix)
-    scored = read_scored(settings, None, follow, statuses.add)
+    scored = read_scored(settings, None, statuses.add)
     groups = groups_of(figures, scores_in(figures))
     whole = next((group for group in groups if not group.name), None)
     if whole is None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from genolong.commands.evaluation.measuring import Follow
 from genolong.commands.pages.comparison_page import comparison_page
 from genolong.commands.pages.evaluation_page import evaluation_page
 from genolong.commands.pages.report_settings import ReportSettings
@@ -20,19 +19,19 @@ BROKEN = (
 )  # fmt: skip
 
 
-def report(settings: ReportSettings, follow: Follow = lambda _what, _size: lambda _done: None) -> Path:
+def report(settings: ReportSettings) -> Path:
     """Writes the page, and returns its path; raises InputError or a subclass for anything that a user can fix."""
     path = settings.record
     refuse_other_kind(settings.page, DOCTYPE.encode(), "a page")
     try:
-        text = _page(settings, path, follow)
+        text = _page(settings, path)
     except BROKEN as error:
         raise InputError(f"{path}: is not as genolong writes it ({type(error).__name__}: {str(error)[:80]})") from error
     write_whole(settings.page, text.encode())
     return settings.page
 
 
-def _page(settings: ReportSettings, path: Path, follow: Follow) -> str:
+def _page(settings: ReportSettings, path: Path) -> str:
     place = path.parent
     if Path(settings.run).expanduser().is_dir() and not path.exists() and not is_exported(place):
         found, left_out = runs_in(place)
@@ -48,7 +47,7 @@ def _page(settings: ReportSettings, path: Path, follow: Follow) -> str:
     if made_by in ("train", "train_variants"):
         return training_page(path.parent, record)
     if made_by == "evaluate":
-        return evaluation_page(settings, record, follow)
+        return evaluation_page(settings, record)
     raise InputError(
         f"{path}: made by {made_by[:40]!r}; wanted a training's folder, or a file that evaluate wrote; "
         "evaluate a scored VCF first (python -m genolong evaluate vcf=FILE label=FIELD)"

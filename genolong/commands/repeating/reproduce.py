@@ -26,7 +26,6 @@ from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_progress import Watch
 from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import InputError
-from genolong.long_work import follow
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Left
 from genolong.runs.differences import differences
@@ -131,12 +130,12 @@ def _trained(train: Callable[..., object], way: Sequence[Leg], went: Sequence[An
 
 
 def _evaluate(asked: EvaluationSettings) -> object:
-    return evaluate(asked, follow) if asked.vcf is None else evaluate_variants(asked, follow)
+    return evaluate(asked) if asked.vcf is None else evaluate_variants(asked)
 
 
 _MAKERS: dict[str, Callable[[Any, Path, Watch | None], object]] = {  # commands whose results are files
     "predict": lambda asked, _, watch: predict(asked, watch),
     "evaluate": lambda asked, _, __: _evaluate(asked),
-    "embed": lambda asked, _, __: embed(asked, follow),
-    "map": lambda asked, _, __: map_regions(asked, follow),
+    "embed": lambda asked, _, __: embed(asked),
+    "map": lambda asked, _, __: map_regions(asked),
 }

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from genolong.commands.repeating.reproduce import reproduce
 from genolong.errors import InputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.files.hashed import sha256_of
 from genolong.genome.files.partial_file import PartialFile
+from genolong.long_work import Follow, watched_by
 from genolong.runs import kept_blocks
 from genolong.runs.record import read_record
 from genolong.settings import CONF, check
@@ -72,8 +74,9 @@ def settings(home: Path, folder: Path, *overrides: str, source: str = "regions")
 
 @pytest.fixture
 def go(home: Path, tmp_path: Path) -> Callable[..., Embedding]:
-    def run(*overrides: str, source: str = "regions", **told: Any) -> Embedding:
-        done = embed(settings(home, tmp_path, *overrides, source=source), **told)
+    def run(*overrides: str, source: str = "regions", watcher: Follow | None = None) -> Embedding:
+        with watched_by(watcher) if watcher else nullcontext():
+            done = embed(settings(home, tmp_path, *overrides, source=source))
         assert done is not None
         return done
 
@@ -202,10 +205,10 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(
     whole = go(*options, f"output={tmp_path / 'whole.parquet'}", source=source)
     for stop in range(1, blocks + 1):
         with pytest.raises(Stop):
-            go(*options, source=source, follow=StopAt("embedding", stop))
+            go(*options, source=source, watcher=StopAt("embedding", stop))
         assert {path.name for path in tmp_path.glob("x*")} == {"x.parquet.kept.partial", "x.parquet.journal"}
         again = StopAt("embedding", 99)
-        done = go(*options, source=source, follow=again)
+        done = go(*options, source=source, watcher=again)
         assert again.done["reading what was already embedded"] == stop
         assert (done.rows, done.notes) == (whole.rows, whole.notes)
         assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
@@ -217,7 +220,7 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(
 def test_what_another_command_left_is_refused_and_gone_with_resume_no(go, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     with pytest.raises(Stop):
-        go("regions_at_once=1", follow=StopAt("embedding", 2))
+        go("regions_at_once=1", watcher=StopAt("embedding", 2))
     with pytest.raises(SettingsError, match=r"x.parquet.journal: holds an unfinished result .* differs in layer;"):
         go("regions_at_once=1", "layer=0")
     with pytest.raises(SettingsError, match=r"^resume=yes: wanted auto or no$"):
@@ -230,7 +233,7 @@ def test_several_processes_go_on_with_what_one_left(go, tmp_path: Path, monkeypa
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     go("regions_at_once=1", f"output={tmp_path / 'whole.parquet'}")
     with pytest.raises(Stop):
-        go("regions_at_once=1", follow=StopAt("embedding", 2))
+        go("regions_at_once=1", watcher=StopAt("embedding", 2))
     go("regions_at_once=1", "trainer.devices=2")
     one, two = (table(tmp_path / name) for name in ("whole.parquet", "x.parquet"))
     np.testing.assert_allclose(np.array(one.pop("embedding")), np.array(two.pop("embedding")), rtol=1e-4, atol=1e-5)

@@ -10,6 +10,7 @@ import pytest
 from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings, HeldOutSettings
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
+from genolong.long_work import watched_by
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import record_line, vcf_text
@@ -200,10 +201,11 @@ def test_a_vcf_that_is_not_there_is_missing_input(tmp_path):
 def test_reading_is_told_to_its_last_byte(tmp_path):
     settings, told = write(tmp_path, PLAIN), {}
 
-    def follow(what, size):
+    def watcher(what, size):
         told[what] = [size, 0]
         return lambda done: told.update({what: [size, told[what][1] + done]})
 
-    evaluate_variants(settings, follow)
+    with watched_by(watcher):
+        evaluate_variants(settings)
     size = (tmp_path / "x.vcf").stat().st_size
-    assert told == {f"reading {settings.vcf}": [size, size]}
+    assert told[f"reading {settings.vcf}"] == [size, size]

@@ -56,17 +56,13 @@ def sites(letters: str, contig: str = "1", positions=range(1_000, 2_003, 7)) -> 
     return Substitutions(contigs, np.array(positions), reference, (reference + np.uint8(1)) % np.uint8(4))
 
 
-def follow(_what, _bases):
-    return lambda _done: None
-
-
 def test_alleles_in_bases_that_were_trained_on_are_told(run):
-    found = kmer_effects(run, OWN, sites(LETTERS["chr1"]), follow)
+    found = kmer_effects(run, OWN, sites(LETTERS["chr1"]))
     assert found.title in ("base composition", "k-mer counter 1+1", "k-mer counter 2+2", "k-mer counter 3+3")
     assert not np.isnan(found.values).any()
     trained = sum(at < 2_003 - 400 for at in range(1_000, 2_003, 7))  # the last fifth of every contig is held out
     assert found.notes == (f"the model was trained on the bases of {trained} of 144 alleles",)
-    other = kmer_effects(run, OWN, sites(LETTERS["two"], "chrtwo", range(0, 1_009, 7)), follow)
+    other = kmer_effects(run, OWN, sites(LETTERS["two"], "chrtwo", range(0, 1_009, 7)))
     trained = sum(at < 1_009 - 201 for at in range(0, 1_009, 7))
     assert other.notes == (f"the model was trained on the bases of {trained} of 145 alleles",)
 
@@ -76,15 +72,15 @@ def test_the_counter_is_the_best_on_held_out_bases(run, tmp_path):
     once = random_letters(2_003, 1)
     fasta = write_fasta(tmp_path, {"chr1": once + once, "two": random_letters(1_009, 2)}, name="twice.fa")
     twice = replace(run, data=replace(run.data, fasta=str(fasta), validation="two"))
-    assert kmer_effects(twice, OWN, sites(once), follow).title in ("base composition", "k-mer counter 1+1")
+    assert kmer_effects(twice, OWN, sites(once)).title in ("base composition", "k-mer counter 1+1")
 
 
 def test_another_genome_is_asked_with_the_counts_of_the_run(run, tmp_path):
     other = random_letters(2_003, 5)
     asked = HeldOutSettings(str(write_fasta(tmp_path, {"chr1": other}, name="other.fa")), None, None, None)
-    found = kmer_effects(run, asked, sites(other), follow)
+    found = kmer_effects(run, asked, sites(other))
     assert not np.isnan(found.values).any() and found.notes == ()
-    own = kmer_effects(run, OWN, sites(other), follow)
+    own = kmer_effects(run, OWN, sites(other))
     assert 0.5 < np.isnan(own.values).mean() < 1
 
 
@@ -93,23 +89,23 @@ def test_alleles_in_one_of_several_files_that_were_trained_on_are_told(run, tmp_
     sha256 = frozenset(Genome.open(files, run.data.cache).sha256.values())
     several = replace(run, data=replace(run.data, fasta=[str(file) for file in files]), sha256=sha256)
     asked = replace(OWN, fasta=str(files[1]))
-    found = kmer_effects(several, asked, sites(LETTERS["two"], "two", range(0, 1_009, 7)), follow)
+    found = kmer_effects(several, asked, sites(LETTERS["two"], "two", range(0, 1_009, 7)))
     trained = sum(at < 1_009 - 201 for at in range(0, 1_009, 7))
     assert found.notes == (f"the model was trained on the bases of {trained} of 145 alleles",)
 
 
 def test_variants_of_another_genome_are_refused(run):
     with pytest.raises(InputError, match=r"genome\.fa: no allele replaces a single base that stands here"):
-        kmer_effects(run, OWN, sites(LETTERS["chr1"], contig="chr9"), follow)
+        kmer_effects(run, OWN, sites(LETTERS["chr1"], contig="chr9"))
 
 
 def test_a_genome_that_changed_since_training_is_told(fasta, run):
     write_fasta(fasta.parent, LETTERS | {"two": random_letters(1_009, 3)})
-    (note,) = kmer_effects(run, OWN, sites(LETTERS["chr1"]), follow).notes
+    (note,) = kmer_effects(run, OWN, sites(LETTERS["chr1"])).notes
     assert note == f"{fasta} is not what the run was trained on: its sha256 is different"
 
 
 def test_a_genome_that_is_gone_is_told(fasta, run):
     fasta.unlink()
     with pytest.raises(MissingInputError, match=r"no k-mers can be counted .*leave model= out"):
-        kmer_effects(run, OWN, sites(LETTERS["chr1"]), follow)
+        kmer_effects(run, OWN, sites(LETTERS["chr1"]))

@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from genolong.endings import explain
 from genolong.errors import InputError, OutputError, SettingsError
 from genolong.genome.files.bgzf_writer import PlainOutput
 from genolong.genome.files.hashed import sha256_of
+from genolong.long_work import Follow, watched_by
 from genolong.runs import kept_blocks
 from genolong.runs.record import read_record
 from genolong.settings import CONF, DEMO, check
@@ -59,8 +61,9 @@ def settings(home: Path, folder: Path, *overrides: str) -> MapSettings:
 
 @pytest.fixture
 def go(home: Path, tmp_path: Path) -> Callable[..., MutationMap]:
-    def run(*overrides: str, **told: Any) -> MutationMap:
-        done = map_regions(settings(home, tmp_path, *overrides), **told)
+    def run(*overrides: str, watcher: Follow | None = None) -> MutationMap:
+        with watched_by(watcher) if watcher else nullcontext():
+            done = map_regions(settings(home, tmp_path, *overrides))
         assert done is not None
         return done
 
@@ -246,15 +249,15 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, m
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     regions = bed(tmp_path, "chr10 20 170", "chr2 60 103")
     watch = StopAt("mapping", 99)
-    whole = go(regions, *options, "bigwig=no", "pictures=1", f"output={tmp_path / 'whole'}", follow=watch)
+    whole = go(regions, *options, "bigwig=no", "pictures=1", f"output={tmp_path / 'whole'}", watcher=watch)
     blocks = 99 - watch.left
     assert blocks > 2
     for stop in range(1, blocks + 1):
         with pytest.raises(Stop):
-            go(regions, *options, "bigwig=no", "pictures=1", follow=StopAt("mapping", stop))
+            go(regions, *options, "bigwig=no", "pictures=1", watcher=StopAt("mapping", stop))
         assert {path.name for path in tmp_path.glob("x*")} == {"x.vcf.gz.kept.partial", "x.vcf.gz.journal"}
         again = StopAt("mapping", 99)
-        done = go(regions, *options, "bigwig=no", "pictures=1", follow=again)
+        done = go(regions, *options, "bigwig=no", "pictures=1", watcher=again)
         assert again.done["reading what was already mapped"] == stop
         assert again.done["mapping"] == again.totals["mapping"] and done.notes == whole.notes
         for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".chr10_21-170.svg"):
@@ -266,7 +269,7 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, m
 def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     with pytest.raises(Stop):
-        go("region=chr10:3-170", "mode=exact", *NONE, follow=StopAt("mapping", 1))
+        go("region=chr10:3-170", "mode=exact", *NONE, watcher=StopAt("mapping", 1))
     for other, what in (
         ("region=chr10:3-171", r"of other inputs \(intervals\), or they have changed since"),
         ("window_bp=32", "differs in window_bp"),
@@ -276,7 +279,7 @@ def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go
             go("region=chr10:3-170", "mode=exact", *NONE, other)
     again = StopAt("mapping", 99)
     go("region=chr10", "mode=exact", "resume=no", *NONE, f"output={tmp_path / 'other'}")
-    go(bed(tmp_path, "chr10 2 170"), "mode=exact", "bigwig=no", "parquet=no", "prefix=MINE", follow=again)
+    go(bed(tmp_path, "chr10 2 170"), "mode=exact", "bigwig=no", "parquet=no", "prefix=MINE", watcher=again)
     assert again.done["reading what was already mapped"] == 1
 
 
