@@ -56,8 +56,8 @@ class _Opened(NamedTuple):
 def embed(settings: EmbedSettings) -> Embedding | None:
     """Writes the table, complete or not at all, and a record next to it; interrupted work is continued.
 
-    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
-    would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
+    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process would; all but the
+    first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     arrow()
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:

@@ -17,10 +17,7 @@ from genolong.tasks.embedding import Embedded, Embedder
 def embedded_blocks(
     team: Team, embedder: Embedder, rows: Rows, kept: KeptBlocks | None
 ) -> Iterator[tuple[list[Row], list[Embedded]]]:
-    """Every block of rows with its embeddings.
-
-    New blocks are kept, unless `kept` is None.
-    """
+    """Every block of rows with its embeddings; new blocks are kept, unless `kept` is None."""
     done = 0
     for arrays in kept.before("embedded") if kept else ():
         block, done = next(rows.blocks)

@@ -48,8 +48,8 @@ class MutationMap:
 def map_regions(settings: MapSettings) -> MutationMap | None:
     """Writes a map's files, complete or not at all, and a record next to the VCF; an interrupted map is continued.
 
-    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process
-    would; all but the first return None. Raises InputError or a subclass for anything that a user can fix.
+    Several processes (trainer.devices, torchrun, SLURM) share the work, and write what one process would; all but the
+    first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
         opened = _open(settings, team.place)

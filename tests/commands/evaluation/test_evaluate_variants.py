@@ -208,4 +208,5 @@ def test_reading_is_told_to_its_last_byte(tmp_path):
     with watched_by(watcher):
         evaluate_variants(settings)
     size = (tmp_path / "x.vcf").stat().st_size
-    assert told[f"reading {settings.vcf}"] == [size, size]
+    read = {what: sizes for what, sizes in told.items() if not what.startswith("hashing")}
+    assert read == {f"reading {settings.vcf}": [size, size]}
