@@ -1,5 +1,6 @@
 """On a GPU: kernels agree with float64, and the commands run and give the scores that a CPU gives."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,9 +9,9 @@ from pathlib import Path
 import pysam
 import pytest
 
-from tests.builders.gpu import gpu_environment, has_gpu
+from tests.builders.gpu import gpu_environment, gpus
 
-pytestmark = pytest.mark.skipif(not has_gpu(), reason="needs an NVIDIA GPU")
+pytestmark = pytest.mark.skipif(not gpus(), reason="needs an NVIDIA GPU")
 PROJECT = Path(__file__).resolve().parents[1]
 SHORT = ("model=mini", "context=2k", "trainer.max_steps=4", "trainer.validate_every=2", "data.validation_windows=2")
 
@@ -53,3 +54,25 @@ def test_what_is_trained_on_a_gpu_is_scored_as_on_a_cpu(attention, tmp_path):
     assert len(found[0]) == len(found[1]) == len(found[2]) > 100
     assert found[0] == pytest.approx(found[2], abs=2e-2)
     assert found[1] == pytest.approx(found[2], abs=5e-2)
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+@pytest.mark.skipif(gpus() < 2, reason="needs two NVIDIA GPUs")
+@pytest.mark.parametrize("shared", ["false", "true"])
+def test_two_gpus_that_share_windows_learn_and_score_as_one(shared, tmp_path):
+    for devices in ("1", "2"):
+        at = (f"trainer.devices={devices}", f"parallel.sequence={devices}", "trainer.accelerator=cuda")
+        model = tmp_path / f"run{devices}"
+        weights = f"parallel.share_weights={shared if devices == '2' else 'false'}"
+        run("genolong", "train", *SHORT, f"hydra.run.dir={model}", weights, *at)
+        run(
+            "genolong", "predict", f"model={tmp_path / 'run1'}", "vcf=data/demo/variants.vcf.gz",
+            f"output={tmp_path / devices}.vcf.gz", "mode=unmasked", *at,
+        )  # fmt: skip
+    assert len(losses(tmp_path / "run1")) == 4
+    assert losses(tmp_path / "run2") == pytest.approx(losses(tmp_path / "run1"), abs=1e-2)
+    assert scores(tmp_path / "2.vcf.gz") == pytest.approx(scores(tmp_path / "1.vcf.gz"), abs=2e-2)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import count
 
+import torch
 import torch.distributed as dist
 from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
@@ -60,11 +61,16 @@ def met(place: Place, longest: timedelta) -> Iterator[None]:
     else:
         host, _, port = place.address.rpartition(":")
         store = TCPStore(host, int(port), place.size, is_master=False, timeout=longest)
-    dist.init_process_group("gloo", store=store, rank=place.rank, world_size=place.size, timeout=longest)
+    dist.init_process_group(_backends(), store=store, rank=place.rank, world_size=place.size, timeout=longest)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _backends() -> str:
+    """gloo for messages from main memory, NCCL for those between GPUs: gloo cannot send these to a neighbour."""
+    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
 
 
 @cache

@@ -13,10 +13,11 @@ def hide_gpus() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU."""
+def gpus() -> int:
+    """How many NVIDIA GPUs this machine has."""
     tool = shutil.which("nvidia-smi")
-    return tool is not None and "GPU" in subprocess.run([tool, "-L"], capture_output=True, text=True).stdout
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True).stdout if tool else ""
+    return sum(line.startswith("GPU ") for line in listed.splitlines())
 
 
 def gpu_environment() -> dict[str, str]:

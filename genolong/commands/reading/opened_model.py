@@ -35,6 +35,8 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
     genome = open_genome(run, settings.data)
     window_bp, sequence = window_bp or run.window_bp, settings.parallel.sequence
     encoder, device = run.model.encoder, settings.trainer.torch_device(place.local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # NCCL sends from the current one
     notes = choose_reading(encoder, settings.trainer.attention, settings.precision, cuda=device.type == "cuda")
     if sequence > 1:
         encoder.settings.check_window(window_bp, sequence)
