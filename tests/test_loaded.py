@@ -111,7 +111,7 @@ OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 VARIANTS = [  # position, REF, ALT
     (60, base(60), OTHER[base(60)]), (1, base(1), OTHER[base(1)]), (71, base(71, 5), base(71)),
     (83, base(83), base(83) + "TTGCA"), (97, base(97), "<DEL>"), (98, base(98), "*"), (99, base(99), base(99)),
-    (101, base(101), base(101) + "A" * LONGEST), (103, base(103), "N"), (107, base(107), f"G]chr2:{7}]"),
+    (101, base(101), base(101) + "A" * (LONGEST + 1)), (103, base(103), "N"), (107, base(107), f"G]chr2:{7}]"),
 ]  # fmt: skip
 
 

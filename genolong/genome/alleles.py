@@ -90,7 +90,8 @@ class ContigNames:
 class AlleleChecks:
     """Checks alleles against a genome before any model scores them.
 
-    `read(contig, start, end)` returns the genome's letters in upper case, with N beyond the contig's ends.
+    `read(contig, start, end)` returns the genome's letters in upper case, with N beyond the contig's ends. Alleles of
+    more than `longest_bp` are too long; bases that REF and ALT share do not count.
     """
 
     def __init__(self, names: ContigNames, read: Callable[[str, int, int], bytes], longest_bp: int) -> None:
@@ -122,9 +123,9 @@ class AlleleChecks:
                 found.append((Status.MALFORMED if position is None else status, None))
             elif placed is not Status.OK:
                 found.append((placed, None))
-            elif max(len(reference), len(alternate)) > self._longest_bp:
-                found.append((Status.TOO_LONG, None))
             else:
                 assert position is not None
-                found.append((Status.OK, trimmed(name, position, reference, alternate)))
+                variant = trimmed(name, position, reference, alternate)
+                fits = variant.span <= self._longest_bp
+                found.append((Status.OK, variant) if fits else (Status.TOO_LONG, None))
         return found

@@ -77,7 +77,9 @@ def checks() -> AlleleChecks:
     ("chr7", 0, b"A", b"C", Status.NO_CONTIG), ("", 0, b"A", b"C", Status.NO_CONTIG),
     ("chr1", None, b"A", b"C", Status.MALFORMED), ("chr1", None, b"A", b"<DEL>", Status.MALFORMED),
     ("chr7", 0, b"A", b"<DEL>", Status.SYMBOLIC), ("chr1", 99, b"A", b"A", Status.REF_EQ_ALT),  # letters first
-    ("chr1", 0, b"ACGT", b"A", Status.TOO_LONG), ("chr1", 0, b"A", b"ACGT", Status.TOO_LONG),
+    ("chr1", 0, b"ACGTA", b"A", Status.TOO_LONG), ("chr1", 0, b"A", b"ACGTT", Status.TOO_LONG),
+    ("chr1", 0, b"ACGT", b"A", Status.OK), ("chr1", 0, b"A", b"ACGT", Status.OK),  # without the base before
+    ("chr1", 0, b"ACGTACG", b"ACTTACG", Status.OK),  # a single base, padded
     ("chr1", 0, b"CCCC", b"A", Status.REF_MISMATCH),
     ("chr1", 8, b"N", b"C", Status.NON_ACGT),
 ])  # fmt: skip
@@ -90,7 +92,7 @@ def test_statuses_by_hand(
 
 
 def test_each_allele_of_a_record_gets_its_own(checks):
-    found = checks.alleles("1", 0, b"AC", (b"GC", b"*", b"A", b"ACGT", b"ac", b"<DEL>"))
+    found = checks.alleles("1", 0, b"AC", (b"GC", b"*", b"A", b"ACGTTC", b"ac", b"<DEL>"))
     assert found == [
         (Status.OK, Variant("chr1", 0, b"A", b"G")), (Status.STAR, None), (Status.OK, Variant("chr1", 1, b"C", b"")),
         (Status.TOO_LONG, None), (Status.REF_EQ_ALT, None), (Status.SYMBOLIC, None),

@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         record_line("chr1", 60, base(60), OTHER[base(60)]).replace(b"\t60\t.\t", b"\t60\trs7\t"),
         record_line("1", 70, base(70, 4), f"{base(70)},{base(70, 4)}TT,<DEL>"),
         record_line("chr1", 80, OTHER[base(80)], base(80)), record_line("chr9", 7, "A", "C"),
-        record_line("chr1", "x", "A", "C"), record_line("chr1", 90, base(90), base(90) + "A" * 20),
+        record_line("chr1", "x", "A", "C"), record_line("chr1", 90, base(90), base(90) + "A" * 21),
     ))  # fmt: skip
     return folder
 

@@ -110,7 +110,7 @@ def test_a_head_that_is_measured_on_what_it_learned_from_is_told(made, tmp_path,
 
 def test_alleles_that_do_not_fit_into_the_window_are_left_out_and_counted(made, tmp_path, caplog):
     header, _, records = (made / "labelled.vcf").read_bytes().partition(b"#CHROM")
-    long = record_line("chr2", 41, GENOME["chr2"][40:65], GENOME["chr2"][40], "KIND=bad")  # 32 bases less twice 4: 24
+    long = record_line("chr2", 41, GENOME["chr2"][40:66], GENOME["chr2"][40], "KIND=bad")  # 32 bases less twice 4: 24
     columns, _, rest = records.partition(b"\n")
     (tmp_path / "long.vcf").write_bytes(header + b"#CHROM" + columns + b"\n" + long + b"\n" + rest)
     asked = f"data.vcf={tmp_path / 'long.vcf'}", "longest_allele=1000", "trainer.max_steps=2"

@@ -65,7 +65,7 @@ LINES = {  # what stands in the VCF, and the statuses of its alleles
     record_line("chr1", 81, "N", "A"): "non_acgt",
     record_line("chr1", 82, OTHER[base("chr1", 82)], base("chr1", 82)): "ref_mismatch",
     record_line("chr1", 83, base("chr1", 83), base("chr1", 83)): "ref_eq_alt",
-    record_line("chr1", 84, base("chr1", 84), "A" * 21): "too_long",
+    record_line("chr1", 84, base("chr1", 84), base("chr1", 84) + "A" * 21): "too_long",
     record_line("chr1", 85, base("chr1", 85), ".") + b"\tGT\t0/0\t0/1": "no_alt",
     record_line("chr1", "x", "A", "C"): "malformed",
     record_line("chr1", 0, "A", "C"): "past_contig_end",
@@ -544,7 +544,7 @@ def test_a_gpu_that_is_not_there_is_refused(go, monkeypatch):
 
 def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     length = 20
-    line = record_line("chr1", 30, base("chr1", 30, length), base("chr1", 30))
+    line = record_line("chr1", 30, base("chr1", 30, length + 1), base("chr1", 30))
     enough = go("window_bp=28", vcf=write(tmp_path, line))
     assert enough.tally.counts == {"ok": 1} and not any("do not fit" in note for note in enough.notes)
     short = go("window_bp=27", vcf=write(tmp_path, line, snv("chr1", 60)))
