@@ -1,6 +1,6 @@
 """Splits a genome into training stretches and validation windows that never share a base."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -94,6 +94,16 @@ class Split:
         """How much is held out."""
         windows, length = len(self.validation), self.validation[0].length
         return f"{counted(windows, 'window')} of {length:,} bases of {_contigs(self.validation)}"
+
+    def with_training_part(self, regions: Iterable[Interval], bed: str) -> "Split":
+        """The same windows held out, and everything else in `regions`, which are those of `bed`, as the training part.
+
+        Raises InputError if nothing else is in them.
+        """
+        train = subtract(regions, self.validation)
+        if not train:
+            raise InputError(f"{bed}: all of its bases are held out, and none remain to count baselines on")
+        return replace(self, train=tuple(train))
 
 
 class Widened(NamedTuple):

@@ -26,6 +26,7 @@ from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
+from genolong.genome.regions import read_bed
 from genolong.loading.contexts import doubling_contexts
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.truth import perfect_readers
@@ -86,11 +87,14 @@ def thinned(windows: Sequence[Interval], wanted: int | None) -> tuple[list[Inter
 
 
 def data_to_read(run: DataSettings, asked: HeldOutSettings, *, same_genome: bool) -> DataSettings:
-    """The run's data settings with the requested changes; its regions and validation hold for its own genome only."""
+    """The run's data settings with the requested genome and validation; its own parts are those of its own genome only.
+
+    The requested regions are not in it: they must not move held-out windows onto bases that were trained on.
+    """
     own = (
         {"regions": run.regions, "validation": run.validation} if same_genome else {"regions": None, "validation": None}
     )
-    named = {name: value for name, value in vars(asked).items() if value is not None}
+    named = {name: value for name, value in vars(asked).items() if value is not None and name != "regions"}
     return replace(run, **{**own, **named, "validation_windows": 0})
 
 
@@ -110,8 +114,10 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     if same and run.titles and run.titles != titles:
         raise InputError(f"data.fasta: {renamed(run.titles.values(), titles.values())}")
     data = data_to_read(run.data, asked, same_genome=same or asked.fasta is None)
-    parts = split(genome, data, run.window_bp)
-    notes = []
+    parts, beds, notes = split(genome, data, run.window_bp), data.beds, []
+    if asked.regions not in (None, data.regions):
+        parts = parts.with_training_part(read_bed(asked.regions, genome.lengths), asked.regions)
+        beds = [*beds, asked.regions]
     if not same and asked.fasta is None:
         notes.append(f"{', '.join(genome.sha256)} is not what the run was trained on: its sha256 is different")
     trained, untold = read_before(run.trainings, genome)
@@ -122,7 +128,7 @@ def _data(run: TrainedRun, asked: HeldOutSettings) -> _Data:
     leaked = sum(any(map(window.overlaps, on_contig.get(window.contig, ()))) for window in parts.validation)
     if leaked:
         notes.append(f"the model was trained on bases in {leaked:,} of {counted(len(parts.validation), 'window')}")
-    return _Data(genome, parts, data.beds, tuple(notes))
+    return _Data(genome, parts, beds, tuple(notes))
 
 
 def _output(run: TrainedRun, settings: EvaluationSettings, genome: Genome) -> Path:

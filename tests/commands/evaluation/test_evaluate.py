@@ -267,7 +267,29 @@ def test_regions_and_validation_of_the_run_are_not_those_of_another_genome(run):
     other = data_to_read(own, asked, same_genome=False)
     assert (other.fasta, other.regions, other.validation, other.cache) == ("other.fa", None, None, "here")
     named = data_to_read(own, replace(asked, validation="x.bed", regions="y.bed"), same_genome=False)
-    assert (named.regions, named.validation, named.validation_windows) == ("y.bed", "x.bed", 0)
+    assert (named.regions, named.validation, named.validation_windows) == (None, "x.bed", 0)
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_regions_are_where_k_mers_are_counted_and_move_no_window(run, tmp_path, another: bool):
+    (tmp_path / "at.bed").write_text("one\t100\t103\none\t500\t3500\none\t3990\t4001\n")
+    fasta = str(write_fasta(tmp_path, {"one": random_letters(4_001, 5)}, name="other.fa")) if another else None
+    alone = replace(SETTINGS, contexts=False, data=replace(RUNS_OWN, fasta=fasta))
+    own = evaluate(alone)
+    asked = evaluate(replace(alone, data=replace(alone.data, regions=str(tmp_path / "at.bed"))))
+    assert asked.value("model/loss") == own.value("model/loss")
+    assert asked.value("composition/loss") != own.value("composition/loss")
+    assert "baselines learn from 2,715 bases of 1 contig" in asked.notes  # 3 + 2,701 before the windows, 11 behind them
+    assert asked.files[0].name == f"evaluation_of_{'other' if another else 'genome'}.json"
+    assert not any("was trained on bases in" in note for note in asked.notes)
+    record = json.loads(asked.files[0].with_suffix(".record.json").read_text())
+    assert list(record["regions_sha256"]) == [str(tmp_path / "at.bed")]
+
+
+def test_regions_that_are_held_out_as_a_whole_are_refused(run, tmp_path):
+    (tmp_path / "at.bed").write_text("one\t3300\t3500\n")
+    with pytest.raises(InputError, match=r"at\.bed: all of its bases are held out, and none remain to count"):
+        evaluate(replace(SETTINGS, data=replace(RUNS_OWN, regions=str(tmp_path / "at.bed"))))
 
 
 def test_another_share_may_be_asked_for(run):
