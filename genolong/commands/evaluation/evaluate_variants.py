@@ -43,6 +43,7 @@ def evaluate_variants(settings: EvaluationSettings) -> Evaluation:
     picture = picture_of(output, "png")
     run = None if settings.model is None else open_run(settings.model)
     read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
+    read += [] if settings.synonyms is None else [settings.synonyms]
     refuse_to_write_over("output", [output, picture, beside(output)], read)
     refuse_unwritable(output)
     scored = read_scored(settings, run)

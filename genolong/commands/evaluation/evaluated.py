@@ -84,8 +84,7 @@ def record_evaluation(
         return
     settings = settings.found_from_anywhere(output)
     inputs = {absolute(path): sha256 for path, sha256 in fasta.items()}
-    if settings.vcf is not None:
-        inputs[settings.vcf] = sha256_of(settings.vcf)
+    inputs |= {path: sha256_of(path) for path in (settings.vcf, settings.synonyms) if path is not None}
     beds = {absolute(path): sha256_of(path) for path in regions}
     record = {**started("evaluate", asdict(settings), inputs, beds, begun), **model, "notes": list(notes)}
     write_json(beside(output), finished(record, {"output_sha256": sha256_of(output)}))

@@ -16,6 +16,7 @@ from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
 
 FEWEST_DRAWS = 40  # with so many, one draw lies below 2.5 %
+ONLY_K_MERS = "is read for the k-mer baseline only; name its run too (model=)"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class LabelledVcfSettings(ClassSettings):
     label: str | None
     baselines: Any
     strata: str | None
+    synonyms: str | None
     prefix: str
     bootstrap: int
     seed: int
@@ -104,7 +106,7 @@ class LabelledVcfSettings(ClassSettings):
         return [] if self.baselines is None else texts("baselines", self.baselines, least=0)
 
     def _refuse_what_needs_a_vcf(self) -> None:
-        for name in ("label", "positive", "negative", "baselines", "strata"):
+        for name in ("label", "positive", "negative", "baselines", "strata", "synonyms"):
             if getattr(self, name):
                 raise SettingsError(f"{name}={getattr(self, name)}: is about a VCF; name it too (vcf=)")
 
@@ -137,7 +139,7 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
 
     def found_from_anywhere(self, output: Path) -> "EvaluationSettings":
         """The same with absolute paths, and with the output's default filled in."""
-        named = {name: path and absolute(path) for name, path in (("model", self.model), ("vcf", self.vcf))}
+        named = {name: absolute(path) for name in ("model", "vcf", "synonyms") if (path := getattr(self, name))}
         return replace(self, data=self.data.found_from_anywhere(), output=absolute(str(output)), **named)
 
     def _refuse_what_a_vcf_has_no_use_for(self) -> None:
@@ -145,6 +147,6 @@ class EvaluationSettings(HeldOutBasesSettings, LabelledVcfSettings):
             if value is not None and name in ("validation", "regions"):
                 raise SettingsError(f"data.{name}={value}: is about held-out bases; leave it out where a VCF is named")
             if value is not None and self.model is None:
-                raise SettingsError(
-                    f"data.{name}={value}: is read for the k-mer baseline only; name its run too (model=)"
-                )
+                raise SettingsError(f"data.{name}={value}: {ONLY_K_MERS}")
+        if self.synonyms is not None and self.model is None:
+            raise SettingsError(f"synonyms={self.synonyms}: {ONLY_K_MERS}")

@@ -13,12 +13,15 @@ from genolong.errors import InputError, MissingInputError
 from genolong.genome.alleles import ContigNames
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
+from genolong.genome.synonyms import read_synonyms
 from genolong.genome.tiles import GenomeTiles
 from genolong.loading.baselines import best_on, fit_on, score_substitutions
 from genolong.loading.labelled_alleles import Substitutions
 from genolong.loading.stretches import count_bases
 from genolong.loading.windows import split
 from genolong.long_work import follow
+
+SHOWN = 5  # contigs that a message names
 
 
 class KmerEffects(NamedTuple):
@@ -45,10 +48,13 @@ def _of_variants(run: TrainedRun, asked: HeldOutSettings) -> list[str]:
     return asked.paths or (own if own != run.data.paths else [])
 
 
-def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions) -> KmerEffects:
+def kmer_effects(
+    run: TrainedRun, asked: HeldOutSettings, sites: Substitutions, synonyms: str | None = None
+) -> KmerEffects:  # fmt: skip
     """Fits k-mer counters on the run's training part, and scores variants of the requested genome with the best one.
 
-    Raises InputError if no REF matches the genome: it is another build, or another genome.
+    `synonyms` is the path of a file with other names of its contigs. Raises InputError if the genome has none of the
+    variants' contigs, or if no REF matches it: it is another build, or another genome.
     """
     cache = asked.cache or run.data.cache
     own = _open_own(run.data.paths, cache)
@@ -57,7 +63,14 @@ def kmer_effects(run: TrainedRun, asked: HeldOutSettings, sites: Substitutions) 
     parts = split(own, run.data, run.window_bp)
     counters, notes = fit_on(own, parts.train, advance=follow("counting k-mers", count_bases(parts.train)))
     counter = best_on(counters, own, parts.validation)
-    names = ContigNames(genome.lengths, {})
+    names = ContigNames(genome.lengths, read_synonyms(synonyms, genome.lengths) if synonyms else {})
+    if all(names.find(text) is None for text in sites.contig.texts):
+        listed = ", ".join(sites.contig.texts[:SHOWN])
+        raise InputError(
+            f"{', '.join(genome.sha256)}: has no contig called {listed}, as in the VCF, so k-mers score no allele; "
+            "name a file of synonyms (synonyms=), the FASTA that the variants were called on (data.fasta=), or leave "
+            "model= out"
+        )
     values = score_substitutions(counter, GenomeTiles(genome), names, sites)
     if np.isnan(values).all():
         raise InputError(

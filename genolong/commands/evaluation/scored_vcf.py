@@ -62,7 +62,7 @@ def read_scored(
     scores = [_of_field(field, classes.alleles, settings.prefix) for field in fields]
     notes, kmers = classes.notes, None
     if run is not None:
-        kmers = kmer_effects(run, settings.data, classes.alleles.sites)
+        kmers = kmer_effects(run, settings.data, classes.alleles.sites, settings.synonyms)
         scores.append(Score("best_kmer", kmers.title, kmers.values))
         notes = (*notes, *kmers.notes)
     kept = [score for score in scores if _tells(score, classes)]

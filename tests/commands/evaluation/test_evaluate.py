@@ -30,7 +30,7 @@ RUNS_OWN = HeldOutSettings(fasta=None, validation=None, regions=None, cache=None
 SETTINGS = EvaluationSettings(
     model="runs/x/latest", data=RUNS_OWN, windows=None, share=None, contexts=True, longest_context=0, device="cpu",
     precision="32-true", attention="auto", check_memory=True, output=None, debug=False, vcf=None, label=None,
-    positive=None, negative=None, baselines=[], strata=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
+    positive=None, negative=None, baselines=[], strata=None, synonyms=None, prefix="GENOLONG", bootstrap=1_000, seed=1,
 )  # fmt: skip
 
 

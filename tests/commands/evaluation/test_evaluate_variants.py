@@ -43,8 +43,7 @@ def write(folder: Path, infos, declared=DECLARED) -> EvaluationSettings:
         model=None, data=HeldOutSettings(None, None, None, None), windows=None, share=None, contexts=True,
         longest_context=0, device="cpu", precision="32-true", attention="auto", check_memory=True,
         vcf=str(folder / "x.vcf"), label="CLASS", positive=None, negative=None, baselines=[], strata=None,
-        prefix="GENOLONG", bootstrap=40, seed=1,
-        output=None, debug=False,
+        synonyms=None, prefix="GENOLONG", bootstrap=40, seed=1, output=None, debug=False,
     )  # fmt: skip
 
 

@@ -14,9 +14,8 @@ def settings(**changes) -> EvaluationSettings:
         "model": None, "data": HeldOutSettings(None, None, None, None), "windows": None, "share": None,
         "contexts": True, "longest_context": 0, "device": "cpu", "precision": "32-true", "attention": "auto",
         "check_memory": True,
-        "vcf": None, "label": None, "positive": None,
-        "negative": None, "baselines": [], "strata": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1,
-        "output": None, "debug": False,
+        "vcf": None, "label": None, "positive": None, "negative": None, "baselines": [], "strata": None,
+        "synonyms": None, "prefix": "GENOLONG", "bootstrap": 1_000, "seed": 1, "output": None, "debug": False,
     }  # fmt: skip
     return EvaluationSettings(**(values | changes))
 
@@ -34,6 +33,7 @@ def settings(**changes) -> EvaluationSettings:
         ({"model": "x", "label": "A"}, "label=A: is about a VCF; name it too"),
         ({"model": "x", "baselines": ["A"]}, r"baselines=\['A'\]: is about a VCF"),
         ({"model": "x", "strata": "A"}, "strata=A: is about a VCF"),
+        ({"model": "x", "synonyms": "A"}, "synonyms=A: is about a VCF"),
         ({"vcf": "x.vcf"}, "label: wanted the INFO field of x.vcf"),
         (VCF | {"positive": ["a"]}, "negative: wanted values of CLNSIG too, because positive= names some"),
         (VCF | {"negative": ["a"]}, "positive: wanted values of CLNSIG too, because negative= names some"),
@@ -58,6 +58,10 @@ def settings(**changes) -> EvaluationSettings:
             "data.regions=b: is about held-out bases",
         ),
         (VCF | {"data": HeldOutSettings("x.fa", None, None, None)}, "data.fasta=x.fa: is read for the k-mer baseline"),
+        (
+            VCF | {"synonyms": "x.txt"},
+            r"synonyms=x.txt: is read for the k-mer baseline only; name its run too \(model=",
+        ),
         (VCF | {"output": "x.PNG"}, "output=x.PNG: is the name of the picture"),
     ],
 )

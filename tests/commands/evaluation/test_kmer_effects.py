@@ -96,7 +96,16 @@ def test_alleles_in_one_of_several_files_that_were_trained_on_are_told(run, tmp_
 
 def test_variants_of_another_genome_are_refused(run):
     with pytest.raises(InputError, match=r"genome\.fa: no allele replaces a single base that stands here"):
+        kmer_effects(run, OWN, sites(LETTERS["two"].translate(str.maketrans("ACGT", "CGTA")), "two", range(7)))
+    with pytest.raises(InputError, match=r"no contig called chr9, as in the VCF, .* a file of synonyms \(synonyms=\)"):
         kmer_effects(run, OWN, sites(LETTERS["chr1"], contig="chr9"))
+
+
+def test_contigs_of_other_names_are_found_by_synonyms(run, tmp_path):
+    (tmp_path / "names.txt").write_text("chr1\tNC_000001.11\n")
+    found = kmer_effects(run, OWN, sites(LETTERS["chr1"], contig="NC_000001.11"), str(tmp_path / "names.txt"))
+    wanted = kmer_effects(run, OWN, sites(LETTERS["chr1"]))
+    assert np.array_equal(found.values, wanted.values) and not np.isnan(found.values).any()
 
 
 def test_a_genome_that_changed_since_training_is_told(fasta, run):
