@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from matplotlib.axes import Axes
 
 from genolong.report.discrimination import Curves, Discrimination
@@ -15,7 +15,7 @@ from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, d
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")  # the line style changes each time all colours are used up
 TITLE_WIDTH = 105  # characters
-POINTS = 2_000  # points drawn per curve, more than there are pixels
+CELLS = 2_000  # on each axis, more than there are pixels: a curve has one point in each that it enters
 
 
 class Drawn(NamedTuple):
@@ -66,10 +66,20 @@ def finish_precision(pane: Axes, base_rate: float, label: str) -> None:
 
 
 def _line(pane: Axes, number: int, across: Float64[np.ndarray, " _"], up: Float64[np.ndarray, " _"], label: str):
-    kept = np.unique(np.linspace(0, len(across) - 1, POINTS).astype(int))
+    kept = seen(across, up)
     turn, colour = divmod(number, len(COLOURS))
     style = DASHES[turn % len(DASHES)]
     pane.plot(across[kept], up[kept], color=COLOURS[colour], linestyle=style, linewidth=1.6, label=label)
+
+
+def seen(
+    across: Float64[np.ndarray, " points"], up: Float64[np.ndarray, " points"]
+) -> Bool[np.ndarray, " points"]:  # fmt: skip
+    """The points to draw: the first, the last, and those in another cell than the one before; values are 0 ... 1."""
+    cells = np.stack([across, up]) // (1 / CELLS)
+    kept = np.ones(len(across), bool)
+    kept[1:-1] = (cells[:, 1:-1] != cells[:, :-2]).any(axis=0)
+    return kept
 
 
 def _from(first: float, values: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, " _"]:

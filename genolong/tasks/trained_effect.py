@@ -55,6 +55,12 @@ class FrozenEffect(pl.LightningModule):
         assert isinstance(batch, FeatureBatch)
         return batch.features
 
+    def logits(self, batch: Any) -> Float[Tensor, " alleles"]:
+        """The head's outputs, in float32 whatever the encoder computes in, because predict computes them so."""
+        features = self.features(batch).float()
+        with torch.autocast(features.device.type, enabled=False):
+            return self.variant_head(features)
+
     def on_train_start(self) -> None:
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
@@ -62,7 +68,7 @@ class FrozenEffect(pl.LightningModule):
         torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout depends only on seed and step
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        logits = self.variant_head(self.features(batch))
+        logits = self.logits(batch)
         weight = logits.new_tensor(self.positive_weight)
         loss = functional.binary_cross_entropy_with_logits(logits, batch.positive.float(), pos_weight=weight)
         self.step_loss = float(loss.detach())
@@ -76,7 +82,7 @@ class FrozenEffect(pl.LightningModule):
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.read.append((self.variant_head(self.features(batch)), batch.positive))
+        self.read.append((self.logits(batch), batch.positive))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics over all held-out alleles, and calibrates the head on them."""

@@ -35,7 +35,25 @@ def test_every_score_is_a_line_in_both_panes_and_its_areas_are_in_the_legend(tmp
     for pane in figure.axes:
         assert len(pane.lines) == 3
         across = pane.lines[0].get_xdata()
-        assert len(across) == roc.POINTS and (across[0], across[-1]) == (0, 1)
+        assert len(across) < 6_001 and (across[0], across[-1]) == (0, 1)
+
+
+def far_from(drawn: np.ndarray, points: np.ndarray) -> float:
+    """The largest distance, on either axis, of a point from the nearest one that is drawn."""
+    return max(np.abs(drawn - point).max(axis=1).min() for point in points)
+
+
+@pytest.mark.parametrize("share", [0.5, 1e-3])
+def test_drawn_curves_show_every_point_of_them_even_if_positives_are_rare(share):
+    chance = np.random.default_rng(7)
+    positive = chance.random(120_011) < share
+    found = curves(positive, positive * 4 + chance.normal(size=len(positive)))
+    for across, up in ((found.false_positive_rate, found.recall), (found.recall, found.precision)):
+        points = np.stack([across, up], axis=1)
+        kept = points[roc.seen(across, up)]
+        assert len(kept) < 20_000 and np.array_equal(kept[[0, -1]], points[[0, -1]])
+        early, rest = points[:1_000], points[:: len(points) // 997]
+        assert far_from(kept, np.concatenate([early, rest])) <= 1 / roc.CELLS
 
 
 def test_names_from_files_are_no_mathematics(tmp_path):

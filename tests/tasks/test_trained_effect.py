@@ -75,6 +75,20 @@ def test_positives_weigh_as_much_as_negatives():
     assert torch.allclose(found, (each * torch.where(positive, 3.0, 1.0)).mean())
 
 
+def test_the_head_computes_in_float32_even_where_the_encoder_does_not():
+    frozen = FrozenEffect(*parts(), **ABOUT)
+    batch = FeatureBatch(torch.randn(61, 37), torch.arange(61) < 7)
+    frozen.log = lambda *_, **__: None  # type: ignore[method-assign]
+    loss = frozen.training_step(batch, 0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(frozen.training_step(batch, 0), loss)
+        frozen.validation_step(batch, 0)
+        tuned = TunedEffect(*parts(), encoder_rate=0.1, **ABOUT)
+        assert tuned.logits(pairs()).dtype == torch.float32
+    ((logits, _),) = frozen.read
+    assert torch.equal(logits, frozen.variant_head(batch.features))
+
+
 def stepped(clip: float, features: torch.Tensor) -> tuple[FrozenEffect, torch.optim.Optimizer, dict[str, float]]:
     """A module after the gradient of its fifth step, and what it logged."""
     encoder, head, variant_head, optimizer = copy.deepcopy(parts())
