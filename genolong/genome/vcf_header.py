@@ -15,6 +15,7 @@ _SHOWN = COLUMNS.decode().replace("\t", " ")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _ID = re.compile(rb"[<,]\s*ID=([^,>]*)")
 _TYPE = re.compile(rb"[<,]\s*Type=([^,>]*)")
+_NUMBER = re.compile(rb"[<,]\s*Number=([^,>]*)")
 
 
 class HeaderReader:
@@ -74,12 +75,21 @@ def declared_info(header: Iterable[bytes]) -> set[bytes]:
 
 def info_types(header: Iterable[bytes]) -> dict[str, str]:
     """The INFO fields that a header declares, in header order: ID → Type (Float, Integer, String, ...)."""
+    return _said_of_info(header, _TYPE)
+
+
+def info_numbers(header: Iterable[bytes]) -> dict[str, str]:
+    """The INFO fields that a header declares, in header order: ID → Number (1, A, ., ...)."""
+    return _said_of_info(header, _NUMBER)
+
+
+def _said_of_info(header: Iterable[bytes], key: re.Pattern[bytes]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in header:
         identity = _info_id(line)
         if identity is not None:
-            kind = _TYPE.search(_QUOTED.sub(b'""', line))
-            found[identity.decode("utf-8", "replace")] = kind[1].strip().decode("utf-8", "replace") if kind else ""
+            said = key.search(_QUOTED.sub(b'""', line))
+            found[identity.decode("utf-8", "replace")] = said[1].strip().decode("utf-8", "replace") if said else ""
     return found
 
 

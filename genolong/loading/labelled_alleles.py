@@ -1,7 +1,7 @@
 """The labelled alleles of a VCF as columns: label, scores, position and bases of each."""
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 
@@ -14,6 +14,7 @@ from genolong.genome.alleles import Status, kind
 from genolong.genome.alphabet import N, encode
 from genolong.genome.edit import trimmed
 from genolong.genome.vcf import Record
+from genolong.genome.vcf_header import info_numbers
 from genolong.genome.vcf_info import field_values
 
 Whole = Int64[np.ndarray, " alleles"]
@@ -70,13 +71,14 @@ class LabelledAlleles:
 
 
 def read_alleles(
-    name: str, records: Iterable[Record], label: str, scores: Sequence[str], stratum: str | None
-) -> LabelledAlleles:
+    name: str, header: Sequence[bytes], records: Iterable[Record], label: str, scores: Sequence[str],
+    stratum: str | None,
+) -> LabelledAlleles:  # fmt: skip
     """Read the INFO fields of these names from a VCF's records; a single value applies to all ALTs of its record.
 
     Raises InputError with the line for a score that is not a number, or whose values do not match the ALTs in number.
     """
-    rows = _Rows(name, label, scores, stratum)
+    rows = _Rows(name, header, label, scores, stratum)
     for record in records:
         rows.add(record)
     return rows.columns()
@@ -100,8 +102,11 @@ class _Texts:
 class _Rows:
     """Collects the columns, record by record."""
 
-    def __init__(self, name: str, label: str, scores: Sequence[str], stratum: str | None) -> None:
+    def __init__(
+        self, name: str, header: Sequence[bytes], label: str, scores: Sequence[str], stratum: str | None
+    ) -> None:  # fmt: skip
         self._name = name
+        self._labels_of, self._strata_of = (reading_of_texts(header, field) for field in (label, stratum or ""))
         self._label, self._stratum = label.encode(), (stratum or "").encode()
         self._scores = {score.encode(): array("d") for score in scores}
         self._keys = frozenset((self._label, self._stratum, *self._scores)) - {b""}
@@ -114,7 +119,8 @@ class _Rows:
             self._malformed += 1
             return
         values, alleles = field_values(record.info, self._keys), len(record.alternates)
-        labels, strata = (texts_of_alleles(values.get(key), alleles) for key in (self._label, self._stratum))
+        labels = self._labels_of(values.get(self._label), alleles)
+        strata = self._strata_of(values.get(self._stratum), alleles)
         numbers = [(column, self._numbers(record, key, values.get(key))) for key, column in self._scores.items()]
         for at, label in enumerate(labels):
             if label is None:
@@ -166,13 +172,26 @@ class _Rows:
         return numbers * alleles if len(numbers) < alleles else numbers
 
 
-def texts_of_alleles(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
-    """A value's text for each allele: a comma-separated list as long as ALT is split, any other value is for all."""
-    if value is None:
-        return (None,) * alleles
-    parts = value.split(b",")
-    if alleles > 1 and len(parts) == alleles:
-        return [None if part in (b".", b"") else part for part in parts]
+TextsOfAlleles = Callable[[bytes | None, int], Sequence[bytes | None]]
+
+
+def reading_of_texts(header: Iterable[bytes], field: str) -> TextsOfAlleles:
+    """How to read a field of texts: as one for each ALT allele if Number=A, or if it is not declared, else as a whole.
+
+    The function takes a value and the number of alleles. A field of another Number, such as ClinVar's MC, may list as
+    many values as there are ALT alleles by chance.
+    """
+    return _each_its_own if info_numbers(header).get(field, "A") == "A" else _one_for_all
+
+
+def _each_its_own(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
+    parts = [] if value is None else value.split(b",")
+    if len(parts) != alleles or alleles == 1:
+        return _one_for_all(value, alleles)
+    return [None if part in (b".", b"") else part for part in parts]
+
+
+def _one_for_all(value: bytes | None, alleles: int) -> Sequence[bytes | None]:
     return (value,) * alleles
 
 

@@ -1,7 +1,7 @@
 """The labelled alleles of a VCF that a model can score, as variants with their class."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +9,9 @@ from jaxtyping import Bool
 
 from genolong.genome.alleles import AlleleChecks, Status
 from genolong.genome.edit import Variant
-from genolong.genome.vcf import Record
+from genolong.genome.vcf import VcfReader
 from genolong.genome.vcf_info import field_values
-from genolong.loading.labelled_alleles import texts_of_alleles
+from genolong.loading.labelled_alleles import reading_of_texts
 
 
 class LabelledVariants(NamedTuple):
@@ -23,18 +23,19 @@ class LabelledVariants(NamedTuple):
 
 
 def read_labelled_variants(
-    records: Iterable[Record], label: str, positives: Collection[str], negatives: Collection[str], checks: AlleleChecks
+    reader: VcfReader, label: str, positives: Collection[str], negatives: Collection[str], checks: AlleleChecks
 ) -> LabelledVariants:
     """All alleles whose label is among the positives or negatives and that match the genome."""
     key, variants, positive = label.encode(), [], []
     left_out: Counter[Status] = Counter()
-    for record in records:
+    texts_of = reading_of_texts(reader.header, label)
+    for record in reader:
         if record.malformed:
             continue
         value = field_values(record.info, frozenset((key,))).get(key)
         labels = [
             None if text is None else text.decode("utf-8", "backslashreplace")
-            for text in texts_of_alleles(value, len(record.alternates))
+            for text in texts_of(value, len(record.alternates))
         ]
         wanted = [text in positives or text in negatives for text in labels]
         if not any(wanted):

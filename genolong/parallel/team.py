@@ -14,6 +14,7 @@ from genolong.parallel.child import exit_code
 from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
+from genolong.parallel.same_model import refuse_other_model
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -23,10 +24,14 @@ LONGEST_PIECE = timedelta(hours=12)  # a process that dies or hangs is noticed l
 
 @dataclass
 class Team:
-    """This process's place among those that share the work; `copies` consecutive processes work on the same piece."""
+    """This process's place among those that share the work; `copies` consecutive processes work on the same piece.
+
+    `model` is the hash of the weights that this process has opened; the first process's must be the same.
+    """
 
     place: Place
     copies: int = 1
+    model: str = ""
     _heard: bool = True  # the others are waiting for orders from the first, or soon will be
 
     @classmethod
@@ -36,7 +41,9 @@ class Team:
 
         If the first one fails, the others end with its exit code.
         """
-        team = cls(place, copies, copies == 1)  # processes that share a piece may have to connect with each other first
+        team = cls(
+            place, copies, _heard=copies == 1
+        )  # processes that share a piece may have to connect with each other first
         with naming_the_lost(place), met(place, LONGEST_PIECE):
             try:
                 yield team
@@ -92,7 +99,7 @@ class Team:
         return collected[:: self.copies][: len(pieces)]
 
     def _orders(self, pieces: list[Any]) -> list["_Order"]:
-        orders = [_Order(True, _Piece(piece)) for piece in pieces for _ in range(self.copies)]
+        orders = [_Order(True, _Piece(piece, self.model)) for piece in pieces for _ in range(self.copies)]
         return orders + [_Order(True)] * (self.place.size - len(orders))
 
     def _done(self, work: Callable[[Any], Any], order: "_Order") -> Any:
@@ -104,6 +111,7 @@ class Team:
         if order.piece is None:
             return None
         try:
+            refuse_other_model(self.model, order.piece.model)
             result = work(order.piece.content)
         except Exception as error:
             if self.copies > 1:
@@ -118,9 +126,10 @@ class Team:
 
 
 class _Piece(NamedTuple):
-    """A piece of work; its content may be anything, even None."""
+    """A piece of work, whose content may be anything, even None, and the hash of the weights to do it with."""
 
     content: Any
+    model: str
 
 
 class _Order(NamedTuple):

@@ -1,5 +1,6 @@
 """Labels and scores are those of their allele, whether a record has one value or one for each ALT."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 from genolong.errors import InputError
 from genolong.genome.vcf import VcfReader
 from genolong.loading.labelled_alleles import LabelledAlleles, read_alleles
-from tests.builders.vcfs import record_line, vcf_text
+from tests.builders.vcfs import HEADER, record_line, vcf_text
 
 
-def read(folder: Path, *lines: bytes, scores=("S",), stratum: str | None = "M") -> LabelledAlleles:
-    (folder / "x.vcf").write_bytes(vcf_text(*lines))
+def read(
+    folder: Path, *lines: bytes, scores=("S",), stratum: str | None = "M", header: Sequence[bytes] = HEADER
+) -> LabelledAlleles:
+    (folder / "x.vcf").write_bytes(vcf_text(*lines, header=header))
     with VcfReader(folder / "x.vcf") as reader:
-        return read_alleles("x.vcf", reader, "L", scores, stratum)
+        return read_alleles("x.vcf", reader.header, reader, "L", scores, stratum)
 
 
 def texts(words) -> list[str | None]:
@@ -36,6 +39,14 @@ def test_one_value_holds_for_all_alleles_and_a_list_for_each_its_own(tmp_path):
     np.testing.assert_array_equal(found.scores["S"], [1.5, 1.5, 1, np.nan, -1, 0.03, 4, 4, np.nan])
     assert texts(found.stratum) == ["m1", "m1", "m1", "m2", None, None, None, None, None]
     assert found.label.counts() == {"bad": 4, "good": 2, "a,b,c": 2, "Pathogenic,_low_penetrance": 1}
+
+
+@pytest.mark.parametrize(("number", "split"), [("A", True), ("1", False), (".", False), ("2", False), ("R", False)])
+def test_a_list_is_split_only_if_the_header_says_that_each_allele_has_its_own(tmp_path, number: str, split: bool):
+    declared = f'##INFO=<ID=L,Number={number},Type=String,Description="Number=A">\n'.encode()
+    found = read(tmp_path, record_line(alt="C,G", info="L=c,d;M=m1,m2"), header=[HEADER[0], declared, HEADER[-1]])
+    assert texts(found.label) == (["c", "d"] if split else ["c,d", "c,d"])
+    assert texts(found.stratum) == ["m1", "m2"]  # not declared
 
 
 def test_what_has_no_label_is_counted(tmp_path):

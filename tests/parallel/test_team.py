@@ -85,6 +85,25 @@ def test_groups_work_on_the_same_piece_and_end_when_one_of_them_fails():
     assert not multiprocessing.active_children() and not dist.is_initialized()
 
 
+def open_another(team: Team) -> None:
+    team.model = "another"
+    team.serve(work)
+
+
+def lead_with(model: str, copies: int) -> list[tuple[int, int]]:
+    with Team.started(2, open_another, copies=copies, patience_s=PATIENCE_S) as team:
+        team.model = model
+        return list(team.lead(work, [1, 2]))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_process_that_opened_another_model_is_refused(copies):
+    told = r"^the model's training wrote a new checkpoint while several processes opened it"
+    with pytest.raises(InputError, match=told):
+        lead_with("one", copies)
+    assert lead_with("another", copies) == [(1, 1), (2, 4)]
+
+
 def test_a_process_that_dies_is_named():
     with (
         pytest.raises(LostProcessError, match="process 1 of 2 was killed by signal 9"),

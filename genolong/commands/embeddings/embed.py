@@ -25,7 +25,6 @@ from genolong.errors import InputError
 from genolong.genome.fasta import Genome
 from genolong.genome.files.hashed import sha256_of
 from genolong.loading.windows import absolute
-from genolong.parallel.place import Place
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
 from genolong.runs.kept_blocks import KeptBlocks
@@ -61,16 +60,17 @@ def embed(settings: EmbedSettings) -> Embedding | None:
     """
     arrow()
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
-        opened = _open(settings, team.place)
+        opened = _open(settings, team)
         if team.place.rank:
             team.serve(opened.embedder.read)
             return None
         return _written(settings, team, opened)
 
 
-def _open(settings: EmbedSettings, place: Place) -> _Opened:
+def _open(settings: EmbedSettings, team: Team) -> _Opened:
     """Opens the model in all processes at once; groups of parallel.sequence processes share each window."""
-    opened = open_model(settings, settings.window_bp, place)
+    opened = open_model(settings, settings.window_bp, team.place)
+    team.model = opened.run.weights_sha256
     encoder = opened.run.model.to(opened.device).encoder
     embedder = Embedder(
         encoder, opened.tiles, settings.layer, opened.window_bp, opened.device, per_base=settings.per == "base",
@@ -78,12 +78,12 @@ def _open(settings: EmbedSettings, place: Place) -> _Opened:
     )  # fmt: skip
     if settings.trainer.check_memory:
         reading = Reading(encoder, opened.window_bp, embedder.batch, settings.parallel.sequence, opened.device.type)
-        check_reading(reading, place.local_size)
+        check_reading(reading, team.place.local_size)
     return _Opened(opened.run, opened.genome, embedder, opened.notes)
 
 
 def _serve(team: Team, settings: EmbedSettings) -> None:
-    team.serve(_open(settings, team.place).embedder.read)
+    team.serve(_open(settings, team).embedder.read)
 
 
 def _written(settings: EmbedSettings, team: Team, opened: _Opened) -> Embedding:

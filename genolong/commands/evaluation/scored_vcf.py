@@ -55,7 +55,8 @@ def read_scored(
         declared = info_types(reader.header)
         fields = _score_fields(reader.name, declared, settings)
         advance = follow(f"reading {reader.name}", reader.bytes_total or 0)
-        alleles = read_alleles(reader.name, _told(reader, advance, see), settings.label, fields, settings.strata)
+        records = _told(reader, advance, see)
+        alleles = read_alleles(reader.name, reader.header, records, settings.label, fields, settings.strata)
         name = reader.name
     _refuse_absent(name, alleles, declared, settings)
     classes = two_classes(name, settings.label, alleles, settings.positives, settings.negatives)

@@ -21,7 +21,6 @@ from genolong.genome.files.hashed import sha256_of
 from genolong.genome.regions import merge, read_bed
 from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
-from genolong.parallel.place import Place
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
 from genolong.runs.record import beside, finished, now, started, write_json
@@ -52,22 +51,23 @@ def map_regions(settings: MapSettings) -> MutationMap | None:
     first return None. Raises InputError or a subclass for anything that a user can fix.
     """
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
-        opened = _open(settings, team.place)
+        opened = _open(settings, team)
         if team.place.rank:
             team.serve(MutationMapper(opened.scorer).read)
             return None
         return _written(settings, team, opened)
 
 
-def _open(settings: MapSettings, place: Place) -> OpenedScorer:
-    opened = open_scorer(settings, settings.scoring, place)
+def _open(settings: MapSettings, team: Team) -> OpenedScorer:
+    opened = open_scorer(settings, settings.scoring, team.place)
+    team.model = opened.run.weights_sha256  # of all of it, also where the head is not asked
     if not settings.probability:
         opened.scorer.variant_head = None
     return opened
 
 
 def _serve(team: Team, settings: MapSettings) -> None:
-    team.serve(MutationMapper(_open(settings, team.place).scorer).read)
+    team.serve(MutationMapper(_open(settings, team).scorer).read)
 
 
 def _written(settings: MapSettings, team: Team, opened: OpenedScorer) -> MutationMap:

@@ -60,7 +60,8 @@ class TrainedRun:
     if they are part of contigs' names. With a variant head, `head_is` says what its probabilities mean, and
     `head_vcf_sha256` is the hash of the VCF that it was trained on (empty if unknown). `known` holds the known answers
     from training, `trainings` says what the weights learned from, the last training first. `exported_status` is what an
-    exported model says of a training that had not finished, `heads_training` what a variant head was trained on.
+    exported model says of a training that had not finished, `heads_training` what a variant head was trained on, and
+    `about` everything that is stored with the weights.
     """
 
     name: str
@@ -82,6 +83,7 @@ class TrainedRun:
     titles: Mapping[str, str] = field(default_factory=dict)
     exported_status: str = ""
     heads_training: HeadsTraining | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def caveats(self, device: torch.device) -> tuple[str, ...]:
         """What a user of its answers on `device` should know: an unfinished training, and answers that differ there."""
@@ -178,7 +180,7 @@ def run_of(model: StoredModel) -> TrainedRun:
         settings.seed, of_run.window_bp, settings.context.bases * of_run.replicas, settings.context.checkpoint_blocks,
         of_run.sha256, variant_head, str(stored.get("head_is", "")), str(stored.get("head_vcf_sha256", "")),
         _known(model.answers, checkpoint), (of_run.training, *trained_before(stored, checkpoint)), of_run.titles,
-        _plain(stored.get(UNFINISHED, "")), of_run.head,
+        _plain(stored.get(UNFINISHED, "")), of_run.head, stored,
     )  # fmt: skip
 
 

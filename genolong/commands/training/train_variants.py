@@ -14,11 +14,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from genolong.commands.reading.heads_training import KEY
-from genolong.commands.reading.stored_model import stored_model
 from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
-from genolong.commands.training.placed import placed
+from genolong.commands.training.placed import placed, told_by_the_first
 from genolong.commands.training.progress import TrainingProgress
 from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
@@ -37,6 +36,7 @@ from genolong.model.torch_defaults import torch_defaults
 from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
+from genolong.parallel.same_model import refuse_other_model
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
@@ -81,6 +81,7 @@ def _train_variants(
 ) -> VariantTraining:  # fmt: skip
     check_machine(settings.trainer, settings.logger, place.local_size)
     read = VariantData.opened(place, settings)
+    refuse_other_model(read.run.weights_sha256, told_by_the_first(place, str, read.run.weights_sha256))
     check_tuned_memory(settings, read.run, place, cuda=read.scorer.device.type == "cuda")
     with held(folder) if place.rank == 0 else nullcontext():
         return _train_in(place, settings, folder, read, end)
@@ -104,9 +105,8 @@ def _train_in(
     run = RunFolder.opened(place, wanted, folder, record)
     start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    stored = stored_model(str(base.checkpoint)).about
     about = {
-        **stored, "variant_head": asdict(settings.head), "head_is": read.head_is,
+        **base.about, "variant_head": asdict(settings.head), "head_is": read.head_is,
         "head_vcf_sha256": read.inputs[absolute(settings.data.vcf)],
         KEY: {name: record[name] for name in ("settings", "inputs_sha256", "init_from_sha256")},
     }  # fmt: skip

@@ -97,7 +97,7 @@ def _scorer(
 def _classes(data: LabelledDataSettings) -> TwoClasses:
     """Determines which labels are positive and which are negative."""
     with VcfReader(data.vcf) as reader:
-        alleles = read_alleles(reader.name, reader, data.label, [], None)
+        alleles = read_alleles(reader.name, reader.header, reader, data.label, [], None)
         if not alleles.label.texts:
             near = nearest_field(data.label, info_types(reader.header))
             raise InputError(f"{reader.name}: no allele has a value of {data.label} (data.label=){near}")

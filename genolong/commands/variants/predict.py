@@ -52,15 +52,21 @@ def predict(settings: PredictSettings, watch: Watch | None = None) -> Prediction
     """
     watch = watch or Watch()
     with team_of(settings.trainer.devices, settings.parallel, _serve, settings) as team:
-        opened = open_scorer(settings, settings, team.place)
+        opened = _open(settings, team)
         if team.place.rank:
             team.serve(opened.scorer.score)
             return None
         return _written(settings, watch, team, opened)
 
 
+def _open(settings: PredictSettings, team: Team) -> OpenedScorer:
+    opened = open_scorer(settings, settings, team.place)
+    team.model = opened.run.weights_sha256
+    return opened
+
+
 def _serve(team: Team, settings: PredictSettings) -> None:
-    team.serve(open_scorer(settings, settings, team.place).scorer.score)
+    team.serve(_open(settings, team).scorer.score)
 
 
 def _written(settings: PredictSettings, watch: Watch, team: Team, opened: OpenedScorer) -> Prediction:

@@ -17,8 +17,9 @@ from hydra import compose, initialize_config_dir
 import genolong
 from genolong.commands import arrow_file
 from genolong.commands.embeddings import embedding_rows
-from genolong.commands.embeddings.embed import Embedding, embed
+from genolong.commands.embeddings.embed import Embedding, _serve, embed
 from genolong.commands.embeddings.embed_settings import EmbedSettings
+from genolong.commands.reading.trained_run import open_run
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.errors import InputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.files.hashed import sha256_of
@@ -30,6 +31,7 @@ from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import record_line, vcf_text
+from tests.builders.watched_team import IdleTeam
 from tests.builders.watchers import Stop, StopAt
 from tests.commands.repeating.test_reproduce import asked
 
@@ -81,6 +83,12 @@ def go(home: Path, tmp_path: Path) -> Callable[..., Embedding]:
         return done
 
     return run
+
+
+def test_every_process_says_which_weights_it_opened(home: Path, tmp_path: Path):
+    team = IdleTeam()
+    _serve(team, settings(home, tmp_path))
+    assert team.model == open_run(str(home / "run")).weights_sha256
 
 
 def table(path: Path) -> dict[str, list[Any]]:

@@ -16,8 +16,9 @@ import pysam
 import pytest
 from hydra import compose, initialize_config_dir
 
-from genolong.commands.maps.map import MutationMap, map_regions
+from genolong.commands.maps.map import MutationMap, _serve, map_regions
 from genolong.commands.maps.map_settings import MapSettings
+from genolong.commands.reading.trained_run import open_run
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
@@ -31,6 +32,7 @@ from genolong.runs.record import read_record
 from genolong.settings import CONF, DEMO, check
 from tests.builders.genomes import random_letters, write_fasta
 from tests.builders.saved_runs import save_run
+from tests.builders.watched_team import IdleTeam
 from tests.builders.watchers import Stop, StopAt
 from tests.commands.repeating.test_reproduce import asked
 from tests.faults.failing_disk import ERRORS, FailingDisk, requests
@@ -68,6 +70,12 @@ def go(home: Path, tmp_path: Path) -> Callable[..., MutationMap]:
         return done
 
     return run
+
+
+def test_every_process_says_which_weights_it_opened(home: Path, tmp_path: Path):
+    team = IdleTeam()
+    _serve(team, settings(home, tmp_path, "region=chr2:1-7"))
+    assert team.model == open_run(str(home / "run")).weights_sha256
 
 
 def bed(folder: Path, *lines: str) -> str:

@@ -59,6 +59,12 @@ def evaluation(home: Path, run: Path, *more: str) -> EvaluationSettings:
         return check(compose("evaluate", [*words]), EvaluationSettings)
 
 
+def test_processes_that_opened_another_checkpoint_of_it_are_refused(home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("genolong.commands.training.train.told_by_the_first", lambda place, work, sha256: "another")
+    with pytest.raises(InputError, match=r"^the model's training wrote a new checkpoint while several processes"):
+        train(longer(home), tmp_path / "run")
+
+
 def test_the_weights_are_those_of_the_other_run_and_nothing_else_is(home: Path):
     short = load_weights(home / "short" / "checkpoints" / "last.ckpt")[1]
     begun = begun_from(longer(home), genome_of(home))

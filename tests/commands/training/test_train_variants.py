@@ -142,6 +142,14 @@ def test_alleles_are_read_in_bfloat16_only_where_it_is_asked_for(made, asked):
     assert read.run.model.encoder.mixed == (asked == "bf16-mixed")
 
 
+def test_processes_that_opened_another_checkpoint_are_refused(made, monkeypatch):
+    monkeypatch.setattr(
+        "genolong.commands.training.train_variants.told_by_the_first", lambda place, work, sha256: "another"
+    )
+    with pytest.raises(InputError, match=r"^the model's training wrote a new checkpoint while several processes"):
+        train_variants(settings(made), made / "refused")
+
+
 @pytest.mark.parametrize("encoder", ["frozen", "tuned"])
 def test_a_head_learns_as_much_in_bfloat16(made, encoder):
     few = f"encoder={encoder}", "trainer.max_steps=60", "trainer.validate_every=60"

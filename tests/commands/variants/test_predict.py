@@ -21,7 +21,7 @@ from hydra import compose, initialize_config_dir
 
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.commands.variants import prediction_work
-from genolong.commands.variants.predict import Prediction, predict
+from genolong.commands.variants.predict import Prediction, _serve, predict
 from genolong.commands.variants.predict_progress import Watch
 from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import BusyError, InputError, MissingInputError, OutputError, RefusedRecordError, SettingsError
@@ -34,6 +34,7 @@ from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.held_file import held_by_another
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import HEADER, record_line, vcf_text
+from tests.builders.watched_team import IdleTeam
 from tests.builders.watchers import Stop
 
 CONTIGS = {
@@ -226,6 +227,12 @@ def test_more_processes_than_records_are_not_too_many(go, tmp_path):
     go(vcf=vcf, output="one.vcf")
     go("trainer.devices=2", vcf=vcf, output="two.vcf")
     assert (tmp_path / "one.vcf").read_bytes() == (tmp_path / "two.vcf").read_bytes()
+
+
+def test_every_process_says_which_weights_it_opened(home, tmp_path):
+    team = IdleTeam()
+    _serve(team, asked(home, tmp_path))
+    assert team.model == open_run(str(home / "run")).weights_sha256
 
 
 def test_what_all_processes_refuse_is_raised_once(go, tmp_path):
