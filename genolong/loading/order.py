@@ -29,7 +29,8 @@ class TrainingOrder:
 
     A base of the regions is drawn, and the window is centred on it, or shifted if it would leave the region. The window
     is accepted with a probability equal to its share of known bases, and never if that is below `min_known`. Far from
-    the ends of a region, every base is read equally often; within a window of an end, 0.5 to 1.5 times as often.
+    the ends of a region and from N, every base is read equally often; within a window of an end, 0.5 to 1.5 times as
+    often, and beside a run of N down to 0.375 times (if `min_known` is 0.5).
 
         region   |==========================|
                       ....*....                 in the middle: the window is centred on the base

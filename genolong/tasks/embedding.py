@@ -12,7 +12,7 @@ from genolong.genome.alleles import Status
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant, place, written
 from genolong.genome.tiles import GenomeTiles
-from genolong.genome.wholeness import wholeness
+from genolong.genome.wholeness import wholeness, wholeness_of_both
 from genolong.model.encoder import Encoder
 from genolong.model.layers import check_layer, stretch_states
 from genolong.parallel.shard import SequenceShard
@@ -55,11 +55,16 @@ class Embedder:
         states = self._states(pair for target in targets for pair in self._windows(target))
         return [
             Embedded(
-                wholeness(self.tiles.genome, window_of(target, self.window_bp)),
+                self._wholeness(target),
                 np.stack(list(islice(states, 2 if isinstance(target, Variant) else 1))),
             )
             for target in targets
         ]
+
+    def _wholeness(self, target: Target) -> Status:
+        if isinstance(target, Variant):
+            return wholeness_of_both(self.tiles.genome, target, self.window_bp)
+        return wholeness(self.tiles.genome, window_of(target, self.window_bp))
 
     def _windows(self, target: Target) -> Iterator[tuple[UInt8[np.ndarray, " length"], tuple[int, int]]]:
         """The codes of each window, and the (first, end) positions whose states are kept."""

@@ -17,7 +17,7 @@ from genolong.genome.alphabet import MASK, reverse_complement
 from genolong.genome.coordinates import Interval
 from genolong.genome.edit import Variant, place, written
 from genolong.genome.tiles import GenomeTiles
-from genolong.genome.wholeness import wholeness
+from genolong.genome.wholeness import wholeness, wholeness_of_both
 from genolong.loading.passes import Pass, Site, exact_passes, shared_passes, unmasked_passes
 from genolong.model.asked_states import asked_states
 from genolong.model.encoder import Encoder
@@ -133,10 +133,10 @@ class VariantScorer:
         for variant, chance in zip(variants, chances, strict=True):
             if variant.is_snv:
                 site = Site(variant.contig, variant.start)
-                llr, window = _log_odds(variant, log_chances[site]), windows[site]
+                llr, status = _log_odds(variant, log_chances[site]), whole(windows[site])
             else:
-                llr, window = ratios[variant], place(variant, self.window_bp)
-            effects.append(Effect(llr, self._distance(variant, regions), whole(window), chance))
+                llr, status = ratios[variant], wholeness_of_both(self.tiles.genome, variant, self.window_bp)
+            effects.append(Effect(llr, self._distance(variant, regions), status, chance))
         return effects
 
     def features(self, variants: Sequence[Variant], around: Sequence[int]) -> Float[Tensor, "alleles features"]:

@@ -128,9 +128,12 @@ def _train_in(
         **({} if begun is None else {"init_from_sha256": begun.sha256, BEFORE: begun.before}),
     }  # fmt: skip
     model_sha256 = None if begun is None else begun.sha256
-    trained_by = model.configure_optimizers()
-    wanted = Wanted(plain, inputs, model.state_dict(), trained_by, beds, genome.titles, model_sha256)
-    run = RunFolder.opened(place, wanted, folder, record)
+    run = RunFolder.opened(
+        place,
+        Wanted(plain, inputs, model.state_dict(), model.configure_optimizers(), beds, genome.titles, model_sha256),
+        folder,
+        record,
+    )  # nothing keeps the optimizer, whose state is read to see whether it fits
     start, log = run.start, run.log
     datamodule = GenomeDataModule(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,

@@ -14,7 +14,6 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from genolong.commands.reading.heads_training import KEY
-from genolong.commands.reading.trained_run import TrainedRun
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.placed import placed, told_by_the_first
@@ -93,16 +92,11 @@ def _train_in(
     """The training, in a folder that is locked for this process."""
     base, parts = read.run, read.parts
     plain = asdict(settings.found_from_anywhere(base.checkpoint))
-    shape = _in_shape(settings, base)
-    wanted = Wanted(
-        plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256,
-        said_at=KEY,
-    )  # fmt: skip
     record = {
         **started("train_variants", plain, read.inputs), "init_from_sha256": base.weights_sha256,
         "attention": base.model.encoder.kernels,
     }  # fmt: skip
-    run = RunFolder.opened(place, wanted, folder, record)
+    run = RunFolder.opened(place, _wanted(settings, read, plain), folder, record)
     start, log = run.start, run.log
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     about = {
@@ -132,11 +126,15 @@ def _train_in(
     return VariantTraining(folder, module, trainer, read.labelled, parts, run.finish(trainer, results))
 
 
-def _in_shape(settings: VariantTrainSettings, run: TrainedRun) -> FrozenEffect:
-    """The module to be trained, with the head on the meta device (shapes only)."""
+def _wanted(settings: VariantTrainSettings, read: VariantData, plain: dict[str, Any]) -> Wanted:
+    """The training as requested, with the head on the meta device (shapes only)."""
+    base = read.run
     with unfilled():
-        head = VariantHead(settings.head, run.model.encoder.settings.width)
-    return _module(settings, run.model, head, positive_weight=1.0)
+        head = VariantHead(settings.head, base.model.encoder.settings.width)
+    shape = _module(settings, base.model, head, positive_weight=1.0)
+    return Wanted(
+        plain, read.inputs, shape.state_dict(), shape.configure_optimizers(), model=base.weights_sha256, said_at=KEY
+    )
 
 
 def _module(
