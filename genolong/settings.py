@@ -148,8 +148,13 @@ class TrainSettings:
                         f"{name}={value}: needs whole matrices, but parallel.share_weights=true splits them; "
                         f"use {name}={wanted}"
                     )
-        if not 0 <= self.seed < 1 << 32:
-            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+        check_seed(self.seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raises SettingsError for a seed that the generators do not take."""
+    if not 0 <= seed < 1 << 32:
+        raise SettingsError(f"seed={seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
 
 
 Schema = TypeVar("Schema")

@@ -28,10 +28,11 @@ def arrow(setting: str = "output") -> tuple[ModuleType, ModuleType]:
 
 
 class ArrowFile:
-    """Writes tables of one schema; the text columns `words`, whose values repeat, are dictionary-encoded."""
+    """Takes tables of one schema; the text columns `words`, whose values repeat, are dictionary-encoded."""
 
     def __init__(self, path: Path, schema: Any, words: Sequence[str]) -> None:
         self._arrow, parquet = arrow()
+        self._schema = schema
         refuse_other_kind(path, MAGIC, "a Parquet file")
         self.rows = 0
         self._file = PartialFile(path)
@@ -45,8 +46,8 @@ class ArrowFile:
             raise
         self._held: list[Any] = []  # tables waiting to be written as one row group
 
-    def write(self, table: Any) -> None:
-        """Adds rows."""
+    def add(self, table: Any) -> None:
+        """Adds the rows of a table."""
         self._held.append(table)
         self.rows += len(table)
         if sum(map(len, self._held)) >= ROW_GROUP:

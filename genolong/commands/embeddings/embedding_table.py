@@ -15,28 +15,23 @@ NUMBERS = {"start": "int64", "end": "int64", "position": "int64", "offset": "int
 EMBEDDINGS = ("embedding", "alternate_embedding")
 
 
-class EmbeddingTable:
+class EmbeddingTable(ArrowFile):
     """A table that is written under a temporary name, and renamed when complete."""
 
     def __init__(self, path: Path, width: int, origin: Mapping[str, Any], *, alleles: bool, per_base: bool) -> None:
-        self._arrow, _ = arrow()
+        library, _ = arrow()
         of_alleles = ["position", "reference", "alternate"] if alleles else []
         of_bases = ["offset"] if per_base else []
         self._columns = ["name", "contig", "start", "end", "strand", *of_alleles, "status", *of_bases]
         self._embeddings = EMBEDDINGS[: 2 if alleles else 1]
-        self._schema = self._arrow.schema(
+        schema = library.schema(
             [
-                *((name, getattr(self._arrow, NUMBERS.get(name, "string"))()) for name in self._columns),
-                *((name, self._arrow.list_(self._arrow.float32(), width)) for name in self._embeddings),
+                *((name, getattr(library, NUMBERS.get(name, "string"))()) for name in self._columns),
+                *((name, library.list_(library.float32(), width)) for name in self._embeddings),
             ],
             metadata={META: json.dumps(origin).encode()},
         )
-        self._file = ArrowFile(path, self._schema, [name for name in self._columns if name not in NUMBERS])
-
-    @property
-    def rows(self) -> int:
-        """The number of rows written."""
-        return self._file.rows
+        super().__init__(path, schema, [name for name in self._columns if name not in NUMBERS])
 
     def write(self, rows: Sequence[Row], embedded: Sequence[Embedded]) -> None:
         """Writes a block of targets and their states; with per=base a row per base, in forward-strand order."""
@@ -48,15 +43,7 @@ class EmbeddingTable:
             flat = np.concatenate([found.states[allele] for found in embedded]).ravel()
             kind = self._schema.field(name).type
             arrays.append(self._arrow.FixedSizeListArray.from_arrays(self._arrow.array(flat), type=kind))
-        self._file.write(self._arrow.Table.from_arrays(arrays, schema=self._schema))
-
-    def complete(self) -> None:
-        """Gives the file its final name; no rows can follow."""
-        self._file.complete()
-
-    def discard(self) -> None:
-        """Deletes the file."""
-        self._file.discard()
+        self.add(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
 
 def read_table(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:

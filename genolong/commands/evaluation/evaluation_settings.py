@@ -11,9 +11,11 @@ from genolong.commands.reading.attention_choice import check_attention
 from genolong.commands.reading.precision_choice import check_precision
 from genolong.commands.reading.reading_settings import GenomeSettings
 from genolong.commands.same_file import check_output
+from genolong.commands.variants.effect_fields import check_prefix
 from genolong.errors import SettingsError
 from genolong.loading.contexts import SHORTEST_BP
 from genolong.loading.windows import absolute, is_bed
+from genolong.settings import check_seed
 
 FEWEST_DRAWS = 40  # with so many, one draw lies below 2.5 %
 ONLY_K_MERS = "is read for the k-mer baseline only; name its run too (model=)"
@@ -91,14 +93,12 @@ class LabelledVcfSettings(ClassSettings):
                 f"label: wanted the INFO field of {self.vcf} that tells its variants apart, as in CLNSIG"
             )
         self.check_classes(self.label)
-        if not self.prefix.isascii() or not self.prefix.isidentifier():
-            raise SettingsError(f"prefix={self.prefix}: wanted letters, digits and _, the first no digit")
+        check_prefix(self.prefix)
         if self.bootstrap and self.bootstrap < FEWEST_DRAWS:
             raise SettingsError(
                 f"bootstrap={self.bootstrap}: wanted {FEWEST_DRAWS} draws or more, or 0 for no intervals"
             )
-        if not 0 <= self.seed < 1 << 32:
-            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+        check_seed(self.seed)
 
     @property
     def baseline_fields(self) -> list[str]:

@@ -15,6 +15,7 @@ from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
 from genolong.commands.reading.opened_scorer import OpenedScorer, open_scorer
 from genolong.commands.same_work import identity, is_file
 from genolong.commands.teamed import team_of
+from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.files.hashed import sha256_of
@@ -105,10 +106,10 @@ def _written(settings: MapSettings, team: Team, opened: OpenedScorer) -> Mutatio
     if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
         _record(settings, opened, begun)
     drawn = pictures.draw()
-    told = [f"mapped {_bases(bases)}: {3 * known:,} substitutions"]
+    told = [f"mapped {counted(bases, 'base')}: {3 * known:,} substitutions"]
     if known < bases:
-        told.append(f"  {_bases(bases - known)} N: no substitution, and no value")
-    told += [f"  {_bases(counts[status])} {words}" for status, words in EDGES.items() if counts[status]]
+        told.append(f"  {counted(bases - known, 'base')} N: no substitution, and no value")
+    told += [f"  {counted(counts[status], 'base')} {words}" for status, words in EDGES.items() if counts[status]]
     paths = (*files.paths, *drawn)
     older = [path for end in ENDS if (path := settings.file(end)) not in paths and path.exists()]
     told += [f"{path} belongs to an earlier map, and was left unchanged" for path in older]
@@ -137,10 +138,6 @@ def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Int
 
 def _sha256(intervals: list[Interval]) -> str:
     return sha256("\n".join(map(str, intervals)).encode()).hexdigest()
-
-
-def _bases(count: int) -> str:
-    return f"{count:,} base{'s' * (count != 1)}"
 
 
 def _asked(settings: MapSettings) -> str:

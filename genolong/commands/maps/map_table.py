@@ -58,7 +58,7 @@ class TextTable(WholeText):
         self.text.write("".join("\t".join(row) + "\n" for row in zip(*shown, strict=True)).encode())
 
 
-class ParquetTable:
+class ParquetTable(ArrowFile):
     """The same rows and columns, with null for missing numbers; `origin` goes into the file's metadata."""
 
     def __init__(self, path: Path, origin: Mapping[str, Any], *, with_distance: bool, with_probability: bool) -> None:
@@ -76,33 +76,20 @@ class ParquetTable:
             "contig": library.string(), "start": library.int64(), "end": library.int64(),
             "reference": library.string(), "status": library.string(), **dict.fromkeys(figures, library.float32()),
         }  # fmt: skip
-        self._library = library
-        self._schema = library.schema(list(kinds.items()), metadata={META: json.dumps(origin).encode()})
-        self._file = ArrowFile(path, self._schema, list(TEXT))
+        schema = library.schema(list(kinds.items()), metadata={META: json.dumps(origin).encode()})
+        super().__init__(path, schema, list(TEXT))
 
     def write(self, mapped: MappedBases) -> None:
         """Writes a row per base."""
         columns = columns_of(mapped)
         arrays = [
-            self._library.array(
+            self._arrow.array(
                 columns[field.name] if field.name in TEXT + PLACES else rounded(columns[field.name]), field.type,
                 from_pandas=field.name not in TEXT + PLACES,
             )
             for field in self._schema
         ]  # fmt: skip
-        self._file.write(self._library.Table.from_arrays(arrays, schema=self._schema))
-
-    def end(self) -> None:
-        """Writes everything to disk, still under the temporary name; no rows can follow."""
-        self._file.end()
-
-    def complete(self) -> None:
-        """Gives the file its final name."""
-        self._file.complete()
-
-    def discard(self) -> None:
-        """Deletes the file."""
-        self._file.discard()
+        self.add(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
 
 def _text(name: str, values: Any) -> list[str]:

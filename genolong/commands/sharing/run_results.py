@@ -8,6 +8,7 @@ from typing import Any
 from genolong.commands.evaluation.evaluated import read_figures
 from genolong.commands.evaluation.own_figures import FIGURES, OF_OTHERS, says_own_bases
 from genolong.commands.reading.trained_run import TrainedRun
+from genolong.genome.files.hashed import sha256_of
 from genolong.report.figures import Figure
 from genolong.runs.folder import RECORD
 from genolong.runs.record import beside, read_record
@@ -46,11 +47,13 @@ def _figures(path: Path, run: TrainedRun) -> tuple[Mapping[str, Figure] | None, 
     """The figures of the bases that the training held out; None, and a note, if they may be other figures."""
     if not path.is_file():
         return None, ()
-    made = read_record(beside(path)) if beside(path).is_file() else {}
+    figures, made = read_figures(path), read_record(beside(path)) if beside(path).is_file() else {}
     if made.get("model_sha256") != run.weights_sha256:
         why = "does not say that it was measured with these weights"
+    elif made.get("output_sha256") != sha256_of(path):
+        why = "has changed since evaluate wrote it"
     elif not says_own_bases(made, vars(run.data), run.sha256):
         why = OF_OTHERS
     else:
-        return {figure.name: figure for figure in read_figures(path)}, ()
+        return {figure.name: figure for figure in figures}, ()
     return None, (f"{path}: {why}, so the model card leaves it out; run evaluate again",)

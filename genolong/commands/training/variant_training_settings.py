@@ -10,7 +10,7 @@ from genolong.errors import SettingsError
 from genolong.loading.windows import absolute
 from genolong.model.variant_head import VariantHeadSettings
 from genolong.parallel.settings import ParallelSettings
-from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings
+from genolong.settings import CheckpointSettings, LoggerSettings, RunSettings, TrainerSettings, check_seed
 from genolong.tasks.optimizer_settings import OptimizerSettings
 
 
@@ -76,8 +76,7 @@ class VariantTrainSettings:
     def __post_init__(self) -> None:
         if self.task != "variant_effect":
             raise SettingsError(f"task={self.task}: wanted variant_effect")
-        if not 0 <= self.seed < 1 << 32:
-            raise SettingsError(f"seed={self.seed}: wanted a whole number from 0 to {(1 << 32) - 1}")
+        check_seed(self.seed)
         for name, least in (("batch", 1), ("longest_allele", 1), ("checkpoint_blocks", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

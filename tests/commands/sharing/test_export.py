@@ -365,6 +365,18 @@ def test_what_only_an_older_card_knows_is_told(trained: Path, tmp_path: Path):
     )
 
 
+def test_figures_that_were_edited_are_left_out_and_told(trained: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    figures = run / "evaluation.json"
+    figures.write_text(figures.read_text().replace("model/loss", "model/Loss", 1))
+    done = exported(run, tmp_path / "model")
+    assert done.notes[0] == (
+        f"{figures}: has changed since evaluate wrote it, so the model card leaves it out; run evaluate again"
+    )
+    assert "Not compared with baselines" in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_figures_of_other_weights_are_left_out_and_told(trained: Path, tmp_path: Path):
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
