@@ -13,8 +13,12 @@ MOST = 20_000  # most names to compare with
 
 def nearest(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> str:
     """`; did you mean this or that?` with the nearest names in `known`, ignoring case; empty if none is near."""
-    near = near_names(name, known, most=most, close=close)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return suggested(near_names(name, known, most=most, close=close))
+
+
+def suggested(names: Collection[str]) -> str:
+    """`; did you mean this or that?`; empty without names."""
+    return f"; did you mean {' or '.join(names)}?" if names else ""
 
 
 def near_names(name: str, known: Iterable[str], *, most: int = SHOWN, close: float = CLOSE) -> list[str]:
@@ -33,10 +37,10 @@ def nearest_setting(key: str, known: Collection[str]) -> str:
         return ""
     own = key.rpartition(".")[2]
     if elsewhere := [each for each in known if each.rpartition(".")[2] == own][:SHOWN]:
-        return f"; did you mean {' or '.join(elsewhere)}?"
+        return suggested(elsewhere)
     near = near_names(key, known, most=2, close=0.7)
     near = near[:1] if near and near[0].rpartition(".")[0] == key.rpartition(".")[0] else near
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return suggested(near)
 
 
 def nearest_field(field: str, declared: Collection[str]) -> str:
@@ -49,7 +53,7 @@ def nearest_field(field: str, declared: Collection[str]) -> str:
 
 def nearest_run(folder: Path) -> str:
     """The same for a folder of runs, when one of its runs was wanted."""
-    return f"; did you mean {folder / 'latest'}?" if (folder / "latest").is_dir() else ""
+    return suggested([str(folder / "latest")] if (folder / "latest").is_dir() else [])
 
 
 def nearest_path(path: str | Path) -> str:
@@ -66,4 +70,4 @@ def nearest_path(path: str | Path) -> str:
     for name in near_names(missing.name, beside):
         whole = (missing.parent / name).joinpath(*below)
         found.append(str(whole if whole.exists() else missing.parent / name))
-    return f"; did you mean {' or '.join(found)}?" if found else ""
+    return suggested(found)

@@ -20,15 +20,15 @@ class _Group:
     names: set[str] = field(default_factory=set)
 
 
-def read_synonyms(path: str | Path, contigs: Collection[str]) -> dict[str, str]:
-    """The genome's contig for each name in the file that means one; `contigs` are the genome's names.
+def read_synonyms(path: str | Path | None, contigs: Collection[str]) -> dict[str, str]:
+    """The genome's contig for each name in the file that means one; `contigs` are the genome's names. None: no file.
 
     The names in a line, separated by blanks, mean the same contig, and so do those of lines that share a name; a # at
     the beginning of a line or after a blank starts a comment. Raises InputError with the line number for an invalid
     line, MissingInputError for a file that cannot be read.
     """
     groups: dict[str, _Group] = {}
-    for where, names in _lines(Path(path).expanduser()):
+    for where, names in () if path is None else _lines(Path(path).expanduser()):
         for name in names:
             groups.setdefault(name, _Group(match_contig(name, contigs), {name}))
         joined = {id(groups[name]): groups[name] for name in names}.values()

@@ -86,6 +86,16 @@ class EncoderSettings:
                 f"model.segments={segments} and model.dilations={dilations}: wanted rising segments, dilations >= 1"
             )
 
+    @property
+    def hidden(self) -> int:
+        """Channels of the MLP's inner layer."""
+        return round(self.width * self.mlp_ratio)
+
+    @property
+    def gates(self) -> int:
+        """How many outputs the MLP's first layer has per channel of `hidden`."""
+        return 2 if self.mlp == "swiglu" else 1
+
     def branches(self, length: int) -> tuple[Branch, ...]:
         """The attention's branches for a window of `length` bases."""
         if self.segments is not None and self.dilations is not None:
@@ -350,11 +360,10 @@ class Mlp(nn.Module):
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
-        hidden = round(settings.width * settings.mlp_ratio)
-        self.gated = settings.mlp == "swiglu"
+        self.gated = settings.gates == 2
         self.norm = Norm(settings.width)
-        self.inward = nn.Linear(settings.width, hidden * (2 if self.gated else 1))
-        self.outward = nn.Linear(hidden, settings.width)
+        self.inward = nn.Linear(settings.width, settings.hidden * settings.gates)
+        self.outward = nn.Linear(settings.hidden, settings.width)
         nn.init.xavier_uniform_(self.inward.weight)
         nn.init.normal_(self.outward.weight, std=0.02 / (2 * settings.layers) ** 0.5)
         nn.init.zeros_(self.inward.bias)

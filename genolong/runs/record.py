@@ -19,7 +19,7 @@ import torch
 
 from genolong.errors import InputError, LostProcessError, MissingInputError
 from genolong.genome.files.partial_file import write_whole
-from genolong.nearest import MOST, SHOWN, near_names, nearest_path, nearest_run
+from genolong.nearest import MOST, SHOWN, near_names, nearest_path, nearest_run, suggested
 from genolong.parallel.causes import breaks_connection
 from genolong.parallel.stopped import Stopped
 from genolong.runs.exported import is_exported
@@ -153,8 +153,7 @@ def _nearest_output(output: Path) -> str:
     of_stem = [name for name in names if name.partition(".")[0] == output.name.partition(".")[0]]
     meant = [] if output.exists() else near_names(output.name, names, close=0.8)
     found = [output.with_name(name) for name in of_stem[:SHOWN] or meant]
-    told = [str(each if each.exists() else each.with_name(f"{each.name}.json")) for each in found]
-    return f"; did you mean {' or '.join(told)}?" if told else ""
+    return suggested([str(each if each.exists() else each.with_name(f"{each.name}.json")) for each in found])
 
 
 def now() -> str:

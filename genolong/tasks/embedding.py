@@ -16,8 +16,7 @@ from genolong.genome.wholeness import wholeness, wholeness_of_both
 from genolong.model.encoder import Encoder
 from genolong.model.layers import check_layer, stretch_states
 from genolong.parallel.shard import SequenceShard
-
-BATCH_BP = 1 << 15  # bases per batch; a longer window is a batch of its own
+from genolong.tasks.batches import batch_of
 
 Target = Interval | Variant
 
@@ -47,7 +46,7 @@ class Embedder:
         check_layer(layer, encoder.settings)
         self.encoder, self.tiles, self.layer = encoder.to(device).eval(), tiles, layer
         self.window_bp, self.device, self.per_base = window_bp, device, per_base
-        self.batch = batch or max(1, BATCH_BP // window_bp)
+        self.batch = batch or batch_of(window_bp)
         self.shard = shard or SequenceShard.whole(window_bp)
 
     def read(self, targets: Sequence[Target]) -> list[Embedded]:

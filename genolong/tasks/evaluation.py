@@ -13,8 +13,7 @@ from genolong.genome.fasta import Genome
 from genolong.loading.contexts import Piece
 from genolong.loading.datasets import MaskedBatch, ValidationWindows
 from genolong.loading.masking import MaskingSettings
-
-BATCH_BP = 1 << 15  # bases per batch; a longer view is a batch of its own
+from genolong.tasks.batches import batch_of
 
 
 class Scores(NamedTuple):
@@ -47,11 +46,6 @@ def score(
             parts.append(_score(model, examples, [pieces[index] for index in batch], device))
             advance(examples.inputs.numel())
     return Scores(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def batch_of(length: int) -> int:
-    """Number of views of this length per batch."""
-    return max(1, BATCH_BP // length)
 
 
 def _batches(views: int, length: int) -> Iterator[range]:

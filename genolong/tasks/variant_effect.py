@@ -24,8 +24,8 @@ from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, variant_features
 from genolong.model.window_reading import WindowReading, log_ratio, read_windows
 from genolong.parallel.shard import SequenceShard
+from genolong.tasks.batches import batch_of
 
-BATCH_BP = 1 << 15  # bases per batch; a longer window is a batch of its own
 MODES = ("exact", "shared", "unmasked")
 
 
@@ -105,7 +105,7 @@ class VariantScorer:
         self.tiles, self.settings, self.window_bp, self.device = tiles, settings, window_bp, device
         self.shard = shard or SequenceShard.whole(window_bp)
         self.with_distance = settings.mode == "exact" if settings.distance is None else settings.distance
-        self.batch = settings.batch or max(1, BATCH_BP // window_bp)
+        self.batch = settings.batch or batch_of(window_bp)
         # bases; longer alleles, which may not fit into a window with both flanks, are not scored
         self.longest_allele = max(1, min(settings.longest_allele, window_bp - 2 * settings.flank))
 

@@ -12,7 +12,6 @@ from genolong.loading.contexts import pieces
 from genolong.loading.masking import MaskingSettings, hide
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
-from genolong.tasks import evaluation
 from genolong.tasks.evaluation import score
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
@@ -43,7 +42,7 @@ def read(context: int, model: nn.Module | None = None, windows=WINDOWS, advance=
 @pytest.mark.parametrize("context", [13, 64, 101, 211, 600])
 @pytest.mark.parametrize("batch_bp", [1, 400, 1 << 15])
 def test_losses_are_those_of_one_view_at_a_time(context, batch_bp, monkeypatch):
-    monkeypatch.setattr(evaluation, "BATCH_BP", batch_bp)
+    monkeypatch.setattr("genolong.tasks.batches.BATCH_BP", batch_bp)
     model = make_model().eval()
     wanted = []
     for piece in pieces(WINDOWS, context, LENGTHS):

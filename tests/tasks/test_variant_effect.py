@@ -18,7 +18,8 @@ from genolong.genome.tiles import GenomeTiles
 from genolong.model.encoder import Encoder
 from genolong.model.heads import MaskedBaseHead
 from genolong.model.variant_head import VariantHead, VariantHeadSettings
-from genolong.tasks.variant_effect import BATCH_BP, Effect, ScoringSettings, VariantScorer
+from genolong.tasks.batches import BATCH_BP
+from genolong.tasks.variant_effect import Effect, ScoringSettings, VariantScorer
 from tests.builders.memory_genome import MemoryGenome, random_letters
 from tests.builders.models import encoder_settings
 from tests.oracles.variant_effect import PlainScorer, reversed_strand

@@ -73,7 +73,7 @@ def _regions(path: str, tiles: GenomeTiles, window_bp: int) -> list[Row]:
 
 def _checks(settings: EmbedSettings, tiles: GenomeTiles, longest: int) -> AlleleChecks:
     names = tiles.genome.lengths
-    synonyms = read_synonyms(settings.synonyms, names) if settings.synonyms else {}
+    synonyms = read_synonyms(settings.synonyms, names)
     return AlleleChecks(ContigNames(names, synonyms), tiles.letters, longest)
 
 

@@ -35,7 +35,7 @@ from genolong.report.context_use import draw_context_use, panels_of
 from genolong.report.curves import draw_curves
 from genolong.report.figures import Table, contexts_table, readers_table
 from genolong.runs.record import now
-from genolong.tasks.evaluation import batch_of
+from genolong.tasks.batches import batch_of
 
 logger = logging.getLogger(__name__)
 

@@ -63,7 +63,7 @@ def kmer_effects(
     parts = split(own, run.data, run.window_bp)
     counters, notes = fit_on(own, parts.train, advance=follow("counting k-mers", count_bases(parts.train)))
     counter = best_on(counters, own, parts.validation)
-    names = ContigNames(genome.lengths, read_synonyms(synonyms, genome.lengths) if synonyms else {})
+    names = ContigNames(genome.lengths, read_synonyms(synonyms, genome.lengths))
     if all(names.find(text) is None for text in sites.contig.texts):
         listed = ", ".join(sites.contig.texts[:SHOWN])
         raise InputError(

@@ -64,8 +64,7 @@ class VariantData(NamedTuple):
             reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)
             check_reading(reading, place.local_size, free=["parallel.sequence"])
         classes = _classes(settings.data)
-        synonyms = read_synonyms(settings.data.synonyms, genome.lengths) if settings.data.synonyms else {}
-        names = ContigNames(genome.lengths, synonyms)
+        names = ContigNames(genome.lengths, read_synonyms(settings.data.synonyms, genome.lengths))
         labelled = _labelled(settings, classes, AlleleChecks(names, tiles.letters, scorer.longest_allele))
         parts = split_variants(
             labelled.variants, names, settings.data.validation_contigs, settings.data.validation_share, run.window_bp

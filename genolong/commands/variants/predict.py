@@ -148,7 +148,7 @@ class _Blocks:
 def _allele_checks(settings: PredictSettings, scorer: VariantScorer) -> AlleleChecks:
     tiles = scorer.tiles
     lengths = tiles.genome.lengths
-    synonyms = read_synonyms(settings.synonyms, lengths) if settings.synonyms else {}
+    synonyms = read_synonyms(settings.synonyms, lengths)
     return AlleleChecks(ContigNames(lengths, synonyms), tiles.letters, scorer.longest_allele)
 
 

@@ -1,6 +1,6 @@
 """Classes of positions of a head that belong to the same branches; a fused kernel's program takes one class."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import lcm
 from typing import NamedTuple
@@ -53,23 +53,6 @@ class QueryClasses(NamedTuple):
     classes: Int32[np.ndarray, "classes 6"]
     class_of_block: Int32[np.ndarray, " blocks"]
     branches: Int32[np.ndarray, "heads branches 6"]
-
-    def rows(self, number: int) -> Int64[np.ndarray, " rows"]:
-        """The rows of a class, in ascending order."""
-        _, first, count, rows, _, _ = self.classes[number]
-        at = np.arange(rows, dtype=np.int64)
-        return at // count * self.period + self.residues[first + at % count]
-
-    def reads(self) -> Iterator[tuple[int, int, Int64[np.ndarray, " blocks"]]]:
-        """(class, branch, rows that each block of the class reads), for every class and branch it belongs to."""
-        for number, (head, _, _, _, bits, _) in enumerate(self.classes):
-            rows = self.rows(number)
-            begins = np.arange(0, len(rows), self.tile.held)
-            first, last = rows[begins], rows[np.minimum(begins + self.tile.held, len(rows)) - 1]
-            for branch, (begin, _, segment, _, each, every) in enumerate(self.branches[head].astype(np.int64)):
-                if bits >> branch & 1:
-                    start, end = (first - begin) // segment * each, ((last - begin) // segment + 1) * each
-                    yield number, branch, np.minimum(end, every) - start
 
 
 @lru_cache(maxsize=16)

@@ -106,12 +106,12 @@ def _parts(step: Step, process: int) -> Parts:
         at_once = stretch_positions(step.batch, width, step.device, reach)
         begins = range(0, positions, at_once)
         convolved += sum(min(begin, reach) + min(reach, max(0, positions - begin - at_once)) for begin in begins)
-    outward = 2 * tokens * step.hidden * width
+    outward = 2 * tokens * encoder.hidden * width
     return Parts(
         convolution=2 * encoder.kernel * width * step.batch * convolved,
         inward=6 * tokens * width * width,
         attention=4 * step.batch * pairs * (width // encoder.heads),
         outward=2 * tokens * width * width,
-        mlp=2 * tokens * width * step.hidden * step.gates + outward,
+        mlp=2 * tokens * width * encoder.hidden * encoder.gates + outward,
         mlp_outward=outward,
     )

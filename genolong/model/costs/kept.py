@@ -35,14 +35,14 @@ class KeptRows(NamedTuple):
 def kept_rows(step: Step) -> KeptRows:
     """The bytes for the encoder and precision of a step."""
     encoder, number = step.encoder, 2 if step.half else 4
-    state, row, inner = 4 * encoder.width, number * encoder.width, number * step.hidden
+    state, row, inner = 4 * encoder.width, number * encoder.width, number * encoder.hidden
     sums, half_head = 4 * encoder.heads, encoder.width // encoder.heads // 2
     norm = 4  # one number per position
     dropped = (encoder.width if step.fused else row) if encoder.dropout else 0
     turned = 2 * half_head * number if step.half else 0  # tables in the precision of rows
-    layers = (step.gates + (2 if step.gates == 2 else 1)) * inner  # the first layer's output, and the activations
-    widened = 4 * step.hidden - row if step.widens else 0
-    above = max(step.gates * inner, inner + widened)  # gradients within the MLP, as their sources are freed
+    layers = (encoder.gates + (2 if encoder.gates == 2 else 1)) * inner  # the first layer's output, and the activations
+    widened = 4 * encoder.hidden - row if step.widens else 0
+    above = max(encoder.gates * inner, inner + widened)  # gradients within the MLP, as their sources are freed
     return KeptRows(
         state=state,
         row=row,

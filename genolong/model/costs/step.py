@@ -86,16 +86,6 @@ class Step:
         return self.heads_at_once / self.encoder.heads
 
     @property
-    def hidden(self) -> int:
-        """Channels of the MLP's inner layer."""
-        return round(self.encoder.width * self.encoder.mlp_ratio)
-
-    @property
-    def gates(self) -> int:
-        """How many outputs the MLP's first layer has per channel of `hidden`."""
-        return 2 if self.encoder.mlp == "swiglu" else 1
-
-    @property
     def run_alone(self) -> int:
         """How many of the first blocks are recomputed for their backward pass, because their outputs are not kept.
 
@@ -131,8 +121,8 @@ class Weights:
 
 def weights(encoder: EncoderSettings) -> Weights:
     """The numbers of weights of an encoder with the head that predicts bases."""
-    width, hidden = encoder.width, round(encoder.width * encoder.mlp_ratio)
-    inner = hidden * (2 if encoder.mlp == "swiglu" else 1)
+    width, hidden = encoder.width, encoder.hidden
+    inner = hidden * encoder.gates
     matrices = 4 * width * width + width * inner + hidden * width
     norms = width * (3 if encoder.kernel else 2)
     taps = width * (encoder.kernel + 1) if encoder.kernel else 0

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolong.model.attention.query_classes import BranchHere, Tile, query_classes
+from tests.oracles.attention_work import reads_of, rows_of
 from tests.oracles.dilated_attention import multiset
 
 
@@ -36,7 +37,7 @@ def test_classes_are_what_they_should_be(problem):
     found = query_classes(branches, length, 0, heads, heads, tile)
     seen = []
     for number, (head, _, _, count, bits, first_block) in enumerate(found.classes):
-        rows = found.rows(number)
+        rows = rows_of(found, number)
         assert len(rows) == count and (np.diff(rows) > 0).all()
         seen += [(int(head), int(row)) for row in rows]
         for row in rows:
@@ -52,8 +53,8 @@ def test_classes_are_what_they_should_be(problem):
 def test_blocks_read_the_segments_that_they_touch(problem):
     length, heads, branches, tile = problem
     found = query_classes(branches, length, 0, heads, heads, tile)
-    for number, branch, reads in found.reads():
-        head, rows = int(found.classes[number][0]), found.rows(number)
+    for number, branch, reads in reads_of(found):
+        head, rows = int(found.classes[number][0]), rows_of(found, number)
         for block, read in enumerate(reads):
             held = [int(row) for row in rows[block * tile.held : (block + 1) * tile.held]]
             wanted = {key for row in held for key in members(branches[branch], head, heads, row)}

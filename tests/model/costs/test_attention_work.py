@@ -7,10 +7,10 @@ import torch
 
 from genolong.model.attention.geometry import Branch
 from genolong.model.attention.query_classes import Tile
-from genolong.model.costs.attention_work import Problem, at_once, one_by_one
 from genolong.model.dilated_attention import dilated_attention
 from tests.builders.interpreted import interpreted
 from tests.model.test_dilated_attention import with_gradients
+from tests.oracles.attention_work import Problem, at_once, one_by_one
 from tests.oracles.dilated_attention import multiset
 
 PROBLEM = Problem((Branch(8, 1), Branch(37, 3)), length=37, heads=2, width=16, number=4)

@@ -1,6 +1,10 @@
 """Counts attention's operations and memory traffic, for all branches at once or branch by branch."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
 
 from genolong.model.attention.geometry import Branch
 from genolong.model.attention.query_classes import BranchHere, QueryClasses, Tile, query_classes
@@ -51,9 +55,28 @@ class Problem(NamedTuple):
         return query_classes(here, self.length, 0, self.heads, self.heads, tile)
 
 
+def rows_of(classes: QueryClasses, number: int) -> Int64[np.ndarray, " rows"]:
+    """The rows of a class, in ascending order."""
+    _, first, count, rows, _, _ = classes.classes[number]
+    at = np.arange(rows, dtype=np.int64)
+    return at // count * classes.period + classes.residues[first + at % count]
+
+
+def reads_of(classes: QueryClasses) -> Iterator[tuple[int, int, Int64[np.ndarray, " blocks"]]]:
+    """(class, branch, rows that each block of the class reads), for every class and branch it belongs to."""
+    for number, (head, _, _, _, bits, _) in enumerate(classes.classes):
+        rows = rows_of(classes, number)
+        begins = np.arange(0, len(rows), classes.tile.held)
+        first, last = rows[begins], rows[np.minimum(begins + classes.tile.held, len(rows)) - 1]
+        for branch, (begin, _, segment, _, each, every) in enumerate(classes.branches[head].astype(np.int64)):
+            if bits >> branch & 1:
+                start, end = (first - begin) // segment * each, ((last - begin) // segment + 1) * each
+                yield number, branch, np.minimum(end, every) - start
+
+
 def at_once(problem: Problem, tile: Tile, *, backward: bool) -> Work:
     """All branches in one kernel forward, two backward; products are of whole tiles, masked parts included."""
-    reads = [count for _, _, count in problem.classes(tile).reads()]
+    reads = [count for _, _, count in reads_of(problem.classes(tile))]
     product = 2 * problem.width * tile.held * tile.read * sum(int((-(-count // tile.read)).sum()) for count in reads)
     read = sum(int(count.sum()) for count in reads)
     pair = 2 * problem.width * problem.number * read  # keys and values, or queries and gradients
