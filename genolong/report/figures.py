@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 NATS, BITS, SHARE = "nats/base", "bits/base", "share"
+READERS = {"composition": "base composition", "model": "model", "floor": "perfect reader"}  # how they are shown
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,33 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def readers_table(title: str, readers: Mapping[str, str], figures: Sequence[Figure]) -> Table:
-    """A row per reader (name in figures → label), and a column per figure that any of them has."""
+def counter_name(flank: int) -> str:
+    """What figures call the k-mer counter that sees so many bases on either side."""
+    return f"kmer_{flank}+{flank}" if flank else "composition"
+
+
+def readers_in(found: Mapping[str, Figure]) -> dict[str, str]:
+    """The readers that were measured, baselines first: their names in figures, and how they are shown."""
+    best, readers = found.get("best_kmer/flank"), {}
+    for name in found:
+        reader, _, what = name.rpartition("/")
+        if what != "bits" or reader == "best_kmer":
+            continue
+        label = READERS.get(reader, reader.replace("kmer_", "k-mer "))
+        is_best = best is not None and reader == counter_name(round(best.value))
+        readers[reader] = f"{label} (best)" if is_best else label
+    order = {"floor": 2, "model": 1}
+    return dict(sorted(readers.items(), key=lambda pair: order.get(pair[0], 0)))
+
+
+def readers_table(title: str, figures: Sequence[Figure]) -> Table:
+    """A row per reader, and a column per figure that any of them has."""
     names = {
         "loss": "nats/base", "bits": "bits/base", "accuracy": "accuracy", "loss_unmasked": "unmasked",
         "loss_soft_masked": "soft-masked", "loss_planted": "planted", "loss_slots": "slots",
     }  # fmt: skip
     found = {figure.name: figure for figure in figures}
+    readers = readers_in(found)
     kept = [what for what in names if any(f"{reader}/{what}" in found for reader in readers)]
     rows = [(label, *(_cell(found.get(f"{reader}/{what}")) for what in kept)) for reader, label in readers.items()]
     return Table(title, ("reader", *(names[what] for what in kept)), tuple(rows))

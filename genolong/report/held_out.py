@@ -8,20 +8,19 @@ from matplotlib.axes import Axes
 
 from genolong.counted import counted
 from genolong.report.context_use import draw_panel, panels_of
-from genolong.report.figures import Figure, contexts_table, readers_table
+from genolong.report.figures import Figure, contexts_table, readers_in, readers_table
 from genolong.report.html import Markup, joined
 from genolong.report.inline_svg import inline_svg, legend_below, short
 from genolong.report.page import note, picture, pictures, table
 from genolong.report.picture import BLUE, GREEN, GREY, literal
 
-NAMES = {"composition": "base composition", "model": "model", "floor": "perfect reader"}
 COLOURS = {"model": BLUE, "floor": GREEN}
 
 
 def held_out(figures: Sequence[Figure]) -> Markup:
     """Tables and pictures of everything that was measured."""
     found = {figure.name: figure for figure in figures}
-    readers, contexts = _readers(found), _contexts(found)
+    readers, contexts = readers_in(found), _contexts(found)
     windows = found["windows"].value if "windows" in found else None
     title = "loss on hidden bases" + (f" of {counted(round(windows), 'window')}" if windows is not None else "")
     drawn: list[Markup] = [_bits(found, readers)] if readers else []
@@ -36,7 +35,7 @@ def held_out(figures: Sequence[Figure]) -> Markup:
     ]  # fmt: skip
     return joined((
         pictures(*drawn),
-        table(readers_table(title, readers, figures)) if readers else note("No reader has figures in this file."),
+        table(readers_table(title, figures)) if readers else note("No reader has figures in this file."),
         table(contexts_table("the same bases by context (nats/base)", contexts, figures)) if contexts else
         note("Loss with less context was not measured (contexts=false)."),
     ))  # fmt: skip
@@ -46,23 +45,6 @@ def best_bits(figures: Sequence[Figure]) -> tuple[Figure | None, Figure | None]:
     """Bits per base of the model, and of the best k-mer counter."""
     found = {figure.name: figure for figure in figures}
     return found.get("model/bits"), found.get("best_kmer/bits")
-
-
-def _readers(found: Mapping[str, Figure]) -> dict[str, str]:
-    """Measured readers, baselines first: their names in figures, and how they are shown."""
-    best = found.get("best_kmer/flank")
-    readers = {}
-    for name in found:
-        reader, _, what = name.rpartition("/")
-        if what != "bits" or reader == "best_kmer":
-            continue
-        label = NAMES.get(reader, reader.replace("kmer_", "k-mer "))
-        is_best = best is not None and reader == (
-            f"kmer_{best.value:.0f}+{best.value:.0f}" if best.value else "composition"
-        )
-        readers[reader] = f"{label} (best)" if is_best else label
-    order = {"floor": 2, "model": 1}
-    return dict(sorted(readers.items(), key=lambda pair: order.get(pair[0], 0)))
 
 
 def _contexts(found: Mapping[str, Figure]) -> list[int]:

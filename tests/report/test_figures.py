@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.report.figures import NATS, Bases, Figure, contexts_table, everything_table, readers_table
+from genolong.report.figures import (
+    BITS,
+    NATS,
+    Bases,
+    Figure,
+    contexts_table,
+    counter_name,
+    everything_table,
+    readers_in,
+    readers_table,
+)
 
 WINDOW = np.array([0, 0, 0, 2, 2, 5, 5, 5, 5])
 NATS_LOST = np.array([1.0, 2.0, 0.5, 3.0, 1.0, 0.0, 2.0, 2.0, 1.0])
@@ -97,11 +107,25 @@ def test_the_table_of_everything_has_a_row_for_each():
 def test_the_table_of_readers_leaves_out_what_nobody_has():
     figures = [
         Figure("model/loss", 1.2345, NATS, 9, 0.01), Figure("model/accuracy", 0.5, "share", 9, 0.004),
-        Figure("composition/loss", 1.3, NATS, 9, None), Figure("model/loss_slots", 1.0, NATS, 2, None),
+        Figure("model/bits", 1.781, BITS, 9, None), Figure("model/loss_slots", 1.0, NATS, 2, None),
+        Figure("composition/loss", 1.3, NATS, 9, None), Figure("composition/bits", 1.8755, BITS, 9, None),
     ]  # fmt: skip
-    table = readers_table("t", {"composition": "base composition", "model": "model"}, figures)
-    assert table.columns == ("reader", "nats/base", "accuracy", "slots")
-    assert table.rows == (("base composition", "1.300", "–", "–"), ("model", "1.234 ±0.010", "50.0%", "1.000"))
+    table = readers_table("t", figures)
+    assert table.columns == ("reader", "nats/base", "bits/base", "accuracy", "slots")
+    assert table.rows == (
+        ("base composition", "1.300", "1.875", "–", "–"), ("model", "1.234 ±0.010", "1.781", "50.0%", "1.000"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("flank", [0, 1, 2])
+def test_readers_are_shown_baselines_first_and_the_best_counter_is_marked(flank: int):
+    names = ["windows", "floor/bits", "model/bits", *(f"{counter_name(each)}/bits" for each in range(3))]
+    figures = {name: Figure(name, 1.0, BITS, 9, None) for name in [*names, "best_kmer/bits", "model/loss"]}
+    figures["best_kmer/flank"] = Figure("best_kmer/flank", float(flank), "bases", 9, None)
+    wanted = {"composition": "base composition", "kmer_1+1": "k-mer 1+1", "kmer_2+2": "k-mer 2+2"}
+    wanted[counter_name(flank)] += " (best)"
+    found = readers_in(figures)
+    assert list(found.items()) == [*wanted.items(), ("model", "model"), ("floor", "perfect reader")]
 
 
 def test_the_table_of_contexts_has_a_row_for_each():

@@ -141,7 +141,7 @@ def _tables(run: TrainedRun, measured: Measured, contexts: Sequence[int], genome
     bases = measured.figures[0].n
     windows = counted(round(measured.figures[0].value), "window")
     title = f"{run.title} on {genome}: loss on {counted(bases, 'hidden base')} of {windows}"
-    tables = [readers_table(title, measured.readers, measured.figures)]
+    tables = [readers_table(title, measured.figures)]
     if contexts:
         title = "the same bases, with windows cut to each context (nats/base)"
         tables.append(contexts_table(title, contexts, measured.figures))

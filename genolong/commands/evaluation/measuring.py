@@ -12,14 +12,13 @@ from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
-from genolong.genome.kmer_counter import KmerCounter
 from genolong.genome.synthetic.perfect_reader import PerfectReader
 from genolong.loading.baselines import fit_on, score_baseline
 from genolong.loading.contexts import pieces
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.stretches import count_bases
 from genolong.long_work import follow
-from genolong.report.figures import NATS, Bases, Figure
+from genolong.report.figures import NATS, Bases, Figure, counter_name
 from genolong.tasks.evaluation import Scores, score
 
 
@@ -40,10 +39,9 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Measured:
-    """All figures, the readers in them (name in figures → label), and notes for the user."""
+    """All figures, and notes for the user."""
 
     figures: tuple[Figure, ...]
-    readers: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -63,15 +61,13 @@ def measure(model: nn.Module, held_out: HeldOut, contexts: Sequence[int], device
     baselines, best = _baselines(held_out, scores, bases)
     figures += baselines.figures
     figures += bases.by_class("model/gain_over_best_kmer", best - scores.nats, NATS)
-    readers = {**baselines.readers, "model": "model"}
     if held_out.truth:
         floor, right = _floor(held_out, scores)
         figures += bases.of_reader("floor", floor, right)
-        readers["floor"] = "perfect reader"
     for context_bp in contexts:
         cut = scores if context_bp == window_bp else _read(model, held_out, context_bp, device)
         figures += _of_context(context_bp, held_out, cut, bases)
-    return Measured(tuple(figures), readers, baselines.notes)
+    return Measured(tuple(figures), baselines.notes)
 
 
 def _read(model: nn.Module, held_out: HeldOut, context_bp: int, device: torch.device) -> Scores:
@@ -108,22 +104,13 @@ def _baselines(held_out: HeldOut, scores: Scores, bases: Bases) -> tuple[Measure
         found.append(score_baseline(counter, held_out.genome, held_out.windows, scores.window, scores.position))
         advance(1)
     best = min(range(len(found)), key=lambda at: found[at][0].mean())
-    figures, readers = [], {}
-    for at, (counter, read) in enumerate(zip(counters, found, strict=True)):
-        figures += bases.of_reader(_name(counter), *read)
-        readers[_name(counter)] = _label(counter) + (" (best)" if at == best else "")
+    figures = []
+    for counter, read in zip(counters, found, strict=True):
+        figures += bases.of_reader(counter_name(counter.flank), *read)
     figures += bases.of_reader("best_kmer", *found[best])
     nats, _ = found[best]
     figures.append(Figure("best_kmer/flank", float(counters[best].flank), "bases", len(nats), None))
-    return Measured(tuple(figures), readers, notes), nats
-
-
-def _name(counter: KmerCounter) -> str:
-    return f"kmer_{counter.flank}+{counter.flank}" if counter.flank else "composition"
-
-
-def _label(counter: KmerCounter) -> str:
-    return f"k-mer {counter.flank}+{counter.flank}" if counter.flank else "base composition"
+    return Measured(tuple(figures), notes), nats
 
 
 def _of_context(context_bp: int, held_out: HeldOut, scores: Scores, bases: Bases) -> list[Figure]:
