@@ -130,8 +130,8 @@ def _alleles(
 def _checked(asked: ReportSettings, record: Record) -> EvaluationSettings:
     """The settings to read the evaluated VCF again, after checking that it is unchanged; without the k-mer baseline."""
     plain = {
-        **record["settings"], "model": None, "data": dict.fromkeys(("fasta", "validation", "regions", "cache")),
-        "device": "auto",
+        **record["settings"], "model": None, "synonyms": None, "device": "auto",
+        "data": dict.fromkeys(("fasta", "validation", "regions", "cache")),
     }  # fmt: skip
     genome = GenomeSettings(fasta=None, cache=None)
     again = ReproduceSettings(run=asked.run, model=None, vcf=asked.vcf, data=genome, debug=asked.debug)

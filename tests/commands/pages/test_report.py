@@ -238,6 +238,14 @@ def test_its_record_can_be_named_too(evaluated: Path):
     assert page.text.startswith("Evaluation scored.vcf.evaluation.json")
 
 
+def test_what_only_k_mers_needed_is_not_needed_for_the_page(evaluated: Path):
+    record = evaluated.with_name("scored.vcf.evaluation.record.json")
+    settings = json.loads(record.read_text())["settings"]
+    data = {**settings["data"], "fasta": "gone.fa"}
+    changed(record, settings={**settings, "model": "gone", "synonyms": "gone.txt", "data": data})
+    assert len(page_of(evaluated).all("svg")) == 9
+
+
 def test_a_vcf_that_changed_since_is_refused_and_one_that_moved_is_named(evaluated: Path, made: Path, tmp_path: Path):
     record = json.loads(evaluated.with_name("scored.vcf.evaluation.record.json").read_text())
     content = (made / "scored.vcf").read_bytes()
