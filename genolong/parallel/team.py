@@ -41,9 +41,8 @@ class Team:
 
         If the first one fails, the others end with its exit code.
         """
-        team = cls(
-            place, copies, _heard=copies == 1
-        )  # processes that share a piece may have to connect with each other first
+        # processes that share a piece may have to connect with each other first
+        team = cls(place, copies, _heard=copies == 1)
         with naming_the_lost(place), met(place, LONGEST_PIECE):
             try:
                 yield team
