@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import isfinite, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def readers_in(found: Mapping[str, Figure]) -> dict[str, str]:
         if what != "bits" or reader == "best_kmer":
             continue
         label = READERS.get(reader, reader.replace("kmer_", "k-mer "))
-        is_best = best is not None and reader == counter_name(round(best.value))
+        is_best = best is not None and isfinite(best.value) and reader == counter_name(round(best.value))
         readers[reader] = f"{label} (best)" if is_best else label
     order = {"floor": 2, "model": 1}
     return dict(sorted(readers.items(), key=lambda pair: order.get(pair[0], 0)))
