@@ -42,8 +42,8 @@ def evaluate_variants(settings: EvaluationSettings) -> Evaluation:
     output = Path(settings.output or f"{settings.vcf}.evaluation.json").expanduser()
     picture = picture_of(output, "png")
     run = None if settings.model is None else open_run(settings.model)
-    read = [settings.vcf, *(() if run is None else (*files_of(run), *fastas_of(run, settings.data)))]
-    read += [] if settings.synonyms is None else [settings.synonyms]
+    of_run = () if run is None else (*files_of(run), *fastas_of(run, settings.data))
+    read = [path for path in (settings.vcf, settings.synonyms, *of_run) if path is not None]
     refuse_to_write_over("output", [output, picture, beside(output)], read)
     refuse_unwritable(output)
     scored = read_scored(settings, run)

@@ -12,6 +12,7 @@ from genolong.parallel.group import PATIENCE
 from genolong.parallel.launcher import launched
 from genolong.parallel.meeting import met
 from genolong.parallel.place import Place
+from genolong.parallel.same_model import refuse_other_model
 from genolong.parallel.settings import ParallelSettings
 from genolong.parallel.stopped import Stopped, obeyed
 
@@ -43,6 +44,11 @@ def placed(
 def _meet(place: Place, work: Callable[..., object], arguments: Any) -> None:
     with met(place, PATIENCE), suppress(Stopped):  # all stop together, and the first process sets the exit code
         work(place, *arguments)
+
+
+def refuse_other_model_than_the_first(place: Place, sha256: str) -> None:
+    """Raises InputError if the weights of this hash, which this process has opened, are not those of the first one."""
+    refuse_other_model(sha256, told_by_the_first(place, lambda: sha256))
 
 
 def told_by_the_first(place: Place, work: Callable[..., Any], *arguments: Any) -> Any:

@@ -17,7 +17,7 @@ from genolong.commands.training.begun_from import Begun, begun_before, begun_fro
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.memory_check import check_memory
-from genolong.commands.training.placed import placed, told_by_the_first
+from genolong.commands.training.placed import placed, refuse_other_model_than_the_first
 from genolong.commands.training.progress import TrainingProgress
 from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
@@ -40,7 +40,6 @@ from genolong.loading.windows import Split, absolute, split
 from genolong.model.attention.geometry import pairs_per_token
 from genolong.model.torch_defaults import torch_defaults
 from genolong.parallel.place import Place
-from genolong.parallel.same_model import refuse_other_model
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
 from genolong.runs.lock import held
@@ -94,7 +93,7 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     begun = begun_before(settings, folder) or begun_from(settings, genome)
     if begun is not None:
         settings = replace(settings, init_from=begun.model)
-        refuse_other_model(begun.sha256, told_by_the_first(place, str, begun.sha256))
+        refuse_other_model_than_the_first(place, begun.sha256)
     sides = f"training on {parts.for_training}", f"validating on {parts.held_out}"
     told = (*genome.notes, *sides, *parts.notes, *order.notes, *(begun.notes if begun else ()))
     for note in told if place.rank == 0 else ():

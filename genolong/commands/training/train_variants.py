@@ -16,7 +16,7 @@ from torch import Tensor
 from genolong.commands.reading.heads_training import KEY
 from genolong.commands.training.checkpoints import Checkpoints
 from genolong.commands.training.legs import End, left_after
-from genolong.commands.training.placed import placed, told_by_the_first
+from genolong.commands.training.placed import placed, refuse_other_model_than_the_first
 from genolong.commands.training.progress import TrainingProgress
 from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
@@ -35,7 +35,6 @@ from genolong.model.torch_defaults import torch_defaults
 from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
-from genolong.parallel.same_model import refuse_other_model
 from genolong.parallel.strategy import SequenceParallelStrategy
 from genolong.runs.checkpoint import weights_sha256
 from genolong.runs.checkpoint_io import RunCheckpointIO
@@ -80,7 +79,7 @@ def _train_variants(
 ) -> VariantTraining:  # fmt: skip
     check_machine(settings.trainer, settings.logger, place.local_size)
     read = VariantData.opened(place, settings)
-    refuse_other_model(read.run.weights_sha256, told_by_the_first(place, str, read.run.weights_sha256))
+    refuse_other_model_than_the_first(place, read.run.weights_sha256)
     check_tuned_memory(settings, read.run, place, cuda=read.scorer.device.type == "cuda")
     with held(folder) if place.rank == 0 else nullcontext():
         return _train_in(place, settings, folder, read, end)

@@ -29,9 +29,9 @@ from genolong.runs import kept_blocks
 from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import random_letters, write_fasta
+from tests.builders.idle_team import IdleTeam
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import record_line, vcf_text
-from tests.builders.watched_team import IdleTeam
 from tests.builders.watchers import Stop, StopAt
 from tests.commands.repeating.test_reproduce import asked
 

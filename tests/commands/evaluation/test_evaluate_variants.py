@@ -94,12 +94,14 @@ def test_the_vcf_is_never_written_over(tmp_path):
     assert (tmp_path / "x.vcf").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["genome.fa", "run/checkpoints/last.ckpt", "run/record.json"])
+@pytest.mark.parametrize("name", ["genome.fa", "run/checkpoints/last.ckpt", "run/record.json", "names.txt"])
 def test_the_genome_and_the_model_of_the_k_mers_are_never_written_over(tmp_path, name):
     run = save_run(tmp_path / "run", write_fasta(tmp_path, {"one": random_letters(300, 1)}), 64, tmp_path / "cache")
     (run / "record.json").write_text("{}")
+    (tmp_path / "names.txt").write_text("one 1\n")
     before = (tmp_path / name).read_bytes()
-    settings = replace(write(tmp_path, PLAIN), model=str(run), output=str(tmp_path / name))
+    names = str(tmp_path / "names.txt")
+    settings = replace(write(tmp_path, PLAIN), model=str(run), synonyms=names, output=str(tmp_path / name))
     with pytest.raises(SettingsError, match=rf"^output=.*{name}: .*{name} is an input, and would be overwritten"):
         evaluate_variants(settings)
     assert (tmp_path / name).read_bytes() == before

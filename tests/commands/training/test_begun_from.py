@@ -60,7 +60,7 @@ def evaluation(home: Path, run: Path, *more: str) -> EvaluationSettings:
 
 
 def test_processes_that_opened_another_checkpoint_of_it_are_refused(home: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("genolong.commands.training.train.told_by_the_first", lambda place, work, sha256: "another")
+    monkeypatch.setattr("genolong.commands.training.placed.told_by_the_first", lambda place, work: "another")
     with pytest.raises(InputError, match=r"^the model's training wrote a new checkpoint while several processes"):
         train(longer(home), tmp_path / "run")
 

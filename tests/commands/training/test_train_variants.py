@@ -143,9 +143,7 @@ def test_alleles_are_read_in_bfloat16_only_where_it_is_asked_for(made, asked):
 
 
 def test_processes_that_opened_another_checkpoint_are_refused(made, monkeypatch):
-    monkeypatch.setattr(
-        "genolong.commands.training.train_variants.told_by_the_first", lambda place, work, sha256: "another"
-    )
+    monkeypatch.setattr("genolong.commands.training.placed.told_by_the_first", lambda place, work: "another")
     with pytest.raises(InputError, match=r"^the model's training wrote a new checkpoint while several processes"):
         train_variants(settings(made), made / "refused")
 

@@ -32,9 +32,9 @@ from genolong.runs.record import read_record
 from genolong.settings import CONF, check
 from tests.builders.genomes import bgzip, random_letters, write_fasta
 from tests.builders.held_file import held_by_another
+from tests.builders.idle_team import IdleTeam
 from tests.builders.saved_runs import save_run
 from tests.builders.vcfs import HEADER, record_line, vcf_text
-from tests.builders.watched_team import IdleTeam
 from tests.builders.watchers import Stop
 
 CONTIGS = {
