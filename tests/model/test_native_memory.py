@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
+from genolong.model.compilers.cpp import lanes, multiplies_bfloat16, multiplies_squares
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -46,7 +46,7 @@ def test_kernels_read_and_write_within_their_bounds(sanitized, tmp_path):
     run = subprocess.run(command, env=sanitized, cwd=ROOT, capture_output=True, text=True, errors="replace")
     assert run.returncode == 0, f"{run.stdout[-3000:]}\n{run.stderr[:10000]}"
     made = [path for path in (tmp_path / "genolong").iterdir() if b"__asan_" in path.read_bytes()]
-    pairs = lanes() == 16 and multiplies_bfloat16()
-    widths = 6 + 4 * (lanes() == 16) + 4 * pairs  # of rows in vectors, whose numbers the tests are known to ask for
+    ways = 1 + multiplies_bfloat16() + multiplies_squares()  # to multiply in vectors of 16
+    widths = 6 + 4 * ways * (lanes() == 16)  # of rows in vectors, whose numbers the tests are known to ask for
     assert len([path for path in made if "attention" in path.name]) >= widths, "or PyTorch's kernels were tested"
     assert [path for path in made if "passes" in path.name]

@@ -19,6 +19,10 @@
 #include <vector>
 
 #include <immintrin.h>
+#ifdef __AMX_BF16__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace {
 
@@ -28,7 +32,14 @@ constexpr int LANES = 16, VECTORS = 4;
 constexpr int LANES = 8, VECTORS = 2;
 #endif
 constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors, one register each; other registers hold the operands
-constexpr int TILE = 64, ALL = TILE / LANES, KEYS = 4;
+#ifdef __AMX_BF16__
+constexpr bool SQUARES = true;  // products are computed by whole squares of 16 by 16
+constexpr int KEYS = 32;
+#else
+constexpr bool SQUARES = false;
+constexpr int KEYS = 4;  // keys whose scores are computed at a time
+#endif
+constexpr int TILE = 64, ALL = TILE / LANES;
 constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys whose weights for a tile of queries fit into a low-level cache
 constexpr int PART = 2048;  // queries whose gradients one thread computes, whatever the number of threads
 constexpr int TURN = 512;   // keys whose gradients a part adds before the next part may add its own
@@ -39,12 +50,13 @@ constexpr int PAIR = 2;  // numbers in a unit
 constexpr int PAIR = 1;
 #endif
 // what the caller relies on; fails if the compiler was configured for another processor
-static_assert(LANES == WANTED_LANES && PAIR == WANTED_PAIR, "the compiler was given other vectors than are asked for");
+static_assert(LANES == WANTED_LANES && PAIR == WANTED_PAIR && SQUARES == WANTED_SQUARES,
+              "the compiler was given other vectors than are asked for");
 constexpr int QUERIES = TILE / PAIR;  // units in a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // a row along channels, in vectors and in units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
 constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product accumulates at a time
-constexpr int ROWS = power_of_two(SUMS / NEAR);  // rows that it accumulates at a time
+constexpr int ROWS = SQUARES ? KEYS : power_of_two(SUMS / NEAR);  // rows that it accumulates at a time
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 constexpr float LEAST = -3.40282347e38f;  // the least finite number: -inf minus it is -inf, whose weight is 0
 
@@ -179,8 +191,147 @@ inline void transpose(Vec (&rows)[LANES]) {
 
 #endif
 
+typedef Vec Dots[KEYS][VECTORS];
+
+#ifdef __AMX_BF16__
+
+constexpr int SIDE = 16;      // rows of a square, and its columns: 16 units, or 16 sums
+constexpr int STEP = SIDE;    // units that a product of squares sums over at a time
+constexpr int SQUARE = SIDE * SIDE;
+
+// The processor has eight registers of squares: four sums, two squares of rows on the left, two on the right.
+struct alignas(64) Shapes {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+void begin_squares() {
+    static constexpr Shapes shapes;
+    _tile_loadconfig(&shapes);
+}
+void end_squares() { _tile_release(); }
+
+inline void multiply_squares() {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+// dots[i][lanes] = sum over units of rows[i][unit] * columns[unit][lanes], rows along channels
+inline void dot(Dots &dots, const float *rows, const float *columns, int64_t) {
+    constexpr int row = 4 * ALONG, line = 4 * TILE;  // bytes
+    asm volatile("" ::: "memory");                   // what the squares read has been written
+#pragma GCC unroll 2
+    for (int j = 0; j < ALL; j += 2) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+        for (int unit = 0; unit < ALONG; unit += STEP) {
+            _tile_loadd(4, rows + unit, row);
+            _tile_loadd(5, rows + SIDE * ALONG + unit, row);
+            _tile_loadd(6, columns + unit * TILE + j * LANES, line);
+            _tile_loadd(7, columns + unit * TILE + (j + 1) * LANES, line);
+            multiply_squares();
+        }
+        _tile_stored(0, &dots[0][j], line);
+        _tile_stored(1, &dots[0][j + 1], line);
+        _tile_stored(2, &dots[SIDE][j], line);
+        _tile_stored(3, &dots[SIDE][j + 1], line);
+    }
+}
+
+// total[i][lane] += sum over units of left[i][unit] * right[unit][lane]: 32 rows, or 16 if not BOTH, and 32 lanes, or 16
+// if not WIDER. Steps are in floats: from row to row, and from one STEP of units to the next.
+template <bool BOTH, bool WIDER>
+inline void add_squares(float *total, int64_t total_row, const float *left, int64_t left_row, int64_t left_step,
+                        int64_t left_next, const float *right, int64_t right_row, int64_t units) {
+    const int64_t sums = 4 * total_row, row = 4 * left_row, line = 4 * right_row;  // bytes
+    _tile_loadd(0, total, sums);
+    if (WIDER) _tile_loadd(1, total + SIDE, sums);
+    if (BOTH) _tile_loadd(2, total + SIDE * total_row, sums);
+    if (BOTH && WIDER) _tile_loadd(3, total + SIDE * total_row + SIDE, sums);
+    for (int64_t unit = 0; unit < units; unit += STEP, left += left_step, right += STEP * right_row) {
+        _tile_loadd(4, left, row);
+        _tile_loadd(6, right, line);
+        _tile_dpbf16ps(0, 4, 6);
+        if (WIDER) _tile_loadd(7, right + SIDE, line);
+        if (WIDER) _tile_dpbf16ps(1, 4, 7);
+        if (BOTH) _tile_loadd(5, left + left_next, row);
+        if (BOTH) _tile_dpbf16ps(2, 5, 6);
+        if (BOTH && WIDER) _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, total, sums);
+    if (WIDER) _tile_stored(1, total + SIDE, sums);
+    if (BOTH) _tile_stored(2, total + SIDE * total_row, sums);
+    if (BOTH && WIDER) _tile_stored(3, total + SIDE * total_row + SIDE, sums);
+}
+
+// total[key] += sum over units of weights[key][unit] * rows[unit], for ROWS keys
+inline void add_to_keys(float *total, const float *weights, const float *rows, int64_t units) {
+    asm volatile("" ::: "memory");
+    for (int w = 0; w + 2 <= WIDE; w += 2)
+        add_squares<true, true>(total + w * LANES, WIDTH, weights, QUERIES, STEP, SIDE * QUERIES, rows + w * LANES, WIDTH,
+                                units);
+    if constexpr (WIDE % 2)
+        add_squares<true, false>(total + (WIDE - 1) * LANES, WIDTH, weights, QUERIES, STEP, SIDE * QUERIES,
+                                 rows + (WIDE - 1) * LANES, WIDTH, units);
+}
+
+// total[channel][query] = total * shrink[query] + sum over units of rows[channel][unit] * weights[unit][query], for a tile
+template <bool SHRINK>
+inline void add_to_queries(float *total, const float *shrink, const float *weights, const float *rows, int64_t units) {
+    if constexpr (SHRINK)
+        for (int d = 0; d < WIDTH; d++)
+#pragma GCC unroll 4
+            for (int j = 0; j < ALL; j++) vectors(total)[d * ALL + j] *= vectors(shrink)[j];
+    asm volatile("" ::: "memory");
+    for (int j = 0; j < ALL; j += 2) {
+        for (int w = 0; w + 2 <= WIDE; w += 2)
+            add_squares<true, true>(total + w * LANES * TILE + j * LANES, TILE, rows + w * SQUARE, SIDE, WIDE * SQUARE,
+                                    SQUARE, weights + j * LANES, TILE, units);
+        if constexpr (WIDE % 2)
+            add_squares<false, true>(total + (WIDE - 1) * LANES * TILE + j * LANES, TILE, rows + (WIDE - 1) * SQUARE, SIDE,
+                                     WIDE * SQUARE, SQUARE, weights + j * LANES, TILE, units);
+    }
+}
+
+// Rows by query from a tile's totals, which are by channel, into `room`.
+const float *by_query(float *room, const float *total) {
+    for (int w = 0; w < WIDE; w++)
+        for (int j = 0; j < ALL; j++) {
+            Vec block[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) block[i] = vectors(total)[(w * LANES + i) * ALL + j];
+            transpose(block);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) vectors(room)[(j * LANES + i) * WIDE + w] = block[i];
+        }
+    return room;
+}
+
+// Units of two keys, in squares of 16 channels by 16 units: those of 32 keys' first 16 channels, of the next, ...
+void pair_keys(float *rows, int64_t count) {
+    const int64_t whole = (count + 2 * STEP - 1) / (2 * STEP) * (2 * STEP);
+    pair_rows(rows, count);
+    std::fill(rows + units(count) * WIDTH, rows + units(whole) * WIDTH, 0.0f);
+    for (int64_t unit = 0; unit < units(whole); unit += STEP, rows += STEP * WIDTH) {
+        Vec blocks[WIDE][LANES];
+        for (int w = 0; w < WIDE; w++) {
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) blocks[w][i] = vectors(rows)[i * WIDE + w];
+            transpose(blocks[w]);
+        }
+        std::memcpy(rows, blocks, sizeof blocks);
+    }
+}
+
+#else
+
 // dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j], both along channels; d < units, j < VECTORS
-inline __attribute__((always_inline)) void dot(Vec (&dots)[KEYS][VECTORS], const float *rows, const float *columns,
+inline __attribute__((always_inline)) void dot(Dots &dots, const float *rows, const float *columns,
                                                int64_t units) {
 #pragma GCC unroll 4
     for (int i = 0; i < KEYS; i++)
@@ -226,6 +377,25 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
     if constexpr (FROM + NEAR < WIDE)
         add_product<SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
 }
+
+// total[key] += sum over units of weights[key][unit] * rows[unit], for ROWS keys
+inline void add_to_keys(float *total, const float *weights, const float *rows, int64_t units) {
+    add_product<false>(total, nullptr, weights, QUERIES, 1, rows, units);
+}
+
+// total[query] = total[query] * shrink[query] + sum over units of weights[unit][query] * rows[unit], for a tile of queries
+template <bool SHRINK>
+inline void add_to_queries(float *total, const float *shrink, const float *weights, const float *rows, int64_t units) {
+    for (int q = 0; q < TILE; q += ROWS)
+        add_product<SHRINK>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, rows, units);
+}
+
+const float *by_query(float *, const float *total) { return total; }
+void pair_keys(float *rows, int64_t count) { pair_rows(rows, count); }
+void begin_squares() {}
+void end_squares() {}
+
+#endif
 
 struct Place {  // the rows of one problem in a tensor
     char *at;
@@ -316,9 +486,10 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
     const Place queries(tensors[0], sizes, problem), out(tensors[3], sizes, problem), lse(tensors[4], sizes, problem);
     const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), sizes);
     float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
-    pair_rows(values, sizes.keys);
+    pair_keys(values, sizes.keys);
     float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
     float *weights = scratch.take(BLOCK * TILE), *shrink = scratch.take(TILE), *grow = scratch.take(TILE);
+    float *room_for_rows = scratch.take(TILE * WIDTH);
     const float factor = LOG2E / std::sqrt(float(sizes.width));
     for (int64_t first = begin; first < end; first += TILE) {
         const int64_t count = std::min<int64_t>(TILE, end - first);
@@ -333,7 +504,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
             for (int j = 0; j < ALL; j++) more[j] = most[j];
             for (int64_t k = 0; k < here; k += KEYS)
                 for (int at = 0; at < ALL; at += VECTORS) {
-                    Vec dots[KEYS][VECTORS];
+                    Dots own, &dots = SQUARES ? *reinterpret_cast<Dots *>(weights + k * TILE) : own;
                     dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
                     for (int i = 0; i < KEYS; i++)
@@ -364,27 +535,26 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 put_across(weights + units(k) * TILE, found);
             }
             for (int j = 0; j < ALL; j++) sum[j] = sum[j] * vectors(shrink)[j] + part[j];
-            for (int q = 0; q < TILE; q += ROWS)
-                add_product<true>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, values + units(key) * WIDTH,
-                                  units(here));
+            add_to_queries<true>(total, shrink, weights, values + units(key) * WIDTH, units(here));
         }
+        const float *added = by_query(room_for_rows, total);
         float *before = columns;  // reused: the queries are no longer needed
         for (int q = 0; q < TILE; q++) before[q] = q < count && !sizes.overwrite ? lse.number(first + q) * LOG2E : -INFINITY;
         for (int j = 0; j < ALL; j++) {
             const Vec old = vectors(before)[j], own = sum[j] == 0.0f ? Vec{} - INFINITY : most[j] * factor;
             Vec top = old > own ? old : own;
             top = top < LEAST ? Vec{} + LEAST : top;  // all keys' scores are -inf: weights of zero
-            const Vec kept = exp2(old - top), added = exp2(own - top), both = kept + added * sum[j];
+            const Vec kept = exp2(old - top), fresh = exp2(own - top), both = kept + fresh * sum[j];
             const Vec whole = both == 0.0f ? Vec{} + 1.0f : both;
             vectors(shrink)[j] = kept / whole;
-            vectors(grow)[j] = added / whole;
+            vectors(grow)[j] = fresh / whole;
             for (int i = 0; i < LANES; i++) before[j * LANES + i] = LN2 * (top[i] + std::log2(both[i]));
         }
         for (int64_t q = 0; q < count; q++) {
             float *row = &out.number(first + q);
             for (int64_t d = 0; d < sizes.width; d++) {
-                const float added = total[q * WIDTH + d] * grow[q];
-                row[d] = sizes.overwrite ? added : row[d] * shrink[q] + added;
+                const float own = added[q * WIDTH + d] * grow[q];
+                row[d] = sizes.overwrite ? own : row[d] * shrink[q] + own;
             }
             lse.number(first + q) = before[q];
         }
@@ -402,7 +572,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
     const float *values = pack_keys(scratch, Place(tensors[3], sizes, problem), sizes);
     float *keys_across = PAIR == 1 ? keys : pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
-    pair_rows(keys_across, sizes.keys);
+    pair_keys(keys_across, sizes.keys);
     const int64_t whole = (sizes.keys + ROWS - 1) / ROWS * ROWS;
     float *key_total = scratch.take(whole * WIDTH), *value_total = scratch.take(whole * WIDTH);
     std::memset(key_total, 0, whole * WIDTH * sizeof(float));
@@ -411,6 +581,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
     float *grad_rows = scratch.take(TILE * WIDTH), *grad_columns = scratch.take(TILE * WIDTH);
     float *total = scratch.take(TILE * WIDTH), *shift = scratch.take(TILE), *along = scratch.take(TILE);
     float *weights = scratch.take(BLOCK_BACKWARD * TILE), *slopes = scratch.take(BLOCK_BACKWARD * TILE);
+    float *room_for_rows = scratch.take(TILE * WIDTH);
     float *slopes_across = PAIR == 1 ? slopes : slopes + BLOCK_BACKWARD * TILE / 2;
     const float scale = 1 / std::sqrt(float(sizes.width)), factor = LOG2E * scale;
     for (int64_t first = begin; first < end; first += TILE) {
@@ -430,7 +601,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
                 Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
                 Vec *sloped = PAIR == 1 ? vectors(slopes) + k * ALL : room;
                 for (int at = 0; at < ALL; at += VECTORS) {
-                    Vec dots[KEYS][VECTORS];
+                    Dots dots;
                     dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
                     for (int i = 0; i < KEYS; i++)
@@ -440,7 +611,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
                 }
                 put_along(weights + k * QUERIES, found);
                 for (int at = 0; at < ALL; at += VECTORS) {
-                    Vec dots[KEYS][VECTORS];
+                    Dots dots;
                     dot(dots, values + (key + k) * ALONG, grad_columns + at * LANES, units(sizes.width));
 #pragma GCC unroll 4
                     for (int i = 0; i < KEYS; i++)
@@ -452,17 +623,14 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
                 put_across(slopes_across + units(k) * TILE, sloped);
             }
             for (int64_t k = 0; k < here; k += ROWS) {
-                add_product<false>(value_total + (key + k) * WIDTH, nullptr, weights + k * QUERIES, QUERIES, 1, grad_rows,
-                                   units(count));
-                add_product<false>(key_total + (key + k) * WIDTH, nullptr, slopes + k * QUERIES, QUERIES, 1, rows,
-                                   units(count));
+                add_to_keys(value_total + (key + k) * WIDTH, weights + k * QUERIES, grad_rows, units(count));
+                add_to_keys(key_total + (key + k) * WIDTH, slopes + k * QUERIES, rows, units(count));
             }
-            for (int q = 0; q < TILE; q += ROWS)
-                add_product<false>(total + q * WIDTH, nullptr, slopes_across + q, 1, TILE, keys_across + units(key) * WIDTH,
-                                   units(here));
+            add_to_queries<false>(total, nullptr, slopes_across, keys_across + units(key) * WIDTH, units(here));
         }
+        const float *queries_total = by_query(room_for_rows, total);
         for (int64_t q = 0; q < count; q++)
-            of_queries.write(total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
+            of_queries.write(queries_total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
     }
     const bool overwrite = sizes.overwrite && !before;
     for (int64_t key = 0; key < sizes.keys; key += TURN) {
@@ -483,7 +651,9 @@ void share_out(int64_t count, int64_t threads, Task task) {
 #pragma omp parallel num_threads(std::min(threads, count))
     {
         const int64_t thread = team++;
+        begin_squares();
         for (int64_t number; (number = next++) < count;) task(number, thread);
+        end_squares();
     }
 }
 
@@ -491,10 +661,20 @@ int64_t problems(const Sizes &sizes) { return sizes.outer[0] * sizes.outer[1] * 
 
 }  // namespace
 
+// Whether this process may use what the library is compiled for. Linux wants to be asked before squares are used.
+extern "C" int64_t genolong_allowed() {
+#ifdef __AMX_BF16__
+    constexpr long ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return 1;
+#endif
+}
+
 // The work space for each thread, in floats.
 extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
     const int64_t row = backward ? (1 + PAIR) * ALONG + 2 * WIDTH : 2 * ALONG;
-    return row * (sizes->keys + std::max(ROWS, KEYS)) + 5 * TILE * WIDTH + (BLOCK + 4) * TILE;
+    return row * (sizes->keys + std::max(ROWS, KEYS)) + 6 * TILE * WIDTH + (BLOCK + 4) * TILE;
 }
 
 // Tensors: queries, keys, values, out, lse. Each thread has `room` floats of scratch.

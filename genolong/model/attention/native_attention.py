@@ -9,9 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genolong.model.compilers.cpp import compiled, has_memory, lanes, multiplies_bfloat16
+from genolong.model.compilers.cpp import compiled, has_memory, lanes, multiplies_bfloat16, multiplies_squares
 
 SOURCE = Path(__file__).with_suffix(".cpp")
+# How the compiler is told to multiply: whole squares of bfloat16 at once, pairs of them, or numbers in float32.
+SQUARES = ("-DWANTED_PAIR=2", "-DWANTED_SQUARES=1", "-mavx512bf16", "-mamx-tile", "-mamx-bf16")
+PAIRS = ("-DWANTED_PAIR=2", "-DWANTED_SQUARES=0", "-mavx512bf16")
+WIDENED = ("-DWANTED_PAIR=1", "-DWANTED_SQUARES=0")
 WIDEST = 64  # channels of a head: the largest number tested and measured
 
 
@@ -64,8 +68,7 @@ def native_attention(rows: Sequence[Tensor]) -> NativeAttention | None:
         return None
     if any(tensor.dtype != first.dtype or not has_memory(tensor) for tensor in rows):
         return None
-    pairs = first.dtype == torch.bfloat16 and lanes() == 16 and multiplies_bfloat16()
-    built = _built(first.shape[-1], pairs=pairs)
+    built = _built(first.shape[-1], _fastest() if first.dtype == torch.bfloat16 else WIDENED)
     return built if isinstance(built, NativeAttention) else None
 
 
@@ -77,14 +80,22 @@ def why_not(width: int) -> str:
     return "" if isinstance(built, NativeAttention) else built
 
 
-def _built(width: int, *, pairs: bool = False) -> NativeAttention | str:
+def _fastest() -> tuple[str, ...]:
+    """How this processor multiplies bfloat16 fastest; one that multiplies squares takes longer with pairs than float32."""
+    if lanes() < 16:
+        return WIDENED
+    return SQUARES if multiplies_squares() else PAIRS if multiplies_bfloat16() else WIDENED
+
+
+def _built(width: int, way: tuple[str, ...] = WIDENED) -> NativeAttention | str:
     """The library for heads of this width, or the reason why there is none.
 
-    `pairs` multiplies bfloat16 without conversion, if the compiler supports it.
+    It multiplies in the given way if the compiler and the system support it, otherwise in float32.
     """
     wanted = f"-DWIDE={-(-width // (lanes() or 1))}", f"-DWANTED_LANES={lanes()}"
-    library = compiled(SOURCE, *wanted, "-DWANTED_PAIR=2", "-mavx512bf16") if pairs else ""
-    library = compiled(SOURCE, *wanted, "-DWANTED_PAIR=1") if isinstance(library, str) else library
+    library = compiled(SOURCE, *wanted, *way)
+    if way != WIDENED and (isinstance(library, str) or not library.genolong_allowed()):
+        library = compiled(SOURCE, *wanted, *WIDENED)
     return library if isinstance(library, str) else _typed(library)
 
 

@@ -65,6 +65,12 @@ def multiplies_bfloat16() -> bool:
     return bool(known.get("avx512_bf16"))
 
 
+def multiplies_squares() -> bool:
+    """Whether the processor multiplies squares of bfloat16 (AMX), at many times the rate of float32."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(known.get("amx_bf16"))
+
+
 def _is_whole(kept: Path) -> bool:
     """Whether the file ends with the hash of the rest: loading a truncated library would kill the process."""
     content = kept.read_bytes()

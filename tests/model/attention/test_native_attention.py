@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -123,13 +124,17 @@ def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(pro
     close(with_gradients(attend, rows, *geometry), wanted, 1e-5)
 
 
-@pytest.fixture(params=[(True, 16), (False, 16), (False, 8)], ids=["pairs", "widened", "AVX2"])
+@pytest.fixture(
+    params=[("squares", 16), ("pairs", 16), ("widened", 16), ("widened", 8)],
+    ids=["squares", "pairs", "widened", "AVX2"],
+)
 def of_16_bits(request, monkeypatch):
-    """With products of pairs of bfloat16, where the processor has them, and with such numbers made float32 before."""
-    pairs, lanes = request.param
-    if pairs and not cpp.multiplies_bfloat16():
-        pytest.skip("this processor does not multiply bfloat16")
-    monkeypatch.setattr(native, "multiplies_bfloat16", lambda: pairs)
+    """With products of squares or pairs of bfloat16, where the processor has them, or of such numbers made float32."""
+    way, lanes = request.param
+    if (way == "squares" and not cpp.multiplies_squares()) or (way == "pairs" and not cpp.multiplies_bfloat16()):
+        pytest.skip(f"this processor does not multiply {way} of bfloat16")
+    monkeypatch.setattr(native, "multiplies_squares", lambda: way == "squares")
+    monkeypatch.setattr(native, "multiplies_bfloat16", lambda: way != "widened")
     with_vectors_of(lanes, monkeypatch)
     yield
     cpp.compiled.cache_clear()
@@ -421,30 +426,43 @@ def test_rows_without_numbers_are_never_read(rows):
     not cpp.multiplies_bfloat16() or cpp.lanes() < 16, reason="this processor does not multiply bfloat16"
 )
 def test_where_the_processor_multiplies_bfloat16_it_does(monkeypatch):
-    monkeypatch.setattr(native, "multiplies_bfloat16", cpp.multiplies_bfloat16)
     made, asked = native.compiled, []
     monkeypatch.setattr(native, "compiled", lambda *how: asked.append(how) or made(*how))
-    for dtype, taken in ((torch.bfloat16, True), (torch.float32, False)):
+    fastest = native.SQUARES if cpp.multiplies_squares() else native.PAIRS
+    for dtype, way in ((torch.bfloat16, fastest), (torch.float32, native.WIDENED)):
         asked.clear()
         assert native.native_attention([tensor.detach().to(dtype) for tensor in rows_of(23)[:3]]) is not None
-        assert len(asked) == 1 and ("-mavx512bf16" in asked[0]) == taken
+        assert len(asked) == 1 and asked[0][-len(way) :] == way
 
 
 @needs_it
-def test_a_compiler_that_does_not_know_such_products_makes_numbers_float32_before(monkeypatch):
+@pytest.mark.parametrize("why", ["the compiler", "the system"])
+@pytest.mark.parametrize("way", [native.SQUARES, native.PAIRS])
+def test_where_such_products_are_not_to_be_had_numbers_become_float32_before(way, why, monkeypatch):
     rows = [tensor.detach().bfloat16() for tensor in rows_of(23)[:3]]
     with monkeypatch.context() as patch:
-        patch.setattr(native, "multiplies_bfloat16", lambda: False)
+        for able in ("multiplies_squares", "multiplies_bfloat16"):
+            patch.setattr(native, able, lambda: False)
         wanted = output(attend, rows, [23], [1])
+    monkeypatch.setattr(native, "multiplies_squares", lambda: way == native.SQUARES)
     monkeypatch.setattr(native, "multiplies_bfloat16", lambda: True)
-    made = native.compiled
-    monkeypatch.setattr(native, "compiled", lambda *how: "unknown flag" if "-mavx512bf16" in how else made(*how))
+    made, refused = native.compiled, []
+
+    def compiled(*how):
+        if "-mavx512bf16" not in how:
+            return made(*how)
+        refused.append(how)
+        return "unknown flag" if why == "the compiler" else SimpleNamespace(genolong_allowed=lambda: 0)
+
+    monkeypatch.setattr(native, "compiled", compiled)
     assert torch.equal(output(attend, rows, [23], [1]), wanted)
+    assert refused or cpp.lanes() < 16
 
 
 @pytest.mark.parametrize("able", [True, False])
 def test_what_the_processor_multiplies_is_pytorchs_to_tell(able, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able}, raising=False)
-    assert cpp.multiplies_bfloat16() == able
+    told = {"avx512_bf16": able, "amx_bf16": able}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert cpp.multiplies_bfloat16() == cpp.multiplies_squares() == able
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not cpp.multiplies_bfloat16(), "torch 2.10 says nothing"
+    assert not cpp.multiplies_bfloat16() and not cpp.multiplies_squares(), "torch 2.10 says nothing"
