@@ -81,7 +81,7 @@ def why_not(width: int) -> str:
 
 
 def _fastest() -> tuple[str, ...]:
-    """How this processor multiplies bfloat16 fastest; one that multiplies squares takes longer with pairs than float32."""
+    """How this processor multiplies bfloat16 fastest; with squares, pairs would take it longer than float32."""
     if lanes() < 16:
         return WIDENED
     return SQUARES if multiplies_squares() else PAIRS if multiplies_bfloat16() else WIDENED
