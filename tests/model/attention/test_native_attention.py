@@ -1,5 +1,7 @@
 """Attention in C++ is that of one softmax over the multiset of keys, and nobody needs a compiler."""
 
+import ctypes
+import mmap
 import re
 import shutil
 import subprocess
@@ -159,6 +161,50 @@ def test_16_bit_rows_of_any_number_and_width_do(problem, of_16_bits):
     rows = [tensor.detach().bfloat16().requires_grad_() for tensor in rows]
     found = with_gradients(attend, rows, *geometry)
     close(found, with_gradients(dilated_attention, doubled(rows), *geometry), 3e-2)
+
+
+def guarded(numbers: int) -> torch.Tensor:
+    """Numbers that are none, float32, the last of them right before memory that nobody may touch."""
+    size = -(-4 * numbers // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, size + mmap.PAGESIZE)
+    beyond = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + size
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(beyond), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    return torch.frombuffer(memory, dtype=torch.float32, count=numbers, offset=size - 4 * numbers).fill_(torch.nan)
+
+
+def work_space_is_neither_left_nor_read_before_it_is_written(rows, segments, monkeypatch: pytest.MonkeyPatch):
+    geometry = segments, [1] * len(segments)
+    wanted, empty, asked = with_gradients(attend, rows, *geometry), torch.empty, []
+
+    def of_work(*size, **how):
+        if how != {"dtype": torch.float32, "device": "cpu"}:
+            return empty(*size, **how)
+        asked.append(size)
+        return guarded(*size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "empty", of_work)
+        found = with_gradients(attend, rows, *geometry)
+    assert asked and all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+in_work_space = pytest.mark.parametrize(
+    ("length", "width", "segments"), [(5, 7, [5]), (97, 32, [31, 97]), (331, 16, [331]), (289, 64, [97, 289])]
+)
+
+
+@needs_it
+@any_vectors
+@in_work_space
+def test_work_space_is_neither_left_nor_read_before_it_is_written(length, width, segments, monkeypatch):
+    work_space_is_neither_left_nor_read_before_it_is_written(rows_of(length, width), segments, monkeypatch)
+
+
+@needs_it
+@in_work_space
+def test_nor_is_that_of_16_bits(length, width, segments, of_16_bits, monkeypatch):
+    rows = [tensor.detach().bfloat16().requires_grad_() for tensor in rows_of(length, width)]
+    work_space_is_neither_left_nor_read_before_it_is_written(rows, segments, monkeypatch)
 
 
 def rows_of(length: int, width: int = 11, factor: float = 1.0):
