@@ -5,10 +5,11 @@
 //     weights[key][query]   TILE queries (ALL vectors), BLOCK keys           scores, then probabilities
 //     rows[...][channel]    width rounded up to whole vectors (WIDE)         accumulators of products
 //
-// Products read units of 32 bits: a float, or, if the processor multiplies such pairs (__AVX512BF16__), two bfloat16
-// that are adjacent on the axis of summation. Units are `along` channels if products sum over channels, and `across`
-// (a row with its neighbour) if they sum over rows. Positions beyond the last query are zero; beyond the last key they
-// repeat the last key (along) or are zero (across); products over them are never written out.
+// Products read units of 32 bits: a float, or two bfloat16 that are adjacent on the axis of summation, if the processor
+// multiplies such pairs (__AVX512BF16__) or squares of 16 by 16 of them (__AMX_BF16__). Units are `along` channels if
+// products sum over channels, and `across` (a row with its neighbour) if they sum over rows. Positions beyond the last query
+// are zero; beyond the last key they repeat the last key (along) or are zero (across); products over them are never written
+// out.
 
 #include <algorithm>
 #include <atomic>
@@ -33,11 +34,11 @@ constexpr int LANES = 8, VECTORS = 2;
 #endif
 constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors, one register each; other registers hold the operands
 #ifdef __AMX_BF16__
-constexpr bool SQUARES = true;  // products are computed by whole squares of 16 by 16
-constexpr int KEYS = 32;
+constexpr bool SQUARES = true;
+constexpr int KEYS = 32;  // keys whose scores are computed at a time
 #else
 constexpr bool SQUARES = false;
-constexpr int KEYS = 4;  // keys whose scores are computed at a time
+constexpr int KEYS = 4;
 #endif
 constexpr int TILE = 64, ALL = TILE / LANES;
 constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys whose weights for a tile of queries fit into a low-level cache
@@ -195,11 +196,11 @@ typedef Vec Dots[KEYS][VECTORS];
 
 #ifdef __AMX_BF16__
 
-constexpr int SIDE = 16;      // rows of a square, and its columns: 16 units, or 16 sums
-constexpr int STEP = SIDE;    // units that a product of squares sums over at a time
+constexpr int SIDE = 16;  // rows and columns of a square: 16 sums a row, or 16 units, over which a product of squares sums
 constexpr int SQUARE = SIDE * SIDE;
 
-// The processor has eight registers of squares: four sums, two squares of rows on the left, two on the right.
+// The processor has eight registers of squares: 0 to 3 for sums, 4 and 5 for left operands, 6 and 7 for right ones. Compilers
+// do not know what loads and stores of squares read and write; an empty `asm` tells them that it may be any memory.
 struct alignas(64) Shapes {
     uint8_t palette = 1, start = 0, reserved[14] = {};
     uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -222,14 +223,14 @@ inline void multiply_squares() {
 // dots[i][lanes] = sum over units of rows[i][unit] * columns[unit][lanes], rows along channels
 inline void dot(Dots &dots, const float *rows, const float *columns, int64_t) {
     constexpr int row = 4 * ALONG, line = 4 * TILE;  // bytes
-    asm volatile("" ::: "memory");                   // what the squares read has been written
+    asm volatile("" ::: "memory");
 #pragma GCC unroll 2
     for (int j = 0; j < ALL; j += 2) {
         _tile_zero(0);
         _tile_zero(1);
         _tile_zero(2);
         _tile_zero(3);
-        for (int unit = 0; unit < ALONG; unit += STEP) {
+        for (int unit = 0; unit < ALONG; unit += SIDE) {
             _tile_loadd(4, rows + unit, row);
             _tile_loadd(5, rows + SIDE * ALONG + unit, row);
             _tile_loadd(6, columns + unit * TILE + j * LANES, line);
@@ -243,23 +244,24 @@ inline void dot(Dots &dots, const float *rows, const float *columns, int64_t) {
     }
 }
 
-// total[i][lane] += sum over units of left[i][unit] * right[unit][lane]: 32 rows, or 16 if not BOTH, and 32 lanes, or 16
-// if not WIDER. Steps are in floats: from row to row, and from one STEP of units to the next.
+// total[i][lane] += sum over units of left[i][unit] * right[unit][lane], for 32 rows (16 if not BOTH) and 32 lanes (16 if
+// not WIDER). Distances are in floats: from row to row, in `left` also from unit to unit 16 further, and from the upper 16
+// rows to the lower ones.
 template <bool BOTH, bool WIDER>
 inline void add_squares(float *total, int64_t total_row, const float *left, int64_t left_row, int64_t left_step,
-                        int64_t left_next, const float *right, int64_t right_row, int64_t units) {
+                        int64_t left_lower, const float *right, int64_t right_row, int64_t units) {
     const int64_t sums = 4 * total_row, row = 4 * left_row, line = 4 * right_row;  // bytes
     _tile_loadd(0, total, sums);
     if (WIDER) _tile_loadd(1, total + SIDE, sums);
     if (BOTH) _tile_loadd(2, total + SIDE * total_row, sums);
     if (BOTH && WIDER) _tile_loadd(3, total + SIDE * total_row + SIDE, sums);
-    for (int64_t unit = 0; unit < units; unit += STEP, left += left_step, right += STEP * right_row) {
+    for (int64_t unit = 0; unit < units; unit += SIDE, left += left_step, right += SIDE * right_row) {
         _tile_loadd(4, left, row);
         _tile_loadd(6, right, line);
         _tile_dpbf16ps(0, 4, 6);
         if (WIDER) _tile_loadd(7, right + SIDE, line);
         if (WIDER) _tile_dpbf16ps(1, 4, 7);
-        if (BOTH) _tile_loadd(5, left + left_next, row);
+        if (BOTH) _tile_loadd(5, left + left_lower, row);
         if (BOTH) _tile_dpbf16ps(2, 5, 6);
         if (BOTH && WIDER) _tile_dpbf16ps(3, 5, 7);
     }
@@ -273,10 +275,10 @@ inline void add_squares(float *total, int64_t total_row, const float *left, int6
 inline void add_to_keys(float *total, const float *weights, const float *rows, int64_t units) {
     asm volatile("" ::: "memory");
     for (int w = 0; w + 2 <= WIDE; w += 2)
-        add_squares<true, true>(total + w * LANES, WIDTH, weights, QUERIES, STEP, SIDE * QUERIES, rows + w * LANES, WIDTH,
+        add_squares<true, true>(total + w * LANES, WIDTH, weights, QUERIES, SIDE, SIDE * QUERIES, rows + w * LANES, WIDTH,
                                 units);
     if constexpr (WIDE % 2)
-        add_squares<true, false>(total + (WIDE - 1) * LANES, WIDTH, weights, QUERIES, STEP, SIDE * QUERIES,
+        add_squares<true, false>(total + (WIDE - 1) * LANES, WIDTH, weights, QUERIES, SIDE, SIDE * QUERIES,
                                  rows + (WIDE - 1) * LANES, WIDTH, units);
 }
 
@@ -298,7 +300,7 @@ inline void add_to_queries(float *total, const float *shrink, const float *weigh
     }
 }
 
-// Rows by query from a tile's totals, which are by channel, into `room`.
+// A tile's totals, which are [channel][query], as [query][channel], in `room`.
 const float *by_query(float *room, const float *total) {
     for (int w = 0; w < WIDE; w++)
         for (int j = 0; j < ALL; j++) {
@@ -312,12 +314,13 @@ const float *by_query(float *room, const float *total) {
     return room;
 }
 
-// Units of two keys, in squares of 16 channels by 16 units: those of 32 keys' first 16 channels, of the next, ...
+// Convert rows along channels to units of two keys, [channel][unit], square by square: the first 16 channels of 32 keys,
+// their next 16, ..., and the same of the next 32 keys. Keys beyond `count` are zeros.
 void pair_keys(float *rows, int64_t count) {
-    const int64_t whole = (count + 2 * STEP - 1) / (2 * STEP) * (2 * STEP);
+    const int64_t whole = (count + 2 * SIDE - 1) / (2 * SIDE) * (2 * SIDE);
     pair_rows(rows, count);
     std::fill(rows + units(count) * WIDTH, rows + units(whole) * WIDTH, 0.0f);
-    for (int64_t unit = 0; unit < units(whole); unit += STEP, rows += STEP * WIDTH) {
+    for (int64_t unit = 0; unit < units(whole); unit += SIDE, rows += SIDE * WIDTH) {
         Vec blocks[WIDE][LANES];
         for (int w = 0; w < WIDE; w++) {
 #pragma GCC unroll 16
