@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from genolong.report.figures import Figure
-from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, counted, draw_panels, save
+from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, draw_panels, in_short, save
 
 PANELS = {"": "all bases", "_slots": "slots (votes for the domain's type)"}
 
@@ -59,7 +59,7 @@ def draw_panel(pane: Axes, panel: Panel, contexts: Sequence[int]) -> None:
     pane.xaxis.set_major_locator(FixedLocator(list(contexts)))
     pane.xaxis.set_minor_locator(NullLocator())
     pane.xaxis.set_minor_formatter(NullFormatter())
-    pane.set_xticklabels([counted(context) for context in contexts], rotation=45 if len(contexts) > 8 else 0)
+    pane.set_xticklabels([in_short(context) for context in contexts], rotation=45 if len(contexts) > 8 else 0)
     pane.set_xlabel("context the model is given (bases)")
     pane.set_ylabel("loss on hidden bases (nats/base)")
 

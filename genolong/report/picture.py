@@ -46,7 +46,7 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def counted(number: int) -> str:
+def in_short(number: int) -> str:
     """Powers of two as people write them (512, 32k, 1M), other numbers with commas."""
     for unit, size in (("M", 1 << 20), ("k", 1 << 10)):
         if number >= size and number % size == 0:

@@ -4,7 +4,7 @@ import pytest
 
 from genolong.report.context_use import Panel, draw_context_use, panels_of
 from genolong.report.figures import NATS, Figure
-from genolong.report.picture import counted
+from genolong.report.picture import in_short
 
 CONTEXTS = (128, 256, 512)
 
@@ -25,7 +25,7 @@ def test_the_picture_is_written(tmp_path, panels):
 
 
 def test_powers_of_two_are_named_as_people_do():
-    assert [counted(number) for number in (128, 1_000, 1_024, 131_072, 1 << 20, 1_025)] == [
+    assert [in_short(number) for number in (128, 1_000, 1_024, 131_072, 1 << 20, 1_025)] == [
         "128", "1,000", "1k", "128k", "1M", "1,025",
     ]  # fmt: skip
 

@@ -131,7 +131,7 @@ def precision(chosen: TrainerSettings, devices: int) -> Any:
     """bf16-mixed on a GPU that has it; float32 on a CPU, so that a training gives the same result on other machines."""
     if chosen.precision != "auto":
         return chosen.precision
-    return "bf16-mixed" if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return MIXED if accelerator(chosen, devices) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
         return slow_notes("trainer.precision")
     if chosen.precision != "auto" or not multiplies_bfloat16():
         return ()
-    return ("in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed trains faster",)
+    return (f"in float32; this processor also multiplies bfloat16, so trainer.precision={MIXED} trains faster",)
 
 
 def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from genolong.commands.reading.attention_choice import wanted_kernels
+from genolong.commands.reading.precision_choice import MIXED
 from genolong.model.attention.native_attention import why_not
 from genolong.model.costs.memory import memory
 from genolong.model.costs.step import Step
@@ -17,7 +18,7 @@ def training_step(settings: TrainSettings, *, cuda: bool) -> Step:
     """The step for settings whose window is filled in, on GPUs or on a CPU."""
     window_bp, context = settings.context.window_bp, settings.context
     assert window_bp is not None
-    half = settings.trainer.precision == "bf16-mixed" or (cuda and settings.trainer.precision == "auto")
+    half = settings.trainer.precision == MIXED or (cuda and settings.trainer.precision == "auto")
     return Step(
         settings.model, window_bp, context.batch, context.accumulation, context.checkpoint_blocks, half=half,
         fused=cuda, kernels=_kernels(settings, cuda=cuda), muon=settings.optimizer.kind == "muon",
