@@ -192,6 +192,20 @@ inline void transpose(Vec (&rows)[LANES]) {
 
 #endif
 
+// Transpose ROW_BLOCKS by COLUMN_BLOCKS blocks of LANES by LANES numbers; rows of either side are consecutive.
+template <int ROW_BLOCKS, int COLUMN_BLOCKS>
+void transpose_all(float *to, const float *from) {
+    for (int row = 0; row < ROW_BLOCKS; row++)
+        for (int column = 0; column < COLUMN_BLOCKS; column++) {
+            Vec block[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) block[i] = vectors(from)[(row * LANES + i) * COLUMN_BLOCKS + column];
+            transpose(block);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) vectors(to)[(column * LANES + i) * ROW_BLOCKS + row] = block[i];
+        }
+}
+
 typedef Vec Dots[KEYS][VECTORS];
 
 #ifdef __AMX_BF16__
@@ -213,13 +227,6 @@ void begin_squares() {
 }
 void end_squares() { _tile_release(); }
 
-inline void multiply_squares() {
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-}
-
 // dots[i][lanes] = sum over units of rows[i][unit] * columns[unit][lanes], rows along channels
 inline void dot(Dots &dots, const float *rows, const float *columns, int64_t) {
     constexpr int row = 4 * ALONG, line = 4 * TILE;  // bytes
@@ -235,7 +242,10 @@ inline void dot(Dots &dots, const float *rows, const float *columns, int64_t) {
             _tile_loadd(5, rows + SIDE * ALONG + unit, row);
             _tile_loadd(6, columns + unit * TILE + j * LANES, line);
             _tile_loadd(7, columns + unit * TILE + (j + 1) * LANES, line);
-            multiply_squares();
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
         }
         _tile_stored(0, &dots[0][j], line);
         _tile_stored(1, &dots[0][j + 1], line);
@@ -302,15 +312,7 @@ inline void add_to_queries(float *total, const float *shrink, const float *weigh
 
 // A tile's totals, which are [channel][query], as [query][channel], in `room`.
 const float *by_query(float *room, const float *total) {
-    for (int w = 0; w < WIDE; w++)
-        for (int j = 0; j < ALL; j++) {
-            Vec block[LANES];
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) block[i] = vectors(total)[(w * LANES + i) * ALL + j];
-            transpose(block);
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) vectors(room)[(j * LANES + i) * WIDE + w] = block[i];
-        }
+    transpose_all<WIDE, ALL>(room, total);
     return room;
 }
 
@@ -321,12 +323,8 @@ void pair_keys(float *rows, int64_t count) {
     pair_rows(rows, count);
     std::fill(rows + units(count) * WIDTH, rows + units(whole) * WIDTH, 0.0f);
     for (int64_t unit = 0; unit < units(whole); unit += SIDE, rows += SIDE * WIDTH) {
-        Vec blocks[WIDE][LANES];
-        for (int w = 0; w < WIDE; w++) {
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) blocks[w][i] = vectors(rows)[i * WIDE + w];
-            transpose(blocks[w]);
-        }
+        alignas(64) float blocks[WIDTH * SIDE];
+        transpose_all<1, WIDE>(blocks, rows);
         std::memcpy(rows, blocks, sizeof blocks);
     }
 }
@@ -473,15 +471,7 @@ float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
 void pack_tile(float *rows, float *columns, const Place &from, int64_t first, int64_t count, const Sizes &sizes) {
     std::memset(rows, 0, TILE * ALONG * sizeof(float));
     for (int64_t q = 0; q < count; q++) from.read(rows + q * ALONG, first + q, sizes.width, sizes.half);
-    for (int w = 0; w < UNITS; w++)
-        for (int j = 0; j < ALL; j++) {
-            Vec block[LANES];
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) block[i] = vectors(rows)[(j * LANES + i) * UNITS + w];
-            transpose(block);
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) vectors(columns)[(w * LANES + i) * ALL + j] = block[i];
-        }
+    transpose_all<ALL, UNITS>(columns, rows);
 }
 
 // Attention of some queries to all keys of their problem, merged into (or written to) running output and log-sum-exp.

@@ -94,13 +94,14 @@ def _built(width: int, way: tuple[str, ...] = WIDENED) -> NativeAttention | str:
     """
     wanted = f"-DWIDE={-(-width // (lanes() or 1))}", f"-DWANTED_LANES={lanes()}"
     library = compiled(SOURCE, *wanted, *way)
-    if way != WIDENED and (isinstance(library, str) or not library.genolong_allowed()):
-        library = compiled(SOURCE, *wanted, *WIDENED)
-    return library if isinstance(library, str) else _typed(library)
+    built = library if isinstance(library, str) else _typed(library)
+    return _built(width) if isinstance(built, str) and way != WIDENED else built
 
 
 @cache
-def _typed(library: ctypes.CDLL) -> NativeAttention:
+def _typed(library: ctypes.CDLL) -> NativeAttention | str:
+    if not library.genolong_allowed():
+        return "the system does not allow it"
     library.genolong_room.restype = ctypes.c_int64
     for function in (library.genolong_attend, library.genolong_attend_backward):
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]

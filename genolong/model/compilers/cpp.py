@@ -60,15 +60,18 @@ def lanes() -> int:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies pairs of bfloat16 (AVX-512 BF16), at twice the rate of float32."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # missing in torch 2.10
-    return bool(known.get("avx512_bf16"))
+    """Whether the processor multiplies pairs of bfloat16 (AVX-512 BF16), on some at twice the rate of float32."""
+    return _can("avx512_bf16")
 
 
 def multiplies_squares() -> bool:
     """Whether the processor multiplies squares of bfloat16 (AMX), at many times the rate of float32."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(known.get("amx_bf16"))
+    return _can("amx_bf16")
+
+
+def _can(capability: str) -> bool:
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # missing in torch 2.10
+    return bool(known.get(capability))
 
 
 def _is_whole(kept: Path) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -498,7 +498,7 @@ def test_where_such_products_are_not_to_be_had_numbers_become_float32_before(way
         if "-mavx512bf16" not in how:
             return made(*how)
         refused.append(how)
-        return "unknown flag" if why == "the compiler" else SimpleNamespace(genolong_allowed=lambda: 0)
+        return "unknown flag" if why == "the compiler" else Mock(ctypes.CDLL, genolong_allowed=lambda: 0)
 
     monkeypatch.setattr(native, "compiled", compiled)
     assert torch.equal(output(attend, rows, [23], [1]), wanted)
