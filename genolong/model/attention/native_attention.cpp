@@ -44,6 +44,8 @@ constexpr int TILE = 64, ALL = TILE / LANES;
 constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys whose weights for a tile of queries fit into a low-level cache
 constexpr int PART = 2048;  // queries whose gradients one thread computes, whatever the number of threads
 constexpr int TURN = 512;   // keys whose gradients a part adds before the next part may add its own
+constexpr int NEARBY = 2 * TURN;  // keys that all of a part's queries read before any reads the next ones
+static_assert(NEARBY % BLOCK_BACKWARD == 0, "blocks would reach into the next keys");
 constexpr int WIDTH = LANES * WIDE;
 #ifdef __AVX512BF16__
 constexpr int PAIR = 2;  // numbers in a unit
@@ -457,13 +459,13 @@ struct Scratch {  // allocates parts of a thread's work space
     }
 };
 
-// All keys (or values) along channels; the last one is repeated to fill the last group.
-float *pack_keys(Scratch &scratch, const Place &from, const Sizes &sizes) {
-    const int64_t whole = (sizes.keys + KEYS - 1) / KEYS * KEYS;
+// Keys (or values) `first` ... first + count - 1 along channels; the last one is repeated to fill the last group.
+float *pack_keys(Scratch &scratch, const Place &from, int64_t first, int64_t count, const Sizes &sizes) {
+    const int64_t whole = (count + KEYS - 1) / KEYS * KEYS;
     float *rows = scratch.take(whole * ALONG);
     std::memset(rows, 0, whole * ALONG * sizeof(float));
     for (int64_t k = 0; k < whole; k++)
-        from.read(rows + k * ALONG, std::min(k, sizes.keys - 1), sizes.width, sizes.half);
+        from.read(rows + k * ALONG, first + std::min(k, count - 1), sizes.width, sizes.half);
     return rows;
 }
 
@@ -474,11 +476,19 @@ void pack_tile(float *rows, float *columns, const Place &from, int64_t first, in
     transpose_all<ALL, UNITS>(columns, rows);
 }
 
+struct alignas(64) QueryTile {  // of a backward pass: queries and their outputs' gradients, across channels and in lanes
+    float rows[TILE * WIDTH], columns[TILE * WIDTH], grad_rows[TILE * WIDTH], grad_columns[TILE * WIDTH];
+    float total[TILE * WIDTH];  // the queries' gradients
+    float shift[TILE], along[TILE];
+};
+
+int64_t room_for_tiles(int64_t queries) { return (queries + TILE - 1) / TILE * (sizeof(QueryTile) / sizeof(float)); }
+
 // Attention of some queries to all keys of their problem, merged into (or written to) running output and log-sum-exp.
 void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end, Scratch scratch) {
     const Place queries(tensors[0], sizes, problem), out(tensors[3], sizes, problem), lse(tensors[4], sizes, problem);
-    const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), sizes);
-    float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
+    const float *keys = pack_keys(scratch, Place(tensors[1], sizes, problem), 0, sizes.keys, sizes);
+    float *values = pack_keys(scratch, Place(tensors[2], sizes, problem), 0, sizes.keys, sizes);
     pair_keys(values, sizes.keys);
     float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
     float *weights = scratch.take(BLOCK * TILE), *shrink = scratch.take(TILE), *grow = scratch.take(TILE);
@@ -556,84 +566,91 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
 
 // The gradients from some queries of one problem, added to (or written to) those of its rows. The gradients of keys and
 // values are a sum over all queries: each part of the queries adds its contribution after the part `before` it has, so
-// that the order is always the same. `done` counts the keys for which this part has added its own.
+// that the order is always the same. `done` counts the keys for which this part has added its own. Keys are taken NEARBY
+// at a time, so that they, their gradients and the part's queries stay in a low-level cache.
 void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t begin, int64_t end,
                      const std::atomic<int64_t> *before, std::atomic<int64_t> *done, Scratch scratch) {
-    const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), sums(tensors[4], sizes, problem),
-        lse(tensors[5], sizes, problem), of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem),
-        of_values(tensors[8], sizes, problem);
-    float *keys = pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
-    const float *values = pack_keys(scratch, Place(tensors[3], sizes, problem), sizes);
-    float *keys_across = PAIR == 1 ? keys : pack_keys(scratch, Place(tensors[2], sizes, problem), sizes);
-    pair_keys(keys_across, sizes.keys);
-    const int64_t whole = (sizes.keys + ROWS - 1) / ROWS * ROWS;
-    float *key_total = scratch.take(whole * WIDTH), *value_total = scratch.take(whole * WIDTH);
-    std::memset(key_total, 0, whole * WIDTH * sizeof(float));
-    std::memset(value_total, 0, whole * WIDTH * sizeof(float));
-    float *rows = scratch.take(TILE * WIDTH), *columns = scratch.take(TILE * WIDTH);
-    float *grad_rows = scratch.take(TILE * WIDTH), *grad_columns = scratch.take(TILE * WIDTH);
-    float *total = scratch.take(TILE * WIDTH), *shift = scratch.take(TILE), *along = scratch.take(TILE);
+    const Place grad(tensors[0], sizes, problem), queries(tensors[1], sizes, problem), all_keys(tensors[2], sizes, problem),
+        all_values(tensors[3], sizes, problem), sums(tensors[4], sizes, problem), lse(tensors[5], sizes, problem),
+        of_queries(tensors[6], sizes, problem), of_keys(tensors[7], sizes, problem), of_values(tensors[8], sizes, problem);
     float *weights = scratch.take(BLOCK_BACKWARD * TILE), *slopes = scratch.take(BLOCK_BACKWARD * TILE);
-    float *room_for_rows = scratch.take(TILE * WIDTH);
     float *slopes_across = PAIR == 1 ? slopes : slopes + BLOCK_BACKWARD * TILE / 2;
+    float *room_for_rows = scratch.take(TILE * WIDTH);
     const float scale = 1 / std::sqrt(float(sizes.width)), factor = LOG2E * scale;
-    for (int64_t first = begin; first < end; first += TILE) {
-        const int64_t count = std::min<int64_t>(TILE, end - first);
-        pack_tile(rows, columns, queries, first, count, sizes);
-        pack_tile(grad_rows, grad_columns, grad, first, count, sizes);
-        pair_rows(rows, TILE);
-        pair_rows(grad_rows, TILE);
-        for (int q = 0; q < TILE; q++) {
-            shift[q] = q < count ? std::max(lse.number(first + q) * LOG2E, LEAST) : 0;
-            along[q] = q < count ? sums.number(first + q) : 0;
-        }
-        std::memset(total, 0, TILE * WIDTH * sizeof(float));
-        for (int64_t key = 0; key < sizes.keys; key += BLOCK_BACKWARD) {
-            const int64_t here = std::min<int64_t>(BLOCK_BACKWARD, sizes.keys - key);
-            for (int64_t k = 0; k < here; k += KEYS) {
-                Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
-                Vec *sloped = PAIR == 1 ? vectors(slopes) + k * ALL : room;
-                for (int at = 0; at < ALL; at += VECTORS) {
-                    Dots dots;
-                    dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
-#pragma GCC unroll 4
-                    for (int i = 0; i < KEYS; i++)
-#pragma GCC unroll 4
-                        for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but no weight exceeds 1
-                            found[i * ALL + j] = exp2(at_most_zero(dots[i][j - at] * factor - vectors(shift)[j]));
-                }
-                put_along(weights + k * QUERIES, found);
-                for (int at = 0; at < ALL; at += VECTORS) {
-                    Dots dots;
-                    dot(dots, values + (key + k) * ALONG, grad_columns + at * LANES, units(sizes.width));
-#pragma GCC unroll 4
-                    for (int i = 0; i < KEYS; i++)
-#pragma GCC unroll 4
-                        for (int j = at; j < at + VECTORS; j++)
-                            sloped[i * ALL + j] = found[i * ALL + j] * (dots[i][j - at] - vectors(along)[j]);
-                }
-                put_along(slopes + k * QUERIES, sloped);
-                put_across(slopes_across + units(k) * TILE, sloped);
-            }
-            for (int64_t k = 0; k < here; k += ROWS) {
-                add_to_keys(value_total + (key + k) * WIDTH, weights + k * QUERIES, grad_rows, units(count));
-                add_to_keys(key_total + (key + k) * WIDTH, slopes + k * QUERIES, rows, units(count));
-            }
-            add_to_queries<false>(total, nullptr, slopes_across, keys_across + units(key) * WIDTH, units(here));
-        }
-        const float *queries_total = by_query(room_for_rows, total);
-        for (int64_t q = 0; q < count; q++)
-            of_queries.write(queries_total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
-    }
+    QueryTile *tiles = reinterpret_cast<QueryTile *>(scratch.take(room_for_tiles(end - begin)));
     const bool overwrite = sizes.overwrite && !before;
-    for (int64_t key = 0; key < sizes.keys; key += TURN) {
-        while (before && before->load(std::memory_order_acquire) <= key) std::this_thread::yield();
-        const int64_t last = std::min<int64_t>(sizes.keys, key + TURN);
-        for (int64_t k = key; k < last; k++) {
-            of_keys.write(key_total + k * WIDTH, k, sizes.width, sizes.half, scale, overwrite);
-            of_values.write(value_total + k * WIDTH, k, sizes.width, sizes.half, 1, overwrite);
+    for (int64_t from = 0; from < sizes.keys; from += NEARBY) {
+        const int64_t nearby = std::min<int64_t>(NEARBY, sizes.keys - from), whole = (nearby + ROWS - 1) / ROWS * ROWS;
+        Scratch here_only = scratch;
+        float *keys = pack_keys(here_only, all_keys, from, nearby, sizes);
+        const float *values = pack_keys(here_only, all_values, from, nearby, sizes);
+        float *keys_across = PAIR == 1 ? keys : pack_keys(here_only, all_keys, from, nearby, sizes);
+        pair_keys(keys_across, nearby);
+        float *key_total = here_only.take(whole * WIDTH), *value_total = here_only.take(whole * WIDTH);
+        std::memset(key_total, 0, whole * WIDTH * sizeof(float));
+        std::memset(value_total, 0, whole * WIDTH * sizeof(float));
+        for (int64_t first = begin; first < end; first += TILE) {
+            const int64_t count = std::min<int64_t>(TILE, end - first);
+            QueryTile &own = tiles[sizes.keys > NEARBY ? (first - begin) / TILE : 0];  // one place stays in the cache
+            if (from == 0) {
+                pack_tile(own.rows, own.columns, queries, first, count, sizes);
+                pack_tile(own.grad_rows, own.grad_columns, grad, first, count, sizes);
+                pair_rows(own.rows, TILE);
+                pair_rows(own.grad_rows, TILE);
+                for (int q = 0; q < TILE; q++) {
+                    own.shift[q] = q < count ? std::max(lse.number(first + q) * LOG2E, LEAST) : 0;
+                    own.along[q] = q < count ? sums.number(first + q) : 0;
+                }
+                std::memset(own.total, 0, sizeof own.total);
+            }
+            for (int64_t key = 0; key < nearby; key += BLOCK_BACKWARD) {
+                const int64_t here = std::min<int64_t>(BLOCK_BACKWARD, nearby - key);
+                for (int64_t k = 0; k < here; k += KEYS) {
+                    Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
+                    Vec *sloped = PAIR == 1 ? vectors(slopes) + k * ALL : room;
+                    for (int at = 0; at < ALL; at += VECTORS) {
+                        Dots dots;
+                        dot(dots, keys + (key + k) * ALONG, own.columns + at * LANES, units(sizes.width));
+#pragma GCC unroll 4
+                        for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+                            for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but no weight exceeds 1
+                                found[i * ALL + j] =
+                                    exp2(at_most_zero(dots[i][j - at] * factor - vectors(own.shift)[j]));
+                    }
+                    put_along(weights + k * QUERIES, found);
+                    for (int at = 0; at < ALL; at += VECTORS) {
+                        Dots dots;
+                        dot(dots, values + (key + k) * ALONG, own.grad_columns + at * LANES, units(sizes.width));
+#pragma GCC unroll 4
+                        for (int i = 0; i < KEYS; i++)
+#pragma GCC unroll 4
+                            for (int j = at; j < at + VECTORS; j++)
+                                sloped[i * ALL + j] = found[i * ALL + j] * (dots[i][j - at] - vectors(own.along)[j]);
+                    }
+                    put_along(slopes + k * QUERIES, sloped);
+                    put_across(slopes_across + units(k) * TILE, sloped);
+                }
+                for (int64_t k = 0; k < here; k += ROWS) {
+                    add_to_keys(value_total + (key + k) * WIDTH, weights + k * QUERIES, own.grad_rows, units(count));
+                    add_to_keys(key_total + (key + k) * WIDTH, slopes + k * QUERIES, own.rows, units(count));
+                }
+                add_to_queries<false>(own.total, nullptr, slopes_across, keys_across + units(key) * WIDTH, units(here));
+            }
+            if (from + nearby < sizes.keys) continue;
+            const float *queries_total = by_query(room_for_rows, own.total);
+            for (int64_t q = 0; q < count; q++)
+                of_queries.write(queries_total + q * WIDTH, first + q, sizes.width, sizes.half, scale, sizes.overwrite);
         }
-        done->store(last, std::memory_order_release);
+        for (int64_t key = 0; key < nearby; key += TURN) {
+            while (before && before->load(std::memory_order_acquire) <= from + key) std::this_thread::yield();
+            const int64_t last = std::min<int64_t>(nearby, key + TURN);
+            for (int64_t k = key; k < last; k++) {
+                of_keys.write(key_total + k * WIDTH, from + k, sizes.width, sizes.half, scale, overwrite);
+                of_values.write(value_total + k * WIDTH, from + k, sizes.width, sizes.half, 1, overwrite);
+            }
+            done->store(from + last, std::memory_order_release);
+        }
     }
 }
 
@@ -666,8 +683,10 @@ extern "C" int64_t genolong_allowed() {
 
 // The work space for each thread, in floats.
 extern "C" int64_t genolong_room(const Sizes *sizes, int64_t backward) {
-    const int64_t row = backward ? (1 + PAIR) * ALONG + 2 * WIDTH : 2 * ALONG;
-    return row * (sizes->keys + std::max(ROWS, KEYS)) + 6 * TILE * WIDTH + (BLOCK + 4) * TILE;
+    if (!backward) return 2 * ALONG * (sizes->keys + KEYS) + 6 * TILE * WIDTH + (BLOCK + 4) * TILE;
+    const int64_t keys = std::min<int64_t>(NEARBY, sizes->keys) + std::max(ROWS, KEYS);
+    return room_for_tiles(std::min<int64_t>(PART, sizes->queries)) + keys * ((1 + PAIR) * ALONG + 2 * WIDTH) +
+           (2 * BLOCK_BACKWARD + WIDTH) * TILE;
 }
 
 // Tensors: queries, keys, values, out, lse. Each thread has `room` floats of scratch.

@@ -143,11 +143,16 @@ def of_16_bits(request, monkeypatch):
 
 
 @needs_it
-@pytest.mark.parametrize("width", [5, 16, 24, 32, 48, 64])
-def test_16_bit_rows_stay_within_their_rounding(width, of_16_bits):
+@pytest.mark.parametrize(
+    ("width", "length", "geometry"),
+    [
+        *((width, 331, ([37, 128, 331], [1, 2, 5])) for width in (5, 16, 24, 32, 48, 64)),
+        (19, 2111, ([31, 2111], [1, 1])),  # more keys than are taken at a time, and queries in two parts
+    ],
+)
+def test_16_bit_rows_stay_within_their_rounding(width, length, geometry, of_16_bits):
     torch.manual_seed(7)
-    rows = [torch.randn(1, 331, 3, width).bfloat16().requires_grad_() for _ in range(4)]
-    geometry = [37, 128, 331], [1, 2, 5]
+    rows = [torch.randn(1, length, 3, width).bfloat16().requires_grad_() for _ in range(4)]
     found = with_gradients(attend, rows, *geometry)
     assert all(tensor.dtype == torch.bfloat16 for tensor in found)
     close(found, with_gradients(dilated_attention, doubled(rows), *geometry), 3e-2)
@@ -189,7 +194,8 @@ def work_space_is_neither_left_nor_read_before_it_is_written(rows, segments, mon
 
 
 in_work_space = pytest.mark.parametrize(
-    ("length", "width", "segments"), [(5, 7, [5]), (97, 32, [31, 97]), (331, 16, [331]), (289, 64, [97, 289])]
+    ("length", "width", "segments"),
+    [(5, 7, [5]), (97, 32, [31, 97]), (331, 16, [331]), (289, 64, [97, 289]), (2111, 19, [2111])],
 )
 
 
