@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genolong.errors import SettingsError
 from genolong.model.encoder import Encoder, EncoderSettings
-from genolong.model.window_reading import COMPLEMENT
+from genolong.model.window_reading import other_strand
 from genolong.parallel.shard import SequenceShard
 
 
@@ -50,13 +50,12 @@ def stretch_states(
     """
     length = codes.shape[1]
     shard = shard or SequenceShard.whole(length)
-    complement = torch.tensor(COMPLEMENT, dtype=codes.dtype, device=codes.device)
     offsets = torch.arange(int((stretches[:, 1] - stretches[:, 0]).max()), device=codes.device)
     forward = stretches[:, :1] + offsets
     inside = forward < stretches[:, 1:]
     strands = []
     for flip in (False, True):
-        strand, at = (complement[codes.long()].flip(1), length - 1 - forward) if flip else (codes, forward)
+        strand, at = (other_strand(codes), length - 1 - forward) if flip else (codes, forward)
         states = layer_states(encoder, strand[:, shard.start : shard.end], layer, shard)
         here = inside & (at >= shard.start) & (at < shard.end)
         own = (at - shard.start).clamp(0, states.shape[1] - 1)

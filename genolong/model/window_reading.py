@@ -10,7 +10,7 @@ from genolong.model.asked_states import asked_states
 from genolong.model.encoder import Encoder
 from genolong.parallel.shard import SequenceShard
 
-COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
+_COMPLEMENT = (3, 2, 1, 0, 4, 5)  # of A C G T N and the hidden base
 N = 4
 
 
@@ -23,6 +23,12 @@ class WindowReading(NamedTuple):
     log_likelihood: Float[Tensor, " batch"]
     known: Integer[Tensor, " batch"]
     states: Float[Tensor, "batch 2 stretches width"]
+
+
+def other_strand(codes: UInt8[Tensor, "batch length"]) -> UInt8[Tensor, "batch length"]:
+    """The reverse complement of each window."""
+    complement = torch.tensor(_COMPLEMENT, dtype=codes.dtype, device=codes.device)
+    return complement[codes.long()].flip(1)
 
 
 def log_ratio(reference: WindowReading, alternate: WindowReading) -> Float[Tensor, " batch"]:
@@ -50,11 +56,10 @@ def read_windows(
     shard = shard or SequenceShard.whole(codes.shape[1])
     at = torch.arange(codes.shape[1], device=codes.device)
     inside = (at >= stretches[..., :1]) & (at < stretches[..., 1:])
-    complement = torch.tensor(COMPLEMENT, dtype=codes.dtype, device=codes.device)
     bases = inside.sum(-1, keepdim=True)
     nats, states = [], []
     for flip in (False, True):
-        strand, asked = (complement[codes.long()].flip(1), inside.flip(-1)) if flip else (codes, inside)
+        strand, asked = (other_strand(codes), inside.flip(-1)) if flip else (codes, inside)
         strand, asked = strand[:, shard.start : shard.end], asked[..., shard.start : shard.end]
         columns = asked.flatten(0, 1).any(0).nonzero()[:, 0]
         read = asked_states(encoder, strand, columns, shard)
