@@ -16,7 +16,7 @@ from genolong.report.html import Markup, joined
 from genolong.report.page import Section, command, folded, note, page, pairs, pictures, table, tiles, warning
 from genolong.report.training_pictures import DRAWN, LOSS, course_pictures
 from genolong.runs.folder import called
-from genolong.runs.record import maker
+from genolong.runs.record import maker, replicas
 
 Record = Mapping[str, Any]
 SIDES = {"train": "training", "validation": "validation"}
@@ -93,9 +93,8 @@ def _course(folder: Path, settings: Record, *, is_variant_head: bool) -> Markup:
 
 def bases_per_step(settings: Record) -> int:
     """Bases that each step of a recorded training read."""
-    context, trainer, parallel = (dict(settings.get(name) or {}) for name in ("context", "trainer", "parallel"))
-    replicas = trainer.get("devices", 1) // parallel.get("sequence", 1)
-    return context["window_bp"] * context["batch"] * context["accumulation"] * replicas
+    context = settings["context"]
+    return context["window_bp"] * context["batch"] * context["accumulation"] * replicas(settings)
 
 
 def _held_out_bases(figures: list[Figure], warnings: list[str], place: str) -> Markup:

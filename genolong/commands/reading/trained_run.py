@@ -24,6 +24,7 @@ from genolong.model.variant_head import VariantHead, VariantHeadSettings
 from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import check_fits, weights_sha256
 from genolong.runs.folder import CHECKPOINTS, called
+from genolong.runs.record import replicas
 from genolong.settings import ContextSettings, check, refuse_active
 from genolong.tasks.known_answers import TOLERATED, KnownAnswers, moved
 from genolong.tasks.masked_bases_settings import MaskedBasesSettings
@@ -223,14 +224,13 @@ def _stored(stored: Any, checkpoint: Path) -> tuple[BuiltFrom, _OfRun]:
         settings, window_bp = BuiltFrom.of(plain), plain["context"]["window_bp"]
         if window_bp is None or not all(isinstance(each, str) for each in hashes):
             raise KeyError("context.window_bp or inputs_sha256")
-        replicas = plain["trainer"].get("devices", 1) // plain.get("parallel", {}).get("sequence", 1)
         training = Earlier(
             replace(settings.data, cache=None), window_bp, inputs, dict(stored.get("regions_sha256", {}))
         )  # fmt: skip
         named = dict(zip(hashes, map(str, titles), strict=True)) if titles else {}
         head = HeadsTraining.of(stored)
         name = head.name if head else str(plain["run"]["name"])
-        return settings, _OfRun(name, window_bp, replicas, frozenset(hashes), training, named, head)
+        return settings, _OfRun(name, window_bp, replicas(plain), frozenset(hashes), training, named, head)
     except UnsafeInputError as error:
         raise UnsafeInputError(f"{checkpoint}: its settings: {error}") from error
     except (InputError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:

@@ -15,6 +15,7 @@ from genolong.runs.begun_record import begun_record
 from genolong.runs.checkpoint import IS_BEST, VALIDATED, check_fits, load_all
 from genolong.runs.folder import CHECKPOINTS, is_begun
 from genolong.runs.metrics_log import lost_rows, rows_before
+from genolong.runs.record import replicas
 from genolong.runs.saved import BEST, Newest, newest, of_step, point
 from genolong.runs.training_state import check_goes_on
 from genolong.settings import refuse_active
@@ -203,9 +204,7 @@ def _examples_a_step(plain: Mapping[str, Any]) -> int:
     """Windows that all devices together read in a step; for variant heads alleles, all of which every device reads."""
     if "context" not in plain:
         return plain["batch"]
-    context, parallel = plain["context"], plain.get("parallel", {})
-    replicas = plain["trainer"].get("devices", 1) // parallel.get("sequence", 1)
-    return context["batch"] * context["accumulation"] * replicas
+    return plain["context"]["batch"] * plain["context"]["accumulation"] * replicas(plain)
 
 
 def _notes(found: Newest | None, source: Path, step: int) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Downloads a file: resumes after an interruption, checks it, and names it only when it is complete."""
 
-import hashlib
 import http.client
 import json
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genolong.errors import BusyError, InputError, MissingInputError, OutputError, SettingsError, UnsafeInputError
+from genolong.genome.files.hashed import hash_of
 from genolong.genome.files.partial_file import SUFFIX, PartialFile
 from genolong.long_work import follow
 
@@ -80,17 +80,6 @@ def checksum_in(text: str, name: str, url: str) -> Checksum:
         raise InputError(f"{url}: holds no checksum of {name}; wanted a line of md5sum or sha256sum")
     value = (named or found)[0]["sum"].lower()
     return Checksum(KINDS[len(value)], value)
-
-
-def hash_of(path: Path, kind: str) -> str:
-    """The md5 or sha256 of a file."""
-    digest = hashlib.new(kind, usedforsecurity=False)
-    advance = follow(f"checking {path.name}", path.stat().st_size)
-    with path.open("rb") as file:
-        while part := file.read(CHUNK):
-            digest.update(part)
-            advance(len(part))
-    return digest.hexdigest()
 
 
 def _patiently(work: Callable[[], Any], url: str, place: Path, tell: Tell) -> Any:

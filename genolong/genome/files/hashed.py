@@ -1,4 +1,4 @@
-"""The sha256 of a file's content, with progress, because a large file takes long."""
+"""The sha256 or md5 of a file's content, with progress, because a large file takes long."""
 
 import hashlib
 from io import BufferedIOBase
@@ -11,15 +11,20 @@ _CHUNK = 1 << 22
 
 def sha256_of(path: str | Path) -> str:
     """The sha256 of a file's content; raises OSError if it cannot be read."""
-    with Path(path).expanduser().open("rb") as file:
-        return sha256_of_open(file, Path(path))
+    return hash_of(Path(path).expanduser(), "sha256")
 
 
-def sha256_of_open(file: BufferedIOBase, path: Path) -> str:
-    """The sha256 of an open file from its current position on; `path` is shown in the progress."""
-    size = path.expanduser().stat().st_size
+def hash_of(path: Path, kind: str) -> str:
+    """The md5 or sha256 of a file's content; raises OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hash_of_open(file, path, kind)
+
+
+def hash_of_open(file: BufferedIOBase, path: Path, kind: str) -> str:
+    """The same of an open file, from its current position on; `path` is shown in the progress."""
+    size = path.stat().st_size
     advance = follow(f"hashing {path.name}", size)
-    digest, part = hashlib.sha256(), memoryview(bytearray(min(_CHUNK, max(size, 1))))
+    digest, part = hashlib.new(kind, usedforsecurity=False), memoryview(bytearray(min(_CHUNK, max(size, 1))))
     while count := file.readinto(part):
         digest.update(part[:count])
         advance(count)

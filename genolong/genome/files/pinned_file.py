@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolong.errors import InputError, MissingInputError
-from genolong.genome.files.hashed import sha256_of_open
+from genolong.genome.files.hashed import hash_of_open
 from genolong.nearest import nearest_path
 
 # Size, mtime, ctime and inode: any write changes at least one of them.
@@ -37,7 +37,7 @@ class PinnedFile:
                 )
             with path.open("rb") as file:
                 before = stamp(file.fileno())
-                digest = sha256_of_open(file, path)
+                digest = hash_of_open(file, path, "sha256")
                 after = stamp(file.fileno())
         except OSError as error:
             raise MissingInputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from genolong.errors import BusyError, InputError, MissingInputError, OutputError, SettingsError
 from genolong.genome.files import fetched
-from genolong.genome.files.fetched import Checksum, checksum_in, fetch, fetch_text, hash_of
+from genolong.genome.files.fetched import Checksum, checksum_in, fetch, fetch_text
+from genolong.genome.files.hashed import hash_of
 from tests.builders.file_server import Served, serving
 
 CONTENT = np.random.default_rng(1).bytes(3_000_017)

@@ -48,13 +48,13 @@ def test_unreadable(path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_written_while_it_is_hashed(path: Path, monkeypatch: pytest.MonkeyPatch):
-    digest = pinned_file.sha256_of_open
+    digest = pinned_file.hash_of_open
 
-    def hash_and_write(file, named):
+    def hash_and_write(file, named, kind):
         path.write_bytes(b">c\nACGTACGT\n")
-        return digest(file, named)
+        return digest(file, named, kind)
 
-    monkeypatch.setattr(pinned_file, "sha256_of_open", hash_and_write)
+    monkeypatch.setattr(pinned_file, "hash_of_open", hash_and_write)
     with pytest.raises(InputError, match="changed while it was read; wait until it is written, then start again"):
         PinnedFile.pin(path)
 
