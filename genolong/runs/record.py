@@ -104,6 +104,11 @@ def beside(output: Path) -> Path:
     return output.with_name(f"{output.name.removesuffix('.json')}.{RECORD}")
 
 
+def forget(output: Path) -> None:
+    """Remove the record of an older output file, whose place a file without a record has taken."""
+    beside(output).unlink(missing_ok=True)
+
+
 def place_of_record(run: str) -> Path:
     """The path of a record, given a training's folder, an output file, or the record itself."""
     place = Path(run).expanduser()

@@ -28,7 +28,7 @@ from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
 from genolong.runs.kept_blocks import KeptBlocks
-from genolong.runs.record import beside, finished, now, started, write_json
+from genolong.runs.record import beside, finished, forget, now, started, write_json
 from genolong.tasks.embedding import Embedder
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,8 @@ def _written(settings: EmbedSettings, team: Team, opened: _Opened) -> Embedding:
             raise InputError(f"{settings.vcf}: holds no allele that can be embedded{told and f': {told}'}")
     if again:
         _record(settings, opened, hashes, begun)
+    else:
+        forget(Path(settings.output))
     tally = rows.tally
     summary = _summary(tally, opened.genome) if tally else [f"embedded {counted(sum(counts.values()), 'region')}"]
     summary += [

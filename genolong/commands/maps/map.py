@@ -24,7 +24,7 @@ from genolong.genome.typed import typed_region
 from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.runs.kept_blocks import KeptBlocks
-from genolong.runs.record import beside, finished, now, started, write_json
+from genolong.runs.record import beside, finished, forget, now, started, write_json
 from genolong.tasks.mutation_map import MutationMapper
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,8 @@ def _written(settings: MapSettings, team: Team, opened: OpenedScorer) -> Mutatio
             )
     if settings.regions is None or is_file(settings.regions):  # a pipe cannot be read a second time
         _record(settings, opened, begun)
+    else:
+        forget(settings.vcf)
     drawn = pictures.draw()
     told = [f"mapped {counted(bases, 'base')}: {3 * known:,} substitutions"]
     if known < bases:

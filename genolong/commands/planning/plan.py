@@ -42,12 +42,20 @@ class Plan:
     @property
     def peak(self) -> int:
         """Bytes at the peak, including the process's own memory and gaps in the C library's heap (on a CPU)."""
-        return self.memory.peak + self.process + self.gaps
+        return _peak(self.step, self.memory, self.process)
 
     @property
     def gaps(self) -> int:
         """Bytes in unused gaps of the heap; 0 on a GPU, whose memory the C library does not manage."""
-        return 0 if self.step.fused else round(RESERVE * self.memory.small)
+        return _gaps(self.step, self.memory)
+
+
+def _gaps(step: Step, found: Memory) -> int:
+    return 0 if step.fused else round(RESERVE * found.small)
+
+
+def _peak(step: Step, found: Memory, process: int) -> int:
+    return found.peak + process + _gaps(step, found)
 
 
 def plan(settings: PlanSettings) -> Plan:
@@ -72,7 +80,7 @@ def plan(settings: PlanSettings) -> Plan:
         remedies=(),
     )
     if not made.fits:
-        made = replace(made, remedies=tuple(remedies(step, room - process - made.gaps)))
+        made = replace(made, remedies=tuple(remedies(step, room, lambda other: _peak(other, memory(other), process))))
     if settings.json is not None:
         path = Path(settings.json).expanduser()
         refuse_other_kind(path, b"{", "a file of figures")
@@ -114,10 +122,8 @@ def notes(made: Plan) -> list[str]:
     if not made.fits:
         lines.append(f"does not fit: {size(made.peak)} needed, {size(made.room)} available; what would help:")
         for remedy in made.remedies:
-            needed = remedy.peak + made.process + made.gaps
-            lines.append(
-                f"  {remedy.settings}: {size(needed)}, {'fits' if needed <= made.room else 'not enough alone'}"
-            )
+            enough = "fits" if remedy.peak <= made.room else "not enough alone"
+            lines.append(f"  {remedy.settings}: {size(remedy.peak)}, {enough}")
     return lines
 
 
@@ -140,7 +146,7 @@ def figures(made: Plan) -> dict[str, Any]:
         },
         "fits": made.fits,
         "remedies": [
-            {"settings": remedy.settings, "peak_with_process": remedy.peak + made.process + made.gaps}
+            {"settings": remedy.settings, "peak_with_process": remedy.peak}
             for remedy in made.remedies
         ],
         "flops": {**made.flops._asdict(), "all": made.flops.all},

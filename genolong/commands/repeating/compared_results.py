@@ -13,6 +13,7 @@ from genolong.genome.vcf_header import info_types
 from genolong.genome.vcf_info import field_values
 from genolong.report.comparison import Pair, compared
 from genolong.runs.metrics_log import NOT_METRICS, rows_of
+from genolong.runs.record import maker
 
 
 class Result(NamedTuple):
@@ -48,7 +49,7 @@ def compare_files(place: Path, then: Mapping[str, Any], now: Path) -> Result:
         return Result(True, f"{now.name} is the same byte for byte (sha256 {sha256})")
     if not intact:
         return Result(False, f"{now.name} has a different sha256, and {before} is missing or has changed since")
-    if now.suffix == ".json":
+    if maker(then) == "evaluate":
         pairs = _named(_figures(before), _figures(now))
     else:
         pairs = _embeddings(before, now) if now.suffix == ".parquet" else _scores(before, now)

@@ -41,7 +41,8 @@ def export(settings: ExportSettings) -> Export:
         unfinished = {UNFINISHED: run.unfinished_status} if run.unfinished_status else {}
         write_exported(folder, _about(run, built, stored.about) | unfinished, stored.weights, answers)
         (folder / CARD).write_text(model_card(run, built, stored.about["inputs_sha256"], results), encoding="utf-8")
-    files = ", ".join([*stored.about["inputs_sha256"], *(run.heads_training.files if run.heads_training else ())])
+    of_head = run.heads_training.files if run.heads_training else {}
+    files = ", ".join(stored.about["inputs_sha256"] | of_head)  # a file that both have read once
     paths = f"config.json and {CARD} name the training's files as they are called here ({files}); edit what is private"
     return Export(Path(settings.output), (*results.notes, *_other_card(run, results), paths))
 

@@ -82,11 +82,10 @@ def _data(run: TrainedRun, built: BuiltFrom, inputs: Mapping[str, str]) -> Itera
     data = built.data
     yield _files(inputs)
     if data.validation is None:
-        ends = f"the last {data.validation_share:.0%} of every contig that is long enough"
-        held_out = f"{ends}; of a draft assembly, some whole contigs, too"
+        ends = f"the last {100 * data.validation_share:.3g} % of every contig that is long enough"
+        held_out = f"{ends} (if none is, the last window of the longest); of a draft assembly, some whole contigs, too"
     else:
-        named = [data.validation] if isinstance(data.validation, str) else list(data.validation)
-        held_out = ", ".join(_plain(Path(each).name) for each in named)
+        held_out = ", ".join(_plain(Path(name).name) for name in data.validation_contigs)
     regions = f" Trained on the regions of {_plain(Path(data.regions).name)} only." if data.regions else ""
     yield f"Held out: {held_out}.{regions} Seed {built.seed}."
     if run.heads_training is not None:

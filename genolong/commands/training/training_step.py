@@ -1,6 +1,6 @@
 """A training's step as input for cost estimates, and which settings to change if it does not fit into memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -43,10 +43,15 @@ class Remedy(NamedTuple):
     peak: int
 
 
-def remedies(step: Step, room: int) -> list[Remedy]:
+def peak_of(step: Step) -> int:
+    """The bytes that a step needs at its peak."""
+    return memory(step).peak
+
+
+def remedies(step: Step, room: int, needed: Callable[[Step], int] = peak_of) -> list[Remedy]:
     """For every setting that saves memory, the first value that fits into `room` bytes, or else the best one.
 
-    Those that fit come first, and among these the cheapest.
+    Those that fit come first, and among these the cheapest. `needed` is what a step needs.
     """
     settings = (
         recomputing(step, "context.checkpoint_blocks"),
@@ -55,15 +60,17 @@ def remedies(step: Step, room: int) -> list[Remedy]:
         _slices(step),
         _windows(step),
     )
-    return best_of(step, room, settings)
+    return best_of(step, room, settings, needed)
 
 
-def best_of(step: Step, room: int, settings: Iterable[Choices]) -> list[Remedy]:
+def best_of(
+    step: Step, room: int, settings: Iterable[Choices], needed: Callable[[Step], int] = peak_of
+) -> list[Remedy]:
     """The same among the choices for these settings, each from the cheapest on."""
-    now = memory(step).peak
+    now = needed(step)
     found = []
     for choices in settings:
-        tried = [Remedy(typed, memory(other).peak) for typed, other in choices]
+        tried = [Remedy(typed, needed(other)) for typed, other in choices]
         fitting = [remedy for remedy in tried if remedy.peak <= room]
         best = fitting[:1] or sorted(tried, key=lambda remedy: remedy.peak)[:1]
         found += [remedy for remedy in best if remedy.peak < now]
@@ -93,12 +100,12 @@ def _shared_weights(step: Step) -> Choices:
 
 
 def _slices(step: Step) -> Choices:
-    """More devices per window: first those that so far read other windows."""
+    """More devices per window: first those that so far read other windows; processes on a CPU share its memory."""
     sequence = step.sequence
     while sequence < MOST_DEVICES and step.window_bp >= 2 * sequence * step.branches[0].segment:
         sequence *= 2
         devices = max(step.devices, sequence)
-        if devices % sequence == 0:
+        if devices % sequence == 0 and (step.fused or devices == step.devices):
             more = f"trainer.devices={devices} " if devices > step.devices else ""
             yield f"{more}parallel.sequence={sequence}", replace(step, devices=devices, sequence=sequence)
 

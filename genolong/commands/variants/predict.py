@@ -27,7 +27,7 @@ from genolong.genome.vcf_header import declared_info, with_lines
 from genolong.loading.windows import absolute
 from genolong.parallel.team import Team
 from genolong.report.tally import Tally
-from genolong.runs.record import beside, finished, now, started, write_json
+from genolong.runs.record import beside, finished, forget, now, started, write_json
 from genolong.tasks.variant_effect import VariantScorer
 
 logger = logging.getLogger(__name__)
@@ -104,6 +104,8 @@ def _written(settings: PredictSettings, watch: Watch, team: Team, opened: Opened
         notes = (*notes, *work.complete(), *work.tally.lost_contigs([*genome.contigs]))
     if work.can_be_repeated:
         _record(settings, opened, work, begun)
+    else:
+        forget(Path(settings.output))
     return Prediction(settings.output, work.tally, notes)
 
 

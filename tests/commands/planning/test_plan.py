@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from genolong import cli
 from genolong.commands.planning.plan import Plan, figures, notes, plan, table
 from genolong.commands.planning.plan_settings import PlanSettings
+from genolong.counted import size
 from genolong.errors import OutputError, SettingsError
 from genolong.model.costs.memory import memory
 from genolong.settings import CONF, on_a_genome
@@ -52,6 +53,16 @@ def test_what_does_not_fit_says_what_to_turn_and_what_that_gives():
         line.startswith("  trainer.devices=2 parallel.sequence=2: ") and line.endswith(", fits") for line in rest
     )
     assert any(line.endswith(", not enough alone") for line in rest)
+
+
+def test_what_a_remedy_promises_is_what_it_takes_on_a_cpu():
+    asked = ["device=cpu", "device.memory_gb=2.2", "model=mini", "context.window_bp=4096", "context.batch=17"]
+    made = plan(settings(*asked))
+    assert not made.fits and len(made.remedies) == 3
+    for remedy in made.remedies:
+        again = plan(settings(*asked, *remedy.settings.split()))
+        assert (again.peak, again.fits) == (remedy.peak, remedy.peak <= made.room)
+    assert f"  {made.remedies[0].settings}: {size(made.remedies[0].peak)}, fits" in notes(made)
 
 
 def test_recomputation_is_shown_where_none_is_asked_for():

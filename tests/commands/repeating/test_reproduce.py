@@ -387,6 +387,13 @@ def test_figures_of_two_evaluations_are_compared(copy: Path, tmp_path: Path):
     )
 
 
+def test_figures_are_compared_whatever_their_file_is_called(copy: Path, tmp_path: Path):
+    (copy / "bases.json").rename(copy / "bases")  # the record's name does not change
+    rewrite(copy / "bases.record.json", lambda record: record["settings"].update(share=0.5, output=str(copy / "bases")))
+    done = reproduce(asked(copy / "bases", cache=str(copy / "cache")), tmp_path / "again")
+    assert done is not None and "bases has a different sha256; " in done.verdict and " figures differ, " in done.verdict
+
+
 def test_of_several_processes_the_first_one_judges(made: Path, tmp_path: Path, monkeypatch):
     place = replace(command.Place.alone(), rank=1)
     monkeypatch.setattr(command.Place, "joined", lambda: place)

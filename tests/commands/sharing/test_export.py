@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from safetensors.torch import load_file, save, save_file
 import genolong
 from genolong.commands.evaluation.evaluate import evaluate
 from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
-from genolong.commands.reading.trained_run import open_run
+from genolong.commands.reading.stored_model import stored_model
+from genolong.commands.reading.trained_run import BuiltFrom, open_run
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.commands.sharing.export import Export, export
 from genolong.commands.sharing.export_settings import ExportSettings
+from genolong.commands.sharing.model_card import model_card
+from genolong.commands.sharing.run_results import run_results
 from genolong.commands.training.train import train
 from genolong.commands.training.train_variants import train_variants
 from genolong.commands.variants.predict import predict
@@ -414,6 +418,25 @@ def test_what_a_stranger_says_of_a_training_is_short_and_on_one_line(folder: Pat
     (folder / "config.json").write_text(json.dumps({**config, "unfinished": "\x1b[31mstopped\n" + "x" * 99}))
     (told,) = open_run(str(folder)).unfinished
     assert f"(its record says:  [31mstopped {'x' * 67}); a finished one" in told
+
+
+@pytest.mark.parametrize(
+    ("held_out", "words"),
+    [
+        ({"validation": 4}, "Held out: 4. Seed 1."),
+        ({"validation": [4, "two"]}, "Held out: 4, two. Seed 1."),
+        (
+            {"validation": None, "validation_share": 0.125},
+            "Held out: the last 12.5 % of every contig that is long enough (if none is, the last window of the longest)"
+            "; of a draft assembly, some whole contigs, too. Seed 1.",
+        ),
+    ],
+)
+def test_what_was_held_out_is_named_as_it_was_set(trained: Path, held_out: dict, words: str):
+    run = open_run(str(trained / "run"))
+    built = BuiltFrom.of(stored_model(str(trained / "run"), "run").about["settings"])
+    card = model_card(run, replace(built, data=replace(built.data, **held_out)), {}, run_results(run))
+    assert words in card
 
 
 def test_figures_of_other_bases_are_left_out_of_the_card_and_told(trained: Path, tmp_path: Path):

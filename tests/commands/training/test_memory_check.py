@@ -29,7 +29,7 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch):
     assert message.startswith(
         "context.window_bp=8192: one step needs about 1.34 GB per process, but 500 MB are available;"
     )
-    assert re.search(r"use context\.checkpoint_blocks=1 \(\d+ MB\) or .*parallel\.sequence=4 \(\d+ MB\)", message)
+    assert re.search(r"use context\.checkpoint_blocks=1 \(\d+ MB\) or context\.window_bp=2048 \(\d+ MB\);", message)
     assert message.endswith("trainer.check_memory=false tries anyway")
     check_memory(settings("context.checkpoint_blocks=1"), cuda=False, processes=1)
     check_memory(settings("trainer.check_memory=false"), cuda=False, processes=1)
@@ -71,14 +71,19 @@ def test_where_no_setting_would_do_a_smaller_model_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "offered"),
     [
-        ({}, {"context.checkpoint_blocks=2", "context.batch=1 context.accumulation=2",
-              "trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
-        ({"checkpoint_blocks": 2, "batch": 1}, {"trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
-        ({"devices": 4, "batch": 3}, {"context.checkpoint_blocks=2", "context.batch=1 context.accumulation=3",
-                                     "parallel.share_weights=true", "trainer.devices=8 parallel.sequence=8",
-                                     "context.window_bp=12"}),
-        ({"devices": 3, "batch": 1, "muon": True},
+        ({"fused": True}, {"context.checkpoint_blocks=2", "context.batch=1 context.accumulation=2",
+                           "trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
+        ({"fused": True, "checkpoint_blocks": 2, "batch": 1},
+         {"trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
+        ({"fused": True, "devices": 4, "batch": 3},
+         {"context.checkpoint_blocks=2", "context.batch=1 context.accumulation=3", "parallel.share_weights=true",
+          "trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
+        ({"fused": True, "devices": 3, "batch": 1, "muon": True},
          {"context.checkpoint_blocks=2", "trainer.devices=8 parallel.sequence=8", "context.window_bp=12"}),
+        # more processes on a CPU would have to share its memory
+        ({"batch": 1}, {"context.checkpoint_blocks=2", "context.window_bp=12"}),
+        ({"devices": 4, "batch": 1}, {"context.checkpoint_blocks=2", "parallel.share_weights=true",
+                                      "parallel.sequence=4", "context.window_bp=12"}),
     ],
 )  # fmt: skip
 def test_every_setting_that_saves_memory_is_offered_at_its_best(changes, offered, monkeypatch):
