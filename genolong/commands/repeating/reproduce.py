@@ -1,7 +1,7 @@
 """`reproduce`: repeats a training, prediction or evaluation from its record, and compares the results."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from genolong.errors import InputError
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Left
 from genolong.runs.differences import differences
-from genolong.runs.folder import RECORD
+from genolong.runs.folder import CHECKPOINTS, RECORD
 from genolong.runs.record import beside, maker, read_record, surroundings, write_json
 from genolong.settings import TrainSettings
 
@@ -95,7 +95,7 @@ def reproduce(settings: ReproduceSettings, folder: Path, watch: Watch | None = N
         output = asked.vcf if made_by == "map" else Path(asked.output)
         now = read_record(beside(output))
         result = compare_files(path.parent, record, output)
-    other = (*causes(record), *other_attention(record, now), *other)
+    other = (*causes(record), *other_attention(record, now), *other, *_other_names(record, now, made_by))
     done = _judged(result, other)
     content = {"of": str(path), "same": done.same, "verdict": done.verdict, "differences": list(other)}
     write_json(folder / "reproduction.json", content)
@@ -110,6 +110,21 @@ def _made_by(record: Mapping[str, Any], path: Path) -> str:
     if record.get("status") != "finished":
         raise InputError(f"{path}: this run did not finish, so there is nothing to compare with; finish it first")
     return made_by
+
+
+def _other_names(then: Mapping[str, Any], now: Mapping[str, Any], made_by: str) -> Iterator[str]:
+    """A line if files have other names than they had, and the output states them."""
+    if made_by not in ("predict", "map", "embed"):
+        return
+    before, here = (", ".join(_names(record, record["settings"][MODELS[made_by]])) for record in (then, now))
+    if before != here:
+        yield f"files were called {before} then, {here} here; the output states names of its genome and model"
+
+
+def _names(record: Mapping[str, Any], model: str) -> Iterator[str]:
+    """The names of the input files, and of the run's or exported model's folder."""
+    yield from (Path(path).name for path in record["inputs_sha256"])
+    yield (Path(model).parent.parent if Path(model).parent.name == CHECKPOINTS else Path(model)).name
 
 
 def _judged(result: Result, other: tuple[str, ...]) -> Reproduction:

@@ -387,6 +387,17 @@ def test_figures_of_two_evaluations_are_compared(copy: Path, tmp_path: Path):
     )
 
 
+def test_names_that_the_output_states_are_the_cause_if_nothing_else_is(made: Path, tmp_path: Path):
+    shutil.copy(made / "genome.fa", tmp_path / "renamed.fa")
+    named = {"fasta": str(tmp_path / "renamed.fa"), "cache": str(tmp_path)}
+    done = reproduce(asked(made / "out.vcf.gz", **named), tmp_path / "again")
+    assert done is not None and not done.same and " figures are the same to the last bit; " in done.verdict
+    assert done.verdict.endswith(
+        "the likeliest cause: files were called genome.fa, in.vcf, run then, renamed.fa, in.vcf, run here; the output "
+        "states names of its genome and model"
+    )
+
+
 def test_figures_are_compared_whatever_their_file_is_called(copy: Path, tmp_path: Path):
     (copy / "bases.json").rename(copy / "bases")  # the record's name does not change
     rewrite(copy / "bases.record.json", lambda record: record["settings"].update(share=0.5, output=str(copy / "bases")))
