@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from dataclasses import asdict, dataclass
+from glob import escape
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -113,9 +114,15 @@ def _written(settings: MapSettings, team: Team, opened: OpenedScorer) -> Mutatio
         told.append(f"  {counted(bases - known, 'base')} N: no substitution, and no value")
     told += [f"  {counted(counts[status], 'base')} {words}" for status, words in EDGES.items() if counts[status]]
     paths = (*files.paths, *drawn)
-    older = [path for end in ENDS if (path := settings.file(end)) not in paths and path.exists()]
-    told += [f"{path} belongs to an earlier map, and was left unchanged" for path in older]
+    told += [f"{path} is not of this map, and was left unchanged" for path in _others(settings) if path not in paths]
     return MutationMap(paths, 3 * known, (*opened.notes, *notes, *files.notes, *pictures.notes, *told))
+
+
+def _others(settings: MapSettings) -> list[Path]:
+    """The files that a map of this name writes, whichever regions it draws, and that are there."""
+    start = settings.file("")
+    pictures = [*start.parent.glob(f"{escape(start.name)}.*_*-*.[ps][nv]g")]
+    return [path for end in ENDS if (path := settings.file(end)).exists()] + sorted(pictures)
 
 
 def _intervals(settings: MapSettings, contigs: dict[str, int]) -> tuple[list[Interval], tuple[str, ...]]:

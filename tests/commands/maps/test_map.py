@@ -293,10 +293,10 @@ def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go
 
 def test_files_of_an_earlier_map_that_are_not_written_again_are_told(go, tmp_path: Path):
     go("region=chr2:7-19", "bigwig=no", "parquet=no")
+    go(bed(tmp_path, "chr2 6 19", "chr2 25 31"), "pictures=2", "bigwig=no", "parquet=no")
     done = go("region=chr2:7-19", *NONE)
-    assert done.notes[-2:] == tuple(
-        f"{tmp_path / name} belongs to an earlier map, and was left unchanged" for name in ("x.png", "x.svg")
-    )
+    others = [f"x{region}.{end}" for region in ("", ".chr2_26-31", ".chr2_7-19") for end in ("png", "svg")]
+    assert done.notes[-6:] == tuple(f"{tmp_path / name} is not of this map, and was left unchanged" for name in others)
 
 
 def test_what_the_run_names_is_never_written_over(go, home: Path, tmp_path: Path):
