@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from genolong.errors import SettingsError
 from genolong.genome.alphabet import MASK, A, N, T
+from genolong.loading.chance import Stream, uniform
 from genolong.loading.masking import MaskingSettings, hide
 
 BERT = MaskingSettings(share=0.15, as_mask=0.8, as_random=0.1)
@@ -106,3 +107,31 @@ def test_another_seed_key_or_place_hides_other_bases(other: dict[str, int]) -> N
 def test_shares_that_cannot_be_are_refused(changed: dict[str, float], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         MaskingSettings(**{"share": 0.15, "as_mask": 0.8, "as_random": 0.1, **changed})
+
+
+def test_random_bases_are_each_as_likely() -> None:
+    inputs, hidden = hide(np.full(POSITIONS, A, np.uint8), MaskingSettings(0.5, 0.0, 1.0), seed=3, key=5)
+    shares = np.bincount(inputs[hidden], minlength=4) / hidden.sum()
+    assert np.abs(shares - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / hidden.sum())
+
+
+@given(codes, settings, keys, keys, st.integers(0, 1 << 40))
+def test_one_number_a_position_decides_as_drawn(codes, settings, seed, key, start) -> None:
+    """The drawing in hide's docstring, base by base."""
+    inputs, hidden = hide(codes, settings, seed, key, start)
+    for at, code in enumerate(codes.tolist()):
+        u = uniform(seed, Stream.HIDE, key, start + at) / settings.share
+        assert hidden[at] == (u < 1 and code < N)
+        if not hidden[at] or u >= settings.as_mask + settings.as_random + 1e-9:
+            assert inputs[at] == code
+        elif u < settings.as_mask - 1e-9:
+            assert inputs[at] == MASK
+        elif settings.as_mask + 1e-9 < u < settings.as_mask + settings.as_random - 1e-9:
+            place = (u - settings.as_mask) / settings.as_random * 4
+            assert inputs[at] in {min(int(place - 1e-6), 3), min(int(place + 1e-6), 3)}
+
+
+@given(shares)
+def test_shares_that_add_up_to_1_but_for_rounding_are_accepted(as_mask: float) -> None:
+    MaskingSettings(0.15, as_mask, np.nextafter(1 - as_mask, 0))
+    MaskingSettings(0.15, as_mask, min(1.0, 1 - as_mask + 2**-51))

@@ -151,3 +151,11 @@ def test_as_many_heads_as_may_be_held_are_attended_together(heads, width, batch,
     assert at_once <= 2 or at_once * held <= lean_block.HELD_BYTES["cpu"]
     fewest = -(-heads // max(2, lean_block.HELD_BYTES["cpu"] // held))
     assert len(sizes) == fewest
+
+
+def test_within_a_chain_a_gradient_that_is_spread_out_is_not_written_to():
+    block, site = block_at()
+    states, _ = states_and_grad()
+    wanted = torch.autograd.grad(block(states, site).sum(), states)[0]
+    found = torch.autograd.grad(block.lean(states, site, within=True).sum(), states)[0]
+    assert torch.allclose(found, wanted, atol=1e-10)

@@ -84,3 +84,14 @@ def test_a_reach_beyond_the_next_slice_is_refused():
 
     with pytest.raises(ValueError, match="a slice of 2 positions is shorter than the reach of 3"):
         in_threads(3, reach)
+
+
+@pytest.mark.parametrize("checkpoint_blocks", [1, 2])
+def test_slices_of_other_lengths_take_heads_in_the_same_groups(checkpoint_blocks, monkeypatch):
+    number, width, batch, heads = 8, 4, 2, 3
+    monkeypatch.setitem(lean_block.HELD_BYTES, "cpu", 3 * number * width * batch * heads * (LENGTH // 3))  # not of 23
+    states, grads = read_in_slices(3, checkpoint_blocks, kernel=3)
+    whole, wanted = read_whole(kernel=3)
+    assert torch.allclose(states, whole, atol=1e-11)
+    for found, right in zip(grads, wanted, strict=True):
+        assert float((found - right).abs().max() / right.abs().max()) <= 1e-10

@@ -63,3 +63,10 @@ def test_calibrated_chances_follow_the_logits():
 def test_what_cannot_be_is_refused_by_its_name(changes, message):
     with pytest.raises(SettingsError, match=rf"{message}=.*: wanted"):
         made(**changes)
+
+
+def test_a_feature_that_is_constant_but_for_rounding_is_not_blown_up():
+    head, features = made(), torch.randn(41, 10)
+    features[:, 4] = 2.5 + 2.4e-7 * (torch.arange(41) % 2)
+    head.standardise(features)
+    assert head.scale[4] == 1

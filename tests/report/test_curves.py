@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.figure import Figure
 
 from genolong.errors import InputError, MissingInputError, OutputError
+from genolong.report import curves
 from genolong.report.curves import draw_curves, read_courses, smooth, thinned
 
 LOG = "step,train/loss,validation/loss\n0,1.4,\n1,1.3,\n1,,1.35\n2,1.2,\n1,1.25,\n"
@@ -106,3 +108,27 @@ def test_a_thinned_course_keeps_every_extreme():
     assert (values[steps.astype(int)] == kept).all()
     short = (np.arange(200.0), values[:200])
     assert thinned(short, buckets=100) is short
+
+
+LOSSES = np.array([1.4, 1.3, 1.2, 1.6, 1.1, 1.5, 1.25, 1.0, 1.3, 0.9, 1.2])
+
+
+LONG_LOG = "step,train/loss,validation/loss\n1,,1.35\n" + "".join(f"{at},{loss},\n" for at, loss in enumerate(LOSSES))
+
+
+@pytest.mark.parametrize("bases", [1, 4_099])
+def test_curves_stand_over_steps_and_over_bases_read(tmp_path, monkeypatch, bases):
+    figures: list[Figure] = []
+    monkeypatch.setattr(curves, "save", lambda figure, path: figures.append(figure) or path)
+    (tmp_path / "metrics.csv").write_text(LONG_LOG)
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", "a run", bases)
+    ((over_steps, over_bases),) = (figure.axes for figure in figures)
+    for pane, factor, label in ((over_steps, 1, "optimizer steps"), (over_bases, bases, "bases read")):
+        assert pane.get_xlabel() == label
+        drawn = {line.get_label(): np.array(line.get_data()).tolist() for line in pane.lines}
+        steps = [step * factor for step in range(1, 12)]
+        assert drawn == {
+            "training, each step": [steps, LOSSES.tolist()],
+            "training, smoothed": [steps, smooth(LOSSES).tolist()],
+            "validation": [[2 * factor], [1.35]],
+        }

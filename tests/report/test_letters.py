@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 
+from genolong.genome.alphabet import A, C, G, N, T
 from genolong.report.letters import COLOURS, FILLED, draw_logo, draw_sequence
+from genolong.report.picture import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 HEIGHTS = st.lists(st.floats(0.01, 2), min_size=4, max_size=4)
 
@@ -73,3 +77,31 @@ def test_a_sequence_is_a_letter_a_place():
     letters = sorted(boxes(drawn), key=lambda box: box[1])
     assert "".join(base for base, *_ in letters) == "ACGTNA"
     assert all((bottom, top) == pytest.approx((0, 1)) for *_, bottom, top in letters)
+
+
+@pytest.mark.parametrize(
+    ("code", "letter", "colour"),
+    [
+        (A, "A", GREEN),
+        (C, "C", BLUE),
+        (G, "G", ORANGE),
+        (T, "T", VERMILION),
+        (N, "N", GREY),
+    ],
+)
+def test_a_base_is_drawn_as_its_letter_upright_in_its_colour(code, letter, colour):
+    drawn = pane()
+    draw_sequence(drawn, np.zeros(1), np.array([code], dtype=np.uint8))
+    (patch,) = drawn.patches
+    found, wanted = patch.get_path(), TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    kept = np.asarray(wanted.codes) != Path.CLOSEPOLY
+    for axis in range(2):
+        one, other = np.asarray(found.vertices)[kept, axis], np.asarray(wanted.vertices)[kept, axis]
+        assert (one - one.min()) / np.ptp(one) == pytest.approx((other - other.min()) / np.ptp(other))
+    assert to_hex(patch.get_facecolor()) == colour.lower()
+
+
+def test_a_letter_of_the_least_height_is_drawn():
+    drawn = pane()
+    draw_logo(drawn, np.zeros(1), np.array([[0.25, 0.5, 0.125, 1.0]]), least=0.25)
+    assert len(drawn.patches) == 3

@@ -1,4 +1,6 @@
 """Pictures of mutation maps: every base stands where it is, in rows or in a survey with what matters most."""
+# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportIndexIssue=false
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from genolong.errors import OutputError
@@ -15,6 +18,8 @@ from genolong.report import mutation_map
 from genolong.report.mutation_map import draw_map
 from genolong.report.mutation_rows import HEAT, LEFT, ROW, ROW_BP, DrawnMap, draw_row, scale_of
 from genolong.report.mutation_survey import STRETCHES, binned, draw_survey, stretches
+from genolong.report.picture import BLUE, VERMILION
+from tests.report.test_letters import boxes
 
 
 def drawn(length: int, start: int = 43_044_294, unknown: slice = slice(0, 0), contig: str = "chr17") -> DrawnMap:
@@ -160,3 +165,64 @@ def test_n_is_no_stretch_that_matters_however_badly_the_model_reads_the_rest():
     found = stretches(asked)
     assert len(found) == STRETCHES and not any(700 <= first <= 2_100 - ROW_BP for first in found)
     assert stretches(drawn(2_903, unknown=slice(0, 2_903))) == []
+
+
+def test_each_cell_stands_over_its_base_and_is_blue_where_a_base_is_likelier():
+    asked = drawn(31, start=94, unknown=slice(4, 6))
+    _, _, heat = row_of(asked)
+    (mesh,) = heat.collections
+    corners = mesh.get_coordinates()
+    assert corners[0, :, 0].tolist() == [94.5 + at for at in range(32)]
+    assert corners[:, 0, 1].tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
+    np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), np.nan), asked.llr.T)
+    nats = scale_of(asked).nats
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (-nats, nats)
+    assert [to_hex(mesh.cmap(mesh.norm(value))) for value in (-nats, nats)] == [VERMILION.lower(), BLUE.lower()]
+    greys = [(patch.get_x(), patch.get_width(), patch.get_y(), patch.get_height()) for patch in heat.patches]
+    assert greys == [(98.5, 1, -0.5, 4), (99.5, 1, -0.5, 4)]
+
+
+def test_letters_of_the_logo_are_as_high_as_what_they_tell():
+    asked = drawn(7, start=94)
+    logo, *_ = row_of(asked)
+    scale = scale_of(asked)
+    assert logo.get_ylim() == (0, scale.bits)
+    found = {(base, round(middle)): top - bottom for base, middle, _, bottom, top in boxes(logo)}
+    for (base, place), height in found.items():
+        at = place - 95
+        assert height == pytest.approx(np.exp(asked.log_chances[at, "ACGT".index(base)]) * asked.information[at])
+
+
+@pytest.mark.parametrize("length", [997, 2_003])
+def test_the_survey_shows_means_where_they_are(length):
+    asked, first, start = drawn(length, start=94, unknown=slice(300, 310)), 211, 94
+    figure = Figure(figsize=(17, 5))
+    scale = scale_of(asked)
+    draw_survey(figure, asked, scale, [first], 0.1)
+    importance, uncertainty, heat = figure.axes[:3]
+    size = -(-length // 1_000)
+    bins = [range(at, min(at + size, length)) for at in range(0, length, size)]
+    middles = [start + 1 + (each[0] + each[-1]) / 2 for each in bins]
+
+    def means(values):
+        of_bins = [values[each.start : each.stop] for each in bins]
+        return [np.nan if np.isnan(each).all() else np.nanmean(each) for each in of_bins]
+
+    for pane, values in ((importance, asked.importance), (uncertainty, 2 - asked.information)):
+        (line,) = pane.lines
+        np.testing.assert_allclose(line.get_xdata(), middles)
+        np.testing.assert_allclose(line.get_ydata(), means(values))
+        assert pane.get_xlim() == (94.5, 94.5 + length)
+    (mesh,) = heat.collections
+    edges = [94.5 + each[0] for each in bins] + [94.5 + length]
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], edges)
+    others = np.where(np.arange(4) == asked.codes[:, None], np.nan, asked.llr)
+    np.testing.assert_allclose(np.ma.filled(mesh.get_array(), np.nan), [means(others[:, base]) for base in range(4)])
+    (span,) = importance.patches
+    assert (span.get_x(), span.get_width()) == (94.5 + first, 100)
+    (number,) = [text for text in importance.texts if text.get_text() == "1"]
+    assert number.xy[0] == 94.5 + first + 50
+    (band,) = importance.collections
+    if size > 1:
+        highest = max(path.vertices[:, 1].max() for path in band.get_paths())
+        assert highest == pytest.approx(np.nanmax(asked.importance))

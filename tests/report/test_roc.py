@@ -58,3 +58,22 @@ def test_drawn_curves_show_every_point_of_them_even_if_positives_are_rare(share)
 
 def test_names_from_files_are_no_mathematics(tmp_path):
     assert draw_roc(tmp_path / "roc.png", r"a $\nothing$ " * 30, [drawn(r"$\frac$", 1)], 0.5).is_file()
+
+
+def test_axes_and_lines_are_what_they_are_called(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(roc, "save", lambda figure, path: figures.append(figure) or path)
+    score = drawn("a", 5, alleles=61)
+    draw_roc(tmp_path / "roc.png", "t", [score], 0.3)
+    left, right = figures[0].axes
+    assert (left.get_xlabel(), left.get_ylabel()) == ("false positive rate", "true positive rate")
+    assert (right.get_xlabel(), right.get_ylabel()) == ("recall (true positive rate)", "precision")
+    of = score.curves
+    wanted = (
+        ([0, *of.false_positive_rate], [0, *of.recall]),
+        ([0, *of.recall], [of.precision[0], *of.precision]),
+    )
+    for pane, line in zip((left, right), wanted, strict=True):
+        np.testing.assert_array_equal(pane.lines[0].get_data(), line)
+    assert [list(map(float, each)) for each in left.lines[1].get_data()] == [[0, 1], [0, 1]]
+    assert [*right.lines[1].get_ydata()] == [0.3, 0.3]

@@ -227,3 +227,22 @@ def test_weights_outside_0_to_1_are_refused(name, value):
     values = {"repeat_weight_train": 0.1, "repeat_weight_validation": 1.0}
     with pytest.raises(SettingsError, match=rf"task\.{name}={value}: wanted"):
         MaskedBasesSettings(MASKING, **(values | {name: value}))
+
+
+def drops(seed: int = 1, rank: int = 0, steps: int = 3, monkeypatch=None) -> list[float]:
+    """The first random number of each step."""
+    drawn = []
+    model = make()
+    model.seed = seed
+    if monkeypatch is not None:
+        monkeypatch.setattr(type(model), "global_rank", rank)
+    for step in range(steps):
+        model.on_train_batch_start(batch(0.5, 1), step)
+        drawn.append(float(torch.rand(())))
+    return drawn
+
+
+def test_dropout_is_another_in_every_step_and_with_every_seed_and_rank(monkeypatch):
+    numbers = drops() + drops(seed=2) + drops(rank=1, monkeypatch=monkeypatch)
+    assert len({*numbers}) == 9
+    assert drops() == numbers[6:]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from genolong.errors import SettingsError
-from genolong.tasks.optimizer import make_optimizer
+from genolong.tasks.optimizer import make_optimizer, set_rate
 from genolong.tasks.optimizer_settings import OptimizerSettings
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -141,3 +141,40 @@ def test_what_cannot_be_is_refused_by_its_name(name, values, wanted):
 
 def test_every_accepted_beta_suits_adamw():
     torch.optim.AdamW(nn.Linear(1, 1).parameters(), betas=(settings(beta1=0.0).beta1, 0.999999))
+
+
+def test_the_decay_takes_the_nearest_number_of_steps():
+    chosen = settings(schedule="wsd", warmup_steps=0, decay_share=0.29, final_share=0.0)  # 100 * 0.29 is 28.999...
+    assert chosen.rate_at(71, 100) == 1.0
+    assert chosen.rate_at(72, 100) == pytest.approx(28 / 29)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.37])
+def test_muons_matrices_decay_as_asked(decay):
+    torch.manual_seed(2)
+    moved = {}
+    for each in (0.0, decay):
+        torch.manual_seed(2)
+        module = Parts()
+        optimizer, _ = make_optimizer(module, module, settings(kind="muon", weight_decay=each, warmup_steps=0), 10)
+        before = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+        for weight in module.parameters():
+            weight.grad = torch.ones_like(weight)
+        optimizer.step()
+        moved[each] = {name: weight.detach() for name, weight in module.named_parameters()}
+    for name, weight in before.items():
+        less = 0.01 * decay * weight if name == "matrix.weight" else torch.zeros_like(weight)
+        assert torch.allclose(moved[0.0][name] - moved[decay][name], less, atol=1e-7), name
+
+
+def test_a_group_at_a_rate_of_its_own_stays_at_it():
+    module = Parts()
+    chosen = settings(warmup_steps=0)
+    optimizer = torch.optim.SGD(
+        [{"params": [module.matrix.weight]}, {"params": [module.matrix.bias], "lr": 0.001}], lr=0.01
+    )
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: chosen.rate_at(step, 10))
+    set_rate(optimizer, chosen, 7, 20)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
+        [0.01 * chosen.rate_at(7, 20), 0.001 * chosen.rate_at(7, 20)]
+    )

@@ -215,3 +215,33 @@ def test_each_validation_calibrates_on_what_it_read():
     }
     assert float(frozen.variant_head.slope) > 1
     assert not frozen.read
+
+
+def test_the_optimizer_is_the_one_that_was_asked_for():
+    encoder, head, variant_head, _ = parts()
+    asked = replace(OPTIMIZER, weight_decay=0.07, warmup_steps=3)
+    found = TunedEffect(encoder, head, variant_head, asked, encoder_rate=0.1, **ABOUT).configure_optimizers()
+    adam, schedule = found["optimizer"], found["lr_scheduler"]["scheduler"]
+    assert {(group["betas"], group["weight_decay"]) for group in adam.param_groups} == {((0.9, 0.98), 0.07)}
+    for step in range(10):
+        rate = asked.rate_at(step, 10)
+        assert [group["lr"] for group in adam.param_groups] == pytest.approx([0.01 * rate, 0.001 * rate])
+        adam.step()
+        schedule.step()
+
+
+def test_dropout_is_another_in_every_step_and_with_every_seed():
+    numbers = []
+    for seed in (1, 2):
+        frozen = FrozenEffect(*parts(), **(ABOUT | {"seed": seed}))
+        for step in range(3):
+            frozen.on_train_batch_start(None, step)
+            numbers.append(float(torch.rand(())))
+    assert len({*numbers}) == 6
+
+
+def test_areas_are_those_counted_by_hand():
+    logits, positive = torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0]), torch.tensor([True, False, False, True, False])
+    found = held_out_figures(logits, positive)
+    assert float(found["auroc"]) == pytest.approx(4 / 6)
+    assert float(found["auprc"]) == pytest.approx((1 + 2 / 4) / 2)
