@@ -177,6 +177,14 @@ def test_how_far_the_reading_is_that_comes_before_the_first_step_is_told(made, c
     assert caplog.messages.index("reading the windows of all these alleles once, before the first step") < first
 
 
+def test_all_positives_together_weigh_as_much_as_all_negatives(made):
+    classes = ("data.positive=[other]", "data.negative=[good,bad]")
+    done = train_variants(settings(made, "trainer.max_steps=1", *classes), made / "unequal")
+    positive = done.labelled.positive[done.split.train]
+    assert 0 < 3 * positive.sum() < len(positive)
+    assert positive.sum() * done.module.positive_weight == pytest.approx((~positive).sum())
+
+
 def test_contigs_may_be_held_out(made, caplog):
     with caplog.at_level(logging.INFO, "genolong"):
         done = train_variants(settings(made, "data.validation=[2]", "trainer.max_steps=2"), made / "contigs")
