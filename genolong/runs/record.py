@@ -126,7 +126,8 @@ def maker(record: Mapping[str, Any]) -> str:
 
 def replicas(settings: Mapping[str, Any]) -> int:
     """Groups of devices that read different windows, by the settings of a training's record or checkpoint."""
-    return settings["trainer"].get("devices", 1) // settings.get("parallel", {}).get("sequence", 1)
+    trainer, parallel = (settings.get(name) or {} for name in ("trainer", "parallel"))
+    return trainer.get("devices", 1) // parallel.get("sequence", 1)
 
 
 def read_record(path: Path) -> dict[str, Any]:
