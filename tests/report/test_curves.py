@@ -111,8 +111,6 @@ def test_a_thinned_course_keeps_every_extreme():
 
 
 LOSSES = np.array([1.4, 1.3, 1.2, 1.6, 1.1, 1.5, 1.25, 1.0, 1.3, 0.9, 1.2])
-
-
 LONG_LOG = "step,train/loss,validation/loss\n1,,1.35\n" + "".join(f"{at},{loss},\n" for at, loss in enumerate(LOSSES))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of scores: infinite ones, which have no percentiles, leave the picture of the strata as it is."""
+"""Pictures of scores and of a training: what is drawn stands where it should, and infinite scores move nothing."""
 
 import numpy as np
 import pytest
@@ -95,22 +95,17 @@ def test_shares_of_a_class_add_up_to_1_and_outer_bars_hold_what_lies_beyond(pane
 
 def test_boxes_of_a_stratum_are_its_percentiles_from_the_top_down(panes):
     positive, values = scores()
-    names = ["one", "other"]
-    strata = [Stratum(name, np.arange(211) % 2 == at) for at, name in enumerate(names)]
+    strata = [Stratum(name, np.arange(211) % 2 == at) for at, name in enumerate(("one", "other"))]
     strata_picture(1, "GENE", positive, Compared("S", None, values), strata)
     pane = panes["strata-1"]
-    rows = [
-        (name.chosen & (positive == is_it), colour)
-        for name in strata
-        for is_it, colour in ((True, VERMILION), (False, BLUE))
-    ]
+    classes = (True, VERMILION), (False, BLUE)
+    rows = [(each.chosen & (positive == is_it), colour) for each in strata for is_it, colour in classes]
     for at, (chosen, colour) in enumerate(rows):
         thin, thick, middle = pane.lines[3 * at : 3 * at + 3]
         low, first, median, third, high = np.percentile(values[chosen], [5, 25, 50, 75, 95])
         assert [*thin.get_xdata()] == [low, high] and [*thick.get_xdata()] == [first, third]
-        assert [*middle.get_xdata()] == [median] and {*thin.get_ydata(), *thick.get_ydata(), *middle.get_ydata()} == {
-            at
-        }
+        assert [*middle.get_xdata()] == [median]
+        assert {*thin.get_ydata(), *thick.get_ydata(), *middle.get_ydata()} == {at}
         assert thin.get_color() == thick.get_color() == colour
     bottom, top = pane.get_ylim()
     assert bottom > top, "the first at the top, as in the table"

@@ -229,20 +229,17 @@ def test_weights_outside_0_to_1_are_refused(name, value):
         MaskedBasesSettings(MASKING, **(values | {name: value}))
 
 
-def drops(seed: int = 1, rank: int = 0, steps: int = 3, monkeypatch=None) -> list[float]:
-    """The first random number of each step."""
-    drawn = []
-    model = make()
-    model.seed = seed
-    if monkeypatch is not None:
-        monkeypatch.setattr(type(model), "global_rank", rank)
-    for step in range(steps):
-        model.on_train_batch_start(batch(0.5, 1), step)
-        drawn.append(float(torch.rand(())))
-    return drawn
-
-
 def test_dropout_is_another_in_every_step_and_with_every_seed_and_rank(monkeypatch):
-    numbers = drops() + drops(seed=2) + drops(rank=1, monkeypatch=monkeypatch)
+    def first_numbers(seed: int, rank: int) -> list[float]:
+        """The first random number of each of three steps."""
+        model, drawn = make(), []
+        model.seed = seed
+        monkeypatch.setattr(MaskedBases, "global_rank", rank)
+        for step in range(3):
+            model.on_train_batch_start(batch(0.5, 1), step)
+            drawn.append(float(torch.rand(())))
+        return drawn
+
+    numbers = [number for seed, rank in ((1, 0), (2, 0), (1, 1)) for number in first_numbers(seed, rank)]
     assert len({*numbers}) == 9
-    assert drops() == numbers[6:]
+    assert first_numbers(1, 1) == numbers[6:]

@@ -151,7 +151,6 @@ def test_the_decay_takes_the_nearest_number_of_steps():
 
 @pytest.mark.parametrize("decay", [0.0, 0.37])
 def test_muons_matrices_decay_as_asked(decay):
-    torch.manual_seed(2)
     moved = {}
     for each in (0.0, decay):
         torch.manual_seed(2)
@@ -168,13 +167,10 @@ def test_muons_matrices_decay_as_asked(decay):
 
 
 def test_a_group_at_a_rate_of_its_own_stays_at_it():
-    module = Parts()
-    chosen = settings(warmup_steps=0)
-    optimizer = torch.optim.SGD(
-        [{"params": [module.matrix.weight]}, {"params": [module.matrix.bias], "lr": 0.001}], lr=0.01
-    )
+    module, chosen = Parts(), settings(warmup_steps=0)
+    groups = [{"params": [module.matrix.weight]}, {"params": [module.matrix.bias], "lr": 0.001}]
+    optimizer = torch.optim.SGD(groups, lr=0.01)
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: chosen.rate_at(step, 10))
     set_rate(optimizer, chosen, 7, 20)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
-        [0.01 * chosen.rate_at(7, 20), 0.001 * chosen.rate_at(7, 20)]
-    )
+    rate = chosen.rate_at(7, 20)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.01 * rate, 0.001 * rate])

@@ -359,6 +359,12 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
     )
 
 
+def test_a_genome_that_model_and_head_read_is_named_once(home: Path, tmp_path: Path):
+    named = exported(home / "head", tmp_path / "model").notes[-1]
+    files = [home / "genome.fa", home / "labelled.vcf"]
+    assert f" as they are called here ({', '.join(map(str, files))}); " in named
+
+
 def test_what_only_an_older_card_knows_is_told(trained: Path, tmp_path: Path):
     first, again = exported(trained / "run", tmp_path / "first"), exported(tmp_path / "first", tmp_path / "again")
     (note,) = {*again.notes} - {*first.notes}
