@@ -38,14 +38,9 @@ constexpr bool SQUARES = true;
 constexpr int KEYS = 32;  // keys whose scores are computed at a time
 #else
 constexpr bool SQUARES = false;
-constexpr int KEYS = 4;
+constexpr int KEYS = LANES == 16 ? 4 : SUMS / VECTORS;
 #endif
 constexpr int TILE = 64, ALL = TILE / LANES;
-constexpr int BLOCK = 256, BLOCK_BACKWARD = 128;  // keys whose weights for a tile of queries fit into a low-level cache
-constexpr int PART = 2048;  // queries whose gradients one thread computes, whatever the number of threads
-constexpr int TURN = 512;   // keys whose gradients a part adds before the next part may add its own
-constexpr int NEARBY = 2 * TURN;  // keys that all of a part's queries read before any reads the next ones
-static_assert(NEARBY % BLOCK_BACKWARD == 0, "blocks would reach into the next keys");
 constexpr int WIDTH = LANES * WIDE;
 #ifdef __AVX512BF16__
 constexpr int PAIR = 2;  // numbers in a unit
@@ -58,8 +53,15 @@ static_assert(LANES == WANTED_LANES && PAIR == WANTED_PAIR && SQUARES == WANTED_
 constexpr int QUERIES = TILE / PAIR;  // units in a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // a row along channels, in vectors and in units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
-constexpr int NEAR = WIDE < 4 ? WIDE : 4;        // vectors of a row that a product accumulates at a time
-constexpr int ROWS = SQUARES ? KEYS : power_of_two(SUMS / NEAR);  // rows that it accumulates at a time
+constexpr int NEAR = WIDE < VECTORS ? WIDE : VECTORS;  // vectors of a row that a product accumulates at a time
+constexpr int ROWS = SQUARES ? KEYS : LANES == 16 ? power_of_two(SUMS / NEAR) : SUMS / NEAR;  // rows of these
+constexpr int whole_groups(int keys) { return (keys + ROWS - 1) / ROWS * ROWS; }
+constexpr int BLOCK = whole_groups(256);  // keys whose weights for a tile of queries fit into a low-level cache
+constexpr int BLOCK_BACKWARD = whole_groups(128);
+static_assert(BLOCK % KEYS == 0 && BLOCK_BACKWARD % KEYS == 0, "blocks would reach into the next keys");
+constexpr int NEARBY = 8 * BLOCK_BACKWARD;  // keys that all of a part's queries read before any reads the next ones
+constexpr int TURN = NEARBY / 2;            // keys whose gradients a part adds before the next part may add its own
+constexpr int PART = 2048;  // queries whose gradients one thread computes, whatever the number of threads
 constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 constexpr float LEAST = -3.40282347e38f;  // the least finite number: -inf minus it is -inf, whose weight is 0
 
@@ -336,12 +338,12 @@ void pair_keys(float *rows, int64_t count) {
 // dots[i][j] = sum over d of rows[i][d] * columns[d][lanes of j], both along channels; d < units, j < VECTORS
 inline __attribute__((always_inline)) void dot(Dots &dots, const float *rows, const float *columns,
                                                int64_t units) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) dots[i][j] = Vec{};
     for (int64_t d = 0; d < units; d++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int i = 0; i < KEYS; i++) {
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++)
@@ -351,19 +353,19 @@ inline __attribute__((always_inline)) void dot(Dots &dots, const float *rows, co
 
 // total[i] = total[i] * shrink[i] + sum over k < units of weights[i * row_step + k * step] * rows[k], across rows. Each
 // such sum starts from zero: if all keys were added to one sum, rounding errors would grow with their number.
-template <bool SHRINK, int FROM = 0>
+template <int COUNT, bool SHRINK, int FROM = 0>
 inline __attribute__((always_inline)) void add_product(float *total, const float *shrink, const float *weights,
                                                        int64_t row_step, int64_t step, const float *rows,
                                                        int64_t units) {
     constexpr int HERE = WIDE - FROM < NEAR ? WIDE - FROM : NEAR;
-    Vec sums[ROWS][HERE];
+    Vec sums[COUNT][HERE];
 #pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++)
+    for (int i = 0; i < COUNT; i++)
 #pragma GCC unroll 4
         for (int w = 0; w < HERE; w++) sums[i][w] = Vec{};
     for (int64_t k = 0; k < units; k++) {
 #pragma GCC unroll 16
-        for (int i = 0; i < ROWS; i++) {
+        for (int i = 0; i < COUNT; i++) {
             const float weight = weights[i * row_step + k * step];
 #pragma GCC unroll 4
             for (int w = 0; w < HERE; w++)
@@ -371,26 +373,29 @@ inline __attribute__((always_inline)) void add_product(float *total, const float
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++)
+    for (int i = 0; i < COUNT; i++)
 #pragma GCC unroll 4
         for (int w = 0; w < HERE; w++) {
             Vec &all = vectors(total)[i * WIDE + FROM + w];
             all = (SHRINK ? all * shrink[i] : all) + sums[i][w];
         }
     if constexpr (FROM + NEAR < WIDE)
-        add_product<SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
+        add_product<COUNT, SHRINK, FROM + NEAR>(total, shrink, weights, row_step, step, rows, units);
 }
 
 // total[key] += sum over units of weights[key][unit] * rows[unit], for ROWS keys
 inline void add_to_keys(float *total, const float *weights, const float *rows, int64_t units) {
-    add_product<false>(total, nullptr, weights, QUERIES, 1, rows, units);
+    add_product<ROWS, false>(total, nullptr, weights, QUERIES, 1, rows, units);
 }
 
 // total[query] = total[query] * shrink[query] + sum over units of weights[unit][query] * rows[unit], for a tile of queries
 template <bool SHRINK>
 inline void add_to_queries(float *total, const float *shrink, const float *weights, const float *rows, int64_t units) {
-    for (int q = 0; q < TILE; q += ROWS)
-        add_product<SHRINK>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, rows, units);
+    constexpr int REST = TILE % ROWS, WHOLE = TILE - REST;
+    for (int q = 0; q < WHOLE; q += ROWS)
+        add_product<ROWS, SHRINK>(total + q * WIDTH, shrink + q, weights + q, 1, TILE, rows, units);
+    if constexpr (REST)
+        add_product<REST, SHRINK>(total + WHOLE * WIDTH, shrink + WHOLE, weights + WHOLE, 1, TILE, rows, units);
 }
 
 const float *by_query(float *, const float *total) { return total; }
@@ -509,7 +514,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 for (int at = 0; at < ALL; at += VECTORS) {
                     Dots own, &dots = SQUARES ? *reinterpret_cast<Dots *>(weights + k * TILE) : own;
                     dot(dots, keys + (key + k) * ALONG, columns + at * LANES, units(sizes.width));
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                     for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
                         for (int j = 0; j < VECTORS; j++) {
@@ -527,7 +532,7 @@ void attend(const Sizes &sizes, const Tensor *tensors, int64_t problem, int64_t 
                 // subtract before multiplying: the rounding of large products could exceed the exponential's range
                 const Vec *scores = vectors(weights) + k * ALL;
                 Vec room[KEYS * ALL], *found = PAIR == 1 ? vectors(weights) + k * ALL : room;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                 for (int i = 0; i < KEYS; i++) {
 #pragma GCC unroll 8
                     for (int j = 0; j < ALL; j++) found[i * ALL + j] = exp2((scores[i * ALL + j] - most[j]) * factor);
@@ -611,7 +616,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
                     for (int at = 0; at < ALL; at += VECTORS) {
                         Dots dots;
                         dot(dots, keys + (key + k) * ALONG, own.columns + at * LANES, units(sizes.width));
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                         for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
                             for (int j = at; j < at + VECTORS; j++)  // lse is rounded, too, but no weight exceeds 1
@@ -622,7 +627,7 @@ void attend_backward(const Sizes &sizes, const Tensor *tensors, int64_t problem,
                     for (int at = 0; at < ALL; at += VECTORS) {
                         Dots dots;
                         dot(dots, values + (key + k) * ALONG, own.grad_columns + at * LANES, units(sizes.width));
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                         for (int i = 0; i < KEYS; i++)
 #pragma GCC unroll 4
                             for (int j = at; j < at + VECTORS; j++)
