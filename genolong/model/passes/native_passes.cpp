@@ -12,7 +12,11 @@
 namespace {
 
 constexpr int64_t LEAST = 64;  // positions that make it worth starting another thread
+#ifdef __AVX512F__
 constexpr int64_t LANES = 16;
+#else
+constexpr int64_t LANES = 8;  // compilers keep vectors of two registers in memory
+#endif
 constexpr int64_t TILE = 16;   // positions that a convolution processes at a time; with their halo they stay in cache
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -181,14 +185,21 @@ inline Normal normal(Vec x) {
     return {x < 0.0f ? beyond : 1.0f - beyond, 0.398942280f * bell};
 }
 
-// The first `count` numbers of a row, and zeros.
+// The first `count` numbers of a row, and zeros. All lanes are read at once: GCC copies them in halves without AVX-512, and
+// a processor waits when it loads what it has just stored in halves.
 INLINE Vec taken(const float *row, int64_t count) {
+    if (count == LANES) return *vectors(row);
     Vec numbers = {};
     std::memcpy(&numbers, row, size_t(count) * sizeof *row);
     return numbers;
 }
 
-INLINE void put(float *row, Vec numbers, int64_t count) { std::memcpy(row, &numbers, size_t(count) * sizeof *row); }
+INLINE void put(float *row, Vec numbers, int64_t count) {
+    if (count == LANES)
+        *vectors(row) = numbers;
+    else
+        std::memcpy(row, &numbers, size_t(count) * sizeof *row);
+}
 
 // Run `part(d, count)` for vectors of a row's numbers d ... d + count - 1; only the last may have fewer than all lanes.
 template <typename Part>
