@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,11 +43,13 @@ def close(found: list[Tensor], wanted: list[Tensor]) -> bool:
     )
 
 
+@pytest.mark.usefixtures("vectors")
 @pytest.mark.parametrize("kernels", KERNELS)
 @given(
     st.integers(1, 3), st.integers(1, 131), st.integers(1, 83), st.integers(0, 20), st.integers(1, 3),
     st.integers(0, 2**31),
 )  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, width, reach, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -12,8 +12,10 @@ from genolong.model.passes import native_passes
 from genolong.model.passes.native_passes import NativePasses
 from tests.builders.models import encoder_settings
 
-FOUND = native_passes.native_passes(torch.zeros(1))
-needs_it = pytest.mark.skipif(FOUND is None, reason="C++ cannot be compiled on this machine")
+needs_it = pytest.mark.skipif(
+    native_passes.native_passes(torch.zeros(1)) is None, reason="C++ cannot be compiled on this machine"
+)
+any_vectors = pytest.mark.usefixtures("vectors")
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +25,17 @@ def one_thread():
 
 
 def passes() -> NativePasses:
-    assert FOUND is not None
-    return FOUND
+    found = native_passes.native_passes(torch.zeros(1))
+    assert found is not None
+    return found
 
 
 @needs_it
+@any_vectors
 @given(
     st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(1, 67), st.integers(1, 5), st.integers(0, 2**31)
 )
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_outputs_and_gradients_are_those_of_float64(positions, width, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
@@ -45,6 +50,7 @@ def test_outputs_and_gradients_are_those_of_float64(positions, width, threads, s
 
 
 @needs_it
+@any_vectors
 def test_it_is_as_exact_as_pytorchs_even_far_below_zero():
     x = torch.linspace(-13, 13, 300_001)
     exact, slope = x.double().requires_grad_(), torch.ones_like(x)
@@ -58,6 +64,7 @@ def test_it_is_as_exact_as_pytorchs_even_far_below_zero():
 
 
 @needs_it
+@any_vectors
 def test_numbers_that_are_none_and_very_large_ones_are_not_hidden():
     x = torch.tensor([float("nan"), float("inf"), 1e30, -1e30, 0.0])
     out = passes().gelu(x[None], torch.zeros(5))[0]

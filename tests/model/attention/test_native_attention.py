@@ -19,6 +19,7 @@ from genolong.errors import OutputError
 from genolong.model.attention import native_attention as native
 from genolong.model.compilers import cpp
 from genolong.model.dilated_attention import dilated_attention
+from tests.builders.processor import with_vectors_of
 from tests.model.test_dilated_attention import largest_difference, with_gradients
 from tests.oracles import dilated_attention as oracle
 
@@ -32,22 +33,6 @@ def anew(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     cpp.compiled.cache_clear()
     yield tmp_path / "genolong"
-    cpp.compiled.cache_clear()
-
-
-def with_vectors_of(lanes: int, patch: pytest.MonkeyPatch) -> None:
-    """C++ is compiled for such a processor from now on."""
-    if lanes > cpp.lanes():
-        pytest.skip("this processor has shorter vectors")
-    for module in (cpp, native):
-        patch.setattr(module, "lanes", lambda: lanes)
-    cpp.compiled.cache_clear()
-
-
-@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
-def vectors(request, monkeypatch):
-    with_vectors_of(request.param, monkeypatch)
-    yield
     cpp.compiled.cache_clear()
 
 

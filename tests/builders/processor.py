@@ -1,0 +1,15 @@
+"""A processor with other vectors than this machine's: C++ is compiled for it."""
+
+import pytest
+
+from genolong.model.attention import native_attention
+from genolong.model.compilers import cpp
+
+
+def with_vectors_of(lanes: int, patch: pytest.MonkeyPatch) -> None:
+    """C++ is compiled for vectors of so many numbers from now on; skips the test if this processor's are shorter."""
+    if lanes > cpp.lanes():
+        pytest.skip("this processor has shorter vectors")
+    for module in (cpp, native_attention):
+        patch.setattr(module, "lanes", lambda: lanes)
+    cpp.compiled.cache_clear()
