@@ -45,7 +45,7 @@ def _group_limits(root: Path) -> Iterator[int]:
 def product_rate(cuda: bool, half: bool) -> float:
     """Operations per second in a matrix product of a size that models use, as linear layers multiply.
 
-    PyTorch's other products of bfloat16 are 20 times slower on CPUs that do not multiply such numbers.
+    In bfloat16, a product of which no side is transposed is 20 times slower on CPUs that do not multiply such numbers.
     """
     size, device = (8192 if cuda else 1024), torch.device("cuda" if cuda else "cpu")
     left, right = torch.randn(2, size, size, dtype=torch.bfloat16 if half else torch.float32, device=device)

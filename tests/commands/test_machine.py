@@ -43,7 +43,7 @@ def test_a_system_without_groups_has_the_machines_memory(tmp_path):
 def test_rates_are_those_of_a_computer():
     rate = product_rate(cuda=False, half=False)
     assert 1e8 < rate < 1e14
-    # PyTorch's slow products, which linear layers do not run, take 100 times longer where bfloat16 is not multiplied
+    # a product of which no side is transposed takes 100 times longer where bfloat16 is not multiplied
     assert rate / 40 < product_rate(cuda=False, half=True) < 100 * rate
     assert 1e8 < copy_rate(cuda=False) < 1e13
 

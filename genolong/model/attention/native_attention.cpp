@@ -32,7 +32,7 @@ constexpr int LANES = 16, VECTORS = 4;
 #else
 constexpr int LANES = 8, VECTORS = 2;
 #endif
-constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors, one register each; other registers hold the operands
+constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors at most, one register each; other registers hold the operands
 #ifdef __AMX_BF16__
 constexpr bool SQUARES = true;
 constexpr int KEYS = 32;  // keys whose scores are computed at a time
