@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from genolong.model.attention.geometry import Branch
-from genolong.model.compilers.cpp import multiplies_bfloat16
+from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
 from genolong.model.encoder import EncoderSettings
 from genolong.model.lean_block import heads_at_once
 from genolong.model.recompute import groups
@@ -64,8 +64,11 @@ class Step:
 
     @property
     def widens(self) -> bool:
-        """Whether 16-bit products are computed in 32 bits, as on CPUs without instructions for them."""
-        return self.half and self.device == "cpu" and not multiplies_bfloat16()
+        """Whether 16-bit products are computed in 32 bits, as on CPUs with AVX-512 but no instructions for them.
+
+        With shorter vectors PyTorch multiplies them without oneDNN, slowly, but needs no memory for it.
+        """
+        return self.half and self.device == "cpu" and lanes() == 16 and not multiplies_bfloat16()
 
     @property
     def lean(self) -> bool:
