@@ -4,14 +4,13 @@ import os
 import signal
 from collections.abc import Iterator
 
-from jaxtyping import install_import_hook
-
+from tests.builders.checked_types import check_types
 from tests.builders.gpu import hide_gpus
 
 hide_gpus()
 os.environ["TRITON_INTERPRET"] = "1"  # Triton's kernels run on a CPU; here, before anything imports triton
 
-install_import_hook("genolong", "beartype.beartype")  # here, before anything imports genolong, in each test process
+check_types()  # here, before anything imports genolong, in each test process
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402

@@ -1,0 +1,48 @@
+"""Tests run with the types and shapes of signatures checked."""
+
+from typing import Any
+
+import pytest
+import torch
+from beartype import beartype
+from beartype.roar import BeartypeCallHintViolation
+from jaxtyping import Float
+from torch import Tensor
+
+from genolong.model.heads import MaskedBaseHead
+from genolong.model.recompute import stretch_positions
+from genolong.model.window_reading import other_strand
+from tests.builders.checked_types import checked
+
+VECTOR, MATRIX = torch.zeros(3), torch.zeros(2, 3)
+
+
+def product(
+    matrix: Float[Tensor, "rows columns"], vector: "Float[Tensor, ' columns']", wrong: int
+) -> Float[Tensor, " rows"]:
+    return (matrix @ vector)[wrong:]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(MATRIX, VECTOR[1:], 0), (VECTOR, MATRIX, 0), (MATRIX, VECTOR, 1), (MATRIX, VECTOR, "0")]
+)
+def test_shapes_of_one_call_belong_together(arguments):
+    typed = checked(product, typechecker=beartype)
+    assert typed(MATRIX, VECTOR, 0).tolist() == [0, 0]
+    assert typed(MATRIX[:, 1:], VECTOR[1:], 0).tolist() == [0, 0], "another call, other shapes"
+    with pytest.raises(BeartypeCallHintViolation):
+        typed(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (stretch_positions, (1, 32, b"cpu")),
+        (other_strand, (torch.zeros(2, 3),)),
+        (MaskedBaseHead(5), (torch.zeros(5),)),
+    ],
+    ids=["a function", "one of arrays", "a module"],
+)
+def test_functions_of_genolong_take_what_they_say(call: Any, arguments: tuple[Any, ...]):
+    with pytest.raises(BeartypeCallHintViolation):
+        call(*arguments)
