@@ -54,14 +54,13 @@ def kill_and_resume(home: Path, folder: Path, kills: int, seed: int, *more: str)
     return killed
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path, workers):
+def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path):
     folder = tmp_path / "run"
-    assert kill_and_resume(home, folder, 5, 7 + workers, f"data.workers={workers}") == 5
+    assert kill_and_resume(home, folder, 3, 9, "data.workers=2") == 3
     assert state_sha256(folder) == state_sha256(whole)
     assert rows_of(folder) == rows_of(whole)
     assert record_of(folder)["weights_sha256"] == record_of(whole)["weights_sha256"]
-    assert len(record_of(folder)["resumed"]) == 5
+    assert len(record_of(folder)["resumed"]) == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
@@ -97,7 +96,7 @@ def test_a_training_killed_fifty_times_ends_as_the_uninterrupted_one(home, whole
         pytest.param(signal.SIGTERM, 143, False, 0, marks=NIGHTLY),
         (signal.SIGTERM, 143, True, 2),
         pytest.param(signal.SIGINT, 130, True, 2, marks=NIGHTLY),
-        (signal.SIGUSR1, 75, True, 2),
+        pytest.param(signal.SIGUSR1, 75, True, 2, marks=NIGHTLY),
     ],
 )
 def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, number, code, group, workers):
@@ -202,7 +201,7 @@ def whole_by_two(home: Path) -> Path:
     return home / "by-two"
 
 
-@pytest.mark.parametrize(("seed", "kills"), [(1, 4), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
+@pytest.mark.parametrize(("seed", "kills"), [(1, 2), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
 def test_two_processes_killed_and_resumed_end_as_if_they_had_not_been(home, whole_by_two, tmp_path, seed, kills):
     folder, chance = tmp_path / "run", random.Random(seed)
     for number in range(kills):
