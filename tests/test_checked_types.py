@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 import torch
 from beartype import beartype
-from beartype.roar import BeartypeCallHintViolation
-from jaxtyping import Float
+from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
 from genolong.model.heads import MaskedBaseHead
@@ -18,7 +17,7 @@ VECTOR, MATRIX = torch.zeros(3), torch.zeros(2, 3)
 
 
 def product(
-    matrix: Float[Tensor, "rows columns"], vector: "Float[Tensor, ' columns']", wrong: int
+    matrix: Float[Tensor, "rows columns"], vector: Float[Tensor, " columns"], wrong: int
 ) -> Float[Tensor, " rows"]:
     return (matrix @ vector)[wrong:]
 
@@ -30,8 +29,18 @@ def test_shapes_of_one_call_belong_together(arguments):
     typed = checked(product, typechecker=beartype)
     assert typed(MATRIX, VECTOR, 0).tolist() == [0, 0]
     assert typed(MATRIX[:, 1:], VECTOR[1:], 0).tolist() == [0, 0], "another call, other shapes"
-    with pytest.raises(BeartypeCallHintViolation):
+    with pytest.raises(TypeCheckError):
         typed(*arguments)
+
+
+def test_names_that_are_defined_nowhere_are_taken_for_anything():
+    def length(letters: "Letters", most: int) -> int:  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+        return min(len(letters), most)
+
+    typed = checked(length, typechecker=beartype)
+    assert typed("ACG", 2) == 2
+    with pytest.raises(TypeCheckError):
+        typed("ACG", "2")
 
 
 @pytest.mark.parametrize(
@@ -44,5 +53,5 @@ def test_shapes_of_one_call_belong_together(arguments):
     ids=["a function", "one of arrays", "a module"],
 )
 def test_functions_of_genolong_take_what_they_say(call: Any, arguments: tuple[Any, ...]):
-    with pytest.raises(BeartypeCallHintViolation):
+    with pytest.raises(TypeCheckError):
         call(*arguments)

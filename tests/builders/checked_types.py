@@ -6,8 +6,10 @@ from types import FunctionType
 from typing import Any
 
 import jaxtyping
-from beartype import beartype
-from jaxtyping import _decorator, install_import_hook, jaxtyped
+from beartype import BeartypeConf, beartype
+from jaxtyping import TypeCheckError, _decorator, install_import_hook, jaxtyped
+
+TYPED = beartype(conf=BeartypeConf(violation_type=TypeCheckError))  # a TypeError, as elsewhere in Python
 
 
 def check_types() -> None:
@@ -23,10 +25,10 @@ def check_types() -> None:
 def checked(fn: Any = None, *, typechecker: Callable) -> Any:
     if fn is None:
         return partial(checked, typechecker=typechecker)
-    if not isinstance(fn, FunctionType):
-        return jaxtyped(fn, typechecker=typechecker)
-    typed = beartype(fn)
-    if not any(map(_names_an_array, fn.__annotations__.values())):
+    if not isinstance(fn, FunctionType) or any(isinstance(each, str) for each in fn.__annotations__.values()):
+        return jaxtyped(fn, typechecker=typechecker)  # which knows what to do with names that are defined later
+    typed = TYPED(fn)
+    if not any("jaxtyping" in repr(each) for each in fn.__annotations__.values()):
         return typed
 
     @wraps(fn)
@@ -35,7 +37,3 @@ def checked(fn: Any = None, *, typechecker: Callable) -> Any:
             return typed(*args, **kwargs)
 
     return with_shapes
-
-
-def _names_an_array(annotation: Any) -> bool:
-    return "[" in annotation if isinstance(annotation, str) else "jaxtyping" in repr(annotation)
