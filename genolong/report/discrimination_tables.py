@@ -1,9 +1,25 @@
 """Tables of how well scores separate two classes: a row per score, or a row per stratum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from genolong.report.discrimination import Estimate, Group
 from genolong.report.figures import Table
+from genolong.report.variant_figures import COMMON
+
+
+def labelled_tables(
+    title: str, groups: Sequence[Group], titles: Mapping[str, str], *, draws: int, strata: str | None
+) -> Iterator[Table]:
+    """Of all alleles (the first group), of those that have all scores, and of the strata, if there are any."""
+    whole, *others = groups
+    drawn = f" (95 % of {draws:,} bootstrap draws within each class)" if draws else ""
+    yield scores_table(f"{title}{drawn}", whole, titles)
+    yield from (
+        scores_table("alleles that have all of these scores", group, titles) for group in others if group.name == COMMON
+    )
+    parts = [group for group in others if group.name != COMMON]
+    if strata and parts:
+        yield strata_table(strata, parts, titles)
 
 
 def scores_table(title: str, group: Group, titles: Mapping[str, str]) -> Table:

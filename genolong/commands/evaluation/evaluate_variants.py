@@ -1,7 +1,7 @@
 """`evaluate vcf=FILE label=FIELD`: how well the scores in a VCF separate its labelled variants."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from genolong.commands.reading.trained_run import open_run
 from genolong.errors import InputError
 from genolong.report.calibration import calibration_bins, calibration_error, is_probability
 from genolong.report.discrimination import ALLELES, Group, curves, discriminate
-from genolong.report.discrimination_tables import scores_table, strata_table
-from genolong.report.figures import SHARE, Figure, Table
+from genolong.report.discrimination_tables import labelled_tables
+from genolong.report.figures import SHARE, Figure
 from genolong.report.roc import Drawn, draw_roc
+from genolong.report.variant_figures import COMMON
 from genolong.runs.record import beside, now, read_record
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,9 @@ def evaluate_variants(settings: EvaluationSettings) -> Evaluation:
     whole = measured("", scored, everything, 1, settings)
     common, apart = _common(scored, settings)
     strata, few = _strata(scored, settings)
+    groups = (whole, *common, *strata)
     figures = (
-        *_counts(whole), *(figure for group in (whole, *common, *strata) for figure in group.figures()),
+        *_counts(whole), *(figure for group in groups for figure in group.figures()),
         *_calibration(scored, f"{settings.prefix}_PROB"),
     )  # fmt: skip
     files = (write_figures(output, figures), _draw(picture, scored, whole))
@@ -62,7 +64,9 @@ def evaluate_variants(settings: EvaluationSettings) -> Evaluation:
     record_evaluation(settings, output, kmers.sha256 if kmers else {}, [], about, notes, begun)
     for note in notes:
         logger.info(note)
-    return Evaluation(figures, _tables(scored, whole, common, strata, settings), notes, files)
+    titles = {score.name: score.title for score in scored.scores}
+    tables = labelled_tables(scored.title, groups, titles, draws=settings.bootstrap, strata=settings.strata)
+    return Evaluation(figures, tuple(tables), notes, files)
 
 
 def _learned(scored: ScoredVcf, settings: EvaluationSettings) -> Iterator[str]:
@@ -105,7 +109,7 @@ def _common(scored: ScoredVcf, settings: EvaluationSettings) -> tuple[list[Group
     missing = np.stack([np.isnan(score.values) for score in scored.scores])
     if (missing == missing[0]).all():
         return [], ()
-    group = measured("common", scored, ~np.logical_or.reduce(missing), 1, settings)
+    group = measured(COMMON, scored, ~np.logical_or.reduce(missing), 1, settings)
     if not group.found:
         return [], ("no figures for alleles that have all of these scores: one class has none",)
     return [group], ()
@@ -152,18 +156,6 @@ def _calibration(scored: ScoredVcf, probability: str) -> Iterator[Figure]:
             yield Figure(f"vcf/{score.name}/calibration_error", calibration_error(bins), SHARE, alleles, None)
 
 
-def _tables(
-    scored: ScoredVcf, whole: Group, common: Sequence[Group], strata: Sequence[Group], settings: EvaluationSettings
-) -> tuple[Table, ...]:
-    titles = {score.name: score.title for score in scored.scores}
-    drawn = f" (95 % of {settings.bootstrap:,} bootstrap draws within each class)" if settings.bootstrap else ""
-    tables = [scores_table(f"{Path(scored.name).name}: {scored.classes.title}{drawn}", whole, titles)]
-    tables += [scores_table("alleles that have all of these scores", group, titles) for group in common]
-    if settings.strata and strata:
-        tables.append(strata_table(settings.strata, strata, titles))
-    return tuple(tables)
-
-
 def _draw(path: Path, scored: ScoredVcf, whole: Group) -> Path:
     positive = scored.classes.positive
     drawn = [
@@ -172,4 +164,4 @@ def _draw(path: Path, scored: ScoredVcf, whole: Group) -> Path:
         if score.name in whole.found
     ]
     counts = f"{whole.positives:,} against {whole.negatives:,} alleles"
-    return draw_roc(path, f"{Path(scored.name).name}: {scored.classes.title}, {counts}", drawn, whole.base_rate)
+    return draw_roc(path, f"{scored.title}, {counts}", drawn, whole.base_rate)

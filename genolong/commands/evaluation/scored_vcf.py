@@ -1,6 +1,7 @@
 """Reads a scored VCF for evaluate: alleles of two classes, and every score that may separate them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,11 @@ class ScoredVcf(NamedTuple):
     scores: list[Score]
     notes: tuple[str, ...]
     kmers: KmerEffects | None
+
+    @property
+    def title(self) -> str:
+        """The file's name without its folder, and what the classes are."""
+        return f"{Path(self.name).name}: {self.classes.title}"
 
 
 def read_scored(

@@ -19,7 +19,7 @@ from genolong.nearest import nearest_path
 from genolong.report import record_sections as told
 from genolong.report.calibration import is_probability
 from genolong.report.discrimination import Group
-from genolong.report.discrimination_tables import scores_table, strata_table
+from genolong.report.discrimination_tables import labelled_tables
 from genolong.report.figures import Figure, everything_table
 from genolong.report.held_out import best_bits, held_out
 from genolong.report.html import Markup, joined
@@ -109,10 +109,11 @@ def _alleles(
         for score in scored.scores
         if score.name in whole.found
     }
+    tables = labelled_tables(scored.title, groups, titles, draws=settings.bootstrap, strata=settings.strata)
     sections = [
         Section("scores", "How well scores separate the classes", joined((
             pictures(*discrimination_pictures(scored.classes.positive, list(compared.values()), whole.base_rate)),
-            *_tables(scored, whole, groups, titles, settings),
+            *map(table, tables),
             note("The k-mer counter's curves need the genome: see the picture that evaluate drew.")
             if "best_kmer" in whole.found else None,
         ))),
@@ -163,19 +164,6 @@ def _first(whole: Group, titles: Mapping[str, str]) -> Iterator[tuple[str, str, 
     for score, found in whole.found.items():
         interval = "" if found.auroc.low is None else f"{found.auroc.low:.3f}–{found.auroc.high:.3f}"
         yield f"AUROC of {titles[score]}", f"{found.auroc.value:.3f}", interval
-
-
-def _tables(
-    scored: ScoredVcf, whole: Group, groups: Sequence[Group], titles: Mapping[str, str], settings: EvaluationSettings
-) -> Iterator[Markup]:
-    drawn = f" (95 % of {settings.bootstrap:,} bootstrap draws within each class)" if settings.bootstrap else ""
-    yield table(scores_table(f"{Path(scored.name).name}: {scored.classes.title}{drawn}", whole, titles))
-    common = [group for group in groups if group.name == COMMON]
-    strata = [group for group in groups if group.name not in ("", COMMON)]
-    for group in common:
-        yield table(scores_table("alleles that have all of these scores", group, titles))
-    if settings.strata and strata:
-        yield table(strata_table(settings.strata, strata, titles))
 
 
 def _distributions(
