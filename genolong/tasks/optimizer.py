@@ -26,7 +26,7 @@ class MuonAndAdamW(Optimizer):
         self._muon = Muon(
             matrices, lr=settings.learning_rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
         )
-        self._adamw = _adamw(others, settings)
+        self._adamw = adamw(others, settings)
         super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
 
     def step(self, closure: Any = None) -> Any:
@@ -61,8 +61,19 @@ def make_optimizer(
         },
         {"params": [weight for weight in module.parameters() if id(weight) not in taken], "weight_decay": 0.0},
     ]
-    optimizer = MuonAndAdamW(hidden, others, settings) if hidden else _adamw(others, settings)
-    return optimizer, LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
+    optimizer = MuonAndAdamW(hidden, others, settings) if hidden else adamw(others, settings)
+    return optimizer, schedule_of(optimizer, settings, max_steps)
+
+
+def adamw(groups: list[dict[str, Any]], settings: OptimizerSettings) -> AdamW:
+    """AdamW for groups of weights, which may have a learning rate and a weight decay of their own."""
+    betas = settings.beta1, settings.beta2
+    return AdamW(groups, lr=settings.learning_rate, betas=betas, weight_decay=settings.weight_decay)
+
+
+def schedule_of(optimizer: Optimizer, settings: OptimizerSettings, max_steps: int) -> LambdaLR:
+    """Warmup and decay of every group's learning rate, by step."""
+    return LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
 
 
 def clipped(
@@ -87,7 +98,3 @@ def set_rate(optimizer: Optimizer, settings: OptimizerSettings, step: int, max_s
     """Sets the learning rate for `step`; the rate in a resumed run's checkpoint may come from another max_steps."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * settings.rate_at(step, max_steps)
-
-
-def _adamw(groups: list[dict[str, Any]], settings: OptimizerSettings) -> AdamW:
-    return AdamW(groups, lr=settings.learning_rate, betas=(settings.beta1, settings.beta2))

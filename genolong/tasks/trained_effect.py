@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics.functional.classification import (
     binary_auroc,
     binary_average_precision,
@@ -22,7 +20,7 @@ from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
-from genolong.tasks.optimizer import clipped, set_rate
+from genolong.tasks.optimizer import adamw, clipped, schedule_of, set_rate
 from genolong.tasks.optimizer_settings import OptimizerSettings
 
 BINS = 15  # bins of the calibration error, as in arXiv 1706.04599
@@ -98,12 +96,8 @@ class FrozenEffect(pl.LightningModule):
         self.variant_head.calibrate(logits, positive)
 
     def configure_optimizers(self) -> Any:
-        chosen = self.optimizer
-        groups = self.parameter_groups()
-        optimizer = AdamW(
-            groups, lr=chosen.learning_rate, betas=(chosen.beta1, chosen.beta2), weight_decay=chosen.weight_decay
-        )
-        schedule = LambdaLR(optimizer, lambda step: chosen.rate_at(step, self.max_steps))
+        optimizer = adamw(self.parameter_groups(), self.optimizer)
+        schedule = schedule_of(optimizer, self.optimizer, self.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
