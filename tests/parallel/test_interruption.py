@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from genolong.parallel.interruption import Interruption, held_back
+from tests.builders.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +84,7 @@ def test_held_back_it_comes_later_whichever_thread_gets_it():
         with held_back(signal.SIGINT):
             type_ctrl_c()
             assert not came
-        until = time.monotonic() + 20  # the other thread may get it, and then has to wait for a core
-        while not came and time.monotonic() < until:
-            time.sleep(0.001)
+        wait_until(lambda: came)  # the other thread may get it, and then has to wait for a core
         assert came == [signal.SIGINT]
         came.clear()
     done.set()

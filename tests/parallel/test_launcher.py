@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from genolong.parallel.child import say
 from genolong.parallel.launcher import launched
 from genolong.parallel.place import Place
 from genolong.parallel.stopped import Stopped
+from tests.builders.waiting import LIMIT_S, wait_until
 from tests.builders.watched_job import leave, meet, work
 
 PATIENT_S = 60  # where no process is to fall silent, however busy the machine is
 IMPATIENT_S = 4
-LIMIT_S = 120
 
 
 @pytest.fixture(autouse=True)
@@ -139,13 +139,6 @@ def is_gone(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (ProcessLookupError, FileNotFoundError):
         return True
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 @contextmanager

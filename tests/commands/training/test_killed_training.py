@@ -54,13 +54,14 @@ def kill_and_resume(home: Path, folder: Path, kills: int, seed: int, *more: str)
     return killed
 
 
-def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path):
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=NIGHTLY), 2])
+def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path, workers):
     folder = tmp_path / "run"
-    assert kill_and_resume(home, folder, 3, 9, "data.workers=2") == 3
+    assert kill_and_resume(home, folder, 5, 7 + workers, f"data.workers={workers}") == 5
     assert state_sha256(folder) == state_sha256(whole)
     assert rows_of(folder) == rows_of(whole)
     assert record_of(folder)["weights_sha256"] == record_of(whole)["weights_sha256"]
-    assert len(record_of(folder)["resumed"]) == 3
+    assert len(record_of(folder)["resumed"]) == 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
@@ -201,7 +202,7 @@ def whole_by_two(home: Path) -> Path:
     return home / "by-two"
 
 
-@pytest.mark.parametrize(("seed", "kills"), [(1, 2), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
+@pytest.mark.parametrize(("seed", "kills"), [(1, 4), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
 def test_two_processes_killed_and_resumed_end_as_if_they_had_not_been(home, whole_by_two, tmp_path, seed, kills):
     folder, chance = tmp_path / "run", random.Random(seed)
     for number in range(kills):
