@@ -72,7 +72,7 @@ def adamw(groups: list[dict[str, Any]], settings: OptimizerSettings) -> AdamW:
 
 
 def schedule_of(optimizer: Optimizer, settings: OptimizerSettings, max_steps: int) -> LambdaLR:
-    """Warmup and decay of every group's learning rate, by step."""
+    """Warm-up and decay of every group's learning rate, by step."""
     return LambdaLR(optimizer, lambda step: settings.rate_at(step, max_steps))
 
 
