@@ -4,18 +4,15 @@ import errno
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from importlib import import_module
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
+import pybigtools
 from jaxtyping import Float64
 
 from genolong.genome.coordinates import Interval
-from genolong.genome.files.partial_file import OTHER_BYTES, SUFFIX, PartialFile, sync_path
+from genolong.genome.files.partial_file import OTHER_BYTES, SUFFIX, refuse_no_file, sync_path
 from genolong.genome.files.whole_text import WholeText
 
 DECIMALS = 4
@@ -55,90 +52,81 @@ class BedGraph(WholeText):
             self.text.write("".join(lines).encode())
 
 
-class BigWig:
-    """Like BedGraph; `contigs` are the lengths of all contigs, in the order of writing.
+class Track:
+    """The values of bases as two files: NAME.bedgraph while they come, and at the end NAME.bw of the same values.
 
-    Raises OSError if the disk fails or is full.
+    `contigs` are the lengths of all contigs; of each file's contigs, positions must be written in order. The files get
+    their names in `complete`. Raises OutputError if a file cannot be created, OSError if the disk fails or is full.
     """
 
-    def __init__(self, path: Path, contigs: Mapping[str, int]) -> None:
-        library = big_wig_library()
-        assert library is not None, "asked before"
-        PartialFile(path).close()  # raises a clear error if the file cannot be created
-        self._path, self._partial = path, path.with_name(path.name + SUFFIX)
-        self._bases = 0  # with a value
-        self._file: Any = None
-        try:
-            with self._written():
-                self._file = library.open(str(self._partial), "w")
-                self._file.addHeader(list(contigs.items()))
-        except OSError:
-            self.discard()
-            raise
+    def __init__(self, bed_graph: Path, big_wig: Path, contigs: Mapping[str, int]) -> None:
+        refuse_no_file(big_wig)
+        self._big_wig, self._contigs = Path(os.path.realpath(big_wig)), contigs
+        self._partial = self._big_wig.with_name(f"{self._big_wig.stem}{SUFFIX}.bw")  # the library looks at the ending
+        self._lines = BedGraph(bed_graph)
 
     def write(self, interval: Interval, values: Values) -> None:
         """The values of an interval's bases."""
-        known = np.flatnonzero(~np.isnan(values))
-        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
-            if len(run):
-                start = interval.start + int(run[0])
-                with self._written():
-                    self._file.addEntries(interval.contig, start, values=rounded(values[run]).tolist(), span=1, step=1)
-                self._bases += len(run)
+        self._lines.write(interval, values)
 
     def end(self) -> None:
-        """Finish writing and check the file on the disk, because the library may not report a full disk."""
-        self._close()
-        sync_path(self._partial)
-        if not self._is_whole():
-            raise OSError(errno.EIO, OTHER_BYTES, str(self._partial))
+        """Finish writing, without giving the files their names."""
+        self._lines.end()
+        _write_big_wig(self._partial, self._lines.partial, self._contigs)
 
     def complete(self) -> None:
-        """Finish, and give the file its name."""
-        self.end()
-        os.replace(self._partial, self._path)
+        """Give the files their names, after `end`."""
+        self._lines.complete()
+        os.replace(self._partial, self._big_wig)
+        sync_path(self._big_wig.parent)
 
     def discard(self) -> None:
-        """Remove the partial file."""
-        with suppress(OSError):
-            self._close()
+        """Remove the partial files."""
         self._partial.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            with self._written():
-                file.close()
-
-    @contextmanager
-    def _written(self) -> Iterator[None]:
-        """Raise what the library raises as an error of the disk."""
-        try:
-            yield
-        except RuntimeError as error:
-            raise OSError(errno.EIO, f"cannot be written to ({error})", str(self._partial)) from error
-
-    def _is_whole(self) -> bool:
-        """Whether the file starts and ends as the format requires, and states the number of bases written.
-
-        We check it ourselves, because the library crashes with a segmentation fault on a truncated file.
-        """
-        with self._partial.open("rb") as file:
-            content = mmap(file.fileno(), 0, access=ACCESS_READ) if self._partial.stat().st_size else b""
-            if len(content) < _HEADER_BYTES or not content[:4] == content[-4:] == _MAGIC:
-                return False
-            (summary,) = _WHOLE_NUMBER.unpack_from(content, _SUMMARY_AT)
-            if summary + _WHOLE_NUMBER.size > len(content):
-                return False
-            return _WHOLE_NUMBER.unpack_from(content, summary) == (self._bases,)
+        self._lines.discard()
 
 
-Track = BedGraph | BigWig
-
-
-def big_wig_library() -> ModuleType | None:
-    """The library pyBigWig, which writes bigWig files, or None if it is not installed."""
+def _write_big_wig(path: Path, bed_graph: Path, contigs: Mapping[str, int]) -> None:
+    """Writes the entries of a bedGraph file and checks the file on the disk, because the library only prints errors."""
+    entries = _Entries(bed_graph)
     try:
-        return import_module("pyBigWig")
-    except ImportError:
-        return None
+        pybigtools.open(str(path), "w").write(dict(contigs), iter(entries))
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":  # an error in Rust, which is no Exception
+            raise
+    if entries.error is not None:
+        raise entries.error
+    sync_path(path)
+    if not _is_whole(path, entries.count):
+        raise OSError(errno.EIO, OTHER_BYTES, str(path))
+
+
+class _Entries:
+    """A bedGraph's entries; an error, even an interruption, ends them and is kept: the library would print it."""
+
+    def __init__(self, path: Path) -> None:
+        self.count, self.error = 0, None
+        self._path = path
+
+    def __iter__(self) -> Iterator[tuple[str, int, int, float]]:
+        try:
+            with self._path.open(encoding="utf-8", newline="\n") as lines:
+                for self.count, line in enumerate(lines, 1):
+                    contig, start, end, value = line.split("\t")
+                    yield contig, int(start), int(end), float(value)
+        except GeneratorExit:  # the library wants no more
+            raise
+        except BaseException as error:
+            self.error = error
+
+
+def _is_whole(path: Path, bases: int) -> bool:
+    """Whether a bigWig file starts and ends as the format requires, and states this number of bases with a value."""
+    with path.open("rb") as file:
+        content = mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b""
+        if len(content) < _HEADER_BYTES or not content[:4] == content[-4:] == _MAGIC:
+            return False
+        (summary,) = _WHOLE_NUMBER.unpack_from(content, _SUMMARY_AT)
+        if summary + _WHOLE_NUMBER.size > len(content):
+            return False
+        return _WHOLE_NUMBER.unpack_from(content, summary) == (bases,)

@@ -27,7 +27,7 @@ from genolong.runs.folder import RECORD
 
 PACKAGES = (
     "genolong", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pyfaidx", "pysam",
-    "biopython", "pyarrow", "pyBigWig",
+    "biopython", "pyarrow", "pybigtools",
 )  # fmt: skip
 
 LONGEST_DIFF = 1 << 20  # bytes; only the hash of a longer git diff is kept

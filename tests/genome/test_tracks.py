@@ -1,19 +1,23 @@
 """Tracks: a line or an entry for every base that has a value, none for the others, and nothing left of a failure."""
 
 import math
+import struct
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pybigtools
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genolong.errors import OutputError
 from genolong.genome import tracks
 from genolong.genome.coordinates import Interval
-from genolong.genome.tracks import BedGraph, BigWig, big_wig_library, shown
+from genolong.genome.tracks import BedGraph, Track, shown
 
 LENGTHS = {"a": 211, "b": 97, "c": 53}
 VALUES = st.one_of(st.just(math.nan), st.floats(-9, 9), st.sampled_from([0.0, -0.0, -0.00001]))
@@ -49,39 +53,60 @@ def read_bedgraph(path: Path) -> dict[tuple[str, int], float]:
     return {(contig, int(start)): float(value) for contig, start, _, value in rows}
 
 
-@given(PIECES)
-def test_bedgraph_has_every_value_in_order(tmp_path_factory, pieces: Any):
-    given_ = placed(pieces)
-    path = tmp_path_factory.mktemp("tracks") / "x.bedgraph"
-    track = BedGraph(path)
-    for interval, values in given_:
+def written(folder: Path, pieces: list[tuple[Interval, np.ndarray]], contigs: dict[str, int] = LENGTHS) -> None:
+    track = Track(folder / "x.bedgraph", folder / "x.bw", contigs)
+    for interval, values in pieces:
         track.write(interval, values)
-    assert not path.exists()
+    track.end()
+    assert {each.name for each in folder.iterdir()} == {"x.bedgraph.partial", "x.partial.bw"}
     track.complete()
-    found, wanted = read_bedgraph(path), plain(given_)
-    assert list(found) == sorted(found) and found == wanted
-    assert "-0.0000" not in path.read_text()
+    assert {each.name for each in folder.iterdir()} == {"x.bedgraph", "x.bw"}
 
 
 @given(PIECES)
-def test_bigwig_has_every_value(tmp_path_factory, pieces: Any):
-    library: Any = pytest.importorskip("pyBigWig")
+def test_both_files_have_every_value_in_order(tmp_path_factory, pieces: Any):
     given_ = placed(pieces)
-    path = tmp_path_factory.mktemp("tracks") / "x.bw"
-    track = BigWig(path, LENGTHS)
-    for interval, values in given_:
-        track.write(interval, values)
-    track.complete()
-    with library.open(str(path)) as file:
-        assert file.chroms() == LENGTHS
-        found = {
-            (contig, start): value
-            for contig in LENGTHS
-            for start, _, value in (file.intervals(contig) or ())
-        }  # fmt: skip
     wanted = plain(given_)
-    assert found == {place: float(np.float32(value)) for place, value in wanted.items()}
-    assert {each.name for each in path.parent.iterdir()} == {"x.bw"}
+    assume(wanted)
+    folder = tmp_path_factory.mktemp("tracks")
+    written(folder, given_)
+    found = read_bedgraph(folder / "x.bedgraph")
+    assert list(found) == sorted(found) and found == wanted
+    assert "-0.0000" not in (folder / "x.bedgraph").read_text()
+    with pybigtools.open(str(folder / "x.bw")) as file:
+        assert file.chroms() == {contig: LENGTHS[contig] for contig, _ in wanted}
+        entries = {
+            (contig, start): value
+            for contig in file.chroms()
+            for start, end, value in file.records(contig)
+            for start in range(start, end)
+        }  # fmt: skip
+    assert entries == {place: float(np.float32(value)) for place, value in wanted.items()}
+
+
+def test_every_zoom_level_of_a_bigwig_has_the_sums_of_its_values(tmp_path: Path):
+    values = np.random.default_rng(3).normal(size=200_003)
+    values[4_000:4_100] = np.nan
+    written(tmp_path, [(Interval("c", 53, 53 + len(values)), values)], {"b": 97, "c": 200_171})
+    kept = np.nan_to_num(np.concatenate([np.zeros(53), np.round(values, 4)]))
+    with pybigtools.open(str(tmp_path / "x.bw")) as file:
+        assert len(file.zooms()) > 1
+        for zoom in file.zooms():
+            found = [*file.zoom_records(zoom, "c")]
+            assert found[-1][1] == len(kept)
+            for start, end, summary in found:
+                assert summary["sum"] == pytest.approx(kept[start:end].sum(), abs=1e-3)
+
+
+def test_a_link_stays_a_link(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "x.bw").symlink_to(tmp_path / "elsewhere" / "y.bw")
+    track = Track(tmp_path / "x.bedgraph", tmp_path / "x.bw", LENGTHS)
+    track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
+    track.end()
+    track.complete()
+    assert (tmp_path / "x.bw").is_symlink()
+    assert [each.name for each in (tmp_path / "elsewhere").iterdir()] == ["y.bw"]
 
 
 def test_many_values_are_formatted_a_part_at_a_time(tmp_path: Path, monkeypatch):
@@ -98,64 +123,95 @@ def test_numbers_have_four_decimals():
     assert shown(np.array([1.0, -0.00004, 2.34567, -7.0])) == ["1.0000", "0.0000", "2.3457", "-7.0000"]
 
 
-def test_nothing_is_left_of_what_is_not_wanted(tmp_path: Path):
-    pytest.importorskip("pyBigWig")
-    for track in (BedGraph(tmp_path / "x.bedgraph"), BigWig(tmp_path / "x.bw", LENGTHS)):
-        track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
-        track.discard()
-    assert not [*tmp_path.iterdir()]
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
-    pytest.importorskip("pyBigWig")
-    for kind in (BedGraph, lambda path: BigWig(path, LENGTHS)):
-        with pytest.raises(OutputError, match=r"there is no folder .*nowhere; wanted one to write to; make it first"):
-            kind(tmp_path / "nowhere" / "x")
-
-
-def test_a_bigwig_that_the_disk_did_not_take_is_refused(tmp_path: Path):
-    library: Any = pytest.importorskip("pyBigWig")
-    track = BigWig(tmp_path / "x.bw", LENGTHS)
+def begun(folder: Path) -> Track:
+    track = Track(folder / "x.bedgraph", folder / "x.bw", LENGTHS)
     track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
-    track.complete()
-    whole = (tmp_path / "x.bw").read_bytes()
-    (tmp_path / "x.bw").unlink()
-    for cut in (len(whole) // 2, len(whole) - 400, 70):
-        track = BigWig(tmp_path / "x.bw", LENGTHS)
-        track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
-        track._close()
-        (tmp_path / "x.bw.partial").write_bytes(whole[:cut])
-        with pytest.raises(OSError, match=r"differs on the disk from what was written; write it again: .*x.bw.partial"):
-            track.complete()
+    return track
+
+
+def test_nothing_is_left_of_what_is_not_wanted(tmp_path: Path):
+    begun(tmp_path).discard()
+    assert not [*tmp_path.iterdir()]
+    track = begun(tmp_path)
+    track.end()
+    track.discard()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path):
+    with pytest.raises(OutputError, match=r"there is no folder .*nowhere; wanted one to write to; make it first"):
+        begun(tmp_path / "nowhere")
+    (tmp_path / "x.bw").mkdir()
+    with pytest.raises(OutputError, match=r"x.bw: is a folder; wanted a file to write; name one"):
+        begun(tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {"x.bw"}
+
+
+def test_a_bigwig_that_the_disk_did_not_take_is_refused(tmp_path: Path, monkeypatch):
+    begun(tmp_path).end()
+    whole = (tmp_path / "x.partial.bw").read_bytes()
+    left = [whole[:size] for size in (len(whole) - 1, len(whole) - 400, len(whole) // 2, 70, 3, 0)]
+    left.append(whole.replace(struct.pack("<Q", 2), struct.pack("<Q", 1)))  # as if one value were missing
+
+    class Wrong:
+        def __init__(self, path: str, _: str) -> None:
+            self.path = Path(path)
+
+        def write(self, _: object, entries: Iterator[object]) -> None:
+            assert [*entries] == [("a", 3, 4, 1.0), ("a", 4, 5, 2.0)]
+            self.path.write_bytes(left.pop())
+
+    monkeypatch.setattr(pybigtools, "open", Wrong)
+    while left:
+        track = begun(tmp_path)
+        with pytest.raises(OSError, match=r"differs on the disk from what was written; write it again: .*x.partial.bw"):
+            track.end()
         track.discard()
     assert not [*tmp_path.iterdir()]
-    track = BigWig(tmp_path / "x.bw", LENGTHS)
-    track.write(Interval("b", 3, 5), np.array([1.0, 2.0]))
-    with pytest.raises(OSError, match=r"(?s)cannot be written to \(.*x.bw.partial"):  # what the library refuses
-        track.write(Interval("a", 3, 5), np.array([1.0, 2.0]))
-    track.discard()
-    assert library.open  # its own files are closed
 
 
-def test_without_the_library_there_is_none(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyBigWig", None)
-    assert big_wig_library() is None
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of a file, which other systems may do otherwise")
+@pytest.mark.parametrize("limit", [900, 4_000, 140_000, 151_000])
+def test_a_full_disk_is_an_error_of_the_disk(limit: int):
+    code = f"""
+import resource, signal, sys, tempfile
+from pathlib import Path
+import numpy as np
+from genolong.genome.coordinates import Interval
+from genolong.genome.tracks import Track
+with tempfile.TemporaryDirectory() as folder:
+    track = Track(Path(folder, "x.bedgraph"), Path(folder, "x.bw"), {{"a": 30_000}})
+    track.write(Interval("a", 0, 30_000), np.random.default_rng(1).normal(size=30_000))
+    track._lines.end()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+    try:
+        track.end()
+    except OSError as error:
+        sys.exit(str(error))
+    print(Path(folder, "x.partial.bw").stat().st_size)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.splitlines()[-1].startswith("[Errno 5] differs on the disk from what was written"), done.stderr
 
 
-def test_a_bigwig_whose_header_the_disk_does_not_take_leaves_nothing(tmp_path: Path, monkeypatch):
-    library: Any = pytest.importorskip("pyBigWig")
-
-    class Full:
+def test_an_interruption_while_a_bigwig_is_written_is_raised(tmp_path: Path, monkeypatch):
+    class Interrupted:
         def __init__(self, path: str, _: str) -> None:
-            Path(path).write_bytes(b"begun")
+            self.path = path
 
-        def addHeader(self, _: object) -> None:
-            raise RuntimeError("Received an error while writing the bigWig header")
+        def write(self, contigs: dict[str, int], entries: Iterator[tuple[str, int, int, float]]) -> None:
+            monkeypatch.setattr(tracks, "float", interrupt, raising=False)
+            library(self.path, "w").write(contigs, entries)
 
-        def close(self) -> None:
-            raise RuntimeError("closed")
+    def interrupt(_: str) -> float:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(library, "open", Full)
-    with pytest.raises(OSError, match=r"cannot be written to \(Received an error .*x.bw.partial"):
-        BigWig(tmp_path / "x.bw", LENGTHS)
+    library = pybigtools.open
+    monkeypatch.setattr(pybigtools, "open", Interrupted)
+    track = begun(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        track.end()
+    track.discard()
     assert not [*tmp_path.iterdir()]

@@ -149,7 +149,7 @@ def test_what_is_refused_before_any_block_leaves_what_was_kept(tmp_path: Path):
     with pytest.raises(Stop):
         work(tmp_path, BLOCKS, Stop())
     with pytest.raises(SettingsError), KeptBlocks(tmp_path / "x", IDENTITY, resume=True):
-        raise SettingsError("bigwig=yes: not installed")
+        raise SettingsError("parquet=yes: not installed")
     assert same(work(tmp_path, []), BLOCKS)
 
 

@@ -30,7 +30,7 @@ from genolong.tasks.mutation_map import MutationMapper
 
 logger = logging.getLogger(__name__)
 
-APART = ("region", "regions", "bigwig", "parquet", "pictures", "prefix")  # settings that do not affect what is computed
+APART = ("region", "regions", "parquet", "pictures", "prefix")  # settings that do not affect what is computed
 EDGES = {
     "edge": "read in a window that reaches beyond an end of the contig, padded with N",
     "n_rich": "read in a window that is more than a tenth N",

@@ -1,6 +1,6 @@
 """The files of a mutation map, written in parallel: VCF, tables and tracks; all get their names at the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from genolong.commands.maps.map_settings import MapSettings
 from genolong.commands.maps.map_table import ParquetTable, TextTable
 from genolong.commands.variants.effect_fields import EffectFields
 from genolong.errors import SettingsError
-from genolong.genome.tracks import BedGraph, BigWig, Track, big_wig_library
+from genolong.genome.tracks import Track
 from genolong.genome.vcf_writer import VcfWriter
 from genolong.tasks.mutation_map import MappedBases, MutationMapper
 
@@ -34,8 +34,7 @@ class MapFiles:
         self.notes: list[str] = []
         self.paths: list[Path] = []
         self._fields = EffectFields(settings.prefix, mapper.scorer.with_distance, chance_of)
-        with_big_wig = _wanted("bigwig", settings.bigwig, _big_wig, self.notes)
-        with_parquet = _wanted("parquet", settings.parquet, arrow, self.notes)
+        with_parquet = _with_parquet(settings.parquet, self.notes)
         self._settings = settings
         with ExitStack() as undone:
             self._vcf = VcfWriter(self._named(".vcf.gz"))
@@ -51,9 +50,9 @@ class MapFiles:
                 undone.callback(table.discard)
             self._tracks: list[tuple[str, Track]] = []
             for name in TRACKS:
-                self._begin_track(undone, name, BedGraph(self._named(f".{name}.bedgraph")))
-                if with_big_wig:
-                    self._begin_track(undone, name, BigWig(self._named(f".{name}.bw"), contigs))
+                track = Track(self._named(f".{name}.bedgraph"), self._named(f".{name}.bw"), contigs)
+                undone.callback(track.discard)
+                self._tracks.append((name, track))
             header = header_lines(self._fields, origin, settings.flank, contigs)
             self._vcf.write_header(header)
             if forbidden := undeclared(contigs):
@@ -104,25 +103,13 @@ class MapFiles:
         self.paths.append(self._settings.file(end))
         return self.paths[-1]
 
-    def _begin_track(self, undone: ExitStack, name: str, track: Track) -> None:
-        undone.callback(track.discard)
-        self._tracks.append((name, track))
 
-
-def _big_wig(setting: str) -> None:
-    if big_wig_library() is None:
-        raise SettingsError(
-            f"{setting}: a bigWig file needs pyBigWig, which is not installed; run `pip install genolong[map]` (or "
-            "`pip install pyBigWig`)"
-        )
-
-
-def _wanted(setting: str, whether: str, ask: Callable[[str], object], notes: list[str]) -> bool:
-    """Whether to write a kind of file; if `auto` lacks its library, adds a note."""
+def _with_parquet(whether: str, notes: list[str]) -> bool:
+    """Whether to write the table as Parquet, too; if `auto` lacks the library, adds a note."""
     if whether == "no":
         return False
     try:
-        ask(f"{setting}={whether}")
+        arrow(f"parquet={whether}")
     except SettingsError as error:
         if whether == "yes":
             raise

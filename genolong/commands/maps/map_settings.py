@@ -31,7 +31,6 @@ class MapSettings(ReadingSettings):
     probability: bool
     flank: int
     batch: int | None
-    bigwig: str
     parquet: str
     pictures: int
     prefix: str
@@ -43,9 +42,8 @@ class MapSettings(ReadingSettings):
         check_prefix(self.prefix)
         if (self.region is None) == (self.regions is None):
             raise SettingsError("region: wanted either a region (region=chr1:1-1,000) or a BED file (regions=)")
-        for name in ("bigwig", "parquet"):
-            if getattr(self, name) not in WHETHER:
-                raise SettingsError(f"{name}={getattr(self, name)}: wanted {' or '.join(WHETHER)}")
+        if self.parquet not in WHETHER:
+            raise SettingsError(f"parquet={self.parquet}: wanted {' or '.join(WHETHER)}")
         if self.pictures < 0:
             raise SettingsError(f"pictures={self.pictures}: wanted 0 (none) or more")
 

@@ -13,6 +13,11 @@ class WholeText:
         self._file = PartialFile(path)
         self.text = PlainOutput(self._file)
 
+    @property
+    def partial(self) -> Path:
+        """Where the text is until it has its name."""
+        return Path(self._file.name)
+
     def end(self) -> None:
         """Finish writing and sync, without giving the file its name."""
         self.text.flush()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pybigtools
 import pysam
 import pytest
 from hydra import compose, initialize_config_dir
@@ -43,7 +44,7 @@ CONTIGS = {
     "chr10": random_letters(150, 1) + "N" * 9 + random_letters(141, 2),
 }
 WINDOW = 64
-NONE = ("bigwig=no", "parquet=no", "pictures=0")
+NONE = ("parquet=no", "pictures=0")
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +160,7 @@ def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path: Path):
 
 
 def test_all_files_say_the_same(go, tmp_path: Path):
-    library: Any = pytest.importorskip("pyBigWig")
-    done = go(bed(tmp_path, "chr10 120 170", "chr2 60 103"), "bigwig=yes", "pictures=0")
+    done = go(bed(tmp_path, "chr10 120 170", "chr2 60 103"), "pictures=0")
     found = records(tmp_path / "x.vcf.gz")
     known = [record for record in found if record.alts]
     values = {"importance": importance_of, "uncertainty": uncertainty_of}
@@ -185,9 +185,9 @@ def test_all_files_say_the_same(go, tmp_path: Path):
         np.testing.assert_allclose(shown, [of(record) for record in known], atol=2e-4)
         unit = {"importance": "nats", "uncertainty": "bits"}[name]
         assert shown == [float(row[f"{name}_{unit}"]) for row in rows if row[f"{name}_{unit}"]]
-        with library.open(str(tmp_path / f"x.{name}.bw")) as file:
-            assert file.chroms() == {contig: len(letters) for contig, letters in CONTIGS.items()}
-            entries = [entry for contig in ("chr10", "chr2") for entry in file.intervals(contig)]
+        with pybigtools.open(str(tmp_path / f"x.{name}.bw")) as file:
+            assert file.chroms() == {contig: len(CONTIGS[contig]) for contig in ("chr10", "chr2")}
+            entries = [entry for contig in ("chr10", "chr2") for entry in file.records(contig)]
         assert [start for start, _, _ in entries] == [record.pos - 1 for record in known]
         assert [value for *_, value in entries] == [float(np.float32(value)) for value in shown]
     assert {path.name for path in done.files} == names(tmp_path) - {
@@ -197,7 +197,7 @@ def test_all_files_say_the_same(go, tmp_path: Path):
 
 def test_the_parquet_table_is_the_tsv(go, home: Path, tmp_path: Path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow, which comes with genolong[parquet]")
-    go("region=chr10:140-170", "parquet=yes", "bigwig=no", "pictures=0", "distance=true")
+    go("region=chr10:140-170", "parquet=yes", "pictures=0", "distance=true")
     table = parquet.read_table(tmp_path / "x.parquet")
     with (tmp_path / "x.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -257,15 +257,15 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, m
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     regions = bed(tmp_path, "chr10 20 170", "chr2 60 103")
     watch = StopAt("mapping", 99)
-    whole = go(regions, *options, "bigwig=no", "pictures=1", f"output={tmp_path / 'whole'}", watcher=watch)
+    whole = go(regions, *options, "pictures=1", f"output={tmp_path / 'whole'}", watcher=watch)
     blocks = 99 - watch.left
     assert blocks > 2
     for stop in range(1, blocks + 1):
         with pytest.raises(Stop):
-            go(regions, *options, "bigwig=no", "pictures=1", watcher=StopAt("mapping", stop))
+            go(regions, *options, "pictures=1", watcher=StopAt("mapping", stop))
         assert {path.name for path in tmp_path.glob("x*")} == {"x.vcf.gz.kept.partial", "x.vcf.gz.journal"}
         again = StopAt("mapping", 99)
-        done = go(regions, *options, "bigwig=no", "pictures=1", watcher=again)
+        done = go(regions, *options, "pictures=1", watcher=again)
         assert again.done["reading what was already mapped"] == stop
         assert again.done["mapping"] == again.totals["mapping"] and done.notes == whole.notes
         for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".chr10_21-170.svg"):
@@ -287,13 +287,13 @@ def test_what_another_map_left_is_refused_and_other_files_are_not_another_map(go
             go("region=chr10:3-170", "mode=exact", *NONE, other)
     again = StopAt("mapping", 99)
     go("region=chr10", "mode=exact", "resume=no", *NONE, f"output={tmp_path / 'other'}")
-    go(bed(tmp_path, "chr10 2 170"), "mode=exact", "bigwig=no", "parquet=no", "prefix=MINE", watcher=again)
+    go(bed(tmp_path, "chr10 2 170"), "mode=exact", "parquet=no", "prefix=MINE", watcher=again)
     assert again.done["reading what was already mapped"] == 1
 
 
 def test_files_of_an_earlier_map_that_are_not_written_again_are_told(go, tmp_path: Path):
-    go("region=chr2:7-19", "bigwig=no", "parquet=no")
-    go(bed(tmp_path, "chr2 6 19", "chr2 25 31"), "pictures=2", "bigwig=no", "parquet=no")
+    go("region=chr2:7-19", "parquet=no")
+    go(bed(tmp_path, "chr2 6 19", "chr2 25 31"), "pictures=2", "parquet=no")
     done = go("region=chr2:7-19", *NONE)
     others = [f"x{region}.{end}" for region in ("", ".chr2_26-31", ".chr2_7-19") for end in ("png", "svg")]
     assert done.notes[-6:] == tuple(f"{tmp_path / name} is not of this map, and was left unchanged" for name in others)
@@ -320,7 +320,7 @@ def test_regions_of_a_pipe_give_the_same_map_without_a_record(go, tmp_path: Path
 
 
 def test_it_is_reproduced_to_the_byte(go, home: Path, tmp_path: Path):
-    go(bed(tmp_path, "chr10 120 170"), "bigwig=no", "pictures=1")
+    go(bed(tmp_path, "chr10 120 170"), "pictures=1")
     record = read_record(tmp_path / "x.vcf.gz.record.json")
     assert record["made_by"] == "map" and record["output_sha256"] == sha256_of(tmp_path / "x.vcf.gz")
     assert record["regions_sha256"] == {str(tmp_path / "in.bed"): sha256_of(tmp_path / "in.bed")}
@@ -331,16 +331,16 @@ def test_it_is_reproduced_to_the_byte(go, home: Path, tmp_path: Path):
 
 
 def test_so_many_regions_are_drawn_as_are_asked_for(go, tmp_path: Path):
-    done = go(bed(tmp_path, "chr10 20 40", "chr10 60 61", "chr2 7 11"), "bigwig=no", "parquet=no", "pictures=2")
+    done = go(bed(tmp_path, "chr10 20 40", "chr10 60 61", "chr2 7 11"), "parquet=no", "pictures=2")
     pictures = {f"x.chr10_{place}.{kind}" for place in ("21-40", "61-61") for kind in ("png", "svg")}
     assert {name for name in names(tmp_path) if name.endswith(("png", "svg"))} == pictures
     assert "drawn: 2 of 3 regions, the first 2 (pictures=) of at most 1,000,000 bases" in done.notes
-    go("region=chr2:1-9", "bigwig=no", "parquet=no")
+    go("region=chr2:1-9", "parquet=no")
     assert {"x.png", "x.svg"} <= names(tmp_path)
 
 
 def test_a_region_without_a_base_is_not_drawn(go, tmp_path: Path):
-    done = go(bed(tmp_path, "chr10 150 159", "chr10 20 40"), "bigwig=no", "parquet=no", "pictures=2")
+    done = go(bed(tmp_path, "chr10 150 159", "chr10 20 40"), "parquet=no", "pictures=2")
     assert {name for name in names(tmp_path) if name.endswith(("png", "svg"))} == {
         "x.chr10_21-40.png", "x.chr10_21-40.svg"
     }  # fmt: skip
@@ -348,7 +348,6 @@ def test_a_region_without_a_base_is_not_drawn(go, tmp_path: Path):
 
 
 def test_contigs_may_have_any_name(go, home: Path, tmp_path: Path):
-    library: Any = pytest.importorskip("pyBigWig")
     contigs = {"a/b": random_letters(71, 7), "a|b": random_letters(71, 8), "x,y=<$z^2$>": random_letters(61, 9)}
     fasta = write_fasta(tmp_path, contigs, "strange.fa")
     lines = [f"{contig} 20 31" for contig in contigs]
@@ -357,7 +356,7 @@ def test_contigs_may_have_any_name(go, home: Path, tmp_path: Path):
     assert [(record.chrom, record.pos) for record in records(tmp_path / "x.vcf.gz")] == places
     with pysam.TabixFile(str(tmp_path / "x.vcf.gz")) as file:
         assert [len([*file.fetch(contig, 20, 31)]) for contig in sorted(contigs)] == [11, 11, 11]
-    with library.open(str(tmp_path / "x.importance.bw")) as file:
+    with pybigtools.open(str(tmp_path / "x.importance.bw")) as file:
         assert file.chroms() == {contig: len(letters) for contig, letters in contigs.items()}
     assert (
         f"{tmp_path / 'x.vcf.gz'}: the VCF specification forbids some names of contigs (x,y=<$z^2$>), so its header "
@@ -373,23 +372,20 @@ def test_many_names_that_a_vcf_forbids_are_counted(go, tmp_path: Path):
     assert any("some names of contigs (c,0, c,1, c,2 and 2 more)" in note for note in done.notes)
 
 
-def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path: Path, monkeypatch):
-    for module in ("pyBigWig", "pyarrow"):
-        monkeypatch.setitem(sys.modules, module, None)
+def test_a_parquet_table_without_its_library_is_left_out_and_told_or_refused(go, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     done = go("region=chr2:7-9", "pictures=0")
-    assert done.notes[:2] == (
-        "not written: bigwig=auto: a bigWig file needs pyBigWig, which is not installed; run "
-        "`pip install genolong[map]` (or `pip install pyBigWig`)",
+    assert done.notes[:1] == (
         "not written: parquet=auto: a Parquet file needs pyarrow, which is not installed; run "
         "`pip install genolong[parquet]` (or `pip install pyarrow`)",
     )
     before = names(tmp_path)
     assert before == {
         "x.vcf.gz", "x.vcf.gz.tbi", "x.vcf.gz.record.json", "x.tsv", "x.importance.bedgraph", "x.uncertainty.bedgraph",
+        "x.importance.bw", "x.uncertainty.bw",
     }  # fmt: skip
-    for name in ("bigwig", "parquet"):
-        with pytest.raises(SettingsError, match=f"^{name}=yes: a .* file needs py"):
-            go("region=chr2:7-9", f"{name}=yes", f"output={tmp_path / 'y'}")
+    with pytest.raises(SettingsError, match=r"^parquet=yes: a .* file needs py"):
+        go("region=chr2:7-9", "parquet=yes", f"output={tmp_path / 'y'}")
     assert names(tmp_path) == before
 
 
@@ -406,7 +402,6 @@ def test_files_that_take_a_library_are_left_out_and_told_or_refused(go, tmp_path
         (("region=a", "mode=fast"), "mode=fast: wanted exact or shared or unmasked"),
         (("region=a", "spacing=0"), "spacing=0: wanted 1 or more"),
         (("region=a", "pictures=-1"), "pictures=-1: wanted 0 (none) or more"),
-        (("region=a", "bigwig=maybe"), "bigwig=maybe: wanted auto or yes or no"),
         (("region=a", "parquet=maybe"), "parquet=maybe: wanted auto or yes or no"),
         (("region=a", "prefix=1"), "prefix=1: wanted letters, digits and _, the first no digit"),
         (("region=a", "flank=32"), "flank=32: a base with that many on either side does not fit into the window of 64; "
@@ -477,7 +472,7 @@ def test_inputs_are_never_written_over_and_a_folder_must_be_there(go, home: Path
 def test_whatever_fails_no_file_is_cut_and_the_next_run_gives_the_same_bytes(
     go, tmp_path: Path, error: int, step: int, lasting: bool
 ):
-    words = ("region=chr2:7-9", "bigwig=no")  # whose library does not ask the disk through Python
+    words = ("region=chr2:7-9",)
     count = requests(lambda: go(*words))
     whole = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith(".json")}
     for number in range(0, count, step):
