@@ -77,7 +77,9 @@ def test_a_substitution_is_scored_by_what_stands_around_it_on_the_contig():
     letters[2], others[3] = (letters[2] + 2) % 4, 4  # not what the genome has; no substitution
     texts = ("two", "one?", "chrone")
     contig = Words(texts, np.array([texts.index(name) for name, _ in places]))
-    sites = Substitutions(contig, np.array([at for _, at in places]), np.array(letters), np.array(others, np.uint8))
+    sites = Substitutions(
+        contig, np.array([at for _, at in places]), np.array(letters, np.uint8), np.array(others, np.uint8)
+    )
     sites.reference[3] = 4
     names = ContigNames({name: len(codes) for name, codes in GENOME.codes.items()}, {})
     found = score_substitutions(counter, GenomeTiles(GENOME, tile_bp=101, kept=2), names, sites)

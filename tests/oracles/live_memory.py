@@ -16,7 +16,10 @@ OPERATIONS = {RecordScope.STATIC_RUNTIME_MODEL}  # none of these ever runs; reco
 def most_bytes(run: Callable[[], object]) -> int:
     """Beside what was there before."""
     only_memory = partial(PROFILER._enable_profiler, scopes=OPERATIONS)
-    with mock.patch.object(PROFILER, "_enable_profiler", only_memory), profile(profile_memory=True) as watched:
+    with (
+        mock.patch.object(PROFILER, "_enable_profiler", only_memory),
+        profile(profile_memory=True, acc_events=True) as watched,
+    ):
         run()
     events: Any = watched.profiler.kineto_results.events()  # type: ignore[union-attr]
     changes = sorted((event for event in events if event.name() == "[memory]"), key=lambda event: event.start_ns())

@@ -70,8 +70,7 @@ def multiplies_squares() -> bool:
 
 
 def _can(capability: str) -> bool:
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # missing in torch 2.10
-    return bool(known.get(capability))
+    return bool(torch.cpu.get_capabilities().get(capability))
 
 
 def _is_whole(kept: Path) -> bool:
