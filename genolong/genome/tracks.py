@@ -55,8 +55,9 @@ class BedGraph(WholeText):
 class Track:
     """The values of bases as two files: NAME.bedgraph while they come, and at the end NAME.bw of the same values.
 
-    `contigs` are the lengths of all contigs; of each file's contigs, positions must be written in order. The files get
-    their names in `complete`. Raises OutputError if a file cannot be created, OSError if the disk fails or is full.
+    `contigs` are the lengths of all contigs. Write one contig after the other, its positions in order, and at least one
+    value: the format has no empty file. The files get their names in `complete`. Raises OutputError if a file cannot be
+    created, OSError if the disk fails or is full.
     """
 
     def __init__(self, bed_graph: Path, big_wig: Path, contigs: Mapping[str, int]) -> None:

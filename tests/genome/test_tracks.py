@@ -53,6 +53,20 @@ def read_bedgraph(path: Path) -> dict[tuple[str, int], float]:
     return {(contig, int(start)): float(value) for contig, start, _, value in rows}
 
 
+@given(PIECES)
+def test_bedgraph_has_every_value_in_order(tmp_path_factory, pieces: Any):
+    given_ = placed(pieces)
+    path = tmp_path_factory.mktemp("tracks") / "x.bedgraph"
+    track = BedGraph(path)
+    for interval, values in given_:
+        track.write(interval, values)
+    assert not path.exists()
+    track.complete()
+    found, wanted = read_bedgraph(path), plain(given_)
+    assert list(found) == sorted(found) and found == wanted
+    assert "-0.0000" not in path.read_text()
+
+
 def written(folder: Path, pieces: list[tuple[Interval, np.ndarray]], contigs: dict[str, int] = LENGTHS) -> None:
     track = Track(folder / "x.bedgraph", folder / "x.bw", contigs)
     for interval, values in pieces:
@@ -64,15 +78,13 @@ def written(folder: Path, pieces: list[tuple[Interval, np.ndarray]], contigs: di
 
 
 @given(PIECES)
-def test_both_files_have_every_value_in_order(tmp_path_factory, pieces: Any):
+def test_bigwig_has_every_value(tmp_path_factory, pieces: Any):
     given_ = placed(pieces)
     wanted = plain(given_)
     assume(wanted)
     folder = tmp_path_factory.mktemp("tracks")
     written(folder, given_)
-    found = read_bedgraph(folder / "x.bedgraph")
-    assert list(found) == sorted(found) and found == wanted
-    assert "-0.0000" not in (folder / "x.bedgraph").read_text()
+    assert read_bedgraph(folder / "x.bedgraph") == wanted
     with pybigtools.open(str(folder / "x.bw")) as file:
         assert file.chroms() == {contig: LENGTHS[contig] for contig, _ in wanted}
         entries = {
@@ -167,6 +179,15 @@ def test_a_bigwig_that_the_disk_did_not_take_is_refused(tmp_path: Path, monkeypa
         with pytest.raises(OSError, match=r"differs on the disk from what was written; write it again: .*x.partial.bw"):
             track.end()
         track.discard()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_the_library_refuses_is_an_error(tmp_path: Path):
+    track = begun(tmp_path)
+    track.write(Interval("a", 1, 3), np.array([1.0, 2.0]))  # back
+    with pytest.raises(OSError, match=r"differs on the disk from what was written; write it again: .*x.partial.bw"):
+        track.end()
+    track.discard()
     assert not [*tmp_path.iterdir()]
 
 

@@ -268,7 +268,7 @@ def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, m
         done = go(regions, *options, "pictures=1", watcher=again)
         assert again.done["reading what was already mapped"] == stop
         assert again.done["mapping"] == again.totals["mapping"] and done.notes == whole.notes
-        for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".chr10_21-170.svg"):
+        for end in (".vcf.gz", ".vcf.gz.tbi", ".tsv", ".importance.bedgraph", ".importance.bw", ".chr10_21-170.svg"):
             assert (tmp_path / f"x{end}").read_bytes() == (tmp_path / f"whole{end}").read_bytes(), end
         for path in tmp_path.glob("x*"):
             path.unlink()
@@ -375,9 +375,9 @@ def test_many_names_that_a_vcf_forbids_are_counted(go, tmp_path: Path):
 def test_a_parquet_table_without_its_library_is_left_out_and_told_or_refused(go, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     done = go("region=chr2:7-9", "pictures=0")
-    assert done.notes[:1] == (
+    assert done.notes[0] == (
         "not written: parquet=auto: a Parquet file needs pyarrow, which is not installed; run "
-        "`pip install genolong[parquet]` (or `pip install pyarrow`)",
+        "`pip install genolong[parquet]` (or `pip install pyarrow`)"
     )
     before = names(tmp_path)
     assert before == {
