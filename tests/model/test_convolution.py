@@ -13,7 +13,6 @@ from genolong.model.passes.native_passes import native_passes
 from tests.oracles.plain_convolution import plain_convolution
 
 needs_it = pytest.mark.skipif(native_passes(torch.zeros(1)) is None, reason="C++ cannot be compiled on this machine")
-KERNELS = ["aten", pytest.param("cpp", marks=needs_it)]
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +42,13 @@ def close(found: list[Tensor], wanted: list[Tensor]) -> bool:
     )
 
 
-@pytest.mark.usefixtures("vectors")
-@pytest.mark.parametrize("kernels", KERNELS)
-@given(
+problems = given(
     st.integers(1, 3), st.integers(1, 131), st.integers(1, 83), st.integers(0, 20), st.integers(1, 3),
     st.integers(0, 2**31),
 )  # fmt: skip
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, width, reach, threads, seed):
+
+
+def it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, width, reach, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     convolution = made(width, 2 * reach + 1, kernels)
@@ -60,6 +58,19 @@ def test_it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length,
     norm, taps, bias = exact.parameters()
     out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
     assert close(found, with_gradients(out, wide, exact, grad.double()))
+
+
+@problems
+def test_pytorchs_is_what_a_walk_over_positions_and_taps_finds(batch, length, width, reach, threads, seed):
+    it_is_what_a_walk_over_positions_and_taps_finds("aten", batch, length, width, reach, threads, seed)
+
+
+@needs_it
+@pytest.mark.usefixtures("vectors")
+@problems
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_that_in_cpp_is_what_a_walk_over_positions_and_taps_finds(batch, length, width, reach, threads, seed):
+    it_is_what_a_walk_over_positions_and_taps_finds("cpp", batch, length, width, reach, threads, seed)
 
 
 @needs_it

@@ -17,9 +17,12 @@
 #include <cstdint>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#ifdef __AVX2__
 #include <immintrin.h>
+#endif
 #ifdef __AMX_BF16__
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,12 +30,14 @@
 
 namespace {
 
-#ifdef __AVX512F__
-constexpr int LANES = 16, VECTORS = 4;
+// SUMS: accumulator vectors at most, one register each; other registers hold the operands
+#if defined(__AVX512F__)
+constexpr int LANES = 16, VECTORS = 4, SUMS = 24;
+#elif defined(__AVX2__)
+constexpr int LANES = 8, VECTORS = 2, SUMS = 12;
 #else
-constexpr int LANES = 8, VECTORS = 2;
+constexpr int LANES = 4, VECTORS = 4, SUMS = 24;
 #endif
-constexpr int SUMS = 3 * LANES / 2;  // accumulator vectors at most, one register each; other registers hold the operands
 #ifdef __AMX_BF16__
 constexpr bool SQUARES = true;
 constexpr int KEYS = 32;  // keys whose scores are computed at a time
@@ -54,7 +59,7 @@ constexpr int QUERIES = TILE / PAIR;  // units in a tile's queries
 constexpr int UNITS = (WIDE + PAIR - 1) / PAIR, ALONG = LANES * UNITS;  // a row along channels, in vectors and in units
 constexpr int power_of_two(int most) { return most < 2 ? 1 : 2 * power_of_two(most / 2); }
 constexpr int NEAR = WIDE < VECTORS ? WIDE : VECTORS;  // vectors of a row that a product accumulates at a time
-constexpr int ROWS = SQUARES ? KEYS : LANES == 16 ? power_of_two(SUMS / NEAR) : SUMS / NEAR;  // rows of these
+constexpr int ROWS = SQUARES ? KEYS : LANES == 16 ? power_of_two(SUMS / NEAR) : VECTORS / NEAR * KEYS;  // rows of these
 constexpr int whole_groups(int keys) { return (keys + ROWS - 1) / ROWS * ROWS; }
 constexpr int BLOCK = whole_groups(256);  // keys whose weights for a tile of queries fit into a low-level cache
 constexpr int BLOCK_BACKWARD = whole_groups(128);
@@ -66,7 +71,8 @@ constexpr float LOG2E = 1.44269504088896341f, LN2 = 0.693147180559945309f;
 constexpr float LEAST = -3.40282347e38f;  // the least finite number: -inf minus it is -inf, whose weight is 0
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
-typedef uint32_t Bits __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));  // additions wrap around
+typedef int32_t Whole __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));  // additions wrap around
 
 struct Tensor {  // (batch, segments, offsets, heads, positions, width); channels are adjacent
     char *at;
@@ -146,55 +152,49 @@ inline Vec exp2(Vec x) {
     return _mm512_scalef_ps(exp2_of_part(_mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF)), x);  // by 2^floor(x)
 }
 
-// Transpose 16 by 16 numbers: halves first, then quarters within them, ...
-inline void transpose(Vec (&rows)[LANES]) {
-    const Bits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-#pragma GCC unroll 4
-    for (int step = LANES / 2; step; step /= 2) {
-        const Bits left = (lane & step) ? lane + LANES - step : lane, right = (lane & step) ? lane + LANES : lane + step;
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++)
-            if (!(i & step)) {
-                const Vec one = rows[i], other = rows[i + step];
-                rows[i] = _mm512_permutex2var_ps(one, (__m512i)left, other);
-                rows[i + step] = _mm512_permutex2var_ps(one, (__m512i)right, other);
-            }
-    }
-}
-
 #else
 
+#ifdef __AVX2__
 inline Vec at_most_zero(Vec x) { return _mm256_min_ps(Vec{}, x); }
+inline Vec floor(Vec x) { return _mm256_floor_ps(x); }
+#else
+inline Vec at_most_zero(Vec x) { return x > 0.0f ? Vec{} : x; }
+inline Vec floor(Vec x) {  // one instruction on ARM
+    for (int i = 0; i < LANES; i++) x[i] = std::floor(x[i]);
+    return x;
+}
+#endif
 
 inline Vec exp2(Vec x) {  // 0 if the result is below float32's normal numbers; x is at most slightly above 0
-    const Vec whole = _mm256_floor_ps(x), power = exp2_of_part(x - whole);
-    const Bits shifted = (Bits)power + ((Bits)_mm256_cvtps_epi32(whole) << 23);
+    const Vec whole = floor(x), power = exp2_of_part(x - whole);
+    const Bits shifted = (Bits)power + ((Bits)__builtin_convertvector(whole, Whole) << 23);
     return x < -126.0f ? Vec{} : (Vec)shifted;
 }
 
-// Transpose 8 by 8 numbers: within two rows, four rows, and all rows.
-inline void transpose(Vec (&rows)[LANES]) {
-    Vec twos[LANES], fours[LANES];
-#pragma GCC unroll 4
-    for (int i = 0; i < LANES; i += 2) {
-        twos[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
-        twos[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < LANES; i += 4)
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; j++) {
-            fours[i + 2 * j] = _mm256_shuffle_ps(twos[i + j], twos[i + j + 2], 0x44);
-            fours[i + 2 * j + 1] = _mm256_shuffle_ps(twos[i + j], twos[i + j + 2], 0xee);
-        }
-#pragma GCC unroll 4
-    for (int i = 0; i < LANES / 2; i++) {
-        rows[i] = _mm256_permute2f128_ps(fours[i], fours[i + LANES / 2], 0x20);
-        rows[i + LANES / 2] = _mm256_permute2f128_ps(fours[i], fours[i + LANES / 2], 0x31);
-    }
+#endif
+
+#ifdef __clang__
+#define PICKED(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
+#else
+#define PICKED(one, other, ...) __builtin_shuffle(one, other, Whole{__VA_ARGS__})
+#endif
+
+// Swap the upper right and the lower left numbers of each square of 2 * STEP rows and lanes.
+template <int STEP, int... LANE>
+inline void swap(Vec &upper, Vec &lower, std::integer_sequence<int, LANE...>) {
+    const Vec one = upper, other = lower;
+    upper = PICKED(one, other, (LANE & STEP ? LANE + LANES - STEP : LANE)...);
+    lower = PICKED(one, other, (LANE & STEP ? LANE + LANES : LANE + STEP)...);
 }
 
-#endif
+// Transpose LANES by LANES numbers: halves first, then quarters within them, ...
+template <int STEP = LANES / 2>
+inline void transpose(Vec (&rows)[LANES]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        if (!(i & STEP)) swap<STEP>(rows[i], rows[i + STEP], std::make_integer_sequence<int, LANES>());
+    if constexpr (STEP > 1) transpose<STEP / 2>(rows);
+}
 
 // Transpose ROW_BLOCKS by COLUMN_BLOCKS blocks of LANES by LANES numbers; rows of either side are consecutive.
 template <int ROW_BLOCKS, int COLUMN_BLOCKS>

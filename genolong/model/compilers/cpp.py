@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ from genolong.errors import InputError
 from genolong.genome.files.cache_folder import CacheFolder
 
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
-LEVELS = {8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by number of lanes
+LEVELS = {4: "-march=armv8-a", 8: "-march=x86-64-v3", 16: "-march=x86-64-v4"}  # by number of lanes
 
 
 @cache
@@ -29,7 +30,7 @@ def compiled(source: Path, *flags: str) -> ctypes.CDLL | str:
     The code may rely on vectors of `lanes()` numbers. It shares PyTorch's OpenMP threads.
     """
     if not lanes():
-        return "this processor has no AVX2"
+        return "it needs a processor with AVX2, or ARM under Linux"
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if not compiler:
         return "no C++ compiler was found"
@@ -54,7 +55,9 @@ def has_memory(tensor: Tensor) -> bool:
 
 
 def lanes() -> int:
-    """Float32 numbers in a vector: 16 with AVX-512, 8 with AVX2, 0 with neither."""
+    """Float32 numbers in a vector: 16 with AVX-512, 8 with AVX2, 4 on ARM under Linux, 0 elsewhere."""
+    if (platform.system(), platform.machine()) == ("Linux", "aarch64"):
+        return 4
     known = torch.backends.cpu.get_cpu_capability()
     return 16 if known.startswith("AVX512") else 8 if known == "AVX2" else 0
 

@@ -12,10 +12,12 @@
 namespace {
 
 constexpr int64_t LEAST = 64;  // positions that make it worth starting another thread
-#ifdef __AVX512F__
+#if defined(__AVX512F__)  // a register's: compilers keep vectors of two in memory
 constexpr int64_t LANES = 16;
+#elif defined(__AVX2__)
+constexpr int64_t LANES = 8;
 #else
-constexpr int64_t LANES = 8;  // compilers keep vectors of two registers in memory
+constexpr int64_t LANES = 4;
 #endif
 constexpr int64_t TILE = 16;   // positions that a convolution processes at a time; with their halo they stay in cache
 

@@ -102,7 +102,8 @@ def test_it_is_one_softmax_over_the_multiset_of_keys(problem):
 
 
 @needs_it
-@any_vectors
+@pytest.mark.parametrize("vectors", [16, 8, pytest.param(4, marks=pytest.mark.nightly)], indirect=True)
+@pytest.mark.usefixtures("vectors")
 @given(problems(longest=307, widest=native.WIDEST, most_heads=3))
 @some
 def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(problem):
@@ -112,8 +113,8 @@ def test_tiles_and_blocks_of_any_size_agree_with_pytorchs_kernels_in_float64(pro
 
 
 @pytest.fixture(
-    params=[("squares", 16), ("pairs", 16), ("widened", 16), ("widened", 8)],
-    ids=["squares", "pairs", "widened", "AVX2"],
+    params=[("squares", 16), ("pairs", 16), ("widened", 16), ("widened", 8), ("widened", 4)],
+    ids=["squares", "pairs", "widened", "AVX2", "ARM"],
 )
 def of_16_bits(request, monkeypatch):
     """With products of squares or pairs of bfloat16, where the processor has them, or of such numbers made float32."""
@@ -356,15 +357,25 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
     assert native.why_not(11) == "no C++ compiler was found"
     cpp.compiled.cache_clear()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
-    assert native.why_not(11) == "this processor has no AVX2"
+    monkeypatch.setattr(cpp.platform, "machine", lambda: "x86_64")
+    assert native.why_not(11) == "it needs a processor with AVX2, or ARM under Linux"
     assert native.why_not(native.WIDEST + 1) == "heads of 65 channels are wider than 64"
 
 
 @pytest.mark.parametrize(
-    ("capability", "lanes"),
-    [("AVX512", 16), ("AVX512_VNNI", 16), ("AVX2", 8), ("DEFAULT", 0), ("NO AVX", 0), ("SVE256", 0)],
+    ("system", "machine", "capability", "lanes"),
+    [
+        *(("Linux", "x86_64", *told) for told in (("AVX512", 16), ("AVX512_VNNI", 16), ("AVX2", 8), ("DEFAULT", 0))),
+        ("Linux", "aarch64", "DEFAULT", 4),
+        ("Linux", "aarch64", "SVE256", 4),
+        ("Darwin", "arm64", "DEFAULT", 0),
+        ("Windows", "AMD64", "AVX2", 8),
+        ("Linux", "ppc64le", "DEFAULT", 0),
+    ],
 )
-def test_vectors_are_as_long_as_pytorch_tells(capability, lanes, monkeypatch):
+def test_vectors_are_as_long_as_the_processors_registers(system, machine, capability, lanes, monkeypatch):
+    monkeypatch.setattr(cpp.platform, "system", lambda: system)
+    monkeypatch.setattr(cpp.platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     assert cpp.lanes() == lanes
 
@@ -416,6 +427,7 @@ def test_a_library_that_was_damaged_is_made_anew(damage, monkeypatch, anew, tmp_
 
 @pytest.mark.parametrize("level", ["x86-64-v4", "haswell", "x86-64-v4 -mavx512bf16"])
 @needs_it
+@pytest.mark.skipif(cpp.lanes() == 4, reason="compilers for ARM know no other lengths")
 def test_a_compiler_that_makes_it_for_another_processor_is_noticed(level, monkeypatch, anew, tmp_path):
     """It gave wrong numbers: rows are as wide as the vectors that the caller counts on."""
     monkeypatch.setenv("CXX", str(tmp_path / "c++"))
