@@ -23,8 +23,6 @@ WIDE = {"width": 32, "heads": 4, "layers": 4, "mlp_ratio": 4.0, "segment": 16, "
 
 def handed_out(taken: Step) -> int:
     trained = model(taken)
-    take(taken, trained)
-    trained.zero_grad()
     return most_bytes(lambda: take(taken, trained))
 
 
