@@ -57,9 +57,14 @@ def test_help_fits_a_screen_and_begins_with_examples(command):
     assert f"genolong {words} --help all " in shown, "where the rest is"
 
 
+@pytest.fixture(scope="module")
+def of_command() -> dict[str, set[str]]:
+    """The settings of each command."""
+    return {name: {*settings_of(FOLDERS[name], name), "experiment", "task"} for name in FOLDERS}
+
+
 @pytest.mark.parametrize("command", FOLDERS)
-def test_examples_use_settings_that_there_are(command):
-    of_command = {name: {*settings_of(FOLDERS[name], name), "experiment", "task"} for name in FOLDERS}
+def test_examples_use_settings_that_there_are(command, of_command):
     examples = [line for line in header((FOLDERS[command] / f"{command}.yaml").read_text()) if line.startswith("  ")]
     for line in examples:
         found = re.match(r" *(?:.*\| )?genolong (\w+) ", line)

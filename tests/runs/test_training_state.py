@@ -59,19 +59,17 @@ def places(node: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
         yield from places(value, *before, name)
 
 
-def with_another(training: dict[str, Any], way: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    """The same but for what is at one place; None: nothing is there."""
-    copy: Any = deepcopy({name: part for name, part in training.items() if name != "state_dict"})
-    node = copy
-    for at, name in enumerate(way[:-1]):
-        if isinstance(node[name], tuple):
-            node[name] = list(node[name])
-        node = node[way[at]]
-    if value is None and isinstance(node, dict):
-        del node[way[-1]]
+def with_another(node: Any, way: tuple[Any, ...], value: Any) -> Any:
+    """The same but for what is at one place; None: nothing is there. All that does not lie on the way is shared."""
+    name, *rest = way
+    changed = dict(node) if isinstance(node, dict) else list(node)
+    if rest:
+        changed[name] = with_another(node[name], tuple(rest), value)
+    elif value is None and isinstance(changed, dict):
+        del changed[name]
     else:
-        node[way[-1]] = value
-    return {**copy, "state_dict": training["state_dict"]}
+        changed[name] = value
+    return changed
 
 
 def test_what_a_training_wrote_is_taken(saved):
