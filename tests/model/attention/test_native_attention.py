@@ -85,10 +85,13 @@ def a_position_no_branch_covers_gets_zeros_and_no_gradient(attend: Callable[...,
 
 
 def a_number_that_is_none_is_not_hidden(attend: Callable[..., torch.Tensor], rows, of: str):
-    rows = [tensor.detach().float() for tensor in rows[:3]]
+    rows = [tensor.detach().float() for tensor in rows]
     rows[("queries", "keys", "values").index(of)][0, 5, 1, 2] = float("nan")
-    out = output(attend, rows, [rows[0].shape[1]], [1])
-    assert out[0, 5, 1].isnan().any() and not out[0, :, 0].isnan().any()
+    rows, geometry = [tensor.requires_grad_() for tensor in rows], ([rows[0].shape[1]], [1])
+    found, wanted = (with_gradients(each, rows, *geometry) for each in (attend, oracle.dilated_attention))
+    for got, right in zip(found, wanted, strict=True):
+        assert torch.equal(got.isnan(), right.isnan()) and not got[0, :, 0].isnan().any()
+    assert found[0][0, 5, 1].isnan().any()
 
 
 @needs_it
@@ -296,6 +299,15 @@ def test_a_row_without_a_key_that_weighs_anything_gets_zeros(geometry):
     found, wanted = (with_gradients(each, rows, *geometry) for each in (attend, dilated_attention))
     for got, right in zip(found, wanted, strict=True):
         assert torch.equal(got.isnan(), right.isnan()) and not got.nan_to_num().any() and not right.nan_to_num().any()
+
+
+@needs_it
+@any_vectors
+def test_no_key_weighs_more_than_all_of_a_row_however_its_scores_are_rounded():
+    queries, keys, values, grad = (tensor.detach() for tensor in rows_of(307, factor=1e4))
+    rows = [*(tensor.requires_grad_() for tensor in (queries, keys, values)), grad]
+    *_, of_values = with_gradients(attend, rows, [307], [1])
+    assert (of_values.abs() <= 1.00001 * grad.abs().sum(dim=1, keepdim=True)).all()
 
 
 @needs_it
