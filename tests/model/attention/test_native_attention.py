@@ -377,7 +377,11 @@ def test_without_any_compiler_or_another_processor_that_is_said(monkeypatch, ane
 @pytest.mark.parametrize(
     ("system", "machine", "capability", "lanes"),
     [
-        *(("Linux", "x86_64", *told) for told in (("AVX512", 16), ("AVX512_VNNI", 16), ("AVX2", 8), ("DEFAULT", 0))),
+        ("Linux", "x86_64", "AVX512", 16),
+        ("Linux", "x86_64", "AVX512_VNNI", 16),
+        ("Linux", "x86_64", "AVX2", 8),
+        ("Linux", "x86_64", "DEFAULT", 0),
+        ("Linux", "x86_64", "NO AVX", 0),
         ("Linux", "aarch64", "DEFAULT", 4),
         ("Linux", "aarch64", "SVE256", 4),
         ("Darwin", "arm64", "DEFAULT", 0),

@@ -8,6 +8,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genolong.model.compilers import cpp
+from genolong.model.compilers.cpp import lanes
 from genolong.model.convolution import Convolution
 from genolong.model.norm import Norm
 from genolong.model.passes import native_passes
@@ -154,13 +155,13 @@ def test_16_bit_rows_are_turned_in_32_bits_and_rounded(length, heads, half, thre
     torch.set_num_threads(threads)
     rows = torch.randn(2, length, 3, heads, 2 * half).bfloat16().requires_grad_()
     by = rotation(5, length, 2 * half, 1e4, rows.float(), "cpp")
-    turned = rotate(rows, by)
+    turned, slack = rotate(rows, by), 1e-6 if lanes() == 4 else 0.0  # on ARM compilers fuse either product with the sum
     for found, wanted in (
         (turned, rotate(rows.float(), by)),
         (torch.autograd.grad(turned, rows, rows)[0], rotate(rows.float(), by.back())),
-    ):  # to the nearest, of sums of two products, either of which compilers may fuse with the sum
+    ):
         assert found.dtype == torch.bfloat16
-        assert ((wanted - 1e-6).bfloat16() <= found).all() and (found <= (wanted + 1e-6).bfloat16()).all()
+        assert ((wanted - slack).bfloat16() <= found).all() and (found <= (wanted + slack).bfloat16()).all()
 
 
 @needs_it
