@@ -142,7 +142,7 @@ def precision_notes(chosen: TrainerSettings, devices: int) -> tuple[str, ...]:
         return slow_notes("trainer.precision")
     if chosen.precision != "auto" or not multiplies_bfloat16():
         return ()
-    return (f"in float32; this processor also multiplies bfloat16, so trainer.precision={MIXED} trains faster",)
+    return (f"in float32; this processor also multiplies bfloat16, so trainer.precision={MIXED} may train faster",)
 
 
 def make_loggers(chosen: LoggerSettings, folder: Path, name: str, log: MetricsLog, step: int) -> list[Logger]:

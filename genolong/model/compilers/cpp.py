@@ -63,8 +63,8 @@ def lanes() -> int:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies pairs of bfloat16 (AVX-512 BF16), on some at twice the rate of float32."""
-    return _can("avx512_bf16")
+    """Whether the processor multiplies bfloat16 (AVX-512 BF16, ARM's BF16), on some at twice the rate of float32."""
+    return _can("avx512_bf16") or _can("bf16")
 
 
 def multiplies_squares() -> bool:

@@ -254,7 +254,10 @@ def test_where_another_precision_is_faster_that_is_told(settings, monkeypatch, a
     for where in (trainer, precision_choice):
         monkeypatch.setattr(where, "multiplies_bfloat16", lambda: able)
     told = {
-        ("auto", True): "in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed trains",
+        (
+            "auto",
+            True,
+        ): "in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed may train",
         ("bf16-mixed", False): "trainer.precision=bf16-mixed is no faster here, and may be four times slower: PyTorch",
     }.get((asked, able))
     notes = precision_notes(replace(settings.trainer, precision=asked), 1)

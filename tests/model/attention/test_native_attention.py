@@ -525,8 +525,9 @@ def test_where_such_products_are_not_to_be_had_numbers_become_float32_before(way
 
 
 @pytest.mark.parametrize("able", [True, False])
-def test_what_the_processor_multiplies_is_pytorchs_to_tell(able, monkeypatch):
-    told = {"avx512_bf16": able, "amx_bf16": able}
+@pytest.mark.parametrize("name", ["avx512_bf16", "bf16"])  # on x86, and on ARM
+def test_what_the_processor_multiplies_is_pytorchs_to_tell(name, able, monkeypatch):
+    told = {name: able, "amx_bf16": able}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told)
     assert cpp.multiplies_bfloat16() == cpp.multiplies_squares() == able
     told.clear()
