@@ -581,7 +581,9 @@ def background_ignores_no_interrupt() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.nightly)]
+)
 def test_an_interrupted_training_ends_with_its_code_and_without_a_trace(tmp_path, fasta, sent, code):
     command = [sys.executable, "-m", "genolong", "train", fasta, *TINY, "trainer.max_steps=1000000", "data.workers=1"]
     with (

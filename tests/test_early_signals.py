@@ -26,13 +26,18 @@ BEGINS, COMPOSES, IMPORTS, WORKS = (
     "genolong.cli", "omegaconf._impl", "genolong.commands.training.train",
     "genolong.commands.pages.report",
 )  # fmt: skip
+GOES_ON = "run the same command again to continue"
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: 75}
 
 
 @pytest.mark.parametrize(("module", "number", "end"), [
     *((BEGINS, number, "before it began") for number in CODES),
     (COMPOSES, signal.SIGUSR1, "before it began"), (COMPOSES, signal.SIGINT, "before it began"),
-    *((IMPORTS, number, "outside of its steps; run the same command again to continue") for number in CODES),
+    (IMPORTS, signal.SIGHUP, f"outside of its steps; {GOES_ON}"),
+    *(
+        pytest.param(IMPORTS, number, f"outside of its steps; {GOES_ON}", marks=pytest.mark.nightly)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    ),
 ])  # fmt: skip
 def test_it_ends_with_its_code_and_one_line(tmp_path: Path, module: str, number: int, end: str):
     fasta = write_fasta(tmp_path, {"chr1": random_letters(1009, seed=1)})

@@ -73,6 +73,7 @@ def test_torchrun_sweeps_with_one_folder_a_job(home, tmp_path):
     assert not list(tmp_path.glob("genolong-*"))
 
 
+@pytest.mark.nightly
 def test_torchrun_passes_over_a_run_that_has_finished(home):
     asked = ["train", "-m", "data.fasta=genome.fa", "hydra.sweep.dir=named", "hydra.sweep.subdir=s${seed}", *TINY]
     asked += ["trainer.devices=2", "parallel.sequence=2"]
@@ -127,7 +128,10 @@ def test_what_all_refuse_all_say_in_one_line():
 
 @pytest.mark.parametrize(("command", "sent", "code", "told"), [
     ([*PREDICT, "vcf=in.vcf", "output=alone.vcf"], signal.SIGTERM, 143, "stopped by SIGTERM; run the same command"),
-    ([*PREDICT, "vcf=in.vcf", "output=alone.vcf"], signal.SIGINT, 130, "stopped by SIGINT; run the same command"),
+    pytest.param(
+        [*PREDICT, "vcf=in.vcf", "output=alone.vcf"], signal.SIGINT, 130, "stopped by SIGINT; run the same command",
+        marks=pytest.mark.nightly,
+    ),
     (
         ["train", "data.fasta=genome.fa", "run.folder=alone", *TINY, "trainer.devices=2"], signal.SIGHUP, 129,
         "stopped by SIGHUP outside of its steps; ",

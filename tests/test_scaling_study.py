@@ -21,6 +21,7 @@ def test_one_device_of_sixteen_receives_what_is_counted(tmp_path, geometry):
     assert found["received_bytes"] == found["counted_received_bytes"] > 0
 
 
+@pytest.mark.nightly
 def test_a_table_takes_the_place_of_the_last(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- /table -->\nbehind\n")

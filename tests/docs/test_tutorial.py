@@ -36,6 +36,13 @@ def output_of(printed: Printed, words: str) -> str:
     return found
 
 
+def test_the_quick_start_as_it_is_typed(tmp_path: Path):
+    project = make_small_project(tmp_path)
+    (block,) = (block for block in TUTORIAL if "scripts/quickstart" in block.text)
+    check_the_run(project, {block.text: type_in(project, block)})
+
+
+@pytest.mark.nightly
 def test_the_tutorial_as_it_is_typed(tmp_path: Path):
     """One test, for its parts need the run that its first command makes, and other processes would make it again."""
     project, printed = make_small_project(tmp_path), {}

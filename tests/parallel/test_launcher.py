@@ -160,7 +160,7 @@ def job(*words: object) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
                 os.killpg(first.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.nightly)])
 def test_without_the_first_one_all_end(sent):
     with job(3, IMPATIENT_S, "go on") as (first, _):
         first.send_signal(sent)
@@ -183,6 +183,7 @@ def test_a_process_that_is_killed_ends_a_first_one_that_notices_and_one_that_doe
     assert found == ((out + told, "") if out else ("", f"genolong: error: {told}"))
 
 
+@pytest.mark.nightly
 def test_ctrl_c_ends_all_also_where_the_first_one_waits_for_a_message():
     with job(2, PATIENT_S, "hang") as (first, _):
         time.sleep(1)  # it waits by now; if it does not, Ctrl-C is the easier to notice
@@ -209,6 +210,7 @@ def test_what_ends_a_first_one_that_is_blocked_is_told_in_one_line(capfd, error,
     assert capfd.readouterr() == ("", "" if line is None else f"genolong: {line}\n")
 
 
+@pytest.mark.nightly
 def test_all_stopped_for_longer_than_patience_lasts_go_on_afterwards():
     with job(3, IMPATIENT_S, "go on") as (first, processes):
         os.killpg(first.pid, signal.SIGSTOP)  # as Ctrl-Z does

@@ -96,7 +96,7 @@ def lead_with(model: str, copies: int) -> list[tuple[int, int]]:
         return list(team.lead(work, [1, 2]))
 
 
-@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("copies", [pytest.param(1, marks=pytest.mark.nightly), 2])
 def test_a_process_that_opened_another_model_is_refused(copies):
     told = r"^the model's training wrote a new checkpoint while several processes opened it"
     with pytest.raises(InputError, match=told):

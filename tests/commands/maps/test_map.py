@@ -252,7 +252,10 @@ def test_several_processes_write_what_one_writes(go, tmp_path: Path, devices: in
             np.testing.assert_allclose(this.info["GENOLONG_LLR"], other.info["GENOLONG_LLR"], atol=2e-4)
 
 
-@pytest.mark.parametrize("options", [("mode=exact", "batch=16"), ("mode=shared", "distance=true")])
+@pytest.mark.parametrize(
+    "options",
+    [("mode=exact", "batch=16"), pytest.param(("mode=shared", "distance=true"), marks=pytest.mark.nightly)],
+)
 def test_stopped_anywhere_and_resumed_it_is_byte_identical(go, tmp_path: Path, monkeypatch, options: tuple[str, ...]):
     monkeypatch.setattr(kept_blocks, "NOTED_EVERY_S", -1.0)
     regions = bed(tmp_path, "chr10 20 170", "chr2 60 103")

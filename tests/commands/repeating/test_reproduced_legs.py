@@ -95,6 +95,7 @@ def test_ended_by_the_clock_and_gone_on_with(home: Path, tmp_path: Path, clock):
     assert_again(home, tmp_path / "run", tmp_path / "again")
 
 
+@pytest.mark.nightly
 def test_gone_on_with_on_other_devices(home: Path, tmp_path: Path):
     leg(home, tmp_path / "run", "context.batch=2", left=3)
     leg(home, tmp_path / "run", "context.batch=1", "trainer.devices=2")

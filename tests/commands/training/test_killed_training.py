@@ -54,16 +54,19 @@ def kill_and_resume(home: Path, folder: Path, kills: int, seed: int, *more: str)
     return killed
 
 
-@pytest.mark.parametrize("workers", [pytest.param(0, marks=NIGHTLY), 2])
-def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path, workers):
+@pytest.mark.parametrize(
+    ("workers", "kills"), [(2, 2), *(pytest.param(workers, 5, marks=NIGHTLY) for workers in (0, 2))]
+)
+def test_a_training_killed_and_resumed_ends_as_the_uninterrupted_one(home, whole, tmp_path, workers, kills):
     folder = tmp_path / "run"
-    assert kill_and_resume(home, folder, 5, 7 + workers, f"data.workers={workers}") == 5
+    assert kill_and_resume(home, folder, kills, 7 + workers, f"data.workers={workers}") == kills
     assert state_sha256(folder) == state_sha256(whole)
     assert rows_of(folder) == rows_of(whole)
     assert record_of(folder)["weights_sha256"] == record_of(whole)["weights_sha256"]
-    assert len(record_of(folder)["resumed"]) == 5
+    assert len(record_of(folder)["resumed"]) == kills
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_a_training_whose_reading_process_is_killed_says_so_and_goes_on(home, whole, tmp_path):
     folder, more = tmp_path / "run", (*LONG, "data.workers=2")
@@ -117,6 +120,7 @@ def test_a_signal_leaves_a_checkpoint_and_its_exit_code(home, whole, tmp_path, n
     assert rows_of(folder) == rows_of(whole)
 
 
+@pytest.mark.nightly
 def test_a_closed_terminal_leaves_a_checkpoint(home, whole, tmp_path):
     folder, more = tmp_path / "run", (*LONG, "data.workers=2", "checkpoint.every_n_steps=100000")
     assert in_a_terminal_closed(home, folder, when_row(folder, 25), *more) == 129
@@ -126,18 +130,17 @@ def test_a_closed_terminal_leaves_a_checkpoint(home, whole, tmp_path):
     assert rows_of(folder) == rows_of(whole)
 
 
+@pytest.mark.nightly
 def test_a_training_that_no_signal_reaches_outlives_its_terminal(home, whole, tmp_path):
     folder = tmp_path / "run"
     assert in_a_terminal_closed(home, folder, when_row(folder, 25), *LONG, disowned=True) == 0
     assert_same(folder, whole)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("number", "code"),
-    [
-        (signal.SIGTERM, 143),
-        *(pytest.param(*more, marks=NIGHTLY) for more in ((signal.SIGINT, 130), (signal.SIGUSR1, 75))),
-    ],
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 75)],
 )
 def test_a_signal_before_the_first_step_ends_it_and_the_same_command_begins(home, whole, tmp_path, number, code):
     folder = tmp_path / "run"
@@ -180,6 +183,7 @@ def left_and_made_up_for(home: Path, folder: Path, whole: Path, code: int, numbe
     assert_same(folder, whole)
 
 
+@pytest.mark.nightly
 def test_a_signal_while_a_training_validates_does_not_wait(large_home, tmp_path):
     finish(large_home, tmp_path / "whole", *LOOKS)
     left_and_made_up_for(large_home, tmp_path / "run", tmp_path / "whole", 143, signal.SIGTERM)
@@ -202,7 +206,8 @@ def whole_by_two(home: Path) -> Path:
     return home / "by-two"
 
 
-@pytest.mark.parametrize(("seed", "kills"), [(1, 4), *(pytest.param(seed, 3, marks=NIGHTLY) for seed in range(2, 12))])
+@pytest.mark.nightly
+@pytest.mark.parametrize(("seed", "kills"), [(1, 4), *((seed, 3) for seed in range(2, 12))])
 def test_two_processes_killed_and_resumed_end_as_if_they_had_not_been(home, whole_by_two, tmp_path, seed, kills):
     folder, chance = tmp_path / "run", random.Random(seed)
     for number in range(kills):

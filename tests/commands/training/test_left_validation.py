@@ -62,7 +62,9 @@ def validated_at(folder: Path) -> list[int]:
     return [int(row["step"]) + 1 for row in rows_of(folder) if row.get("validation/loss")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["plain", "workers", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("accumulated", "mean"))]
+)
 def test_a_validation_that_was_left_is_made_up_for(home: Path, tmp_path: Path, monkeypatch, kind: str):
     run = training(home, *KINDS[kind])
     run(tmp_path / "whole")
@@ -105,7 +107,7 @@ def test_a_kill_after_it_was_made_up_for_leaves_no_row_twice(home: Path, tmp_pat
     assert_same(killed, tmp_path / "whole")
 
 
-@pytest.mark.parametrize("encoder", ["frozen", "tuned"])
+@pytest.mark.parametrize("encoder", ["frozen", pytest.param("tuned", marks=pytest.mark.nightly)])
 def test_a_head_whose_validation_was_left_is_calibrated_all_the_same(tmp_path: Path, monkeypatch, encoder: str):
     few = (f"trainer.max_steps={STEPS}", "trainer.validate_every=4", "batch=8", f"encoder={encoder}")
     chosen = variant_settings(make_home(tmp_path), *few)

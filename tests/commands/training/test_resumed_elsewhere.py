@@ -50,7 +50,7 @@ def differences(folder: Path, whole: Path) -> Iterator[float]:
     ("before", "after"),
     [
         (ONE, SLICES),
-        pytest.param((*ONE, *MUON), (*WINDOWS, *MUON)),
+        pytest.param((*ONE, *MUON), (*WINDOWS, *MUON), marks=pytest.mark.nightly),
         pytest.param(SLICES, ONE, marks=pytest.mark.nightly),
         pytest.param(ONE, WINDOWS, marks=pytest.mark.nightly),
         pytest.param(WINDOWS, ONE, marks=pytest.mark.nightly),

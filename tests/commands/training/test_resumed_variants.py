@@ -41,7 +41,9 @@ def stopped(home: Path, whole: Path, tmp_path: Path) -> Path:
     return at_step(whole, tmp_path / "run", 6)
 
 
-@pytest.mark.parametrize("step", [1, 4, 7, STEPS])  # 4: where the head is calibrated, too
+@pytest.mark.parametrize(
+    "step", [pytest.param(1, marks=pytest.mark.nightly), 4, 7, STEPS]
+)  # 4: where the head is calibrated, too
 def test_a_head_resumed_at_a_step_ends_as_the_uninterrupted_one(home, whole, tmp_path, step):
     folder = at_step(whole, tmp_path / "run", step)
     run(home, folder)
@@ -50,7 +52,7 @@ def test_a_head_resumed_at_a_step_ends_as_the_uninterrupted_one(home, whole, tmp
     assert resumed["step"] == step
 
 
-@pytest.mark.parametrize("step", [5, STEPS])
+@pytest.mark.parametrize("step", [5, pytest.param(STEPS, marks=pytest.mark.nightly)])
 def test_a_tuned_encoder_is_resumed_with_its_head(home, tmp_path, step):
     run(home, tmp_path / "whole", "encoder=tuned", "checkpoint.every_n_steps=5", "checkpoint.keep=3")
     folder = at_step(tmp_path / "whole", tmp_path / "run", step)
@@ -88,6 +90,7 @@ def test_a_head_is_given_more_steps(home, tmp_path):
     assert state_sha256(tmp_path / "run") == state_sha256(tmp_path / "whole")
 
 
+@pytest.mark.nightly
 def test_a_head_that_was_given_more_steps_is_the_same_again(home, tmp_path):
     run(home, tmp_path / "run", "encoder=tuned", "trainer.max_steps=5")
     run(home, tmp_path / "run", "encoder=tuned")

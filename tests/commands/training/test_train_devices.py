@@ -55,8 +55,11 @@ def metrics(folder: Path) -> list[dict[str, float]]:
     "mesh",
     [
         ["parallel.sequence=2"],
-        ["parallel.sequence=2", "parallel.share_weights=true", "context.checkpoint_blocks=2"],
-        ["context.batch=2", "data.workers=1"],
+        pytest.param(
+            ["parallel.sequence=2", "parallel.share_weights=true", "context.checkpoint_blocks=2"],
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(["context.batch=2", "data.workers=1"], marks=pytest.mark.nightly),
     ],
     ids=["sequence", "shared weights", "data"],
 )

@@ -148,7 +148,7 @@ def test_processes_that_opened_another_checkpoint_are_refused(made, monkeypatch)
         train_variants(settings(made), made / "refused")
 
 
-@pytest.mark.parametrize(("encoder", "steps"), [("frozen", 60), ("tuned", 15)])
+@pytest.mark.parametrize(("encoder", "steps"), [("frozen", 60), pytest.param("tuned", 15, marks=pytest.mark.nightly)])
 def test_a_head_learns_as_much_in_bfloat16(made, encoder, steps):
     few = f"encoder={encoder}", f"trainer.max_steps={steps}", f"trainer.validate_every={steps}"
     full, half = (

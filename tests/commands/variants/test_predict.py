@@ -213,7 +213,7 @@ def test_what_is_not_sorted_has_none_and_that_is_told(go, tmp_path):
     assert names(tmp_path) == {"out.vcf.gz", "out.vcf.gz.record.json"}
 
 
-@pytest.mark.parametrize(("devices", "sequence"), [(3, 1), (2, 2)])
+@pytest.mark.parametrize(("devices", "sequence"), [pytest.param(3, 1, marks=pytest.mark.nightly), (2, 2)])
 def test_more_processes_write_the_same_bytes(go, tmp_path, devices: int, sequence: int):
     one = go("records_at_once=4", output="one.vcf.gz")
     asked = ("records_at_once=4", f"trainer.devices={devices}", f"parallel.sequence={sequence}")
@@ -625,7 +625,7 @@ def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path, monkeyp
     assert record["alleles"] == done.tally.as_json()
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path, devices: int):
     llrs = []
     for precision in ("32-true", "bf16-mixed"):

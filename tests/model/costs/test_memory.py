@@ -26,18 +26,24 @@ def handed_out(taken: Step) -> int:
     return most_bytes(lambda: take(taken, trained))
 
 
-@pytest.mark.parametrize("kernels", ["aten", "cpp"])
+PLAIN = [(False, {}), (False, {"dropout": 0.1}), (True, {"mlp_ratio": 8.0})]
+CHANGED = [
+    (False, {"kernel": 0}), (False, {"mlp": "swiglu"}), (False, {"layers": 5, "heads": 2}), (False, {"heads": 8}),
+    (False, {"mlp_ratio": 1.0}), (True, {}),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2, 3])
 @pytest.mark.parametrize(
-    ("half", "encoder"),
+    ("kernels", "half", "encoder"),
     [
-        (False, {}), (False, {"kernel": 0}), (False, {"mlp": "swiglu"}), (False, {"dropout": 0.1}),
-        (False, {"layers": 5, "heads": 2}), (False, {"heads": 8}), (False, {"mlp_ratio": 1.0}), (True, {}),
-        (True, {"mlp_ratio": 8.0}),
+        *(("cpp", *case) for case in (*PLAIN, *CHANGED)),
+        *(("aten", *case) for case in PLAIN),
+        *(pytest.param("aten", *case, marks=pytest.mark.nightly) for case in CHANGED),
     ],
     ids=str,
-)  # fmt: skip
-def test_activations_are_those_that_the_allocator_hands_out(half, encoder, checkpoint_blocks, kernels, monkeypatch):
+)
+def test_activations_are_those_that_the_allocator_hands_out(kernels, half, encoder, checkpoint_blocks, monkeypatch):
     if kernels == "cpp" and why_not(1):
         pytest.skip(why_not(1))
     monkeypatch.setitem(recompute.STRETCH_BYTES, "cpu", 128 * 4 * 32)
@@ -98,13 +104,13 @@ def resident(taken: Step) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count resident memory otherwise")
-@pytest.mark.parametrize("checkpoint_blocks", [0, 1, 2])
 @pytest.mark.parametrize(
-    ("window_bp", "width"),
+    ("window_bp", "width", "checkpoint_blocks"),
     [
-        (32768, 64),
-        pytest.param(65536, 256, marks=pytest.mark.nightly),
-        pytest.param(1 << 18, 64, marks=pytest.mark.nightly),
+        (32768, 64, 2),
+        *(pytest.param(32768, 64, kept, marks=pytest.mark.nightly) for kept in (0, 1)),
+        *(pytest.param(65536, 256, kept, marks=pytest.mark.nightly) for kept in (0, 1, 2)),
+        *(pytest.param(1 << 18, 64, kept, marks=pytest.mark.nightly) for kept in (0, 1, 2)),
     ],
 )
 def test_a_process_grows_by_what_is_counted(window_bp, width, checkpoint_blocks):
