@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from genolong import cli
+from genolong.commands.reading.trained_run import open_run
 from genolong.runs.checkpoint import load_weights, weights_sha256
 from tests.builders.genomes import random_letters
 from tests.builders.vcfs import record_line, vcf_text
@@ -136,6 +137,8 @@ def test_scores_of_a_vcf_beside_k_mers(tmp_path, monkeypatch, capfd, fasta):
     assert "wrote scored.vcf.evaluation.json, scored.vcf.evaluation.png" in err
     figures = {each["name"]: each for each in json.loads((tmp_path / "scored.vcf.evaluation.json").read_text())}
     assert figures["vcf/GENOLONG_LLR/auroc"]["value"] > 0.7 > figures["vcf/best_kmer/auroc"]["value"] > 0.3
+    record = json.loads((tmp_path / "scored.vcf.evaluation.record.json").read_text())
+    assert record["model_sha256"] == open_run(str(tmp_path / "runs/train/latest")).weights_sha256
 
 
 @pytest.mark.parametrize(

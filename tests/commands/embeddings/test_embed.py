@@ -19,7 +19,7 @@ from genolong.commands import arrow_file
 from genolong.commands.embeddings import embedding_rows
 from genolong.commands.embeddings.embed import Embedding, _serve, embed
 from genolong.commands.embeddings.embed_settings import EmbedSettings
-from genolong.commands.reading.trained_run import open_run
+from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.errors import InputError, OutputError, RefusedRecordError, SettingsError
 from genolong.genome.files.hashed import sha256_of
@@ -304,6 +304,13 @@ def test_settings_that_cannot_be_right_are_refused(go, tmp_path: Path, overrides
         go(*overrides, source=source)
     assert str(refusal.value) == line
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monkeypatch, caplog):
+    monkeypatch.setattr(TrainedRun, "moved_on", lambda run, device: (f"{device} moves it",))
+    caplog.set_level(logging.WARNING, logger="genolong")
+    go()
+    assert caplog.messages[0] == "cpu moves it"
 
 
 def test_a_region_that_is_longer_than_the_window_is_refused(go, home: Path, tmp_path: Path):

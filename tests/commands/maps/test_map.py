@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import logging
 import math
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from hydra import compose, initialize_config_dir
 
 from genolong.commands.maps.map import MutationMap, _serve, map_regions
 from genolong.commands.maps.map_settings import MapSettings
-from genolong.commands.reading.trained_run import open_run
+from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.commands.repeating.reproduce import reproduce
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
@@ -77,6 +78,13 @@ def test_every_process_says_which_weights_it_opened(home: Path, tmp_path: Path):
     team = IdleTeam()
     _serve(team, settings(home, tmp_path, "region=chr2:1-7"))
     assert team.model == open_run(str(home / "run")).weights_sha256
+
+
+def test_a_device_that_moves_the_models_answers_is_told_before_the_work(go, monkeypatch, caplog):
+    monkeypatch.setattr(TrainedRun, "moved_on", lambda run, device: (f"{device} moves it",))
+    caplog.set_level(logging.WARNING, logger="genolong")
+    go("region=chr2:1-7", *NONE)
+    assert caplog.messages[0] == "cpu moves it"
 
 
 def bed(folder: Path, *lines: str) -> str:

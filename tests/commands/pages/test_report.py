@@ -12,11 +12,15 @@ from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.pages.report import report
 from genolong.commands.pages.report_settings import ReportSettings
 from genolong.commands.training.train import train
+from genolong.commands.training.train_variants import train_variants
 from genolong.errors import InputError, MissingInputError, OutputError, SettingsError
+from genolong.genome.files.hashed import sha256_of
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.pages import Page, assert_sound
 from tests.builders.resumed_runs import settings_of
 from tests.builders.scored_vcfs import scored_vcf
+from tests.builders.variant_training import make_home
+from tests.builders.variant_training import settings as head_settings
 
 
 def asked(run: Path, **more: Any) -> ReportSettings:
@@ -96,6 +100,21 @@ def test_figures_of_other_bases_are_not_shown_as_those_of_the_training(run: Path
     page = page_of(run)
     assert shown not in [(each.attributes["aria-label"] or "").split(":")[0] for each in page.all("svg")]
     assert "bits a base" not in page.text.lower()
+
+
+def test_a_heads_training_is_told_from_its_files(tmp_path: Path):
+    few = ("trainer.max_steps=4", "trainer.validate_every=2")
+    done = train_variants(head_settings(make_home(tmp_path), *few), tmp_path / "head")
+    page = page_of(done.folder)
+    assert "Held-out alleles" in page.text and len(page.all("svg")) >= 2
+    for words, value in (
+        ("AUROC", done.record["metrics"]["validation/auroc"]),
+        ("AUROC of the LLR alone", done.record["zero_shot"]["auroc"]),
+    ):
+        assert f"{words} {value:.4f}" in page.text
+    assert f"alleles for training {done.record['alleles']['train']:,}" in page.text
+    changed(done.folder / "record.json", alleles=None, metrics=None, zero_shot=None)
+    assert "The record holds no figures yet." in page_of(done.folder).text
 
 
 def test_settings_are_folded_until_they_are_asked_for(run: Path):
@@ -220,7 +239,9 @@ def test_an_evaluation_of_a_vcf_is_told_from_its_files(evaluated: Path):
     figures = {figure["name"]: figure["value"] for figure in json.loads(evaluated.read_text())}
     assert (evaluated.parent / "scored.vcf.evaluation.report.html").is_file()
     for name in ("GENOLONG_LLR", "GENOLONG_PROB", "CADD"):
-        assert f"{figures[f'vcf/{name}/auroc']:.3f}" in page.text
+        low, high = (figures[f"vcf/{name}/auroc_{end}"] for end in ("low", "high"))
+        assert f"{figures[f'vcf/{name}/auroc']:.3f} {low:.3f}–{high:.3f}" in page.text
+    assert f"all figures {len(figures)}" in page.text
     titles = [(each.attributes["aria-label"] or "").split(":")[0] for each in page.all("svg")]
     assert titles == [
         "True against false positive rate", "Precision against recall", "Calibration of GENOLONG_PROB",
@@ -244,6 +265,19 @@ def test_what_only_k_mers_needed_is_not_needed_for_the_page(evaluated: Path):
     data = {**settings["data"], "fasta": "gone.fa"}
     changed(record, settings={**settings, "model": "gone", "synonyms": "gone.txt", "data": data})
     assert len(page_of(evaluated).all("svg")) == 9
+
+
+def test_of_very_many_figures_the_first_are_shown(evaluated: Path, monkeypatch):
+    monkeypatch.setattr("genolong.commands.pages.evaluation_page.MOST_FIGURES", 3)
+    several = len(json.loads(evaluated.read_text()))
+    assert f"all figures the first 3 of {several}" in page_of(evaluated).text
+
+
+def test_figures_of_no_scores_are_refused(evaluated: Path):
+    evaluated.write_text("[]")
+    changed(evaluated.with_name("scored.vcf.evaluation.record.json"), output_sha256=sha256_of(evaluated))
+    with pytest.raises(InputError, match="holds no figures of a VCF's scores; evaluate again"):
+        report(asked(evaluated))
 
 
 def test_a_vcf_that_changed_since_is_refused_and_one_that_moved_is_named(evaluated: Path, made: Path, tmp_path: Path):

@@ -133,6 +133,13 @@ def test_a_model_is_called_as_people_call_its_run(settings, model, tmp_path):
     assert open_run(str(save(tmp_path / "lab" / "2026-11-29_02-03-04", about, model))).name == "lab"
 
 
+def test_files_of_a_head_without_a_sha256_are_refused(settings, model, tmp_path):
+    head = {"settings": {"run": {"name": "lab"}, "data": {"vcf": "v", "synonyms": None}}, "inputs_sha256": {"v": 7}}
+    run = save(tmp_path / "lab", {"settings": asdict(settings), "inputs_sha256": {}, KEY: head}, model)
+    with pytest.raises(InputError, match="inputs_sha256 of a head: wanted sha256"):
+        open_run(str(run))
+
+
 def test_a_run_that_does_not_exist_is_told(tmp_path):
     with pytest.raises(MissingInputError, match=r"model=.*/nothing: no such"):
         open_run(str(tmp_path / "nothing"))

@@ -408,9 +408,11 @@ def test_figures_are_compared_whatever_their_file_is_called(copy: Path, tmp_path
 def test_of_several_processes_the_first_one_judges(made: Path, tmp_path: Path, monkeypatch):
     place = replace(command.Place.alone(), rank=1)
     monkeypatch.setattr(command.Place, "joined", lambda: place)
-    monkeypatch.setitem(command._MAKERS, "train", lambda *_: None)
     assert reproduce(asked(made / "run"), tmp_path) is None
     assert not (tmp_path / "reproduction.json").exists()
+    monkeypatch.setattr(command.Place, "joined", lambda: replace(place, rank=0))
+    done = reproduce(asked(made / "run"), tmp_path / "first")
+    assert done is not None and done.same and (tmp_path / "first" / "reproduction.json").exists()
 
 
 def test_on_a_cpu_deterministic_kernels_are_those_that_run_anyway(made: Path, copy: Path, tmp_path: Path):

@@ -317,6 +317,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rewrite = folder / "run" / "record.json"
     record = json.loads(rewrite.read_text())
     record["command"] = ["/x/python", "-m", "genolong", "train", "data.fasta=my genome.fa"]
+    record["code"] = {"commit": "1234567", "diff": None}
     rewrite.write_text(json.dumps(record))
     evaluate(checked("evaluate", EvaluationSettings, f"model={folder / 'run'}", "contexts=false", "device=cpu"))
     return folder
@@ -349,7 +350,7 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
         "Held out: two. Seed 1.",
         "\npython -m genolong train 'data.fasta=my genome.fa'\n",
         f"4 steps and {record['bases']:,} bases, on a CPU ({record['machine']['processor']}, ",
-        f"torch {record['versions']['torch']}",
+        f"torch {record['versions']['torch']}, commit `1234567`. With the run's folder, ",
     ):
         assert line in card, line
     assert str(trained) not in card
@@ -357,6 +358,14 @@ def test_every_number_of_the_card_is_one_of_the_runs(trained: Path, tmp_path: Pa
         f"config.json and README.md name the training's files as they are called here ({trained / 'genome.fa'}); "
         "edit what is private",
     )
+
+
+def test_an_installed_packages_training_has_no_commit(trained: Path, tmp_path: Path):
+    shutil.copytree(trained / "run", tmp_path / "run", symlinks=True)
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    (tmp_path / "run" / "record.json").write_text(json.dumps({**record, "code": None}))
+    card = (exported(tmp_path / "run", tmp_path / "model").folder / "README.md").read_text()
+    assert f"torch {record['versions']['torch']}. With the run's folder, " in card
 
 
 def test_a_genome_that_model_and_head_read_is_named_once(home: Path, tmp_path: Path):

@@ -20,11 +20,14 @@ from genolong.commands.sharing.export import export
 from genolong.commands.sharing.export_settings import ExportSettings
 from genolong.commands.training.begun_from import begun_from
 from genolong.commands.training.train import Training, train
+from genolong.commands.training.train_variants import train_variants
+from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
 from genolong.genome.fasta import Genome
 from genolong.runs.checkpoint import load_weights
 from genolong.settings import CONF, TrainSettings, check
 from tests.builders.resumed_runs import settings_of
+from tests.builders.vcfs import record_line, vcf_text
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
 FEW = ("trainer.max_steps=2", "trainer.validate_every=2", "data.validation=[two]")
@@ -176,6 +179,27 @@ def test_a_run_that_is_not_there_is_named(home: Path, tmp_path: Path):
 def test_what_else_changed_is_told(home: Path):
     begun = begun_from(longer(home, "model.rotary_base=500000.0"), genome_of(home))
     assert begun is not None and "model.rotary_base=500000.0, where init_from has 10000.0" in begun.notes
+
+
+def test_a_variant_head_stays_where_it_was(home: Path, tmp_path: Path):
+    sequence = (home / "genome.fa").read_text().split("\n")[1]
+    lines = [
+        record_line("one", at, base, "C" if base == "A" else "A", f"KIND={'good' if at % 20 else 'bad'}")
+        for at in range(60, 800, 10)
+        if (base := sequence[at - 1].upper()) in "ACGT"
+    ]
+    (tmp_path / "in.vcf").write_bytes(vcf_text(*lines))
+    words = (
+        f"init_from={home / 'short'}", f"data.vcf={tmp_path / 'in.vcf'}", "data.label=KIND", "data.positive=bad",
+        "data.negative=good", f"data.cache={home / 'cache'}", "trainer.max_steps=1", "head.around=[0]", "head.flank=2",
+        "longest_allele=8", "data.validation_share=0.3", "trainer.accelerator=cpu", "logger.tensorboard=false",
+    )  # fmt: skip
+    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
+        train_variants(check(compose("train_variants", [*words]), VariantTrainSettings), tmp_path / "head")
+    begun = begun_from(settings_of(home, *FEW, f"init_from={tmp_path / 'head'}"), genome_of(home))
+    assert begun is not None and begun.weights is not None
+    assert begun.notes[-1] == f"init_from={tmp_path / 'head'}: its variant head is not carried over"
+    assert {*begun.weights} == {*open_run(str(home / "short")).model.state_dict()}
 
 
 def test_of_another_genome_it_cannot_be_known(home: Path, tmp_path: Path):

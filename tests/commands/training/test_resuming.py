@@ -275,6 +275,14 @@ def test_a_checkpoint_or_another_run_may_be_gone_on_with_in_a_new_folder(home: P
     assert_same(tmp_path / "other", whole)
 
 
+def test_another_run_without_a_checkpoint_is_refused(home: Path, whole: Path, tmp_path: Path):
+    stopped = at_step(whole, tmp_path / "stopped", 6)
+    shutil.rmtree(stopped / "checkpoints")
+    with pytest.raises(InputError, match=r"^resume=.*stopped: no checkpoint was written there; name another run or"):
+        run(home, tmp_path / "run", f"resume={stopped}")
+    assert not (tmp_path / "run" / "record.json").exists()
+
+
 def test_a_command_that_named_another_run_can_be_given_again(home: Path, whole: Path, tmp_path: Path):
     stopped, folder = at_step(whole, tmp_path / "stopped", 6), tmp_path / "run"
     run(home, folder, f"resume={stopped}", "checkpoint.every_n_steps=1", "checkpoint.keep=9")

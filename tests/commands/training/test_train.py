@@ -106,8 +106,12 @@ def test_accumulation_counts_steps_of_the_optimizer(tmp_path: Path):
     assert [row["step"] for row in rows(tmp_path / "run") if row["validation/loss"]] == ["1", "3", "4"]
 
 
-@pytest.mark.parametrize(("held", "window_bp"), [("null", 405), ("two", 401), ("[one]", 401)])
-def test_whole_contigs_are_read_as_far_as_leaves_a_window_to_hold_out(tmp_path: Path, held: str, window_bp: int):
+@pytest.mark.parametrize(("held", "window_bp"), [("null", 405), ("two", 401), ("[one]", 401), ("two.bed", 405)])
+def test_whole_contigs_are_read_as_far_as_leaves_a_window_to_hold_out(
+    tmp_path: Path, monkeypatch, held: str, window_bp: int
+):
+    monkeypatch.chdir(tmp_path)
+    Path("two.bed").write_text("one\t0\t405\n")
     whole = ("context=chromosome", "context.window_bp=null", "context.batch=1", "trainer.max_steps=1")
     done = train(made(tmp_path, *whole, f"data.validation={held}"), tmp_path / "run")
     stored, _ = load_weights(tmp_path / "run" / "checkpoints" / "last.ckpt")
@@ -246,6 +250,29 @@ def test_a_gpu_that_is_not_there_is_refused(settings: TrainSettings, tmp_path: P
         train(replace(settings, trainer=replace(settings.trainer, accelerator="cuda")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert accelerator(settings.trainer, 1) == "cpu" and precision(settings.trainer, 1) == "32-true"
+
+
+def test_more_gpus_than_there_are_are_refused(settings: TrainSettings, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert accelerator(settings.trainer, 2) == "cuda"
+    with pytest.raises(SettingsError, match=r"needs 3 GPUs on this machine, but torch sees 2; use fewer, or trainer.a"):
+        accelerator(settings.trainer, 3)
+    assert accelerator(replace(settings.trainer, accelerator="cpu"), 3) == "cpu"
+
+
+def test_a_window_that_is_too_short_is_refused_before_anything_is_left(tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"context.window_bp=6 is shorter than the first segment \(7 bases"):
+        train(made(tmp_path, "context.window_bp=6"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_will_be_trained_is_told(tmp_path: Path, caplog):
+    with caplog.at_level(logging.INFO, "genolong"):
+        model = train(made(tmp_path, "trainer.max_steps=1", "context.accumulation=3"), tmp_path / "run").model
+    size = sum(weight.numel() for weight in model.parameters())
+    told = f"model of {size:,} parameters, window 29 bases, 174 bases a step; attention segments/dilations 7/1 28/2"
+    assert any(line.startswith(told) and line.endswith(" pairs a base") for line in caplog.messages), caplog.messages
 
 
 @pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])

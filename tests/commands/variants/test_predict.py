@@ -550,6 +550,13 @@ def test_a_gpu_that_is_not_there_is_refused(go, monkeypatch):
     assert go("trainer.accelerator=auto").tally.scored
 
 
+def test_more_gpus_than_there_are_are_refused(go, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(SettingsError, match=r"^trainer.devices=3: this machine has 2 GPUs$"):
+        go("trainer.devices=3", "trainer.accelerator=auto")
+
+
 def test_a_window_of_just_the_longest_allele_is_enough(go, tmp_path):
     length = 20
     line = record_line("chr1", 30, base("chr1", 30, length + 1), base("chr1", 30))

@@ -44,6 +44,16 @@ def test_lines_come_every_half_minute(clock, caplog):
     ]
 
 
+def test_before_anything_is_read_no_time_is_told(clock, caplog):
+    watch = PredictProgress(Console(file=io.StringIO()))
+    watch.begin(1_000, 0)
+    with caplog.at_level(logging.INFO):
+        for seconds in (0, 30):
+            clock[0] += seconds
+            watch.done(tally(10, 1_000))
+    assert caplog.messages == ["10 records, 999 alleles scored, 0 alleles/s, 0% of the input"]
+
+
 def test_without_a_known_size_no_share_is_told(clock, caplog):
     with caplog.at_level(logging.INFO):
         follow(PredictProgress(Console(file=io.StringIO())), clock, 30, 2, None)
