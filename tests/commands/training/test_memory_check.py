@@ -6,6 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from genolong.commands.training import memory_check
+from genolong.commands.training import training_step as step_of
 from genolong.commands.training.memory_check import check_memory
 from genolong.commands.training.train import train
 from genolong.commands.training.training_step import remedies, training_step
@@ -93,6 +94,20 @@ def test_every_setting_that_saves_memory_is_offered_at_its_best(changes, offered
     found = remedies(taken, 0)
     assert {remedy.settings for remedy in found} == offered
     assert all(remedy.peak < memory(taken).peak for remedy in found)
+
+
+@pytest.mark.parametrize(("window_bp", "most", "sequence"), [(63, 16, 4), (64, 16, 8), (95, 16, 8), (128, 8, 8)])
+def test_slices_are_no_shorter_than_the_first_segment_and_no_more_than_can_be(window_bp, most, sequence, monkeypatch):
+    monkeypatch.setattr(step_of, "MOST_DEVICES", most)
+    offered = [each.settings for each in remedies(step(window_bp=window_bp, fused=True, batch=1), 0)]
+    assert f"trainer.devices={sequence} parallel.sequence={sequence}" in offered
+
+
+@pytest.mark.parametrize(("decay", "averaged"), [(0.0, False), (0.9, True)])
+def test_a_running_mean_takes_memory_only_where_there_is_one(decay, averaged):
+    assert (
+        training_step(settings(f"trainer.ema_decay={decay}", "context.window_bp=100"), cuda=False).averaged == averaged
+    )
 
 
 def test_what_fits_comes_first_and_costs_no_more_than_it_must():
