@@ -73,6 +73,8 @@ def test_a_value_is_taken_or_refused_with_its_name(key, value):
         ("context.checkpoint_blocks", -1, r"context.checkpoint_blocks=-1: wanted 0 or more"),
         ("trainer.max_steps", 0, r"trainer.max_steps=0: wanted a number of steps"),
         ("trainer.devices", 0, r"trainer.devices=0: wanted 1 or more"),
+        ("checkpoint.every_n_steps", 0, r"checkpoint.every_n_steps=0: wanted 1 or more"),
+        ("checkpoint.keep", 0, r"checkpoint.keep=0: wanted 1 or more"),
         ("parallel.sequence", 2, r"parallel.sequence=2 does not divide trainer.devices=1"),
         ("parallel.sequence", 0, r"parallel.sequence=0: wanted 1 or more"),
         ("parallel.patience_s", 1, r"parallel.patience_s=1: wanted 5 seconds or more"),

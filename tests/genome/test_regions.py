@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolong.errors import InputError, MissingInputError
+from genolong.genome import regions
 from genolong.genome.coordinates import Interval
 from genolong.genome.regions import NamedRegion, first_overlap, merge, read_bed, read_named_bed, subtract
 from tests.builders.genomes import END_BLOCK, bgzip
@@ -130,6 +131,13 @@ def test_refused_lines(tmp_path: Path, line, message):
         read(tmp_path, b"chr1\t0\t5\n" + line + b"\n")
     assert message in str(caught.value)
     assert caught.value.exit_code == 65
+
+
+def test_a_line_without_an_end(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(regions, "_LONGEST_LINE", 12)
+    assert len(read(tmp_path, b"chr1\t0\t123\nchr2\t0\t5\n")) == 2
+    with pytest.raises(InputError, match=r"regions.bed has a line longer than 12 characters; wanted a BED file$"):
+        read(tmp_path, b"chr1\t0\t5\nchr1\t100\t200\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n# none\n"])

@@ -93,6 +93,15 @@ def test_shares_of_a_class_add_up_to_1_and_outer_bars_hold_what_lies_beyond(pane
         assert to_hex(drawn.get_edgecolor()) == colour.lower()
 
 
+@pytest.mark.parametrize("score", [0.0, 7.0])
+def test_scores_that_are_all_the_same_stand_in_the_middle(panes, score):
+    positive = np.arange(11) < 4
+    distribution_picture(0, positive, Compared("S", None, np.full(11, score)))
+    (pane,) = panes.values()
+    edges = [each.get_data().edges for each in pane.patches if not each.get_fill()]
+    assert edges and all((each[0], each[-1]) == (score - 0.5, score + 0.5) for each in edges)
+
+
 def test_boxes_of_a_stratum_are_its_percentiles_from_the_top_down(panes):
     positive, values = scores()
     strata = [Stratum(name, np.arange(211) % 2 == at) for at, name in enumerate(("one", "other"))]

@@ -163,6 +163,7 @@ def test_a_flipped_bit_is_refused_or_does_not_matter(path, data):
         ({"weights_pt": packed({"a": 3})}, r"weights.pt holds something other than named tensors"),
         ({"settings_json": b"{"}, r"settings.json is not JSON"),
         ({"settings_json": b"\xff"}, r"settings.json is not JSON"),
+        ({"settings_json": b"[]"}, r"settings.json holds no settings; wanted a genolong checkpoint"),
         ({"settings_json": b"{}", "honest": False}, r"settings.json is damaged .*copy it again"),
         ({"format": 2}, r"checkpoint format 2, this version reads 1; update genolong"),
         ({"format": 2, "weights_pt": None}, r"checkpoint format 2"),
@@ -341,6 +342,12 @@ def test_a_checkpoint_that_no_training_could_go_on_from_is_told(path: Path, name
     rest = {each: value for each, value in training().items() if each != name}
     with pytest.raises(InputError, match=f"last.ckpt: training.pt lacks {name}, so no training can resume from it"):
         RunCheckpointIO({}).load_checkpoint(rewritten(path, training_pt=packed(rest)))
+
+
+@pytest.mark.parametrize("step", [None, -1, 2.0, True])
+def test_a_checkpoint_that_does_not_say_its_step_is_told(path: Path, step: object):
+    with pytest.raises(InputError, match=r"last.ckpt: training.pt does not say its step; wanted a genolong checkpoint"):
+        RunCheckpointIO({}).load_checkpoint(rewritten(path, training_pt=packed({**training(), "global_step": step})))
 
 
 def archive_of(pickled: bytes) -> bytes:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolong.errors import BusyError, InputError, MissingInputError, OutputError, SettingsError
+from genolong.errors import BusyError, InputError, MissingInputError, OutputError, SettingsError, UnsafeInputError
 from genolong.genome.files import fetched
 from genolong.genome.files.fetched import Checksum, checksum_in, fetch, fetch_text
 from genolong.genome.files.hashed import hash_of
@@ -229,6 +230,19 @@ def test_a_text_of_one_checksum_needs_no_name():
 def test_a_hash_is_that_of_the_file(tmp_path: Path):
     (tmp_path / "x").write_bytes(CONTENT)
     assert (hash_of(tmp_path / "x", "md5"), hash_of(tmp_path / "x", "sha256")) == (MD5.value, SHA256.value)
+
+
+def test_a_host_that_is_not_who_it_says_is_refused_at_once(tmp_path: Path, told: list[str], monkeypatch):
+    def fails(*_: object, **__: object) -> None:
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_message = "self-signed certificate"
+        raise URLError(error)
+
+    monkeypatch.setattr("urllib.request.urlopen", fails)
+    words = r"^https://h/x: the host's certificate cannot be verified \(self-signed certificate\)$"
+    with pytest.raises(UnsafeInputError, match=words):
+        fetch("https://h/x", tmp_path / "x", None, told.append)
+    assert told == [] and not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("error", [OSError(113, "No route to host"), ssl.SSLError("bad record mac")])
