@@ -173,7 +173,9 @@ def test_without_the_first_one_all_end(sent):
         assert err == ""
 
 
-@pytest.mark.parametrize(("what", "out"), [("go on", "raised: "), ("stay away", "")])
+@pytest.mark.parametrize(
+    ("what", "out"), [("go on", "raised: "), pytest.param("stay away", "", marks=pytest.mark.nightly)]
+)
 def test_a_process_that_is_killed_ends_a_first_one_that_notices_and_one_that_does_not(what, out):
     with job(3, PATIENT_S, what) as (first, processes):
         os.kill(processes[2], signal.SIGKILL)

@@ -26,10 +26,10 @@ def handed_out(taken: Step) -> int:
     return most_bytes(lambda: take(taken, trained))
 
 
-PLAIN = [(False, {}), (False, {"dropout": 0.1}), (True, {"mlp_ratio": 8.0})]
+PLAIN = [(False, {}), (False, {"dropout": 0.1})]
 CHANGED = [
     (False, {"kernel": 0}), (False, {"mlp": "swiglu"}), (False, {"layers": 5, "heads": 2}), (False, {"heads": 8}),
-    (False, {"mlp_ratio": 1.0}), (True, {}),
+    (False, {"mlp_ratio": 1.0}), (True, {}), (True, {"mlp_ratio": 8.0}),
 ]  # fmt: skip
 
 
