@@ -98,7 +98,7 @@ def sets(most: int) -> st.SearchStrategy[list[Variant]]:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("window", [31, 22])
-@settings(max_examples=6)
+@settings(max_examples=12)
 @given(sets(7), st.sampled_from([None, 1, 3]))
 def test_scores_are_those_of_the_plain_oracle(mode: str, window: int, asked: list[Variant], batch: int | None):
     found = scorer(window, mode=mode, batch=batch).score(asked)
@@ -127,7 +127,7 @@ def test_what_a_deletion_draws_into_the_window_counts_as_much_if_it_is_n(mode: s
 
 
 @pytest.mark.parametrize("mode", ["exact", "unmasked"])
-@settings(max_examples=6)
+@settings(max_examples=12)
 @given(sets(7), st.randoms(use_true_random=False), st.sampled_from([1, 2, 5]))
 def test_a_score_depends_on_nothing_else_that_is_scored(mode: str, asked: list[Variant], chance, batch: int):
     together = numbers(scorer(mode=mode).score(asked))
