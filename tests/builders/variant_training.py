@@ -1,5 +1,6 @@
 """Small trainings of a variant head: labels that one base tells apart, a model that knows nothing, settings."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -14,15 +15,20 @@ GENOME = {"chr1": random_letters(6000, 1), "chr2": random_letters(3000, 2)}
 LABEL = b'##INFO=<ID=KIND,Number=1,Type=String,Description="what it is">\n'
 
 
+def substitutions(genome: Mapping[str, str], every: int) -> Iterator[tuple[int, str, int, str, str]]:
+    """One every so many bases: its number within the contig, contig, 1-based position, reference and alternate."""
+    for contig, letters in genome.items():
+        for number, at in enumerate(range(5, len(letters) - 5, every)):
+            ref = letters[at].upper()
+            yield number, contig, at + 1, ref, [base for base in "ACGT" if base != ref][number % 3]
+
+
 def labelled(every: int = 11) -> bytes:
     """Bad where the alternate is G or C; some have no label or a third one, one is not of this genome."""
     lines = [record_line("chr1", 7, "A" if GENOME["chr1"][6] != "A" else "C", "T", "KIND=good")]
-    for contig, letters in GENOME.items():
-        for number, at in enumerate(range(5, len(letters) - 5, every)):
-            ref = letters[at].upper()
-            alt = [base for base in "ACGT" if base != ref][number % 3]
-            kind = "KIND=other" if number % 17 == 0 else "." if number % 19 == 0 else ""
-            lines.append(record_line(contig, at + 1, ref, alt, kind or f"KIND={'bad' if alt in 'GC' else 'good'}"))
+    for number, contig, pos, ref, alt in substitutions(GENOME, every):
+        kind = "KIND=other" if number % 17 == 0 else "." if number % 19 == 0 else ""
+        lines.append(record_line(contig, pos, ref, alt, kind or f"KIND={'bad' if alt in 'GC' else 'good'}"))
     deleted = GENOME["chr2"][40:43]
     lines.append(record_line("chr2", 41, deleted, deleted[0], "KIND=good"))
     return vcf_text(*lines, header=(HEADER[0], LABEL, *HEADER[2:]))

@@ -21,12 +21,13 @@ from genolong.commands.sharing.export_settings import ExportSettings
 from genolong.commands.training.begun_from import begun_from
 from genolong.commands.training.train import Training, train
 from genolong.commands.training.train_variants import train_variants
-from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.errors import InputError, MissingInputError, SettingsError, UnsafeInputError
 from genolong.genome.fasta import Genome
 from genolong.runs.checkpoint import load_weights
 from genolong.settings import CONF, TrainSettings, check
 from tests.builders.resumed_runs import settings_of
+from tests.builders.variant_training import settings as head_settings
+from tests.builders.variant_training import substitutions
 from tests.builders.vcfs import record_line, vcf_text
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
@@ -182,20 +183,14 @@ def test_what_else_changed_is_told(home: Path):
 
 
 def test_a_variant_head_stays_where_it_was(home: Path, tmp_path: Path):
-    sequence = (home / "genome.fa").read_text().split("\n")[1]
+    _, one, _, two = (home / "genome.fa").read_text().split()
     lines = [
-        record_line("one", at, base, "C" if base == "A" else "A", f"KIND={'good' if at % 20 else 'bad'}")
-        for at in range(60, 800, 10)
-        if (base := sequence[at - 1].upper()) in "ACGT"
+        record_line(contig, pos, ref, alt, f"KIND={'bad' if alt in 'GC' else 'good'}")
+        for _, contig, pos, ref, alt in substitutions({"one": one, "two": two}, 13)
     ]
-    (tmp_path / "in.vcf").write_bytes(vcf_text(*lines))
-    words = (
-        f"init_from={home / 'short'}", f"data.vcf={tmp_path / 'in.vcf'}", "data.label=KIND", "data.positive=bad",
-        "data.negative=good", f"data.cache={home / 'cache'}", "trainer.max_steps=1", "head.around=[0]", "head.flank=2",
-        "longest_allele=8", "data.validation_share=0.3", "trainer.accelerator=cpu", "logger.tensorboard=false",
-    )  # fmt: skip
-    with initialize_config_dir(str((CONF / "trained").resolve()), version_base="1.3"):
-        train_variants(check(compose("train_variants", [*words]), VariantTrainSettings), tmp_path / "head")
+    (tmp_path / "labelled.vcf").write_bytes(vcf_text(*lines))
+    few = ("trainer.max_steps=1", "trainer.validate_every=1", "data.validation=[two]")
+    train_variants(head_settings(tmp_path, f"init_from={home / 'short'}", *few), tmp_path / "head")
     begun = begun_from(settings_of(home, *FEW, f"init_from={tmp_path / 'head'}"), genome_of(home))
     assert begun is not None and begun.weights is not None
     assert begun.notes[-1] == f"init_from={tmp_path / 'head'}: its variant head is not carried over"

@@ -41,9 +41,8 @@ def stopped(home: Path, whole: Path, tmp_path: Path) -> Path:
     return at_step(whole, tmp_path / "run", 6)
 
 
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=pytest.mark.nightly), 4, 7, STEPS]
-)  # 4: where the head is calibrated, too
+# at step 4 the head is calibrated, too
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.nightly), 4, 7, STEPS])
 def test_a_head_resumed_at_a_step_ends_as_the_uninterrupted_one(home, whole, tmp_path, step):
     folder = at_step(whole, tmp_path / "run", step)
     run(home, folder)

@@ -280,11 +280,9 @@ def test_what_will_be_trained_is_told(tmp_path: Path, caplog):
 def test_where_another_precision_is_faster_that_is_told(settings, monkeypatch, asked, able):
     for where in (trainer, precision_choice):
         monkeypatch.setattr(where, "multiplies_bfloat16", lambda: able)
+    faster = "in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed may train faster"
     told = {
-        (
-            "auto",
-            True,
-        ): "in float32; this processor also multiplies bfloat16, so trainer.precision=bf16-mixed may train",
+        ("auto", True): faster,
         ("bf16-mixed", False): "trainer.precision=bf16-mixed is no faster here, and may be four times slower: PyTorch",
     }.get((asked, able))
     notes = precision_notes(replace(settings.trainer, precision=asked), 1)
