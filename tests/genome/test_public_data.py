@@ -177,6 +177,11 @@ def test_a_text_falls_into_its_contigs_wherever_it_is_cut(contigs: list[tuple[st
         assert found[name].rstrip(b"\n") == record.encode().rstrip(b"\n")
 
 
+def test_a_text_may_end_within_a_name_line():
+    assert list(by_contig([b">a\nAC\n>b sa", b"id"])) == [("a", b">a\n"), ("a", b"AC\n"), ("b", b">b said")]
+    assert list(by_contig([b">"])) == [("", b">")]
+
+
 def test_brca1_is_cut_out_of_clinvar_byte_for_byte(server: Served, tmp_path: Path, told: list[str]):
     place = get_public("brca1", tmp_path / "data", told.append)
     whole = gzip.decompress((tmp_path / "data" / "clinvar" / "clinvar.vcf.gz").read_bytes()).splitlines()

@@ -60,6 +60,11 @@ def test_a_line_that_was_meant_as_the_last(tmp_path: Path):
     assert "line 5: found a record" in message and "line 4 is '#chrom POS ID': is it meant to be that line?" in message
 
 
+def test_a_line_about_positions_was_not_meant_as_the_last(tmp_path: Path):
+    about = b'##INFO=<ID=NPOS,Number=1,Type=Integer,Description="POS of the next">\n'
+    assert refusal(tmp_path, b"".join([*OTHERS, about])).endswith("put the original header before the records")
+
+
 def test_carriage_returns_alone(tmp_path: Path):
     message = refusal(tmp_path, vcf_text(record_line()).replace(b"\n", b"\r"))
     assert "in.vcf, line 1: lines end in CR alone, as on old Macintoshes; wanted LF or CRLF; convert: tr" in message

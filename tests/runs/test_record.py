@@ -79,6 +79,13 @@ def test_a_wheel_has_no_code_to_tell_of(tmp_path, monkeypatch):
     assert made()["code"] is None
 
 
+def test_a_wheel_installed_below_another_checkout_is_not_of_its_commit(checkout, monkeypatch):
+    installed = checkout / "venv" / "site-packages" / "genolong" / "runs"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(record, "__file__", str(installed / "record.py"))
+    assert made()["code"] is None
+
+
 def test_a_checkout_without_a_commit_or_a_machine_without_git_is_no_mistake(tmp_path, monkeypatch, checkout):
     git(checkout, "update-ref", "-d", "HEAD")
     assert made()["code"] is None

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,14 @@ def test_plain_gzip_is_refused_with_the_commands_to_type():
 def test_plain_gzip_after_bgzip():
     with pytest.raises(InputError, match="its part from byte 46 is compressed with gzip"):
         read(bgzip(TEXT)[: -len(END_BLOCK)] + gzip.compress(TEXT))
+
+
+def test_a_header_without_room_for_the_blocks_size_is_gzips():
+    header = struct.pack("<4BI2BH", 31, 139, 8, 4, 0, 0, 255, 4) + b"BC\x02\x00"
+    content = header + gzip.compress(TEXT, mtime=0)[10:]
+    assert gzip.decompress(content) == TEXT
+    with pytest.raises(InputError, match=r"compress with bgzip: gunzip genome.fa.gz"):
+        read(content)
 
 
 def test_is_bgzip():

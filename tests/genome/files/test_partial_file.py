@@ -79,6 +79,13 @@ def test_where_there_are_no_locks_it_is_written_all_the_same(tmp_path: Path, mon
     assert (tmp_path / "x").read_bytes() == b"ours"
 
 
+def test_a_lock_that_fails_otherwise_is_an_error_of_its_own(tmp_path: Path):
+    with (tmp_path / "x").open("wb") as file:
+        closed = file.fileno()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        file_lock.take(closed)
+
+
 def test_what_is_there_no_longer_is_not_resumed(tmp_path: Path):
     with pytest.raises(InputError, match=r"x.partial does not exist; wanted one to resume; start again"):
         PartialFile(tmp_path / "x", 3)
