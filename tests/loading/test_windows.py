@@ -34,6 +34,16 @@ def bases(stretches: tuple[Interval, ...]) -> set[tuple[str, int]]:
     return {(stretch.contig, place) for stretch in stretches for place in range(stretch.start, stretch.end)}
 
 
+def near(regions: list[Interval], window_bp: int) -> set[tuple[str, int]]:
+    """The bases of regions, each extended to either side by what it lacks of a window."""
+    lacks = [max(0, window_bp - each.length) for each in regions]
+    return {
+        (each.contig, place)
+        for each, more in zip(regions, lacks, strict=True)
+        for place in range(each.start - more, each.end + more)
+    }
+
+
 def split_or_reason(genome: MemoryGenome, wish: DataSettings, window_bp: int) -> Split | str:
     try:
         return split(genome, wish, window_bp)
@@ -118,12 +128,12 @@ def test_two_beds_either_keep_apart_or_are_refused(
     found = split_or_reason(GENOME, wish, window_bp)
     if isinstance(found, str):
         assert "share bases" in found
-        near = [(one, two) for one in regions for two in validation if one.contig == two.contig]
+        pairs = [(one, two) for one in regions for two in validation if one.contig == two.contig]
         reach = 2 * window_bp  # both may be widened, and at a contig's end all to one side
-        assert any(one.start - reach < two.end and two.start - reach < one.end for one, two in near)
+        assert any(one.start - reach < two.end and two.start - reach < one.end for one, two in pairs)
         return
     check(GENOME, found, window_bp, 1)
-    assert bases(tuple(regions)) <= bases(found.train)
+    assert bases(tuple(regions)) <= bases(found.train) <= near(regions, window_bp)
     tiled = sum(stretch.length // window_bp * window_bp for stretch in found.validation)
     assert tiled == len(bases(found.validation))
     assert all(any(window.overlaps(each) for each in validation) or window_bp < 13 for window in found.validation)
@@ -149,6 +159,7 @@ def test_regions_alone_give_up_their_last_share(
         assert "too few for a window" in found or "nothing is left to train on" in found
         return
     check(GENOME, found, window_bp, 1)
+    assert bases((*found.train, *found.validation)) <= near(regions, window_bp)
 
 
 @given(st.integers(1, 43), st.integers(0, 1 << 40))
