@@ -42,6 +42,7 @@ def test_examples():
     assert extended(b"B;", b"A=1") == b"B;A=1"
     assert b"".join(edited([b"GL=1;B;GL2=3"], b"GL=4", {b"GL"})) == b"B;GL2=3;GL=4"
     assert b"".join(edited([b"GL=1"], b"", {b"GL"})) == b"."
+    assert b"".join(edited([b"B;", b""], b"A=1")) == b"B;A=1"
 
 
 def test_a_value_of_any_length_streams():

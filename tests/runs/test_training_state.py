@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def test_every_value_of_another_kind_is_refused_in_a_line(saved, value: Any):
             taken.add(where)
         except InputError as error:
             assert str(error).startswith("run/last.ckpt: training.pt, ") and str(error).isprintable()
-    of_another_number = {where for where in taken if isinstance(value, float) and where.split(".")[-1] in NUMBERS}
+    is_number = isinstance(value, float) and isfinite(value)
+    of_another_number = {where for where in taken if is_number and where.split(".")[-1] in NUMBERS}
     supplied_by_torch = {
         where for where in taken if value is None and (where.split(".")[-1] in SUPPLIED or IS_NULL in where)
     }
@@ -123,6 +125,14 @@ def test_what_is_wrong_is_named_with_the_remedy(saved, way: tuple[Any, ...], val
     with pytest.raises(InputError, match=words) as caught:
         check((with_another(training, way, value), model))
     assert str(caught.value).startswith("run/last.ckpt: training.pt, ")
+
+
+@pytest.mark.parametrize("saved", ["muon with a mean"], indirect=True)
+def test_a_mean_counts_its_steps_and_nothing_else(saved):
+    training, model = saved
+    counted = {**training["averaging_state"], "another": torch.tensor(3)}
+    with pytest.raises(InputError, match=r"averaging_state: .* wanted n_averaged, a whole number"):
+        check(({**training, "averaging_state": counted}, model))
 
 
 def test_the_states_of_two_weights_may_not_change_places(saved):
