@@ -77,7 +77,7 @@ def test_what_a_training_wrote_is_taken(saved):
     check(saved)
 
 
-@pytest.mark.parametrize("value", ["x", [], {}, -1.5, float("nan"), torch.zeros(2, 3, 7), None], ids=str)
+@pytest.mark.parametrize("value", ["x", [], {}, -1, -1.5, float("nan"), torch.zeros(2, 3, 7), None], ids=str)
 def test_every_value_of_another_kind_is_refused_in_a_line(saved, value: Any):
     training, model = saved
     taken = set()
@@ -90,7 +90,7 @@ def test_every_value_of_another_kind_is_refused_in_a_line(saved, value: Any):
             taken.add(where)
         except InputError as error:
             assert str(error).startswith("run/last.ckpt: training.pt, ") and str(error).isprintable()
-    is_number = isinstance(value, float) and isfinite(value)
+    is_number = isinstance(value, int | float) and isfinite(value)
     of_another_number = {where for where in taken if is_number and where.split(".")[-1] in NUMBERS}
     supplied_by_torch = {
         where for where in taken if value is None and (where.split(".")[-1] in SUPPLIED or IS_NULL in where)
