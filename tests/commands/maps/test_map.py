@@ -163,6 +163,7 @@ def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path: Path):
     for precision in ("32-true", "bf16-mixed"):
         go("region=chr10:3-20", f"precision={precision}", "resume=no", *NONE)
         found.append([value for record in records(tmp_path / "x.vcf.gz") for value in llrs(record).values()])
+        assert f',precision="{precision}",' in gzip.decompress((tmp_path / "x.vcf.gz").read_bytes()).decode()
     exact, half = map(np.array, found)
     assert 0 < np.abs(half - exact).max() < 0.1 * exact.std()
 

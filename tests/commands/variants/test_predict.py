@@ -638,6 +638,7 @@ def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path, devices: int):
     for precision in ("32-true", "bf16-mixed"):
         go(f"precision={precision}", f"trainer.devices={devices}", output=f"{precision}.vcf")
         found = re.findall(rb"GENOLONG_LLR=([^;\t\n]+)", text_of(tmp_path / f"{precision}.vcf"))
+        assert f',precision="{precision}",'.encode() in text_of(tmp_path / f"{precision}.vcf")
         llrs.append([float(each) for field in found for each in field.split(b",") if each != b"."])
     exact, half = map(np.array, llrs)
     assert len(exact) > 9 and exact.std() > 0.01
