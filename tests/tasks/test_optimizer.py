@@ -17,7 +17,7 @@ NAN, INFINITE = float("nan"), float("inf")
 
 def settings(**changes) -> OptimizerSettings:
     values = {
-        "kind": "adamw", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.98, "weight_decay": 0.1, "warmup_steps": 7,
+        "kind": "adamw", "learning_rate": 0.01, "beta1": 0.85, "beta2": 0.97, "weight_decay": 0.1, "warmup_steps": 7,
         "schedule": "cosine", "decay_share": 0.3, "final_share": 0.02, "clip": 1.0,
     }  # fmt: skip
     return OptimizerSettings(**(values | changes))
@@ -40,7 +40,7 @@ def test_matrices_decay_and_nothing_else_does():
         "embedding.weight": 0.0, "matrix.weight": 0.1, "matrix.bias": 0.0, "norm.weight": 0.0, "taps.weight": 0.0,
         "taps.bias": 0.0,
     }  # fmt: skip
-    assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.98)}
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.85, 0.97)}
 
 
 def test_muon_takes_the_encoders_matrices_and_moves_them_in_all_directions_alike():

@@ -147,6 +147,22 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: 
     assert hashes[3] not in hashes[:3]
 
 
+def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Path):
+    chosen = made(
+        tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "model.dropout=0.1",
+        "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0",
+    )  # fmt: skip
+    done = train(chosen, tmp_path / "run")
+    order = done.datamodule.order
+    assert (order.window_bp, order.regions) == (29, done.split.train)
+    assert (order.seed, order.least_known, order.reverse_complement) == (7, 27, 0.25)
+    assert done.model.seed == 7, "dropout follows it"
+    torch.manual_seed(7)
+    begun = MaskedBases(chosen.model, chosen.task, chosen.optimizer, max_steps=5, seed=7, checkpoint_blocks=0)
+    for name, weight in begun.state_dict().items():
+        torch.testing.assert_close(done.model.state_dict()[name], weight, rtol=0, atol=1e-9, msg=name)
+
+
 def test_a_running_mean_of_the_weights_is_the_result(settings: TrainSettings, tmp_path: Path):
     plain = train(settings, tmp_path / "plain")
     mean = replace(settings, trainer=replace(settings.trainer, ema_decay=0.9))
