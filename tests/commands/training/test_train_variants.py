@@ -127,10 +127,10 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
     few = "trainer.max_steps=6", "batch=8"
     hashes = [
         train_variants(settings(made, *few, *more), made / f"run{number}").record["weights_sha256"]
-        for number, more in enumerate(([], [], ["seed=2"], ["encoder=tuned"]))
+        for number, more in enumerate(([], [], ["seed=2"], ["encoder=tuned"], ["encoder=tuned", "encoder_rate=0.3"]))
     ]
     assert hashes[0] == hashes[1]
-    assert len(set(hashes)) == 3
+    assert len(set(hashes)) == 4
     base, tuned = (open_run(str(made / name)).model.state_dict() for name in ("base", "run3"))
     moved = {name for name, weight in base.items() if not np.array_equal(weight, tuned[name])}
     assert moved and all(name.startswith("encoder.") for name in moved)
