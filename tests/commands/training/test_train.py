@@ -22,7 +22,8 @@ from genolong.commands.training.trainer import accelerator, precision, precision
 from genolong.errors import FinishedRunError, InputError, NumericalError, OutputError, SettingsError
 from genolong.loading.datasets import MaskedBatch
 from genolong.parallel.stopped import Stopped
-from genolong.runs.checkpoint import load_weights, weights_sha256
+from genolong.runs.checkpoint import load_all, load_weights, weights_sha256
+from genolong.runs.saved import of_step
 from genolong.settings import CONF, TrainSettings, check, train_settings
 from genolong.tasks.masked_bases import MaskedBases
 from tests.builders.genomes import random_letters
@@ -149,14 +150,14 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: 
 
 def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Path):
     chosen = made(
-        tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "model.dropout=0.1",
+        tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "data.workers=1", "model.dropout=0.1",
         "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0",
     )  # fmt: skip
     done = train(chosen, tmp_path / "run")
     order = done.datamodule.order
     assert (order.window_bp, order.regions) == (29, done.split.train)
     assert (order.seed, order.least_known, order.reverse_complement) == (7, 27, 0.25)
-    assert done.model.seed == 7, "dropout follows it"
+    assert (done.model.seed, done.datamodule.workers) == (7, 1), "dropout follows the seed"
     torch.manual_seed(7)
     begun = MaskedBases(chosen.model, chosen.task, chosen.optimizer, max_steps=5, seed=7, checkpoint_blocks=0)
     for name, weight in begun.state_dict().items():
@@ -172,6 +173,19 @@ def test_a_running_mean_of_the_weights_is_the_result(settings: TrainSettings, tm
     assert set(weights) == set(plain.model.state_dict())
     losses = [[row["train/loss"] for row in rows(tmp_path / name)] for name in ("plain", "mean")]
     assert losses[0] == losses[1], "what is trained is the same"
+
+
+def test_a_running_mean_forgets_as_fast_as_is_asked(tmp_path: Path):
+    each = "trainer.ema_decay=0.7", "checkpoint.every_n_steps=1", "checkpoint.keep=9"
+    train(made(tmp_path, *each), tmp_path / "run")
+    steps = [load_all(of_step(tmp_path / "run", step))[1] for step in range(1, 5)]
+    wanted = steps[0]["current_model_state"]
+    for step in steps:
+        current = step["current_model_state"]
+        wanted = {name: 0.7 * weight + 0.3 * current[name] for name, weight in wanted.items()}
+        for name, weight in wanted.items():
+            torch.testing.assert_close(step["state_dict"][name], weight, rtol=1e-5, atol=1e-7, msg=name)
+    assert any(not torch.equal(weight, current[name]) for name, weight in wanted.items())
 
 
 def test_time_that_is_up_ends_a_run_as_steps_do(tmp_path: Path, caplog: pytest.LogCaptureFixture):
