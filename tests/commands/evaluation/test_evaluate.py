@@ -92,17 +92,20 @@ def test_a_synthetic_genome_is_read_by_a_perfect_reader_too(tmp_path, monkeypatc
     assert evaluation.tables[1].columns[:3] == ("context", "model", "perfect reader")
 
 
-def test_the_model_is_told_its_precision_before_it_is_read(run, monkeypatch):
+def test_the_model_is_told_its_precision_and_kernels_before_it_is_read(run, monkeypatch):
     told = []
-    monkeypatch.setattr(
-        reading_choice,
-        "choose_precision",
-        lambda model, asked, *, cuda: told.append((model, asked, cuda)) or ("so it is",),
-    )
-    evaluation = evaluate(replace(SETTINGS, contexts=False, precision="bf16-mixed"))
-    ((model, asked, cuda),) = told
-    assert model is run.model.encoder and (asked, cuda) == ("bf16-mixed", False)
-    assert "so it is" in evaluation.notes
+    for name in ("choose_attention", "choose_precision"):
+        monkeypatch.setattr(
+            reading_choice,
+            name,
+            lambda model, asked, **how: told.append((model, asked, how)) or (f"so it is: {asked}",),
+        )
+    evaluation = evaluate(replace(SETTINGS, contexts=False, precision="bf16-mixed", attention="aten"))
+    assert all(model is run.model.encoder for model, _, _ in told)
+    assert [(asked, how) for _, asked, how in told] == [
+        ("aten", {"cuda": False, "name": "attention"}), ("bf16-mixed", {"cuda": False}),
+    ]  # fmt: skip
+    assert {"so it is: aten", "so it is: bf16-mixed"} <= set(evaluation.notes)
 
 
 def test_without_contexts_there_is_no_table_of_them(run):
@@ -263,7 +266,8 @@ def test_a_genome_that_changed_since_training_is_told(run):
 def test_regions_and_validation_of_the_run_are_not_those_of_another_genome(run):
     own = replace(run.data, regions="train.bed", validation=["two"], cache="here")
     asked = replace(RUNS_OWN, fasta="other.fa")
-    assert data_to_read(own, asked, same_genome=True).validation == ["two"]
+    same = data_to_read(own, asked, same_genome=True)
+    assert (same.regions, same.validation) == ("train.bed", ["two"])
     other = data_to_read(own, asked, same_genome=False)
     assert (other.fasta, other.regions, other.validation, other.cache) == ("other.fa", None, None, "here")
     named = data_to_read(own, replace(asked, validation="x.bed", regions="y.bed"), same_genome=False)
@@ -298,6 +302,30 @@ def test_another_share_may_be_asked_for(run):
     asked = {share: next(each.n for each in found if each.name == "model/loss") for share, found in figures.items()}
     assert run.masking.share == 0.15 and asked[None] == asked[0.15]
     assert asked[0.5] > 2 * asked[0.15]
+
+
+def test_as_many_windows_are_read_as_are_asked_for(run):
+    evaluation = evaluate(replace(SETTINGS, contexts=False, windows=2))
+    assert evaluation.value("windows") == 2
+    assert "read 2 of 6 windows, evenly spread (windows=0 reads all)" in evaluation.notes
+
+
+def test_the_runs_seed_decides_which_bases_are_hidden(run, monkeypatch):
+    first = evaluate(replace(SETTINGS, contexts=False)).value("composition/loss")
+    monkeypatch.setattr(command, "open_run", lambda path: replace(run, seed=8))
+    assert evaluate(replace(SETTINGS, contexts=False)).value("composition/loss") != first
+
+
+def test_another_cache_may_be_asked_for(run, tmp_path):
+    evaluate(replace(SETTINGS, contexts=False, data=replace(RUNS_OWN, cache=str(tmp_path / "mine"))))
+    assert any((tmp_path / "mine").iterdir())
+
+
+def test_bed_files_are_found_from_anywhere_and_contigs_keep_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = replace(RUNS_OWN, validation="held.bed", regions="at.bed").found_from_anywhere()
+    assert (asked.validation, asked.regions) == (str(tmp_path / "held.bed"), str(tmp_path / "at.bed"))
+    assert replace(RUNS_OWN, validation=["one"]).found_from_anywhere().validation == ["one"]
 
 
 def test_windows_are_thinned_evenly_and_told():

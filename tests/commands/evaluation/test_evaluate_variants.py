@@ -107,6 +107,24 @@ def test_the_genome_and_the_model_of_the_k_mers_are_never_written_over(tmp_path,
     assert (tmp_path / name).read_bytes() == before
 
 
+def test_the_k_mers_find_contigs_by_synonyms_which_are_recorded(tmp_path):
+    letters = random_letters(300, 1)
+    run = save_run(tmp_path / "run", write_fasta(tmp_path, {"one": letters}), 64, tmp_path / "cache")
+    settings = write(tmp_path, PLAIN)
+    text = (tmp_path / "x.vcf").read_text().splitlines()
+    for at, line in enumerate(text):
+        if not line.startswith("#"):
+            _, position, name, _, _, *rest = line.split("\t")
+            base = letters[int(position) - 1].upper()
+            text[at] = "\t".join(["NC_1", position, name, base, "AC"[base == "A"], *rest])
+    (tmp_path / "x.vcf").write_text("\n".join(text) + "\n")
+    (tmp_path / "names.txt").write_text("one NC_1\n")
+    found = evaluate_variants(replace(settings, model=str(run), synonyms=str(tmp_path / "names.txt")))
+    assert found.value("vcf/best_kmer/missing") == 0
+    record = json.loads((tmp_path / "x.vcf.evaluation.record.json").read_text())
+    assert str(tmp_path / "names.txt") in record["inputs_sha256"]
+
+
 def test_figures_and_picture_lie_beside_the_vcf_or_where_output_says(tmp_path):
     settings = write(tmp_path, PLAIN)
     found = evaluate_variants(settings)

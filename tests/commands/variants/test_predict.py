@@ -632,6 +632,11 @@ def test_what_made_a_file_lies_beside_it(go, home: Path, tmp_path: Path, monkeyp
     assert record["alleles"] == done.tally.as_json()
 
 
+def test_attention_is_by_the_kernels_that_are_asked_for(go, tmp_path: Path):
+    go("trainer.attention=aten", vcf=write(tmp_path, snv("chr1", 60)))
+    assert read_record(tmp_path / "out.vcf.record.json")["attention"] == "aten"
+
+
 @pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_in_16_bits_scores_are_nearly_the_same(go, tmp_path, devices: int):
     llrs = []
