@@ -86,9 +86,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_without_its_metrics_is_compared_by_its_weights(made: Path, tmp_path: Path):
     shutil.copytree(made / "run", tmp_path / "run")
     (tmp_path / "run" / "metrics.csv").unlink()
-    done = reproduce(asked(tmp_path / "run", cache=str(made / "cache")), tmp_path / "again")
+    done = reproduce(asked(tmp_path / "run", cache=str(tmp_path / "mine")), tmp_path / "again")
     assert done is not None and done.same and done.explained
     assert done.verdict.endswith("; there is no metrics.csv to compare with")
+    assert any((tmp_path / "mine").iterdir()), "the genome's index is kept where it was asked for"
 
 
 def test_files_after_which_contigs_are_called_are_to_keep_their_names(made: Path, tmp_path: Path):

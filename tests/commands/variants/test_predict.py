@@ -302,6 +302,18 @@ def unfinished(go, monkeypatch, *options: str, **paths: Any) -> None:
         go("records_at_once=4", *options, watch=StopAt(5), **paths)
 
 
+def test_without_its_table_of_left_out_records_an_unfinished_result_begins_anew(go, tmp_path, monkeypatch):
+    skipped = f"skipped_to={tmp_path / 'skipped.tsv'}"
+    go("records_at_once=4", skipped, output="whole.vcf")
+    table = (tmp_path / "skipped.tsv").read_bytes()
+    (tmp_path / "skipped.tsv").unlink()
+    unfinished(go, monkeypatch, skipped)
+    (tmp_path / "skipped.tsv.partial").unlink()
+    go("records_at_once=4", skipped)
+    assert (tmp_path / "out.vcf").read_bytes() == (tmp_path / "whole.vcf").read_bytes()
+    assert (tmp_path / "skipped.tsv").read_bytes() == table
+
+
 @pytest.mark.parametrize(("option", "named"), [
     ("mode=unmasked", "mode"), ("prefix=OTHER", "prefix"), ("records_at_once=5", "records_at_once"),
     ("skipped_to=null", "skipped_to"), ("precision=bf16-mixed", "precision"),
