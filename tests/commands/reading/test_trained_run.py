@@ -24,7 +24,15 @@ from genolong.tasks.known_answers import known_answers
 from genolong.tasks.masked_bases import MaskedBases
 
 PROJECT = Path(__file__).resolve().parents[3]
-SMALL = ["model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x"]
+SMALL = [
+    "model.width=12",
+    "model.heads=3",
+    "model.layers=2",
+    "context.window_bp=211",
+    "context.batch=3",
+    "run.name=x",
+    "seed=5",
+]
 
 
 @pytest.fixture(scope="module")

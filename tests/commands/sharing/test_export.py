@@ -439,6 +439,7 @@ def test_what_a_stranger_says_of_a_training_is_short_and_on_one_line(folder: Pat
     ("held_out", "words"),
     [
         ({"validation": 4}, "Held out: 4. Seed 1."),
+        ({"validation": 4, "regions": "a/at.bed"}, "Held out: 4. Trained on the regions of at.bed only. Seed 1."),
         ({"validation": [4, "two"]}, "Held out: 4, two. Seed 1."),
         (
             {"validation": None, "validation_share": 0.125},
@@ -447,7 +448,7 @@ def test_what_a_stranger_says_of_a_training_is_short_and_on_one_line(folder: Pat
         ),
     ],
 )
-def test_what_was_held_out_is_named_as_it_was_set(trained: Path, held_out: dict, words: str):
+def test_what_was_held_out_and_trained_on_is_named_as_it_was_set(trained: Path, held_out: dict, words: str):
     run = open_run(str(trained / "run"))
     built = BuiltFrom.of(stored_model(str(trained / "run"), "run").about["settings"])
     card = model_card(run, replace(built, data=replace(built.data, **held_out)), {}, run_results(run))
