@@ -151,6 +151,7 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: 
 def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Path):
     chosen = made(
         tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "data.workers=1", "model.dropout=0.1",
+        "context.checkpoint_blocks=2",
         "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0",
     )  # fmt: skip
     done = train(chosen, tmp_path / "run")
@@ -158,6 +159,7 @@ def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Pat
     assert (order.window_bp, order.regions) == (29, done.split.train)
     assert (order.seed, order.least_known, order.reverse_complement) == (7, 27, 0.25)
     assert (done.model.seed, done.datamodule.workers) == (7, 1), "dropout follows the seed"
+    assert done.model.encoder.checkpoint_blocks == 2 and any((tmp_path / "cache").iterdir())
     torch.manual_seed(7)
     begun = MaskedBases(chosen.model, chosen.task, chosen.optimizer, max_steps=5, seed=7, checkpoint_blocks=0)
     for name, weight in begun.state_dict().items():

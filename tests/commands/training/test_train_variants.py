@@ -142,6 +142,18 @@ def test_alleles_are_read_in_bfloat16_only_where_it_is_asked_for(made, asked):
     assert read.run.model.encoder.mixed == (asked == "bf16-mixed")
 
 
+def test_which_alleles_are_read_and_how_follows_from_the_settings(made, tmp_path):
+    (tmp_path / "renamed.vcf").write_bytes((made / "labelled.vcf").read_bytes().replace(b"chr2\t", b"NC_2\t"))
+    (tmp_path / "names.txt").write_text("chr2 NC_2\n")
+    renamed = f"data.vcf={tmp_path / 'renamed.vcf'}", f"data.synonyms={tmp_path / 'names.txt'}"
+    ways = (), (*renamed, "trainer.attention=aten"), ("data.validation_share=0.5",), ("longest_allele=1",)
+    plain, other, halved, short = (VariantData.opened(Place.alone(), settings(made, *way)) for way in ways)
+    assert len(other.labelled.variants) == len(plain.labelled.variants) == len(short.labelled.variants) + 1
+    assert other.run.model.encoder.kernels == "aten"
+    assert set(other.inputs) - set(plain.inputs) == {str(tmp_path / "renamed.vcf"), str(tmp_path / "names.txt")}
+    assert halved.parts.validation.sum() > 1.5 * plain.parts.validation.sum()
+
+
 def test_processes_that_opened_another_checkpoint_are_refused(made, monkeypatch):
     monkeypatch.setattr("genolong.commands.training.placed.told_by_the_first", lambda place, work: "another")
     with pytest.raises(InputError, match=r"^the model's training wrote a new checkpoint while several processes"):
