@@ -74,6 +74,7 @@ def test_a_run_leaves_all_that_it_promises_and_returns_it_too(settings: TrainSet
     assert stored["inputs_sha256"] == record["inputs_sha256"] == dict(done.genome.sha256)
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert done.trainer.global_step == 5 and done.split.validation
+    assert not (folder / "tensorboard").exists(), "logger.tensorboard=false"
 
 
 def test_a_notebooks_defaults_change_no_number(settings: TrainSettings, tmp_path: Path):
@@ -151,7 +152,7 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: 
 def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Path):
     chosen = made(
         tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "data.workers=1", "model.dropout=0.1",
-        "context.checkpoint_blocks=2",
+        "context.checkpoint_blocks=2", "trainer.precision=bf16-mixed",
         "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0",
     )  # fmt: skip
     done = train(chosen, tmp_path / "run")
@@ -160,6 +161,7 @@ def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Pat
     assert (order.seed, order.least_known, order.reverse_complement) == (7, 27, 0.25)
     assert (done.model.seed, done.datamodule.workers) == (7, 1), "dropout follows the seed"
     assert done.model.encoder.checkpoint_blocks == 2 and any((tmp_path / "cache").iterdir())
+    assert done.trainer.precision == "bf16-mixed"
     torch.manual_seed(7)
     begun = MaskedBases(chosen.model, chosen.task, chosen.optimizer, max_steps=5, seed=7, checkpoint_blocks=0)
     for name, weight in begun.state_dict().items():

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,19 @@ from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.reading import reading_check
 from genolong.commands.reading.trained_run import open_run
 from genolong.commands.training import memory_check
-from genolong.commands.training.train_variants import train_variants
+from genolong.commands.training.train_variants import _made, train_variants
 from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks, tuned_step
 from genolong.commands.training.variant_data import VariantData
 from genolong.commands.variants.predict import predict
 from genolong.commands.variants.predict_settings import PredictSettings
 from genolong.errors import InputError, SettingsError
+from genolong.loading.variant_batches import VariantDataModule
 from genolong.long_work import watched_by
 from genolong.model.costs.memory import memory
+from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.settings import CONF, check
-from genolong.tasks.trained_effect import TunedEffect
+from genolong.tasks.trained_effect import FrozenEffect, TunedEffect
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.variant_training import GENOME, make_home, settings
 from tests.builders.vcfs import record_line
@@ -134,6 +137,24 @@ def test_the_same_seed_gives_the_same_head_and_a_tuned_encoder_moves(made):
     base, tuned = (open_run(str(made / name)).model.state_dict() for name in ("base", "run3"))
     moved = {name for name, weight in base.items() if not np.array_equal(weight, tuned[name])}
     assert moved and all(name.startswith("encoder.") for name in moved)
+
+
+def test_a_heads_first_weights_its_order_and_its_dropout_follow_the_seed(made, tmp_path, monkeypatch):
+    asked, begun = settings(made, "seed=5", "trainer.max_steps=1"), []
+
+    def noted(*given: Any) -> tuple[FrozenEffect, VariantDataModule]:
+        module, datamodule = _made(*given)
+        begun.append((deepcopy(module.variant_head), module.seed, datamodule.seed))
+        return module, datamodule
+
+    monkeypatch.setattr("genolong.commands.training.train_variants._made", noted)
+    train_variants(asked, tmp_path / "run")
+    ((head, dropout, order),) = begun
+    assert (dropout, order) == (5, 5)
+    torch.manual_seed(5)
+    first = dict(VariantHead(asked.head, 8).named_parameters())
+    for name, weight in head.named_parameters():
+        assert torch.equal(weight, first[name]), name
 
 
 @pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])
