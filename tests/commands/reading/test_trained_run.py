@@ -25,14 +25,9 @@ from genolong.tasks.masked_bases import MaskedBases
 
 PROJECT = Path(__file__).resolve().parents[3]
 SMALL = [
-    "model.width=12",
-    "model.heads=3",
-    "model.layers=2",
-    "context.window_bp=211",
-    "context.batch=3",
-    "run.name=x",
+    "model.width=12", "model.heads=3", "model.layers=2", "context.window_bp=211", "context.batch=3", "run.name=x",
     "seed=5",
-]
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
