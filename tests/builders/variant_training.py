@@ -23,12 +23,23 @@ def substitutions(genome: Mapping[str, str], every: int) -> Iterator[tuple[int, 
             yield number, contig, at + 1, ref, [base for base in "ACGT" if base != ref][number % 3]
 
 
+def labelled_lines(genome: Mapping[str, str], every: int) -> list[bytes]:
+    """Bad where the alternate is G or C."""
+    return [
+        record_line(contig, pos, ref, alt, _label(alt)) for _, contig, pos, ref, alt in substitutions(genome, every)
+    ]
+
+
+def _label(alt: str) -> str:
+    return "KIND=bad" if alt in "GC" else "KIND=good"
+
+
 def labelled(every: int = 11) -> bytes:
     """Bad where the alternate is G or C; some have no label or a third one, one is not of this genome."""
     lines = [record_line("chr1", 7, "A" if GENOME["chr1"][6] != "A" else "C", "T", "KIND=good")]
     for number, contig, pos, ref, alt in substitutions(GENOME, every):
         kind = "KIND=other" if number % 17 == 0 else "." if number % 19 == 0 else ""
-        lines.append(record_line(contig, pos, ref, alt, kind or f"KIND={'bad' if alt in 'GC' else 'good'}"))
+        lines.append(record_line(contig, pos, ref, alt, kind or _label(alt)))
     deleted = GENOME["chr2"][40:43]
     lines.append(record_line("chr2", 41, deleted, deleted[0], "KIND=good"))
     return vcf_text(*lines, header=(HEADER[0], LABEL, *HEADER[2:]))

@@ -37,11 +37,8 @@ def bases(stretches: tuple[Interval, ...]) -> set[tuple[str, int]]:
 def near(regions: list[Interval], window_bp: int) -> set[tuple[str, int]]:
     """The bases of regions, each extended to either side by what it lacks of a window."""
     lacks = [max(0, window_bp - each.length) for each in regions]
-    return {
-        (each.contig, place)
-        for each, more in zip(regions, lacks, strict=True)
-        for place in range(each.start - more, each.end + more)
-    }
+    extended = zip(regions, lacks, strict=True)
+    return bases(tuple(Interval(each.contig, each.start - lack, each.end + lack) for each, lack in extended))
 
 
 def split_or_reason(genome: MemoryGenome, wish: DataSettings, window_bp: int) -> Split | str:

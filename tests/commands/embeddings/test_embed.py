@@ -327,7 +327,7 @@ def test_alleles_longer_than_the_window_are_left_out_and_told(go, caplog):
     with caplog.at_level(logging.INFO, "genolong"):
         fewer = go("longest_allele=61", source="vcf")
         assert "do not fit" not in caplog.text
-        done = go("longest_allele=1000", "resume=no", source="vcf")
+        done = go("longest_allele=1000", source="vcf")
     assert done.rows == fewer.rows
     assert "alleles of more than 61 bases do not fit into the window and are left out (too_long)" in caplog.text
 

@@ -32,12 +32,15 @@ FULL = [
 
 
 def write(folder: Path, infos, declared=DECLARED) -> EvaluationSettings:
+    return write_lines(folder, [record_line(pos=at, info=info) for at, info in enumerate(infos, start=1)], declared)
+
+
+def write_lines(folder: Path, lines: list[bytes], declared=DECLARED) -> EvaluationSettings:
     header = [
         b"##fileformat=VCFv4.2\n",
         *(f'##INFO=<ID={name},Number=.,Type={kind},Description="x">\n'.encode() for name, kind in declared),
         b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n",
     ]
-    lines = [record_line(pos=at, info=info) for at, info in enumerate(infos, start=1)]
     (folder / "x.vcf").write_bytes(vcf_text(*lines, header=header))
     return EvaluationSettings(
         model=None, data=HeldOutSettings(None, None, None, None), windows=None, share=None, contexts=True,
@@ -110,16 +113,13 @@ def test_the_genome_and_the_model_of_the_k_mers_are_never_written_over(tmp_path,
 def test_the_k_mers_find_contigs_by_synonyms_which_are_recorded(tmp_path):
     letters = random_letters(300, 1)
     run = save_run(tmp_path / "run", write_fasta(tmp_path, {"one": letters}), 64, tmp_path / "cache")
-    settings = write(tmp_path, PLAIN)
-    text = (tmp_path / "x.vcf").read_text().splitlines()
-    for at, line in enumerate(text):
-        if not line.startswith("#"):
-            _, position, name, _, _, *rest = line.split("\t")
-            base = letters[int(position) - 1].upper()
-            text[at] = "\t".join(["NC_1", position, name, base, "AC"[base == "A"], *rest])
-    (tmp_path / "x.vcf").write_text("\n".join(text) + "\n")
     (tmp_path / "names.txt").write_text("one NC_1\n")
-    found = evaluate_variants(replace(settings, model=str(run), synonyms=str(tmp_path / "names.txt")))
+    lines = [
+        record_line("NC_1", at, base, "C" if base == "A" else "A", info)
+        for at, (base, info) in enumerate(zip(letters.upper(), PLAIN, strict=False), start=1)
+    ]
+    settings = replace(write_lines(tmp_path, lines), model=str(run), synonyms=str(tmp_path / "names.txt"))
+    found = evaluate_variants(settings)
     assert found.value("vcf/best_kmer/missing") == 0
     record = json.loads((tmp_path / "x.vcf.evaluation.record.json").read_text())
     assert str(tmp_path / "names.txt") in record["inputs_sha256"]

@@ -26,9 +26,9 @@ from genolong.genome.fasta import Genome
 from genolong.runs.checkpoint import load_weights
 from genolong.settings import CONF, TrainSettings, check
 from tests.builders.resumed_runs import settings_of
+from tests.builders.variant_training import labelled_lines
 from tests.builders.variant_training import settings as head_settings
-from tests.builders.variant_training import substitutions
-from tests.builders.vcfs import record_line, vcf_text
+from tests.builders.vcfs import vcf_text
 
 pytestmark = pytest.mark.filterwarnings("ignore:GPU available")
 FEW = ("trainer.max_steps=2", "trainer.validate_every=2", "data.validation=[two]")
@@ -184,11 +184,7 @@ def test_what_else_changed_is_told(home: Path):
 
 def test_a_variant_head_stays_where_it_was(home: Path, tmp_path: Path):
     _, one, _, two = (home / "genome.fa").read_text().split()
-    lines = [
-        record_line(contig, pos, ref, alt, f"KIND={'bad' if alt in 'GC' else 'good'}")
-        for _, contig, pos, ref, alt in substitutions({"one": one, "two": two}, 13)
-    ]
-    (tmp_path / "labelled.vcf").write_bytes(vcf_text(*lines))
+    (tmp_path / "labelled.vcf").write_bytes(vcf_text(*labelled_lines({"one": one, "two": two}, 13)))
     few = ("trainer.max_steps=1", "trainer.validate_every=1", "data.validation=[two]")
     train_variants(head_settings(tmp_path, f"init_from={home / 'short'}", *few), tmp_path / "head")
     begun = begun_from(settings_of(home, *FEW, f"init_from={tmp_path / 'head'}"), genome_of(home))

@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path: 
     assert hashes[3] not in hashes[:3]
 
 
-def test_where_windows_and_weights_begin_follows_from_the_settings(tmp_path: Path):
+def test_what_a_training_is_made_of_follows_from_the_settings(tmp_path: Path):
     chosen = made(
         tmp_path, "seed=7", "data.min_known=0.9", "data.reverse_complement=0.25", "data.workers=1", "model.dropout=0.1",
         "context.checkpoint_blocks=2", "trainer.precision=bf16-mixed",

@@ -15,8 +15,8 @@ from genolong.commands.training.variant_training_settings import VariantTrainSet
 from genolong.errors import SettingsError
 from genolong.settings import CONF, TrainSettings, check, train_settings
 from tests.builders.genomes import random_letters, write_fasta
-from tests.builders.variant_training import substitutions
-from tests.builders.vcfs import HEADER, record_line, vcf_text
+from tests.builders.variant_training import labelled_lines
+from tests.builders.vcfs import HEADER, vcf_text
 
 GENOME = {"one": random_letters(3_011, 1), "two": random_letters(1_501, 2)}
 TINY = [
@@ -76,13 +76,11 @@ def test_twenty_steps_on_two_devices_show_the_losses_of_one(home, alone, tmp_pat
 
 
 def labelled(home: Path) -> Path:
-    lines = [
-        record_line(contig, pos, ref, alt, f"KIND={'bad' if alt in 'GC' else 'good'}")
-        for _, contig, pos, ref, alt in substitutions(GENOME, 13)
-    ]
     label = b'##INFO=<ID=KIND,Number=1,Type=String,Description="what it is">\n'
     contigs = (f"##contig=<ID={name},length={len(letters)}>\n".encode() for name, letters in GENOME.items())
-    (home / "labelled.vcf").write_bytes(vcf_text(*lines, header=(HEADER[0], *contigs, label, HEADER[-1])))
+    (home / "labelled.vcf").write_bytes(
+        vcf_text(*labelled_lines(GENOME, 13), header=(HEADER[0], *contigs, label, HEADER[-1]))
+    )
     return home / "labelled.vcf"
 
 
