@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +26,7 @@ from genolong.endings import fail, reader_left, tell_error, told_of
 from genolong.errors import FinishedRunError, InputError, NumericalError, SettingsError, UnsafeInputError
 from genolong.genome.files.partial_file import naming, open_descriptor
 from genolong.help import help_text
+from genolong.large_imports import import_uncollected
 from genolong.messages import err, set_up_messages, show, tell
 from genolong.nearest import nearest
 from genolong.parallel.interruption import held_back
@@ -249,7 +249,7 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             set_up_messages()
         try:
             with held_back(*EXIT_CODES):
-                import_module(f"genolong.commands.{module}")
+                import_uncollected(f"genolong.commands.{module}")
             swept.tell_run()
             with bars(err):
                 command(config)

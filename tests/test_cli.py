@@ -548,7 +548,7 @@ def test_ctrl_c_waits_while_a_command_is_imported(monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         seen.append(name)
 
-    monkeypatch.setattr(cli, "import_module", imported)
+    monkeypatch.setattr(cli, "import_uncollected", imported)
     with background_ignores_no_interrupt(), pytest.raises(KeyboardInterrupt):
         cli._one_line(lambda _: pytest.fail("it began"), "training.train")(OmegaConf.create({}))
     assert seen == ["genolong.commands.training.train"]

@@ -180,6 +180,14 @@ def test_help_shows_every_setting_without_loading_torch():
         assert word in shown
 
 
+def test_what_a_command_imports_is_not_searched_for_garbage():
+    code = (
+        "import gc, sys\nfrom genolong.cli import main\n"
+        "try: main(['report', 'run=missing'])\nexcept SystemExit: pass\nsys.exit(gc.get_freeze_count() < 10_000)"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
 def test_a_table_goes_to_a_stdout_that_knows_ascii_alone(tmp_path):
     header = [
         b"##fileformat=VCFv4.2\n",
