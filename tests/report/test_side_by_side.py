@@ -76,6 +76,11 @@ def test_a_row_says_how_far_each_came_and_what_it_reached() -> None:
     )
 
 
+def test_the_lowest_loss_is_a_number_if_any_was() -> None:
+    table = results_table("", [held("broken", np.nan, 1.5, 1.25, np.inf), held("never", np.nan)])
+    assert [row[table.columns.index("lowest")] for row in table.rows] == ["1.2500", "–"]
+
+
 def test_columns_that_say_nothing_are_left_out() -> None:
     head = trained("head", {AUROC: course(0.75), AUPRC: course(0.5), VALIDATION: course(0.7)}, step=None)
     assert results_table("", [head]).columns == ("run", "steps", "held-out loss", "lowest", "AUROC", "AUPRC")
