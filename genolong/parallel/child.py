@@ -1,6 +1,7 @@
 """A child process: does its work, reports how it ended, and never outlives the first process."""
 
 import logging
+import multiprocessing
 import os
 import pickle
 import signal
@@ -41,6 +42,7 @@ class Orders(NamedTuple):
     signs: Array[c_uint64]
     patience_s: int
     threads: int
+    start_method: str  # of its data workers, who would otherwise be spawned, as it was
     voice: Connection
 
 
@@ -52,6 +54,7 @@ def begin(orders: Orders, work: Callable[..., object], arguments: tuple[Any, ...
     warnings.simplefilter("ignore")
     threading.Thread(target=_watch_the_first, args=(orders,), daemon=True).start()
     torch.set_num_threads(orders.threads)
+    multiprocessing.set_start_method(orders.start_method, force=True)
     try:
         work(orders.place, *arguments)
     except (Exception, SystemExit) as error:

@@ -1,5 +1,6 @@
 """Runs work in several processes of this machine, which are started, watched and ended together."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -73,10 +74,11 @@ class _Crew:
     def start(self, threads: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Start all processes, and wait until each has given a sign of life."""
         _track_quietly()
+        method = multiprocessing.get_start_method()
         with held_back(signal.SIGINT):
             for place in self._places:
                 listens, voice = self._context.Pipe(duplex=False)
-                orders = Orders(place, os.getpid(), self._counters, self._patience_s, threads, voice)
+                orders = Orders(place, os.getpid(), self._counters, self._patience_s, threads, method, voice)
                 process = self._context.Process(target=begin, args=(orders, work, arguments))
                 process.start()
                 voice.close()

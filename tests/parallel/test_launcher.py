@@ -76,6 +76,23 @@ def test_all_share_the_threads_and_a_second_job_follows(tmp_path):
     lead(2, "")
 
 
+def tell_start_method(_: Place, file: Path) -> None:
+    file.write_text(multiprocessing.get_start_method())
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_data_workers_of_others_start_as_those_of_the_first(tmp_path, method):
+    """A spawned process would spawn its own, each of which imports PyTorch."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(method, force=True)
+    try:
+        with launched(2, tell_start_method, tmp_path / "told", patience_s=PATIENT_S):
+            pass
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+    assert (tmp_path / "told").read_text() == method
+
+
 @pytest.mark.parametrize(("size", "what", "error", "told"), [
     (3, "die", LostProcessError, "process 2 of 3 was killed by signal 9 (too little memory?); all others "
      "were stopped, too"),
