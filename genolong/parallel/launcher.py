@@ -21,6 +21,7 @@ from genolong.parallel.child import TICK_S, Orders, begin, exit_code, say
 from genolong.parallel.interruption import Interruption, held_back
 from genolong.parallel.meeting import meeting_point
 from genolong.parallel.place import Place
+from genolong.parallel.sent_call import SentCall
 from genolong.parallel.signs_of_life import SignsOfLife
 
 COMES_BACK_S = 5.0  # time for the main thread to notice by itself that the work is over
@@ -79,7 +80,7 @@ class _Crew:
             for place in self._places:
                 listens, voice = self._context.Pipe(duplex=False)
                 orders = Orders(place, os.getpid(), self._counters, self._patience_s, threads, method, voice)
-                process = self._context.Process(target=begin, args=(orders, work, arguments))
+                process = self._context.Process(target=SentCall(begin, orders, work, arguments))
                 process.start()
                 voice.close()
                 self._children.append(KnownChild(place, process, listens))
