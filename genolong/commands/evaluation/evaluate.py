@@ -18,6 +18,7 @@ from genolong.commands.evaluation.measuring import HeldOut, Measured, measure
 from genolong.commands.evaluation.own_figures import place_of_figures
 from genolong.commands.reading.file_titles import renamed
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
+from genolong.commands.reading.kept_memory import keep_freed_memory
 from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.trained_before import read_before
@@ -63,6 +64,7 @@ def evaluate(settings: EvaluationSettings) -> Evaluation:
     share = run.masking.share if settings.share is None else settings.share
     masking = MaskingSettings(share, as_mask=1.0, as_random=0.0)  # otherwise some bases to predict would stay visible
     held_out = HeldOut(genome, windows, parts.train, masking, run.seed, truth)
+    keep_freed_memory()
     measured = measure(run.model, held_out, contexts, settings.torch_device)
     names = ", ".join(Path(path).name for path in genome.sha256)
     files = _write(output, run, measured, contexts, names)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 
+from genolong.commands.reading.kept_memory import keep_freed_memory
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.reading_settings import GenomeSettings, ReadingSettings
 from genolong.commands.reading.trained_run import TrainedRun, open_run
@@ -31,6 +32,7 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
 
     `window_bp` None: as in training. Raises InputError or a subclass if the model or the genome cannot be used.
     """
+    keep_freed_memory()
     run = open_run(settings.model)
     genome = open_genome(run, settings.data)
     window_bp, sequence = window_bp or run.window_bp, settings.parallel.sequence

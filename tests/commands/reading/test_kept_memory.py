@@ -1,0 +1,85 @@
+"""Freed memory is used again rather than asked for again, unless the user has decided about that, or it is large."""
+
+import ctypes
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from genolong.commands.reading import kept_memory
+from genolong.commands.reading.kept_memory import FREE, KEPT, KEPT_BY_OLDER, keep_freed_memory
+
+PAGE, MIB = os.sysconf("SC_PAGESIZE"), 1 << 20
+FAULTS = """
+import resource
+from genolong.commands.reading.kept_memory import keep_freed_memory
+
+keep_freed_memory()
+
+def faults(size):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytearray(size)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+for size in (100 << 20, 160 << 20):
+    faults(size)
+    print(faults(size))
+"""
+
+
+def faults(**environment: str) -> list[int]:
+    """Pages that the system hands out for 100 MiB and for 160, each of which has been used before."""
+    known = {name: text for name, text in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], env=known | environment, capture_output=True, text=True, check=True
+    )
+    return [int(line) for line in done.stdout.split()]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_is_freed_is_used_again_unless_it_is_large():
+    medium, large = faults()
+    assert medium < 100 < 160 * MIB // PAGE <= large
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.parametrize(
+    "environment", [{"MALLOC_MMAP_THRESHOLD_": "1048576"}, {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=1048576"}]
+)
+def test_what_a_user_has_set_is_left(environment):
+    assert min(faults(**environment)) >= 100 * MIB // PAGE
+
+
+class Library:
+    """A C library that accepts thresholds up to `most`, and notes what it is told."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.told = most, []
+
+    def mallopt(self, name: int, value: int) -> int:
+        self.told.append((name, value))
+        return int(value <= self.most or name == kept_memory.M_TRIM_THRESHOLD)
+
+
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [
+        (KEPT, [(-3, KEPT), (-1, FREE)]),
+        (KEPT_BY_OLDER, [(-3, KEPT), (-3, KEPT_BY_OLDER), (-1, FREE)]),
+        (0, [(-3, KEPT), (-3, KEPT_BY_OLDER)]),  # trimming less would map every tensor anew
+    ],
+)
+def test_an_older_library_keeps_what_it_accepts(monkeypatch, most, told):
+    library = Library(most)
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    keep_freed_memory()
+    assert library.told == told
+
+
+def test_a_library_without_such_choices_is_left(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    keep_freed_memory()
