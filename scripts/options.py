@@ -1,6 +1,7 @@
 """Options of several scripts, checked before anything runs."""
 
 import argparse
+import sys
 from pathlib import Path
 
 MODELS = sorted(path.stem for path in (Path(__file__).resolve().parent.parent / "conf/model").glob("*.yaml"))
@@ -28,3 +29,10 @@ def _new_file(text: str) -> Path:
     if path.is_dir() or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text} cannot be written; wanted a file in a folder that exists")
     return path
+
+
+def check_device(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit(f"--device {device}: PyTorch finds no GPU here")

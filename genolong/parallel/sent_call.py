@@ -8,21 +8,14 @@ from multiprocessing.reduction import ForkingPickler
 from genolong.large_imports import uncollected
 
 
-class SentCall:
+class SentCall(partial[object]):
     """A call of a function that can be the target of a process; starting that imports nothing that the call needs."""
 
-    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
-        self._content = function, arguments
-
-    def __call__(self) -> None:
-        function, arguments = self._content
-        function(*arguments)
-
     def __reduce__(self) -> tuple[type[partial[None]], tuple[Callable[[bytes], None], bytes]]:
-        return partial, (_call, bytes(ForkingPickler.dumps(self._content)))
+        return partial, (_call, bytes(ForkingPickler.dumps(partial(self.func, *self.args, **self.keywords))))
 
 
 def _call(packed: bytes) -> None:
     with uncollected():
-        function, arguments = pickle.loads(packed)
-    function(*arguments)
+        call = pickle.loads(packed)
+    call()
