@@ -36,7 +36,7 @@ TOP = {
     "mkdocs.yml",
 }  # fmt: skip
 FLOORS = (
-    {"closed_terminal", "counted", "errors", "large_imports", "long_work", "nearest", "quoted"},
+    {"closed_terminal", "counted", "errors", "kept_memory", "large_imports", "long_work", "nearest", "quoted"},
     {"genome", "parallel"},
     {"loading", "model"},
     {"tasks", "runs", "report"},

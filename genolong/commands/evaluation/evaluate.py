@@ -18,7 +18,6 @@ from genolong.commands.evaluation.measuring import HeldOut, Measured, measure
 from genolong.commands.evaluation.own_figures import place_of_figures
 from genolong.commands.reading.file_titles import renamed
 from genolong.commands.reading.inputs_kept import files_of, refuse_to_write_over
-from genolong.commands.reading.kept_memory import keep_freed_memory
 from genolong.commands.reading.reading_check import Reading, check_reading
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.trained_before import read_before
@@ -28,6 +27,7 @@ from genolong.errors import InputError
 from genolong.genome.coordinates import Interval
 from genolong.genome.fasta import Genome
 from genolong.genome.regions import read_bed
+from genolong.kept_memory import keep_freed_memory
 from genolong.loading.contexts import doubling_contexts
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.truth import perfect_readers

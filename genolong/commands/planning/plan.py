@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genolong.commands.planning.plan_settings import PlanSettings
+from genolong.commands.training.heap import wasted
 from genolong.commands.training.training_step import Remedy, remedies, training_step
 from genolong.counted import size
 from genolong.genome.files.other_kinds import refuse_other_kind
@@ -15,8 +16,6 @@ from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import Traffic, traffic
 from genolong.report.figures import Table
 from genolong.runs.record import write_json
-
-RESERVE = 1.3  # gaps in the heap of glibc 2.36, measured, per byte of a block's small tensors
 
 
 @dataclass(frozen=True)
@@ -42,20 +41,16 @@ class Plan:
     @property
     def peak(self) -> int:
         """Bytes at the peak, including the process's own memory and gaps in the C library's heap (on a CPU)."""
-        return _peak(self.step, self.memory, self.process)
+        return self.peak_of(self.step)
 
     @property
     def gaps(self) -> int:
         """Bytes in unused gaps of the heap; 0 on a GPU, whose memory the C library does not manage."""
-        return _gaps(self.step, self.memory)
+        return wasted(self.step, self.room)
 
-
-def _gaps(step: Step, found: Memory) -> int:
-    return 0 if step.fused else round(RESERVE * found.small)
-
-
-def _peak(step: Step, found: Memory, process: int) -> int:
-    return found.peak + process + _gaps(step, found)
+    def peak_of(self, step: Step) -> int:
+        """The same bytes as `peak`, of another step of this process."""
+        return memory(step).peak + self.process + wasted(step, self.room)
 
 
 def plan(settings: PlanSettings) -> Plan:
@@ -80,7 +75,7 @@ def plan(settings: PlanSettings) -> Plan:
         remedies=(),
     )
     if not made.fits:
-        made = replace(made, remedies=tuple(remedies(step, room, lambda other: _peak(other, memory(other), process))))
+        made = replace(made, remedies=tuple(remedies(step, room, made.peak_of)))
     if settings.json is not None:
         path = Path(settings.json).expanduser()
         refuse_other_kind(path, b"{", "a file of figures")

@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import torch
 
-from genolong.commands.reading.kept_memory import keep_freed_memory
 from genolong.commands.reading.reading_choice import choose_reading
 from genolong.commands.reading.reading_settings import GenomeSettings, ReadingSettings
 from genolong.commands.reading.trained_run import TrainedRun, open_run
 from genolong.errors import InputError, MissingInputError
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
+from genolong.kept_memory import keep_freed_memory
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 

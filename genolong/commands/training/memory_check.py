@@ -32,7 +32,7 @@ def check_step(step: Step, what: str, remedied: Callable[[Step, int], list[Remed
 
     If it may or may not fit, this is only told.
     """
-    room, needed = memory_there(step.fused) // (1 if step.fused else processes), memory(step).peak
+    room, needed = room_of(step, processes), memory(step).peak
     told = f"{what} needs about {size(needed)} per process, but {size(room)} are available"
     if SURE * needed <= room:
         if needed > room:
@@ -41,3 +41,8 @@ def check_step(step: Step, what: str, remedied: Callable[[Step, int], list[Remed
     fitting = [remedy for remedy in remedied(step, room) if remedy.peak <= room]
     turn = " or ".join(f"{remedy.settings} ({size(remedy.peak)})" for remedy in fitting) or "a smaller model"
     raise SettingsError(f"{told}; use {turn}; trainer.check_memory=false tries anyway")
+
+
+def room_of(step: Step, processes: int) -> int:
+    """Bytes for each of this machine's processes: those of its GPU, or its share of the machine's."""
+    return memory_there(step.fused) // (1 if step.fused else processes)

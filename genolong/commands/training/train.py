@@ -15,6 +15,7 @@ from genolong.commands.reading.file_titles import TITLES
 from genolong.commands.reading.trained_before import BEFORE
 from genolong.commands.training.begun_from import Begun, begun_before, begun_from
 from genolong.commands.training.checkpoints import Checkpoints
+from genolong.commands.training.heap import prepare_heap
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.memory_check import check_memory
 from genolong.commands.training.placed import placed, refuse_other_model_than_the_first
@@ -30,6 +31,7 @@ from genolong.commands.training.trainer import (
     make_trainer,
     precision_notes,
 )
+from genolong.commands.training.training_step import training_step
 from genolong.genome.coordinates import match_contig
 from genolong.genome.fasta import Genome
 from genolong.genome.files.hashed import sha256_of
@@ -86,7 +88,9 @@ def _train(place: Place, settings: TrainSettings, folder: Path, end: End | None)
     settings.model.check_window(window_bp, settings.parallel.sequence)
     parts = split(genome, settings.data, window_bp)
     check_machine(settings.trainer, settings.logger, place.local_size)
-    check_memory(settings, cuda=accelerator(settings.trainer, place.local_size) == "cuda", processes=place.local_size)
+    cuda = accelerator(settings.trainer, place.local_size) == "cuda"
+    check_memory(settings, cuda=cuda, processes=place.local_size)
+    prepare_heap(training_step(settings, cuda=cuda), place.local_size)
     order = TrainingOrder(
         genome, parts.train, window_bp, settings.data.min_known, settings.data.reverse_complement, settings.seed
     )

@@ -15,16 +15,18 @@ from torch import Tensor
 
 from genolong.commands.reading.heads_training import KEY
 from genolong.commands.training.checkpoints import Checkpoints
+from genolong.commands.training.heap import prepare_heap
 from genolong.commands.training.legs import End, left_after
 from genolong.commands.training.placed import placed, refuse_other_model_than_the_first
 from genolong.commands.training.progress import TrainingProgress
 from genolong.commands.training.resuming import Wanted
 from genolong.commands.training.run_folder import RunFolder
 from genolong.commands.training.trainer import Devices, check_machine, fit, make_loggers, make_trainer
-from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks
+from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks, tuned_step
 from genolong.commands.training.variant_data import VariantData
 from genolong.commands.training.variant_training_settings import VariantTrainSettings
 from genolong.genome.edit import Variant
+from genolong.kept_memory import keep_freed_memory
 from genolong.loading.labelled_variants import LabelledVariants
 from genolong.loading.variant_batches import FeatureRows, VariantDataModule, WindowPairs
 from genolong.loading.variant_split import VariantSplit
@@ -80,7 +82,12 @@ def _train_variants(
     check_machine(settings.trainer, settings.logger, place.local_size)
     read = VariantData.opened(place, settings)
     refuse_other_model_than_the_first(place, read.run.weights_sha256)
-    check_tuned_memory(settings, read.run, place, cuda=read.scorer.device.type == "cuda")
+    if settings.encoder == "tuned":
+        cuda = read.scorer.device.type == "cuda"
+        check_tuned_memory(settings, read.run, place, cuda=cuda)
+        prepare_heap(tuned_step(settings, read.run, place, cuda=cuda), place.local_size)
+    else:
+        keep_freed_memory()
     with held(folder) if place.rank == 0 else nullcontext():
         return _train_in(place, settings, folder, read, end)
 

@@ -14,7 +14,7 @@ WINDOWS = 4  # of an allele: the reference's and its own, each read on both stra
 
 def check_tuned_memory(settings: VariantTrainSettings, run: TrainedRun, place: Place, *, cuda: bool) -> None:
     """Raises SettingsError if a step needs more than there is; the model must know its kernels and precision."""
-    if settings.encoder == "tuned" and settings.trainer.check_memory:
+    if settings.trainer.check_memory:
         step, windows = tuned_step(settings, run, place, cuda=cuda), WINDOWS * settings.batch
         what = (
             f"batch={settings.batch}: one step of a tuned encoder, with {windows} windows of {run.window_bp:,} bases,"

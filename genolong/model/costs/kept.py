@@ -21,6 +21,8 @@ class KeptRows(NamedTuple):
     convolution: int
     attention: int
     mlp: int
+    inner: int  # the output of the MLP's first layer
+    all_inner: int  # everything as wide as that, which the MLP keeps or makes for its backward pass
     end: int  # after the last block
     mlp_backward: int  # made in addition to what a block keeps
     norm_backward: int
@@ -52,6 +54,8 @@ def kept_rows(step: Step) -> KeptRows:
         # its input, the norm's output, queries, keys and values, the heads' outputs
         attention=state + norm + row + 3 * row + turned + row + sums + dropped,
         mlp=state + norm + row + layers + dropped,
+        inner=encoder.gates * inner,
+        all_inner=layers + above,
         end=state + LOSS + (0 if step.lean else norm + row),
         mlp_backward=state + (row if step.half else 0) + above,
         norm_backward=(2 if step.fused or step.native else 4) * state,

@@ -6,16 +6,12 @@ from genolong.model.attention.blocks import CHUNK_BYTES
 from genolong.model.costs.kept import LOSS, KeptRows, kept_rows
 from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import STATE_BYTES, per_process
-from genolong.model.recompute import stretch_positions
-
-SMALL = 32 << 20  # bytes; glibc returns larger blocks to the system at once
 
 
 class Memory(NamedTuple):
     """Bytes. `activations` is what the backward pass holds at its peak, without weights, gradients and optimizer.
 
     `gathered` are other devices' keys and values, this one's messages and their gradients, while they are needed.
-    `small` is the part of a block's temporary memory in tensors below 32 MiB, which the C library takes from its heap.
     """
 
     weights: int
@@ -23,7 +19,6 @@ class Memory(NamedTuple):
     gradients: int
     activations: int
     gathered: int
-    small: int
     peak: int
 
 
@@ -47,7 +42,7 @@ def memory(step: Step) -> Memory:
     some = gradients if step.accumulation > 1 else gradients // step.encoder.layers
     peak = max(_end_of_forward(step) + gradients, activations + some, 2 * gradients)
     gathered = round(step.share_at_once * _gathered(step))
-    return Memory(own, states, gradients, activations, gathered, _small(step), held + peak)
+    return Memory(own, states, gradients, activations, gathered, held + peak)
 
 
 def _end_of_forward(step: Step) -> int:
@@ -119,7 +114,7 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int, idle: float) -> tupl
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the incoming one, which is freed
     return (
-        tokens * round(kept + share * 3 * rows.row + idle) + _stretch(step) * rows.mlp_stretch,
+        tokens * round(kept + share * 3 * rows.row + idle) + step.stretch * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),
     )  # fmt: skip
@@ -128,23 +123,6 @@ def _in_lean_block(step: Step, rows: KeptRows, beside: int, idle: float) -> tupl
 def _idle(step: Step, rows: KeptRows) -> float:
     """Bytes per position of some heads' rows, whose memory is kept for the next heads."""
     return step.share_at_once * 3 * rows.row if step.lean and not step.fused else 0.0
-
-
-def _stretch(step: Step) -> int:
-    """Positions run at a time, over all windows of a batch."""
-    positions = stretch_positions(step.batch, step.encoder.width, step.device)
-    return step.batch * min(positions, step.longest_slice)
-
-
-def _small(step: Step) -> int:
-    """Bytes of a block's activations if its states are small tensors, and of a stretch's if those are."""
-    rows, tokens = kept_rows(step), step.batch * step.longest_slice
-    parts = (
-        [(tokens, 7 * rows.state), (_stretch(step), rows.mlp_stretch)]
-        if step.lean
-        else [(tokens, rows.block + rows.mlp_backward)]
-    )
-    return sum(positions * size for positions, size in parts if positions * rows.state < SMALL)
 
 
 def _gathered(step: Step) -> int:

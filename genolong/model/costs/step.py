@@ -6,7 +6,7 @@ from genolong.model.attention.geometry import Branch
 from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
 from genolong.model.encoder import EncoderSettings
 from genolong.model.lean_block import heads_at_once
-from genolong.model.recompute import groups
+from genolong.model.recompute import groups, stretch_positions
 from genolong.parallel.slices import longest, slice_bounds
 
 
@@ -74,6 +74,11 @@ class Step:
     def lean(self) -> bool:
         """Whether blocks run in little memory: a few heads or one stretch of positions at a time."""
         return self.checkpoint_blocks > 0 and not self.encoder.dropout
+
+    @property
+    def stretch(self) -> int:
+        """Positions that a block in little memory runs at a time, over all windows of a batch."""
+        return self.batch * min(stretch_positions(self.batch, self.encoder.width, self.device), self.longest_slice)
 
     @property
     def heads_at_once(self) -> int:

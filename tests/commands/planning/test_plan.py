@@ -83,7 +83,10 @@ def test_a_cpus_heap_has_gaps_and_a_gpus_memory_none():
     gpu, cpu = (plan(settings(f"device={name}", "model=small", "context=8k")) for name in ("h100", "cpu"))
     assert gpu.gaps == 0 < cpu.gaps and cpu.peak == cpu.memory.peak + 470_000_000 + cpu.gaps
     large = plan(settings("device=cpu", "model=small", "context=131k", "context.checkpoint_blocks=0"))
-    assert large.gaps == 0, "tensors of 32 MiB and more go back at once"
+    assert large.gaps == 0, "such large tensors go back at once"
+    with_room, without = (plan(settings("device=cpu", "model=mini", "context.window_bp=32768",
+        "context.checkpoint_blocks=0", f"device.memory_gb={there}")) for there in (16, 2))  # fmt: skip
+    assert with_room.gaps > without.gaps > 0, "a training with room keeps what it frees"
 
 
 def test_a_whole_chromosome_asks_the_genome(tmp_path):

@@ -16,7 +16,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.reading import precision_choice
 from genolong.commands.reading.trained_run import open_run
-from genolong.commands.training import trainer
+from genolong.commands.training import heap, trainer
 from genolong.commands.training.train import train
 from genolong.commands.training.trainer import accelerator, precision, precision_notes
 from genolong.errors import FinishedRunError, InputError, NumericalError, OutputError, SettingsError
@@ -307,6 +307,15 @@ def test_what_will_be_trained_is_told(tmp_path: Path, caplog):
     size = sum(weight.numel() for weight in model.parameters())
     told = f"model of {size:,} parameters, window 29 bases, 174 bases a step; attention segments/dilations 7/1 28/2"
     assert any(line.startswith(told) and line.endswith(" pairs a base") for line in caplog.messages), caplog.messages
+
+
+@pytest.mark.parametrize(("blocks", "does"), [(0, "keep"), (1, "return")])
+def test_a_training_that_keeps_all_activations_keeps_freed_memory_too(tmp_path: Path, monkeypatch, blocks, does):
+    told: list[str] = []
+    for name in ("keep_freed_memory", "return_freed_memory"):
+        monkeypatch.setattr(heap, name, lambda name=name: told.append(name.partition("_")[0]))
+    train(made(tmp_path, "trainer.max_steps=1", f"context.checkpoint_blocks={blocks}"), tmp_path / "run")
+    assert told == [does]
 
 
 @pytest.mark.parametrize("asked", ["auto", "32-true", "bf16-mixed"])

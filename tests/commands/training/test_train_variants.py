@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.reading import reading_check
 from genolong.commands.reading.trained_run import open_run
-from genolong.commands.training import memory_check
+from genolong.commands.training import heap, memory_check
 from genolong.commands.training.train_variants import _made, train_variants
 from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks, tuned_step
 from genolong.commands.training.variant_data import VariantData
@@ -283,8 +283,16 @@ def test_a_tuned_encoder_that_cannot_fit_is_refused_with_what_would(made, monkey
     begins, _, remedy = str(told.value).partition("; use ")
     assert begins.startswith("batch=7: one step of a tuned encoder, with 28 windows of 32 bases, needs about ")
     assert remedy.startswith("batch=3 (") and remedy.endswith("; trainer.check_memory=false tries anyway")
-    for fits in ("encoder=frozen", "batch=3", "trainer.check_memory=false"):
+    for fits in ("batch=3", "trainer.check_memory=false"):
         check_tuned_memory(settings(made, "encoder=tuned", "batch=7", fits), run, Place.alone(), cuda=False)
+    train_variants(settings(made, "batch=7", "trainer.max_steps=1"), made / "not refused")
+
+
+def test_a_frozen_encoder_keeps_freed_memory_like_all_that_only_read(made, monkeypatch):
+    kept: list[bool] = []
+    monkeypatch.setattr("genolong.commands.training.train_variants.keep_freed_memory", lambda: kept.append(True))
+    train_variants(settings(made, "trainer.max_steps=1"), made / "keeps")
+    assert kept == [True]
 
 
 def test_a_tuned_encoder_keeps_as_much_as_its_model_did_or_what_is_asked_for(made):
@@ -296,6 +304,7 @@ def test_a_tuned_encoder_keeps_as_much_as_its_model_did_or_what_is_asked_for(mad
 
 def test_a_tuned_encoder_learns_the_same_whatever_it_keeps(made, monkeypatch):
     kept: list[int] = []
+    freed: list[str] = []  # what the C library is told to do with freed memory
     step = TunedEffect.training_step
 
     def watched(self: TunedEffect, *batch: Any) -> Any:
@@ -303,11 +312,13 @@ def test_a_tuned_encoder_learns_the_same_whatever_it_keeps(made, monkeypatch):
         return step(self, *batch)
 
     monkeypatch.setattr(TunedEffect, "training_step", watched)
+    for name in ("keep_freed_memory", "return_freed_memory"):
+        monkeypatch.setattr(heap, name, lambda name=name: freed.append(name.partition("_")[0]))
     few = "encoder=tuned", "trainer.max_steps=4", "batch=8", "head.dropout=0"
     whole, little = (
         train_variants(settings(made, *few, f"checkpoint_blocks={blocks}"), made / f"kept{blocks}").module
         for blocks in (0, 2)
     )
-    assert kept == [0] * 4 + [2] * 4
+    assert kept == [0] * 4 + [2] * 4 and freed == ["keep", "return"]
     for name, weight in whole.state_dict().items():
         torch.testing.assert_close(little.state_dict()[name], weight, rtol=1e-4, atol=1e-5)

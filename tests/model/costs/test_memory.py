@@ -1,11 +1,6 @@
 """Memory that is counted is memory that is handed out, to a few hundredths."""
 
-import json
-import os
-import subprocess
 import sys
-from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +9,10 @@ from genolong.model.attention import blocks
 from genolong.model.attention.native_attention import why_not
 from genolong.model.costs.memory import memory as counted
 from genolong.model.costs.step import Step, weights
+from tests.builders.resident_step import grown
 from tests.builders.steps import model, step, take
 from tests.oracles.live_memory import most_bytes
 
-PROJECT = Path(__file__).resolve().parents[3]
 WIDE = {"width": 32, "heads": 4, "layers": 4, "mlp_ratio": 4.0, "segment": 16, "growth": 4}
 
 
@@ -96,13 +91,6 @@ def test_slices_take_a_part_of_the_memory_and_room_for_gathered_keys():
     assert whole.activations / 4 < part.activations < whole.activations / 2
 
 
-def resident(taken: Step) -> int:
-    """By how much a process grows in two steps; the C library is told to give back what is freed."""
-    command = [sys.executable, "-m", "tests.builders.resident_step", json.dumps(asdict(taken))]
-    told = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "OMP_NUM_THREADS": "1"}
-    return int(subprocess.run(command, env=told, cwd=PROJECT, capture_output=True, text=True, check=True).stdout)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count resident memory otherwise")
 @pytest.mark.parametrize(
     ("window_bp", "width", "checkpoint_blocks"),
@@ -117,4 +105,4 @@ def test_a_process_grows_by_what_is_counted(window_bp, width, checkpoint_blocks)
     encoder = {**WIDE, "width": width, "layers": 2, "segments": [256, window_bp], "dilations": [1, 64]}
     taken = step(encoder, window_bp=window_bp, batch=1, checkpoint_blocks=checkpoint_blocks)
     found = counted(taken)
-    assert found.peak - found.weights == pytest.approx(resident(taken), rel=0.15)
+    assert found.peak - found.weights == pytest.approx(grown(taken, keeps=False), rel=0.15)

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from genolong.commands.reading import kept_memory
-from genolong.commands.reading.kept_memory import FREE, KEPT, KEPT_BY_OLDER, keep_freed_memory
+from genolong import kept_memory
+from genolong.kept_memory import FREE, KEPT, KEPT_ANYWAY, keep_freed_memory, return_freed_memory
 
 PAGE, MIB = os.sysconf("SC_PAGESIZE"), 1 << 20
 FAULTS = """
 import resource
-from genolong.commands.reading.kept_memory import keep_freed_memory
+from genolong.kept_memory import keep_freed_memory, return_freed_memory
 
 keep_freed_memory()
 
@@ -26,11 +26,17 @@ def faults(size):
 for size in (100 << 20, 160 << 20):
     faults(size)
     print(faults(size))
+return_freed_memory()
+faults(100 << 20)  # still takes what was kept
+print(faults(100 << 20))
 """
 
 
 def faults(**environment: str) -> list[int]:
-    """Pages that the system hands out for 100 MiB and for 160, each of which has been used before."""
+    """Pages that the system hands out for 100 MiB and for 160, each of which has been used before, and for 100 again.
+
+    What is freed is kept at first, and returned before the third number.
+    """
     known = {name: text for name, text in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
         [sys.executable, "-c", FAULTS], env=known | environment, capture_output=True, text=True, check=True
@@ -40,8 +46,9 @@ def faults(**environment: str) -> list[int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_what_is_freed_is_used_again_unless_it_is_large():
-    medium, large = faults()
+    medium, large, returned = faults()
     assert medium < 100 < 160 * MIB // PAGE <= large
+    assert returned >= 100 * MIB // PAGE
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
@@ -67,8 +74,8 @@ class Library:
     ("most", "told"),
     [
         (KEPT, [(-3, KEPT), (-1, FREE)]),
-        (KEPT_BY_OLDER, [(-3, KEPT), (-3, KEPT_BY_OLDER), (-1, FREE)]),
-        (0, [(-3, KEPT), (-3, KEPT_BY_OLDER)]),  # trimming less would map every tensor anew
+        (KEPT_ANYWAY, [(-3, KEPT), (-3, KEPT_ANYWAY), (-1, FREE)]),
+        (0, [(-3, KEPT), (-3, KEPT_ANYWAY)]),  # trimming less would map every tensor anew
     ],
 )
 def test_an_older_library_keeps_what_it_accepts(monkeypatch, most, told):
@@ -78,6 +85,15 @@ def test_an_older_library_keeps_what_it_accepts(monkeypatch, most, told):
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     keep_freed_memory()
     assert library.told == told
+
+
+def test_a_library_returns_as_much_as_on_its_own(monkeypatch):
+    library = Library(KEPT)
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    return_freed_memory()
+    assert library.told == [(-3, KEPT_ANYWAY), (-1, 2 * KEPT_ANYWAY)]
 
 
 def test_a_library_without_such_choices_is_left(monkeypatch):
