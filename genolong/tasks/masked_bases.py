@@ -19,6 +19,7 @@ from genolong.loading.datasets import MaskedBatch
 from genolong.model.encoder import Encoder, EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
+from genolong.tasks.dropout_seed import seed_dropout
 from genolong.tasks.masked_bases_settings import MaskedBasesSettings
 from genolong.tasks.optimizer import clipped, make_optimizer, set_rate
 from genolong.tasks.optimizer_settings import OptimizerSettings
@@ -61,7 +62,7 @@ class MaskedBases(pl.LightningModule):
 
     def on_train_batch_start(self, batch: MaskedBatch, batch_idx: int) -> None:
         # dropout depends only on seed, step and rank, so it differs between slices
-        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx, self.global_rank))
+        seed_dropout(bits(self.seed, Stream.DROPOUT, batch_idx, self.global_rank), self.device)
 
     def training_step(self, batch: MaskedBatch, batch_idx: int) -> Tensor:
         nats, _ = self._nats(batch)

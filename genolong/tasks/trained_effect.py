@@ -20,6 +20,7 @@ from genolong.model.encoder import Encoder
 from genolong.model.variant_head import VariantHead, calibration, variant_features
 from genolong.model.window_reading import WindowReading, read_windows
 from genolong.parallel.shard import SequenceShard
+from genolong.tasks.dropout_seed import seed_dropout
 from genolong.tasks.optimizer import adamw, clipped, schedule_of, set_rate
 from genolong.tasks.optimizer_settings import OptimizerSettings
 
@@ -63,7 +64,7 @@ class FrozenEffect(pl.LightningModule):
         set_rate(self.trainer.optimizers[0], self.optimizer, self.trainer.global_step, self.max_steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(bits(self.seed, Stream.DROPOUT, batch_idx))  # dropout depends only on seed and step
+        seed_dropout(bits(self.seed, Stream.DROPOUT, batch_idx), self.device)  # of all processes alike
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         logits = self.logits(batch)
