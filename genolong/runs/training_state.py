@@ -34,6 +34,7 @@ COUNTERS = {
 }  # fmt: skip
 STEPS = ("epoch_loop.automatic_optimization.optim_progress", "optimizer", "step", "total", "completed")
 MEAN_COUNTS = {"latest_update_step": 0}
+EARLIER_NULL = ("fused",)  # of optimizers of earlier versions, which resume as they began
 
 
 def check_goes_on(path: Path, training: Mapping[str, Any], optimizer: Optimizer, schedule: LRScheduler) -> None:
@@ -91,8 +92,9 @@ def _check_optimizer(path: Path, state: Any, optimizer: Optimizer, step: int) ->
     except Exception as error:  # torch may raise anything for content that others wrote
         raise InputError(f"{path}: training.pt, {where}: {told(error)}; {REMEDY}") from error
     for at, group in enumerate(optimizer.state_dict()["param_groups"]):
-        _compare(path, f"{where}.param_groups.{at}", group, wanted[at])
-        for name, value in wanted[at].items():
+        known = wanted[at] | {name: None for name in EARLIER_NULL if group.get(name, 0) is None}
+        _compare(path, f"{where}.param_groups.{at}", group, known)
+        for name, value in known.items():
             if (value is None or isinstance(value, (bool, str))) and group[name] != value:
                 _refuse(path, f"{where}.param_groups.{at}.{name}", group[name], value)
 

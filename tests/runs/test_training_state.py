@@ -144,6 +144,19 @@ def test_the_states_of_two_weights_may_not_change_places(saved):
         check(({**training, "optimizer_states": states}, model))
 
 
+def test_an_optimizer_of_an_earlier_version_is_taken_but_none_of_another_kind(saved):
+    training, model = saved
+    for value, taken in ((None, True), (False, False)):
+        states = deepcopy(training["optimizer_states"])
+        states[0]["param_groups"][-1]["fused"] = value
+        made = {**training, "optimizer_states": states}, model
+        if taken:
+            check(made)
+        else:
+            with pytest.raises(InputError, match=r"param_groups.\d.fused: found False, wanted True; no training"):
+                check(made)
+
+
 def test_a_weight_counted_twice_is_refused(saved):
     training, model = saved
     states = deepcopy(training["optimizer_states"])
