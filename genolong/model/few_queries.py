@@ -28,9 +28,11 @@ def attend_few(
             alike.setdefault(_keys_of(column, geometry.first_head + head, geometry, keys.shape[1]), []).append(number)
         for ranges, numbers in alike.items():
             if ranges:
-                at = torch.cat([torch.arange(r.start, r.stop, r.step, device=keys.device) for r in ranges])
                 asking = queries[:, numbers, head].to(wide)
-                seen, given = (rows[:, :, head].index_select(1, at).to(wide) for rows in (keys, values))
+                seen, given = (
+                    torch.cat([rows[:, r.start : r.stop : r.step, head] for r in ranges], dim=1).to(wide)
+                    for rows in (keys, values)
+                )
                 out[:, numbers, head] = _attended(asking, seen, given).to(out.dtype)
     return out
 

@@ -59,8 +59,17 @@ def test_so_they_are_in_16_bits():
     assert not torch.allclose(found, plain, atol=3e-3)
 
 
-@pytest.mark.parametrize(("start", "columns", "spared"), [(0, [5, 6, 40], True), (0, [], False), (7, [5, 6], False)])
-def test_a_slice_of_a_window_or_nothing_asked_takes_all_of_the_last_block(start, columns, spared, monkeypatch):
+@pytest.mark.parametrize(
+    ("start", "columns", "spared"),
+    [
+        (0, [5, 6, 40], True),
+        (0, [], False),
+        (0, [*range(20, 35)], True),
+        (0, [*range(20, 36)], False),  # a quarter of 61
+        (7, [5, 6], False),
+    ],
+)
+def test_a_slice_of_a_window_or_nothing_or_much_asked_takes_all_of_the_last_block(start, columns, spared, monkeypatch):
     torch.manual_seed(1)
     encoder, codes = Encoder(encoder_settings()).eval(), torch.randint(0, 6, (2, 61 - start), dtype=torch.uint8)
     shard = SequenceShard.whole(61)
