@@ -20,11 +20,11 @@ def existing_file(text: str) -> Path:
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=_new_file, help="write the figures here")
-    parser.add_argument("--png", type=_new_file, help="draw them here")
+    parser.add_argument("--json", type=new_file, help="write the figures here")
+    parser.add_argument("--png", type=new_file, help="draw them here")
 
 
-def _new_file(text: str) -> Path:
+def new_file(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text} cannot be written; wanted a file in a folder that exists")

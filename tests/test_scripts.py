@@ -55,6 +55,14 @@ def test_what_is_not_there_is_told_in_one_line(words: tuple[str, ...], told: str
             ("benchmark_block", "--json", "none/figures.json"),
             "argument --json: none/figures.json cannot be written; wanted a file in a folder that exists",
         ),
+        (
+            ("reach_study", "--json", "none/x.json"),
+            "argument --json: none/x.json cannot be written; wanted a file in a",
+        ),
+        (
+            ("scaling_study", "--table", "none.md"),
+            "argument --table: none.md is not a file; check its spelling and the",
+        ),
         (("benchmark_attention", "--png", "."), "argument --png: . cannot be written; wanted a file in a folder that"),
         (
             ("benchmark_predict", "--model", "none", "--vcf", "none.vcf"),
