@@ -24,4 +24,5 @@ def wasted(step: Step, room: int) -> int:
 
 def _keeps(step: Step, room: int) -> bool:
     """With recomputation there is little to gain: memory matters more, and passes from block to block anyway."""
-    return step.checkpoint_blocks == 0 and memory(step).peak + gaps(step, kept=True) <= OF_ROOM * room
+    keeps_all = step.checkpoint_blocks == 0 and not step.fused
+    return keeps_all and memory(step).peak + gaps(step, kept=True) <= OF_ROOM * room

@@ -1,5 +1,7 @@
 """A training keeps what it frees if it keeps all activations and leaves at least half of the memory to others."""
 
+from dataclasses import replace
+
 import pytest
 
 from genolong.commands.training import heap, memory_check
@@ -30,6 +32,7 @@ def told(monkeypatch) -> list[str]:
         (TAKEN, 3 * NEEDED, 3, "keep"),
         (TAKEN, 3 * NEEDED, 4, "return"),  # which share the machine's memory
         (RECOMPUTED, 1000 * NEEDED, 1, "return"),
+        (replace(TAKEN, fused=True), 1000 * NEEDED, 1, "return"),  # on a GPU
     ],
 )
 def test_it_keeps_what_it_frees_only_where_there_is_room(taken, room, processes, does, monkeypatch, told):
