@@ -62,6 +62,7 @@ def test_so_they_are_in_16_bits():
 @pytest.mark.parametrize(
     ("start", "columns", "spared"),
     [
+        (0, [40], True),
         (0, [5, 6, 40], True),
         (0, [], False),
         (0, [*range(20, 35)], True),

@@ -181,6 +181,8 @@ def test_branches_follow_the_lists_when_they_are_given():
         ({"segments": [8]}, r"model.segments has 1 entries and model.dilations has 0"),
         ({"segments": [8], "dilations": [2]}, r"model.dilations starts with 2: wanted 1"),
         ({"segments": [8, 8], "dilations": [1, 2]}, r"wanted rising segments"),
+        ({"segments": [0, 8], "dilations": [1, 2]}, r"wanted rising segments"),
+        ({"segments": [8, 16], "dilations": [1, 0]}, r"dilations >= 1"),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused(changes, message):

@@ -42,6 +42,21 @@ def test_only_tensors_that_lie_in_the_heap_leave_gaps():
     assert wasted(997, kept=True, fused=True) == 0, "on a GPU"
 
 
+def test_blocks_in_little_memory_leave_gaps_of_states_and_of_one_stretch():
+    def wasted(window_bp, batch):
+        taken = step({**WIDE, "layers": 4}, window_bp=window_bp, batch=batch, checkpoint_blocks=1)
+        return gaps(taken, kept=False) / 1.3, taken
+
+    state, inner = 96 * 4, 4 * 96 * 4  # bytes per base
+    of_stretch = 4 * state + 4 + 4 * inner  # two states, two rows, a norm; kept and made in the MLP
+    found, _ = wasted(97, batch=3)
+    assert found == pytest.approx(3 * 97 * (7 * state + of_stretch), abs=1)
+    for window_bp, in_heap in ((32 * MIB // state, 7 * state), (32 * MIB // state + 1, 0)):
+        found, taken = wasted(window_bp, batch=1)
+        assert taken.stretch < window_bp
+        assert found == pytest.approx(window_bp * in_heap + taken.stretch * of_stretch, abs=1)
+
+
 def test_every_block_that_keeps_its_activations_leaves_gaps():
     def wasted(layers, **changes):
         return gaps(step({**WIDE, "layers": layers}, window_bp=997, batch=1, **changes), kept=True)
