@@ -27,7 +27,7 @@ class DataSettings:
     validation_share: float
     validation_windows: int
     min_known: float
-    workers: int
+    workers: int | None
     reverse_complement: float
 
     def __post_init__(self) -> None:
@@ -39,13 +39,20 @@ class DataSettings:
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"data.{name}={getattr(self, name)}: wanted a share from 0 to 1")
         for name in ("validation_windows", "workers"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise SettingsError(f"data.{name}={getattr(self, name)}: wanted 0 or more")
         if self.validation is not None and not _are_names(self.validation_contigs):
             raise SettingsError(
                 f"data.validation={self.validation}: wanted a contig, a list of contigs, the path of a BED file "
                 "(its name ends in .bed or .bed.gz), or null to hold out the last bases of every contig"
             )
+
+    def workers_beside(self, *, cuda: bool) -> int:
+        """How many processes read windows for a training.
+
+        By default one for a GPU and none on a CPU, which reads much faster than it trains, and needs all its cores.
+        """
+        return int(cuda) if self.workers is None else self.workers
 
     def found_from_anywhere(self) -> "DataSettings":
         """The same settings with absolute paths, so that a run can be opened from another folder."""

@@ -352,6 +352,12 @@ def test_a_contig_that_is_held_out_may_not_be_in_the_regions(tmp_path: Path) -> 
         split(GENOME, replace(DEFAULT, regions=train, validation="chr2"), 100)
 
 
+def test_a_cpu_reads_in_its_training_process_unless_it_is_asked_otherwise():
+    assert [replace(DEFAULT, workers=None).workers_beside(cuda=cuda) for cuda in (False, True)] == [0, 1]
+    assert [replace(DEFAULT, workers=3).workers_beside(cuda=cuda) for cuda in (False, True)] == [3, 3]
+    assert replace(DEFAULT, workers=0).workers_beside(cuda=True) == 0
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

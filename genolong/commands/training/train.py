@@ -140,7 +140,8 @@ def _train_in(
     start, log = run.start, run.log
     datamodule = GenomeDataModule(
         order, parts.validation, settings.task.masking, batch=settings.context.batch,
-        accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps, workers=settings.data.workers,
+        accumulation=settings.context.accumulation, max_steps=settings.trainer.max_steps,
+        workers=settings.data.workers_beside(cuda=cuda),
     )  # fmt: skip
     checkpoints = Checkpoints(
         folder, settings.checkpoint, log, has_best=start.has_best, left_after=left_after(end)
