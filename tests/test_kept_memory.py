@@ -10,6 +10,7 @@ import pytest
 
 from genolong import kept_memory
 from genolong.kept_memory import FREE, KEPT, KEPT_ANYWAY, keep_freed_memory, return_freed_memory
+from tests.builders.c_library import undecided
 
 PAGE, MIB = os.sysconf("SC_PAGESIZE"), 1 << 20
 FAULTS = """
@@ -37,9 +38,8 @@ def faults(**environment: str) -> list[int]:
 
     What is freed is kept at first, and returned before the third number.
     """
-    known = {name: text for name, text in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
-        [sys.executable, "-c", FAULTS], env=known | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", FAULTS], env=undecided() | environment, capture_output=True, text=True, check=True
     )
     return [int(line) for line in done.stdout.split()]
 
@@ -69,6 +69,13 @@ class Library:
         self.told.append((name, value))
         return int(value <= self.most or name == kept_memory.M_TRIM_THRESHOLD)
 
+    def loaded(self, monkeypatch: pytest.MonkeyPatch) -> "Library":
+        """This library in place of the real one, in an environment that does not decide."""
+        for name in os.environ.keys() - undecided().keys():
+            monkeypatch.delenv(name)
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: self)
+        return self
+
 
 @pytest.mark.parametrize(
     ("most", "told"),
@@ -79,19 +86,13 @@ class Library:
     ],
 )
 def test_an_older_library_keeps_what_it_accepts(monkeypatch, most, told):
-    library = Library(most)
-    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    library = Library(most).loaded(monkeypatch)
     keep_freed_memory()
     assert library.told == told
 
 
 def test_a_library_returns_as_much_as_on_its_own(monkeypatch):
-    library = Library(KEPT)
-    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    library = Library(KEPT).loaded(monkeypatch)
     return_freed_memory()
     assert library.told == [(-3, KEPT_ANYWAY), (-1, 2 * KEPT_ANYWAY)]
 

@@ -1,7 +1,6 @@
 """By how many bytes a process grows in some training steps; run as a program, which is told the step as JSON."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -12,6 +11,7 @@ import torch
 from genolong.kept_memory import keep_freed_memory
 from genolong.model.costs.step import Step
 from genolong.model.encoder import EncoderSettings
+from tests.builders.c_library import undecided
 from tests.builders.steps import model, take
 
 STEPS = 4  # after which gaps no longer grow
@@ -21,10 +21,9 @@ RETURNS = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}  # the C library is told to r
 
 def grown(taken: Step, *, keeps: bool) -> int:
     """In a process of one thread that keeps what it frees, or returns it."""
-    known = {name: text for name, text in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
         [sys.executable, "-m", "tests.builders.resident_step", json.dumps(asdict(taken))],
-        env=known | {"OMP_NUM_THREADS": "1"} | ({} if keeps else RETURNS),
+        env=undecided() | {"OMP_NUM_THREADS": "1"} | ({} if keeps else RETURNS),
         cwd=PROJECT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return int(done.stdout)

@@ -4,24 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from genolong.commands.training import heap, memory_check
+from genolong.commands.training import memory_check
 from genolong.commands.training.heap import prepare_heap, wasted
 from genolong.model.costs.gaps import gaps
 from genolong.model.costs.memory import memory
+from tests.builders.c_library import watch_heap
 from tests.builders.steps import step
 
 TAKEN = step({"layers": 3}, window_bp=4099)
 NEEDED = 2 * (memory(TAKEN).peak + gaps(TAKEN, kept=True))
 RECOMPUTED = step({"layers": 3}, window_bp=4099, checkpoint_blocks=1)
-
-
-@pytest.fixture
-def told(monkeypatch) -> list[str]:
-    """What the C library was told."""
-    said: list[str] = []
-    for name in ("keep_freed_memory", "return_freed_memory"):
-        monkeypatch.setattr(heap, name, lambda name=name: said.append(name.partition("_")[0]))
-    return said
 
 
 @pytest.mark.parametrize(
@@ -35,7 +27,8 @@ def told(monkeypatch) -> list[str]:
         (replace(TAKEN, fused=True), 1000 * NEEDED, 1, "return"),  # on a GPU
     ],
 )
-def test_it_keeps_what_it_frees_only_where_there_is_room(taken, room, processes, does, monkeypatch, told):
+def test_it_keeps_what_it_frees_only_where_there_is_room(taken, room, processes, does, monkeypatch):
+    told = watch_heap(monkeypatch)
     monkeypatch.setattr(memory_check, "memory_there", lambda cuda: room)
     prepare_heap(taken, processes)
     assert told == [does]

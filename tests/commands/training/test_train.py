@@ -16,7 +16,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from genolong.commands.reading import precision_choice
 from genolong.commands.reading.trained_run import open_run
-from genolong.commands.training import heap, trainer
+from genolong.commands.training import trainer
 from genolong.commands.training.train import train
 from genolong.commands.training.trainer import accelerator, precision, precision_notes
 from genolong.errors import FinishedRunError, InputError, NumericalError, OutputError, SettingsError
@@ -26,6 +26,7 @@ from genolong.runs.checkpoint import load_all, load_weights, weights_sha256
 from genolong.runs.saved import of_step
 from genolong.settings import CONF, TrainSettings, check, train_settings
 from genolong.tasks.masked_bases import MaskedBases
+from tests.builders.c_library import watch_heap
 from tests.builders.genomes import random_letters
 from tests.builders.interpreted import interpreted
 
@@ -311,9 +312,7 @@ def test_what_will_be_trained_is_told(tmp_path: Path, caplog):
 
 @pytest.mark.parametrize(("blocks", "does"), [(0, "keep"), (1, "return")])
 def test_a_training_that_keeps_all_activations_keeps_freed_memory_too(tmp_path: Path, monkeypatch, blocks, does):
-    told: list[str] = []
-    for name in ("keep_freed_memory", "return_freed_memory"):
-        monkeypatch.setattr(heap, name, lambda name=name: told.append(name.partition("_")[0]))
+    told = watch_heap(monkeypatch)
     train(made(tmp_path, "trainer.max_steps=1", f"context.checkpoint_blocks={blocks}"), tmp_path / "run")
     assert told == [does]
 

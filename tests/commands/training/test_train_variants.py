@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from genolong.commands.evaluation.evaluate_variants import evaluate_variants
 from genolong.commands.reading import reading_check
 from genolong.commands.reading.trained_run import open_run
-from genolong.commands.training import heap, memory_check
+from genolong.commands.training import memory_check
 from genolong.commands.training.train_variants import _made, train_variants
 from genolong.commands.training.tuned_step import check_tuned_memory, kept_blocks, tuned_step
 from genolong.commands.training.variant_data import VariantData
@@ -31,6 +31,7 @@ from genolong.model.variant_head import VariantHead
 from genolong.parallel.place import Place
 from genolong.settings import CONF, check
 from genolong.tasks.trained_effect import FrozenEffect, TunedEffect
+from tests.builders.c_library import watch_heap
 from tests.builders.evaluations import evaluation_settings
 from tests.builders.variant_training import GENOME, make_home, settings
 from tests.builders.vcfs import record_line
@@ -304,7 +305,6 @@ def test_a_tuned_encoder_keeps_as_much_as_its_model_did_or_what_is_asked_for(mad
 
 def test_a_tuned_encoder_learns_the_same_whatever_it_keeps(made, monkeypatch):
     kept: list[int] = []
-    freed: list[str] = []  # what the C library is told to do with freed memory
     step = TunedEffect.training_step
 
     def watched(self: TunedEffect, *batch: Any) -> Any:
@@ -312,8 +312,7 @@ def test_a_tuned_encoder_learns_the_same_whatever_it_keeps(made, monkeypatch):
         return step(self, *batch)
 
     monkeypatch.setattr(TunedEffect, "training_step", watched)
-    for name in ("keep_freed_memory", "return_freed_memory"):
-        monkeypatch.setattr(heap, name, lambda name=name: freed.append(name.partition("_")[0]))
+    freed = watch_heap(monkeypatch)
     few = "encoder=tuned", "trainer.max_steps=4", "batch=8", "head.dropout=0"
     whole, little = (
         train_variants(settings(made, *few, f"checkpoint_blocks={blocks}"), made / f"kept{blocks}").module
