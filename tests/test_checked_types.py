@@ -46,7 +46,7 @@ def test_names_that_are_defined_nowhere_are_taken_for_anything():
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [
-        (stretch_positions, (1, 32, b"cpu")),
+        (stretch_positions, (1, 64, 32, b"cpu")),
         (other_strand, (torch.zeros(2, 3),)),
         (MaskedBaseHead(5), (torch.zeros(5),)),
     ],

@@ -29,7 +29,7 @@ class Convolution(nn.Module):
     def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
         taps, passes = self.taps, self._passes(states)
         if passes is not None:
-            of = states, self.norm.weight, taps.weight[:, 0].mT, taps.bias
+            of = states, self.norm.weight, taps.weight, taps.bias
             return _OnePassConvolution.apply(*of, passes)  # type: ignore[no-any-return]
         normed = self.norm(states)
         if states.device.type != "cpu":
@@ -50,8 +50,9 @@ class Convolution(nn.Module):
 class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, passes: NativePasses | TritonPasses
+        ctx: Any, x: Tensor, norm: Tensor, weight: Tensor, bias: Tensor, passes: NativePasses | TritonPasses
     ) -> Tensor:  # fmt: skip
+        taps = weight[:, 0].mT.contiguous()
         out, shrink = passes.convolve(x, norm, taps, bias, torch.finfo(x.dtype).eps)
         ctx.save_for_backward(x, norm, taps, shrink)
         ctx.passes = passes
@@ -60,4 +61,5 @@ class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *ctx.passes.convolve_backward(grad, *ctx.saved_tensors), None
+        of_x, of_norm, of_taps, of_bias = ctx.passes.convolve_backward(grad, *ctx.saved_tensors)
+        return of_x, of_norm, of_taps.mT.unsqueeze(1), of_bias, None

@@ -297,8 +297,7 @@ class Block(nn.Module):
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
         parts = Parts(
             attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
-            attention.rows, attention.rows_backward, site.turn, self._end,
-            self._part_weights(), site.spare,
+            site.turn, self._end, self._part_weights(), site.spare,
         )  # fmt: skip
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
         return wide, left, states.shape[1], parts, geometry
@@ -335,24 +334,13 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
         segments, dilations = zip(*site.branches, strict=True)
-        queries, keys, values = rotate(self.rows(0, self.heads, self.norm.rounded(states)), site.turn).unbind(2)
+        queries, keys, values = rotate(self.rows(self.norm.rounded(states)), site.turn).unbind(2)
         out = dilated_attention(queries, keys, values, segments, dilations, shard=site.shard, kernels=site.kernels)
         return self.outward(out.flatten(2))
 
-    def rows(self, first: int, count: int, normed: Tensor) -> Tensor:
-        """Queries, keys and values of heads first ... first + count - 1: (batch, length, 3, count, width)."""
-        rows = functional.linear(normed, self._of_heads(self.inward.weight, first, count).flatten(0, 2))
-        return rows.unflatten(-1, (3, count, -1))
-
-    def rows_backward(self, first: int, grads: Tensor, normed: Tensor, total: Tensor) -> Tensor:
-        """The gradient of `normed`, given the gradients of its `rows`; adds the weight's gradient to `total`."""
-        rows = grads.flatten(2).flatten(0, 1)
-        weight, its_total = (self._of_heads(each, first, grads.shape[3]) for each in (self.inward.weight, total))
-        its_total += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(its_total.shape)
-        return (rows @ weight.flatten(0, 2).to(rows.dtype)).view(normed.shape).to(normed.dtype)
-
-    def _of_heads(self, weight: Tensor, first: int, count: int) -> Tensor:
-        return weight.unflatten(0, (3, self.heads, -1))[:, first : first + count]
+    def rows(self, normed: Tensor) -> Tensor:
+        """Queries, keys and values of all heads: (batch, length, 3, heads, width)."""
+        return self.inward(normed).unflatten(-1, (3, self.heads, -1))
 
 
 class Mlp(nn.Module):

@@ -32,20 +32,17 @@ class Parts(NamedTuple):
     """The functions that a block consists of, each for any stretch of positions.
 
     `near(stretch)` is the convolution, which reads `reach` positions on each side; its outermost `reach` outputs are
-    wrong, and dropped. `norm.rounded(states)` is the attention's input: `rows(first, count, normed)` makes queries,
-    keys and values of heads first ... first + count - 1 from it, (batch, positions, 3, count, width), to be rotated by
-    `turn`; `rows_backward(first, grads, normed, total)` adds the gradient of their weight to `total` and returns that
-    of `normed`. `end(states, out)` takes the states before attention and the outputs of all heads (batch, positions,
-    heads * width), and returns the states after attention and the MLP's inner activations, whose product with the
-    weight and bias `weights.last` is added to these states.
+    wrong, and dropped. `norm.rounded(states)` is the attention's input: its product with the weight `weights.rows` is
+    the queries, keys and values, (batch, positions, 3 * heads * width), to be rotated by `turn`. `end(states, out)`
+    takes the states before attention and the outputs of all heads (batch, positions, heads * width), and returns the
+    states after attention and the MLP's inner activations, whose product with the weight and bias `weights.last` is
+    added to these states.
     """
 
     heads: int
     reach: int
     near: Callable[[Tensor], Tensor]
     norm: Norm
-    rows: Callable[[int, int, Tensor], Tensor]
-    rows_backward: Callable[[int, Tensor, Tensor, Tensor], Tensor]
     turn: Rotation
     end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     weights: "PartWeights"
@@ -250,7 +247,8 @@ def _end_backward(
         if sums is not None:
             sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
         place[:, begin:end] = along  # may overwrite `out`
-        add_to(totals.end + totals.last, found[2:] + of_last)
+        add_to(totals.end, found[2:])
+        add_to(totals.last, of_last)
     joints = [
         Joint(heads.of(outs), lse, None) if sums is None else Joint(None, lse, heads.of(sums))
         for heads, lse in zip(groups, lses, strict=True)
@@ -272,12 +270,12 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
         here = near.own(total)[:, begin:end]
         found, *of_weights = torch.autograd.grad(states, [read, *near.parts.weights.near], here)
         before = begin + near.left - low
-        total[:, low : low + before] += found[:, :before]
-        here[:] = found[:, before : before + end - begin]
-        total[:, low + before : low + before + waiting.shape[1]] += waiting
+        total[:, low : low + before].add_(found[:, :before])
+        here.copy_(found[:, before : before + end - begin])
+        total[:, low + before : low + before + waiting.shape[1]].add_(waiting)
         waiting = found[:, before + end - begin :]
         add_to(totals.near, of_weights)
-    total[:, total.shape[1] - waiting.shape[1] :] += waiting
+    total[:, total.shape[1] - waiting.shape[1] :].add_(waiting)
 
 
 def heads_at_once(heads: int, width: int, batch: int, length: int, number: int, device: str) -> int:
@@ -299,19 +297,34 @@ def _row_type(states: Tensor) -> torch.dtype:
 def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
     heads, (batch, _, width), number = parts.heads, states.shape, _row_type(states).itemsize
     at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), number, states.device.type)
+    weight = _by_head(parts.weights.rows[0].detach(), heads)
     return [
-        _Heads(first, min(at_once, heads - first), parts, geometry._replace(first_head=first))
+        _Heads(
+            first, min(at_once, heads - first), parts, geometry._replace(first_head=first),
+            weight[:, first : first + at_once].flatten(0, 2).to(_row_type(states)),
+        )
         for first in range(0, heads, at_once)
-    ]
+    ]  # fmt: skip
+
+
+def _by_head(weight: Tensor, heads: int) -> Tensor:
+    """The weight of all heads' queries, keys and values, or its gradient, as (3, heads, width, channels)."""
+    return weight.unflatten(0, (3, heads, -1))
 
 
 class _Heads(NamedTuple):
-    """A group of heads of a block."""
+    """A group of heads of a block; `weight` makes their rows, in the type of the product."""
 
     first: int
     count: int
     parts: Parts
     geometry: Geometry
+    weight: Float[Tensor, "three_count_width channels"]
+
+    def rows(self, normed: Tensor) -> Tensor:
+        """Their queries, keys and values, not yet rotated: (batch, positions, 3, count, width)."""
+        flat = functional.linear(normed.flatten(0, 1), self.weight)  # one product, whatever the strides of one window
+        return flat.view(*normed.shape[:2], 3, self.count, -1)
 
     def of(self, tensor: Tensor) -> Tensor:
         """The part of (batch, length, heads[, width]) that belongs to these heads."""
@@ -337,12 +350,15 @@ class _Heads(NamedTuple):
         queries, keys, values = made.rows.unbind(2)
         grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
         made.give_back()
+        of_weight = _by_head(totals.rows[0], self.parts.heads)[:, self.first : self.first + self.count]
         for begin, end in near.stretches():
             normed, norm_backward = self.parts.norm.opened(near.states(begin, end))
             if following is not None:
                 following.make(begin, end, normed)
             turned = rotate(grads[:, begin:end], self.parts.turn.stretch(begin, end - begin).back())
-            above = self.parts.rows_backward(self.first, turned, normed, *totals.rows)
+            rows = turned.flatten(2).flatten(0, 1)
+            of_weight += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(of_weight.shape)
+            above = (rows @ self.weight).view(normed.shape).to(normed.dtype)
             add_to(totals.norm, [norm_backward(above, near.own(total)[:, begin:end])])
         self.parts.spare.give_back(grads)
 
@@ -381,8 +397,7 @@ class _Made:
 
     def make(self, begin: int, end: int, normed: Tensor) -> None:
         """Make the rows of a stretch from its normed states."""
-        parts = self._heads.parts
-        part = parts.rows(self._heads.first, self._heads.count, normed)
+        parts, part = self._heads.parts, self._heads.rows(normed)
         if begin == 0:
             self.rows = parts.spare.empty((part.shape[0], self._length, *part.shape[2:]), part)
         turn(part, parts.turn.stretch(begin, end - begin), self.rows[:, begin:end])

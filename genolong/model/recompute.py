@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 STRETCH_BYTES = {"cpu": 1 << 21, "cuda": 1 << 27}  # of states; intermediate results stay in a CPU's cache
+STRETCHES = 8  # of a window on a GPU, at most, because a CPU starts the same kernels for each
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -78,22 +79,23 @@ class _InChunks(torch.autograd.Function):
 def stretches(states: Float[Tensor, "batch length width"], least: int = 1) -> list[tuple[int, int]]:
     """Start and end of each stretch; only the last may be shorter than `least`."""
     batch, length, width = states.shape
-    positions = stretch_positions(batch, width, states.device.type, least)
+    positions = stretch_positions(batch, length, width, states.device.type, least)
     return [(begin, min(begin + positions, length)) for begin in range(0, length, positions)]
 
 
-def stretch_positions(batch: int, width: int, device: str, least: int = 1) -> int:
-    """The number of positions run at a time."""
+def stretch_positions(batch: int, length: int, width: int, device: str, least: int = 1) -> int:
+    """The number of positions run at a time; windows may be shorter."""
     size = STRETCH_BYTES.get(device, STRETCH_BYTES["cuda"])
     if device == "cpu" and torch.is_inference_mode_enabled():
         size //= 2  # inference holds little memory, so the C library would free larger buffers, to be zeroed again
-    return max(least, size // (4 * batch * width))
+    share = 1 if device == "cpu" else -(-length // (STRETCHES * 128)) * 128  # kernels prefer round numbers
+    return max(least, share, size // (4 * batch * width))
 
 
 def add_to(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
-    """Adds each part to its total, in place."""
-    for total, part in zip(totals, parts, strict=True):
-        total += part
+    """Adds each part to its total, in place; a GPU adds all parts at once if they have their totals' types."""
+    if totals:
+        torch.ops.aten._foreach_add_.List(list(totals), list(parts))
 
 
 def autocast_now(device: str) -> Callable[[], AbstractContextManager]:

@@ -13,21 +13,23 @@ from genolong.model.passes.chosen_passes import passes_for
 class Rotation(NamedTuple):
     """Cosine and sine of each position's angles, shaped to be multiplied with (batch, length, 2, heads, width / 2).
 
-    `kernels`="cpp" rotates rows in C++ where possible, "triton" and "flash" in Triton; otherwise, and with "aten",
-    PyTorch does it.
+    `sign` is -1 for the inverse rotation. `kernels`="cpp" rotates rows in C++ where possible, "triton" and "flash" in
+    Triton; otherwise, and with "aten", PyTorch does it.
     """
 
     cosine: Float[Tensor, "length 1 1 half"]
     sine: Float[Tensor, "length 1 1 half"]
     kernels: str = "aten"
+    sign: int = 1
 
     def stretch(self, start: int, length: int) -> "Rotation":
         """The rotation of positions start ... start + length - 1."""
-        return Rotation(self.cosine[start : start + length], self.sine[start : start + length], self.kernels)
+        here = slice(start, start + length)
+        return self._replace(cosine=self.cosine[here], sine=self.sine[here])
 
     def back(self) -> "Rotation":
         """The inverse rotation, which turns gradients of rotated rows into gradients of the rows."""
-        return Rotation(self.cosine, -self.sine, self.kernels)
+        return self._replace(sign=-self.sign)
 
 
 def rotation(start: int, length: int, width: int, base: float, like: Tensor, kernels: str = "aten") -> Rotation:
@@ -56,13 +58,14 @@ def turn(rows: Tensor, by: Rotation, out: Tensor) -> None:
     """Write the result of `rotate` to `out`, which must not share memory with `rows`, without an autograd graph."""
     passes = passes_for(rows, by.kernels) if _fit(rows, by, out) else None
     if passes is not None and all(tensor[0, 0].is_contiguous() for tensor in (rows, out)):
-        passes.turn(rows, by.cosine.float(), by.sine.float(), out)
+        passes.turn(rows, by.cosine.float(), by.sine.float(), by.sign, out)
         return
-    by = Rotation(by.cosine.to(rows.dtype), by.sine.to(rows.dtype), by.kernels)
+    cosine, sine = by.cosine.to(rows.dtype), by.sine.to(rows.dtype)
+    sine = sine if by.sign > 0 else -sine
     left, right = rows[:, :, :2].chunk(2, dim=-1)
     to_left, to_right = out[:, :, :2].chunk(2, dim=-1)
-    torch.mul(left, by.cosine, out=to_left).addcmul_(right, by.sine, value=-1)
-    torch.mul(left, by.sine, out=to_right).addcmul_(right, by.cosine)
+    torch.mul(left, cosine, out=to_left).addcmul_(right, sine, value=-1)
+    torch.mul(left, sine, out=to_right).addcmul_(right, cosine)
     out[:, :, 2] = rows[:, :, 2]
 
 

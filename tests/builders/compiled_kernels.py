@@ -23,7 +23,7 @@ from genolong.model.attention.branch_parts import ALIGNED, READ, ROWS, WARPS
 from genolong.model.attention.triton_attention import HOW, tile_of
 from genolong.model.compilers.triton import padded
 from genolong.model.passes import triton_pass_kernels
-from genolong.model.passes.triton_passes import near_tile, rows_tile, taps_tile, turn_tile
+from genolong.model.passes.triton_passes import near_tile, norm_backward_tile, rows_tile, taps_tile, turn_tile
 
 STEPS = ("_batch", "_row", "_head", "_position", "_kind")
 TAPS, HEADS, BRANCHES = 9, 8, 7
@@ -75,7 +75,7 @@ def attention(numbers: str, width: int, capability: int) -> Iterator[dict]:
 def passes(numbers: str, width: int, capability: int) -> Iterator[dict]:
     """Its kernels for states of so many channels."""
     tiles = {
-        "norm": rows_tile(width), "norm_backward": rows_tile(width), "shrinks": rows_tile(width),
+        "norm": rows_tile(width), "norm_backward": norm_backward_tile(width, add=True), "shrinks": rows_tile(width),
         "convolve": near_tile(TAPS, width), "convolve_backward": rows_tile(width) | {"TAPS": TAPS},
         "convolve_backward_taps": taps_tile(TAPS, width), "turn": turn_tile(HEADS, width // HEADS),
     }  # fmt: skip
@@ -85,8 +85,8 @@ def passes(numbers: str, width: int, capability: int) -> Iterator[dict]:
         def type_of(argument: str, kernel: str = name) -> str:
             if (kernel, argument) in narrow:
                 return f"*{numbers}"
-            counts = argument in ("rows", "length", "places") or argument.endswith(STEPS)
-            return "i32" if counts else "fp32" if argument == "tiny" else "*fp32"
+            counts = argument in ("rows", "length", "gap", "places") or argument.endswith(STEPS)
+            return "i32" if counts else "fp32" if argument in ("tiny", "sign") else "*fp32"
 
         how = {"num_warps": tile.pop("num_warps")}
         yield compiled(name, vars(triton_pass_kernels)[name], capability, tile, how, type_of)

@@ -38,12 +38,12 @@ def test_float32_holds_at_any_scale(scale):
     assert torch.allclose(got.double(), right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
 
 
-@pytest.mark.parametrize("kernels", ["aten", "cpp"])
-@pytest.mark.parametrize("enabled", [False, True])
-@given(st.integers(1, 3), st.integers(1, 90), st.integers(1, 19), st.integers(0, 2**31))
-def test_its_backward_pass_adds_to_gradients_that_are_there(kernels, enabled, batch, positions, width, seed):
+def its_backward_pass_adds_to_gradients_that_are_there(
+    kernels: str, *, enabled: bool, shape: tuple[int, int, int], seed: int
+) -> None:  # fmt: skip
     torch.manual_seed(seed)
-    norm, x = Norm(width), torch.randn(batch, positions, width)
+    batch, positions, width = shape
+    norm, x = Norm(width), torch.randn(shape)
     torch.nn.init.normal_(norm.weight)
     norm.kernels = kernels
     around = torch.randn(batch, positions + 5, width)
@@ -59,3 +59,13 @@ def test_its_backward_pass_adds_to_gradients_that_are_there(kernels, enabled, ba
     assert torch.allclose(total, before[:, 2 : 2 + positions] + of_x, rtol=1e-5, atol=1e-5)
     assert torch.allclose(of_weight, right, rtol=1e-4, atol=1e-4)
     assert torch.equal(around[:, :2], before[:, :2]) and torch.equal(around[:, -3:], before[:, -3:])
+
+
+shapes = st.tuples(st.integers(1, 3), st.integers(1, 90), st.integers(1, 19))
+
+
+@pytest.mark.parametrize("kernels", ["aten", "cpp"])
+@pytest.mark.parametrize("enabled", [False, True])
+@given(shape=shapes, seed=st.integers(0, 2**31))
+def test_its_backward_pass_adds_to_gradients_that_are_there(kernels, enabled, shape, seed):
+    its_backward_pass_adds_to_gradients_that_are_there(kernels, enabled=enabled, shape=shape, seed=seed)

@@ -43,6 +43,18 @@ def test_in_inference_stretches_of_a_cpu_are_half_as_long():
         assert 2 * stretches(states)[0][1] == longest < 1 << 13
 
 
+@pytest.mark.parametrize(
+    ("length", "stretches", "positions"),
+    [(1 << 18, 1, 1 << 18), (1 << 19, 2, 1 << 18), ((1 << 21) - 1, 8, 1 << 18), (1 << 24, 8, 1 << 21),
+     ((1 << 24) + 1, 8, (1 << 21) + 128)],
+)  # fmt: skip
+def test_a_gpu_reads_long_windows_in_few_stretches(length, stretches, positions):
+    at_a_time = recompute.stretch_positions(2, length, 64, "cuda")
+    assert -(-length // at_a_time) == stretches and at_a_time == positions
+    assert recompute.stretch_positions(2, length, 64, "cpu") == 1 << 12
+    assert recompute.stretch_positions(2, length, 64, "cuda", least=1 << 22) == 1 << 22
+
+
 def test_what_is_run_again_alone_is_told_so():
     told = []
 

@@ -21,7 +21,7 @@ class FixedAttention(Attention):
         self.block, self.summaries = block, summaries
 
     def forward(self, states: Tensor, site: Site) -> Tensor:
-        queries, keys, values = rotate(self.rows(0, self.heads, self.norm(states)), site.turn).unbind(2)
+        queries, keys, values = rotate(self.rows(self.norm(states)), site.turn).unbind(2)
         return self.outward(fixed_attention(queries, keys, values, self.block, self.summaries).flatten(2))
 
 

@@ -103,7 +103,7 @@ def _parts(step: Step, process: int) -> Parts:
     convolved = positions
     if step.lean:  # each stretch with its halo
         reach = encoder.kernel // 2
-        at_once = stretch_positions(step.batch, width, step.device, reach)
+        at_once = stretch_positions(step.batch, positions, width, step.device, reach)
         begins = range(0, positions, at_once)
         convolved += sum(min(begin, reach) + min(reach, max(0, positions - begin - at_once)) for begin in begins)
     outward = 2 * tokens * encoder.hidden * width

@@ -78,7 +78,8 @@ class Step:
     @property
     def stretch(self) -> int:
         """Positions that a block in little memory runs at a time, over all windows of a batch."""
-        return self.batch * min(stretch_positions(self.batch, self.encoder.width, self.device), self.longest_slice)
+        longest = self.longest_slice
+        return self.batch * min(stretch_positions(self.batch, longest, self.encoder.width, self.device), longest)
 
     @property
     def heads_at_once(self) -> int:

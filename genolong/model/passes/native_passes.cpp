@@ -221,7 +221,7 @@ struct Sizes {
 };
 
 template <typename Number>
-void turn(const Rows &source, const Rows &target, const float *cosine, const float *sine, const Sizes &s) {
+void turn(const Rows &source, const Rows &target, const float *cosine, const float *sine, float sign, const Sizes &s) {
     const int64_t half = s.width / 2;
     share_out(s.batch * s.positions, s.threads, [=](int64_t, int64_t begin, int64_t end) {
         for (int64_t number = begin; number < end; number++) {
@@ -232,7 +232,7 @@ void turn(const Rows &source, const Rows &target, const float *cosine, const flo
             for (int64_t head = 0; head < 2 * s.heads; head++, row += s.width, out += s.width)
 #pragma omp simd
                 for (int64_t d = 0; d < half; d++) {
-                    const float left = row[d], right = row[half + d], up = sin[d];
+                    const float left = row[d], right = row[half + d], up = sign * sin[d];
                     out[d] = left * cos[d] - right * up;
                     out[half + d] = left * up + right * cos[d];
                 }
@@ -358,12 +358,12 @@ extern "C" void genolong_convolve_backward(const Convolution *sizes, const float
     });
 }
 
-// Rotates the first two parts, queries and keys, by each position's angles, and copies the others; `half`: all have 16
-// bits. Each table has width / 2 numbers per position.
-extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cosine, const float *sine,
+// Rotates the first two parts, queries and keys, by each position's angles, back if `sign` is -1, and copies the others;
+// `half`: all have 16 bits. Each table has width / 2 numbers per position.
+extern "C" void genolong_turn(const Rows *from, const Rows *to, const float *cosine, const float *sine, float sign,
                               const Sizes *sizes, int64_t half) {
     if (half)
-        turn<Half>(*from, *to, cosine, sine, *sizes);
+        turn<Half>(*from, *to, cosine, sine, sign, *sizes);
     else
-        turn<float>(*from, *to, cosine, sine, *sizes);
+        turn<float>(*from, *to, cosine, sine, sign, *sizes);
 }

@@ -78,8 +78,8 @@ class NativePasses(NamedTuple):
             _convolution(x, taps),
             *(tensor.data_ptr() for tensor in (grad, x, norm, taps, shrink, of_x, of_weights)),
         )
-        of_norm, of_bias, *of_taps = of_weights.sum(0)
-        return of_x, of_norm, torch.stack(of_taps), of_bias
+        of_weights = of_weights.sum(0)
+        return of_x, of_weights[0], of_weights[2:], of_weights[1]
 
     def gelu(self, x: Tensor, bias: Tensor) -> Tensor:
         """GELU(x + bias), float32: (*positions, width) and (width)."""
@@ -98,10 +98,11 @@ class NativePasses(NamedTuple):
         self.library.genolong_gelu_backward(*places, x.numel() // len(bias), len(bias), threads)
         return of_x, of_bias.sum(0)
 
-    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
+    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, sign: int, out: Tensor) -> None:
         """Write `rows` to `out`, both (batch, positions, 3, heads, width), with queries and keys rotated.
 
-        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position.
+        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position; the
+        sines are multiplied by `sign`.
         """
         batch, positions, parts, heads, width = rows.shape
         sizes = (ctypes.c_int64 * 6)(batch, positions, parts, heads, width, torch.get_num_threads())
@@ -110,7 +111,7 @@ class NativePasses(NamedTuple):
             for tensor in (rows, out)
         ]
         half = rows.dtype == torch.bfloat16
-        self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sizes, half)
+        self.library.genolong_turn(*places, cosine.data_ptr(), sine.data_ptr(), sign, sizes, half)
 
 
 def _convolution(x: Tensor, taps: Tensor) -> ctypes.Array:
@@ -134,5 +135,5 @@ def _typed(library: ctypes.CDLL) -> NativePasses:
     library.genolong_convolve_backward.argtypes = [at] * 8
     library.genolong_gelu.argtypes = [at] * 3 + [count] * 3
     library.genolong_gelu_backward.argtypes = [at] * 5 + [count] * 3
-    library.genolong_turn.argtypes = [at] * 5 + [count]
+    library.genolong_turn.argtypes = [at] * 4 + [ctypes.c_float, at, count]
     return NativePasses(library)

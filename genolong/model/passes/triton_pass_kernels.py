@@ -37,10 +37,13 @@ def shrinks(x, shrink, rows, tiny, WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL
 @triton.jit
 @no_type_check
 def norm_backward(
-    grad, x, weight, shrink, of_x, of_weight, rows,
-    WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr,
+    grad, x, weight, shrink, of_x, of_weight, rows, length, gap,
+    WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr, ADD: tl.constexpr,
 ):  # fmt: skip
-    """Write the gradient of x, and a share of the weight's: of_weight is (programs, WIDTH)."""
+    """Write the gradient of x, or ADD it, and write a share of the weight's: of_weight is (programs, WIDTH).
+
+    In of_x, `gap` rows that are not ours follow every `length` rows.
+    """
     channels = tl.arange(0, WIDE)
     weights = _weights(weight, channels, channels < WIDTH)
     total = tl.zeros([TALL, WIDE], tl.float32)
@@ -52,7 +55,10 @@ def norm_backward(
         factor = tl.load(shrink + at, mask=there, other=0.0)
         of_numbers, along = _norm_backward(above, numbers, weights, factor, WIDTH)
         total += along
-        _store(of_x, at, there, channels, real, of_numbers, WIDTH)
+        target = at + at // length * gap
+        if ADD:
+            of_numbers += _load(of_x, target, there, channels, real, WIDTH)
+        _store(of_x, target, there, channels, real, of_numbers, WIDTH)
     place = of_weight + tl.program_id(0) * WIDTH + channels
     tl.store(place, tl.sum(total, 0), mask=channels < WIDTH)
 
@@ -145,7 +151,7 @@ def convolve_backward_taps(
 @triton.jit
 @no_type_check
 def turn(
-    rows, cosine, sine, out, places, length, rows_batch, rows_position, out_batch, out_position,
+    rows, cosine, sine, out, sign, places, length, rows_batch, rows_position, out_batch, out_position,
     HEADS: tl.constexpr, HALF: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr,
 ):  # fmt: skip
     """Write rotated queries and keys, and values, of TALL places; places are (batch, length, 3, HEADS), flattened."""
@@ -159,7 +165,7 @@ def turn(
     left = tl.load(read, mask=mask, other=0.0).to(tl.float32)
     right = tl.load(read + HALF, mask=mask, other=0.0).to(tl.float32)
     cosines = _load(cosine, position, there & turns, channels, real, HALF)
-    sines = _load(sine, position, there & turns, channels, real, HALF)
+    sines = _load(sine, position, there & turns, channels, real, HALF) * sign
     to_left = tl.where(turns[:, None], left * cosines - right * sines, left)
     to_right = tl.where(turns[:, None], left * sines + right * cosines, right)
     write = out + (batch * out_batch + position.to(tl.int64) * out_position + offset)[:, None] + channels[None, :]

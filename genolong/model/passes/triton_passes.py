@@ -35,12 +35,25 @@ class TritonPasses(NamedTuple):
 
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
         """The gradients of x and weight, given that of the norm's output."""
+        of_x = torch.empty_like(x, memory_format=torch.contiguous_format)
+        return of_x, self._norm_backward(grad, x, weight, shrink, of_x, length=shrink.numel(), gap=0, add=False)
+
+    def norm_backward_onto(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor, total: Tensor) -> Tensor:
+        """The gradient of the weight; that of x, (batch, positions, width), is added to whole rows of `total`."""
+        length, width = x.shape[1:]
+        gap = total.stride(0) // width - length
+        return self._norm_backward(grad, x, weight, shrink, total, length=length, gap=gap, add=True)
+
+    def _norm_backward(
+        self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor, of_x: Tensor, *, length: int, gap: int, add: bool
+    ) -> Tensor:  # fmt: skip
         grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
-        of_x, rows, tile = torch.empty_like(x), shrink.numel(), rows_tile(x.shape[-1])
+        rows, tile = shrink.numel(), norm_backward_tile(x.shape[-1], add=add)
         programs = self._programs(rows, tile["TALL"])
         of_weight = x.new_empty((programs, x.shape[-1]))
-        _run("norm_backward", (programs,), grad, x, weight, shrink, of_x, of_weight, rows, **tile)
-        return of_x, of_weight.sum(0)
+        tensors = grad, x, weight, shrink, of_x, of_weight
+        _run("norm_backward", (programs,), *tensors, rows, length, gap, **tile)
+        return of_weight.sum(0)
 
     def convolve(self, x: Tensor, norm: Tensor, taps: Tensor, bias: Tensor, tiny: float) -> tuple[Tensor, Tensor]:
         """x + bias + the convolution of the normed x, and shrink as above: (batch, length, width), (batch, length).
@@ -74,16 +87,17 @@ class TritonPasses(NamedTuple):
         of_taps = of_taps.sum(0)
         return of_x, of_norm.sum(0), of_taps[:-1], of_taps[-1]
 
-    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
+    def turn(self, rows: Tensor, cosine: Tensor, sine: Tensor, sign: int, out: Tensor) -> None:
         """Write `rows` to `out`, both (batch, positions, 3, heads, width), with queries and keys rotated.
 
-        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position.
+        The last three axes of both are contiguous. Cosine and sine have width / 2 float32 numbers per position; the
+        sines are multiplied by `sign`.
         """
         batch, length, _, heads, width = rows.shape
         places, tile = batch * length * 3 * heads, turn_tile(heads, width)
         tensors = rows, cosine.contiguous(), sine.contiguous(), out
         steps = *rows.stride()[:2], *out.stride()[:2]
-        _run("turn", (-(-places // tile["TALL"]),), *tensors, places, length, *steps, **tile)
+        _run("turn", (-(-places // tile["TALL"]),), *tensors, float(sign), places, length, *steps, **tile)
 
     def _programs(self, rows: int, tall: int, beside: int = 1) -> int:
         """The number of programs that share the rows, if `beside` programs read the same rows."""
@@ -104,6 +118,11 @@ def rows_tile(width: int) -> dict[str, int]:
     """The constants to compile and start kernels that hold whole rows."""
     wide = padded(width)
     return {"WIDTH": width, "WIDE": wide, "TALL": max(1, TILE // wide), "num_warps": max(4, wide // 512)}
+
+
+def norm_backward_tile(width: int, *, add: bool) -> dict[str, int]:
+    """The same for `norm_backward`."""
+    return rows_tile(width) | {"ADD": add}
 
 
 def near_tile(taps: int, width: int) -> dict[str, int]:

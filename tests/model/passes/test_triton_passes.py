@@ -24,6 +24,7 @@ from tests.model.attention.test_triton_attention import compiled_for_gpus
 from tests.model.passes.test_native_passes import norm_of
 from tests.model.passes.test_native_passes import with_gradients as norm_with_gradients
 from tests.model.test_convolution import close, made, with_gradients
+from tests.model.test_norm import its_backward_pass_adds_to_gradients_that_are_there, shapes
 from tests.oracles.plain_convolution import plain_convolution
 
 pytest.importorskip("triton")
@@ -54,6 +55,13 @@ def test_norms_are_those_of_float64(positions, width, seed):
     summed = grad * weight * shrink, grad * x.detach() * shrink  # what may cancel in the gradients
     for got, right, size in zip(found, wanted, (wanted[0].detach(), *summed), strict=True):
         assert torch.allclose(got.double(), right, rtol=1e-5, atol=2e-5 * float(size.abs().max()))
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+@given(shape=shapes, seed=SEEDS)
+@settings(max_examples=15)
+def test_a_norms_gradient_is_added_to_what_is_there(enabled, shape, seed):
+    its_backward_pass_adds_to_gradients_that_are_there("triton", enabled=enabled, shape=shape, seed=seed)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
