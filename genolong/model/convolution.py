@@ -40,6 +40,22 @@ class Convolution(nn.Module):
         convolved = functional.conv2d(picture, weight, taps.bias, padding=(0, self.reach), groups=taps.groups)
         return states + convolved.permute(0, 2, 3, 1).squeeze(1)
 
+    def gradients(
+        self, states: Float[Tensor, "batch length width"], grad: Float[Tensor, "batch count width"], start: int
+    ) -> tuple[Tensor, ...]:
+        """Those of the states and of all parameters, given that of the output from position `start` on.
+
+        Output before and beyond those positions does not count.
+        """
+        passes = self._passes(states)
+        if passes is None:
+            states = states.detach().requires_grad_()
+            with torch.enable_grad():
+                out = self(states)[:, start : start + grad.shape[1]]
+            return torch.autograd.grad(out, [states, *self.parameters()], grad)
+        shrink = passes.shrinks(states, torch.finfo(states.dtype).eps)
+        return _gradients(passes, grad, (states, self.norm.weight, _by_tap(self.taps.weight), shrink), start)
+
     def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
         """The one-pass kernels that can do all of this, if any."""
         weight = self.taps.weight
@@ -52,7 +68,7 @@ class _OnePassConvolution(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, norm: Tensor, weight: Tensor, bias: Tensor, passes: NativePasses | TritonPasses
     ) -> Tensor:  # fmt: skip
-        taps = weight[:, 0].mT.contiguous()
+        taps = _by_tap(weight)
         out, shrink = passes.convolve(x, norm, taps, bias, torch.finfo(x.dtype).eps)
         ctx.save_for_backward(x, norm, taps, shrink)
         ctx.passes = passes
@@ -61,5 +77,17 @@ class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        of_x, of_norm, of_taps, of_bias = ctx.passes.convolve_backward(grad, *ctx.saved_tensors)
-        return of_x, of_norm, of_taps.mT.unsqueeze(1), of_bias, None
+        return *_gradients(ctx.passes, grad, ctx.saved_tensors), None
+
+
+def _by_tap(weight: Float[Tensor, "width 1 taps"]) -> Float[Tensor, "taps width"]:
+    """A layer's weight, as kernels read it."""
+    return weight.detach()[:, 0].mT.contiguous()
+
+
+def _gradients(
+    passes: NativePasses | TritonPasses, grad: Tensor, saved: tuple[Tensor, Tensor, Tensor, Tensor], start: int = 0
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Those of x, norm, weight and bias, given x, norm, taps and what shrinks x."""
+    of_x, of_norm, of_taps, of_bias = passes.convolve_backward(grad, *saved, start)
+    return of_x, of_norm, of_taps.mT.unsqueeze(1), of_bias

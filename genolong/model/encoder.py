@@ -295,15 +295,9 @@ class Block(nn.Module):
         """The states with their halo, the start and number of our positions in them, the parts, and the geometry."""
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
-        parts = Parts(
-            attention.heads, near.reach if near is not None else 0, self._near, attention.norm,
-            site.turn, self._end, self._part_weights(), site.spare,
-        )  # fmt: skip
+        parts = Parts(attention.heads, near, attention.norm, site.turn, self._end, self._part_weights(), site.spare)
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
         return wide, left, states.shape[1], parts, geometry
-
-    def _near(self, states: Tensor) -> Tensor:
-        return states if self.convolution is None else self.convolution(states)
 
     def _end(self, states: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         behind = states + self.attention.outward(out)

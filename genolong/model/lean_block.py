@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from genolong.model.attention.joint import Joint, sums_along
+from genolong.model.convolution import Convolution
 from genolong.model.dilated_attention import (
     Geometry,
     attend_branches,
@@ -29,10 +30,10 @@ Weights = tuple[Tensor, ...]
 
 
 class Parts(NamedTuple):
-    """The functions that a block consists of, each for any stretch of positions.
+    """What a block consists of, each for any stretch of positions.
 
-    `near(stretch)` is the convolution, which reads `reach` positions on each side; its outermost `reach` outputs are
-    wrong, and dropped. `norm.rounded(states)` is the attention's input: its product with the weight `weights.rows` is
+    The convolution, if any, reads `reach` positions on each side; its outermost `reach` outputs in a stretch are wrong,
+    and dropped. `norm.rounded(states)` is the attention's input: its product with the weight `weights.rows` is
     the queries, keys and values, (batch, positions, 3 * heads * width), to be rotated by `turn`. `end(states, out)`
     takes the states before attention and the outputs of all heads (batch, positions, heads * width), and returns the
     states after attention and the MLP's inner activations, whose product with the weight and bias `weights.last` is
@@ -40,13 +41,16 @@ class Parts(NamedTuple):
     """
 
     heads: int
-    reach: int
-    near: Callable[[Tensor], Tensor]
+    convolution: Convolution | None
     norm: Norm
     turn: Rotation
     end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     weights: "PartWeights"
     spare: Spare
+
+    @property
+    def reach(self) -> int:
+        return 0 if self.convolution is None else self.convolution.reach
 
 
 class PartWeights(NamedTuple):
@@ -148,8 +152,8 @@ class _LeanBlock(torch.autograd.Function):
             along, joints = _end_backward(near, grad, outs, lses, made[0], groups, total, totals)
             for heads, joint, own, following in zip(groups, joints, made, [*made[1:], None], strict=True):
                 heads.backward(near, heads.of(along), joint, own, following, total, totals)
-            if parts.weights.near:
-                _near_backward(near, total, totals)
+            if parts.convolution is not None:
+                _near_backward(near, parts.convolution, total, totals)
         return total, None, *totals.all
 
 
@@ -208,12 +212,9 @@ class _Near(NamedTuple):
 
     def states(self, begin: int, end: int) -> Tensor:
         low, high = self.reads(begin, end)
-        return self.made(self.wide[:, low:high], begin, end)
-
-    def made(self, read: Tensor, begin: int, end: int) -> Tensor:
-        """The states of a stretch, computed from the positions it reads."""
-        at = begin + self.left - self.reads(begin, end)[0]
-        return self.parts.near(read)[:, at : at + end - begin]
+        read, at = self.wide[:, low:high], begin + self.left - low
+        states = read if self.parts.convolution is None else self.parts.convolution(read)
+        return states[:, at : at + end - begin]
 
 
 def _end_backward(
@@ -256,7 +257,7 @@ def _end_backward(
     return place, joints
 
 
-def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
+def _near_backward(near: _Near, convolution: Convolution, total: Tensor, totals: PartWeights) -> None:
     """Turn the gradients of the states before attention, in `total`, into those of the convolution's input, in place.
 
     A stretch's share of the next stretch's gradient is added only after the gradients there have been read.
@@ -264,12 +265,8 @@ def _near_backward(near: _Near, total: Tensor, totals: PartWeights) -> None:
     waiting = total[:, :0]
     for begin, end in near.stretches():
         low, high = near.reads(begin, end)
-        read = near.wide[:, low:high].detach().requires_grad_()
-        with torch.enable_grad():
-            states = near.made(read, begin, end)
-        here = near.own(total)[:, begin:end]
-        found, *of_weights = torch.autograd.grad(states, [read, *near.parts.weights.near], here)
-        before = begin + near.left - low
+        here, before = near.own(total)[:, begin:end], begin + near.left - low
+        found, *of_weights = convolution.gradients(near.wide[:, low:high], here, before)
         total[:, low : low + before].add_(found[:, :before])
         here.copy_(found[:, before : before + end - begin])
         total[:, low + before : low + before + waiting.shape[1]].add_(waiting)

@@ -85,7 +85,7 @@ def passes(numbers: str, width: int, capability: int) -> Iterator[dict]:
         def type_of(argument: str, kernel: str = name) -> str:
             if (kernel, argument) in narrow:
                 return f"*{numbers}"
-            counts = argument in ("rows", "length", "gap", "places") or argument.endswith(STEPS)
+            counts = argument in ("rows", "length", "start", "count", "gap", "places") or argument.endswith(STEPS)
             return "i32" if counts else "fp32" if argument in ("tiny", "sign") else "*fp32"
 
         how = {"num_warps": tile.pop("num_warps")}

@@ -60,9 +60,35 @@ def it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, widt
     assert close(found, with_gradients(out, wide, exact, grad.double()))
 
 
+def gradients_of_a_part_are_those_of_a_walk(kernels, batch, length, width, reach, threads, seed):
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    convolution, x = made(width, 2 * reach + 1, kernels), torch.randn(batch, length, width)
+    start, end = sorted(torch.randint(0, length + 1, (2,)).tolist())
+    grad = torch.randn(batch, length, width)[:, start:end]
+    exact, wide = copy.deepcopy(convolution).double(), x.double().requires_grad_()
+    norm, taps, bias = exact.parameters()
+    out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)[:, start:end]
+    wanted = torch.autograd.grad(out, [wide, *exact.parameters()], grad.double())
+    assert close([*convolution.gradients(x, grad, start)], [*wanted])
+
+
 @problems
 def test_pytorchs_is_what_a_walk_over_positions_and_taps_finds(batch, length, width, reach, threads, seed):
     it_is_what_a_walk_over_positions_and_taps_finds("aten", batch, length, width, reach, threads, seed)
+
+
+@problems
+def test_gradients_of_a_part_are_those_of_a_walk(batch, length, width, reach, threads, seed):
+    gradients_of_a_part_are_those_of_a_walk("aten", batch, length, width, reach, threads, seed)
+
+
+@needs_it
+@pytest.mark.usefixtures("vectors")
+@problems
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_in_cpp_gradients_of_a_part_are_those_of_a_walk(batch, length, width, reach, threads, seed):
+    gradients_of_a_part_are_those_of_a_walk("cpp", batch, length, width, reach, threads, seed)
 
 
 @needs_it

@@ -253,6 +253,14 @@ extern "C" void genolong_norm(const float *x, const float *weight, void *out, fl
         norm(x, weight, static_cast<float *>(out), shrink, positions, width, tiny, threads);
 }
 
+// The same numbers `shrink` alone.
+extern "C" void genolong_shrinks(const float *x, float *shrink, int64_t positions, int64_t width, float tiny,
+                                 int64_t threads) {
+    share_out(positions, threads, [=](int64_t, int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at++) shrink[at] = shrink_of(x + at * width, width, tiny);
+    });
+}
+
 // The gradient of x, plus `also` if given, which may be of_x; and each part's share of the weight's gradient: of_weight has
 // `threads` rows, initially zero. `half`: the incoming gradient has 16 bits.
 extern "C" void genolong_norm_backward(const void *grad, const float *x, const float *weight, const float *shrink,
@@ -328,31 +336,35 @@ extern "C" void genolong_convolve(const Convolution *sizes, const float *x, cons
 }
 
 // The gradient of x, and each part's share of the gradients of norm, bias and weight, added to (threads, 2 + taps,
-// width): norm, bias, then each tap.
-extern "C" void genolong_convolve_backward(const Convolution *sizes, const float *grad, const float *x,
-                                           const float *norm, const float *weight, const float *shrink, float *of_x,
-                                           float *of_weights) {
+// width): norm, bias, then each tap. `grad` is that of positions start ... start + count - 1 of each window; others are
+// zero.
+extern "C" void genolong_convolve_backward(const Convolution *sizes, const float *grad, int64_t start, int64_t count,
+                                           const float *x, const float *norm, const float *weight, const float *shrink,
+                                           float *of_x, float *of_weights) {
     const int64_t length = sizes->length, width = sizes->width, taps = sizes->taps, reach = taps / 2;
     share_out(sizes->batch * length, sizes->threads, [=](int64_t part, int64_t begin, int64_t end) {
-        std::vector<float> near((TILE + taps) * width), above(width);
+        std::vector<float> near((TILE + taps) * width), above(width), none(width);
         float *of_norm = of_weights + part * (2 + taps) * width, *of_bias = of_norm + width, *of_taps = of_bias + width;
         tiles(begin, end, length, [&](int64_t window, int64_t first, int64_t last) {
-            const float *states = x + window * length * width, *grads = grad + window * length * width;
+            const float *states = x + window * length * width, *grads = grad + (window * count - start) * width;
             norm_near(near, states, norm, first, last, reach, length, width,
                       [=](int64_t at) { return shrink[window * length + at]; });
-            const int64_t count = last - first;
-            const float *here = grads + first * width;
+            const int64_t begins = std::max(first, start), ends = std::min(last, start + count);
             for (int64_t k = 0; k < taps; k++)
-                add_products(of_taps + k * width, here, width, near.data() + k * width, width, count, width);
+                add_products(of_taps + k * width, grads + begins * width, width,
+                             near.data() + (begins - first + k) * width, width, ends - begins, width);
             for (int64_t at = first; at < last; at++) {
+                const float *own = at >= start && at < start + count ? grads + at * width : none.data();
 #pragma omp simd
-                for (int64_t d = 0; d < width; d++) of_bias[d] += grads[at * width + d];
-                const int64_t low = std::max<int64_t>(0, at + reach - length + 1), high = std::min(taps, at + reach + 1);
+                for (int64_t d = 0; d < width; d++) of_bias[d] += own[d];
+                const int64_t low = std::max<int64_t>(0, at + reach - (start + count) + 1);
+                const int64_t high = std::min(taps, at + reach - start + 1);
                 std::fill(above.begin(), above.end(), 0.0f);
                 add_products(above.data(), weight + low * width, width, grads + (at + reach - low) * width, -width,
                              high - low, width);
-                norm_row_backward(above.data(), states + at * width, norm, shrink[window * length + at],
-                                  grads + at * width, of_x + (window * length + at) * width, of_norm, width);
+                if (!own) __builtin_unreachable();  // it is added, and in the same roundings as for whole windows
+                norm_row_backward(above.data(), states + at * width, norm, shrink[window * length + at], own,
+                                  of_x + (window * length + at) * width, of_norm, width);
             }
         });
     });

@@ -32,6 +32,14 @@ class NativePasses(NamedTuple):
         )  # fmt: skip
         return out, shrink
 
+    def shrinks(self, x: Tensor, tiny: float) -> Tensor:
+        """The same `shrink` alone."""
+        x = x.contiguous()
+        shrink = x.new_empty(x.shape[:-1])
+        sizes = shrink.numel(), x.shape[-1], tiny, torch.get_num_threads()
+        self.library.genolong_shrinks(x.data_ptr(), shrink.data_ptr(), *sizes)
+        return shrink
+
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
         """The gradients of x and weight, given that of the norm's output."""
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -68,16 +76,19 @@ class NativePasses(NamedTuple):
         return out, shrink
 
     def convolve_backward(
-        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
+        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor, start: int = 0
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The gradients of x, norm, taps and bias, given that of the output."""
+        """The gradients of x, norm, taps and bias, given that of the output from position `start` on.
+
+        Output before and beyond those positions does not count.
+        """
         grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
         of_x = torch.empty_like(x)
         of_weights = x.new_zeros((torch.get_num_threads(), 2 + len(taps), x.shape[-1]))
         self.library.genolong_convolve_backward(
-            _convolution(x, taps),
-            *(tensor.data_ptr() for tensor in (grad, x, norm, taps, shrink, of_x, of_weights)),
-        )
+            _convolution(x, taps), grad.data_ptr(), start, grad.shape[1],
+            *(tensor.data_ptr() for tensor in (x, norm, taps, shrink, of_x, of_weights)),
+        )  # fmt: skip
         of_weights = of_weights.sum(0)
         return of_x, of_weights[0], of_weights[2:], of_weights[1]
 
@@ -132,7 +143,8 @@ def _typed(library: ctypes.CDLL) -> NativePasses:
     library.genolong_norm.argtypes = [at] * 4 + [count, count, ctypes.c_float, count, count]
     library.genolong_norm_backward.argtypes = [at] * 7 + [count] * 4
     library.genolong_convolve.argtypes = [at] * 7 + [ctypes.c_float]
-    library.genolong_convolve_backward.argtypes = [at] * 8
+    library.genolong_shrinks.argtypes = [at, at, count, count, ctypes.c_float, count]
+    library.genolong_convolve_backward.argtypes = [at, at, count, count] + [at] * 6
     library.genolong_gelu.argtypes = [at] * 3 + [count] * 3
     library.genolong_gelu_backward.argtypes = [at] * 5 + [count] * 3
     library.genolong_turn.argtypes = [at] * 4 + [ctypes.c_float, at, count]

@@ -89,27 +89,32 @@ def convolve(
 @triton.jit
 @no_type_check
 def convolve_backward(
-    grad, x, norm, taps, shrink, of_x, of_norm, rows, length,
+    grad, x, norm, taps, shrink, of_x, of_norm, rows, length, start, count,
     WIDTH: tl.constexpr, WIDE: tl.constexpr, TALL: tl.constexpr, TAPS: tl.constexpr,
 ):  # fmt: skip
-    """Write the gradient of x, and a share of that of the norm's weight: of_norm is (programs, WIDTH)."""
+    """Write the gradient of x, and a share of that of the norm's weight: of_norm is (programs, WIDTH).
+
+    `grad` is that of positions start ... start + count - 1 of each window of `length`; others are zero.
+    """
     channels = tl.arange(0, WIDE)
     weights = _weights(norm, channels, channels < WIDTH)
     total = tl.zeros([TALL, WIDE], tl.float32)
     begin, end = _span(rows, TALL)
     for block in range(begin, end):
         at, there, channels, real = _whole_rows(block, rows, WIDTH, WIDE, TALL)
-        own, position = _load(x, at, there, channels, real, WIDTH), at % length
+        own, window = _load(x, at, there, channels, real, WIDTH), at // length
+        position = at - window * length - start
+        place = window * count + position
         above = tl.zeros([TALL, WIDE], tl.float32)
         for tap in range(TAPS):
             beside = position + (TAPS // 2 - tap)
-            near = there & (beside >= 0) & (beside < length)
-            numbers = _load(grad + (TAPS // 2 - tap) * WIDTH, at, near, channels, real, WIDTH)
+            near = there & (beside >= 0) & (beside < count)
+            numbers = _load(grad + (TAPS // 2 - tap) * WIDTH, place, near, channels, real, WIDTH)
             above += numbers * _weights(taps + tap * WIDTH, channels, real)[None, :]
         factor = tl.load(shrink + at, mask=there, other=0.0)
         of_numbers, along = _norm_backward(above, own, weights, factor, WIDTH)
         total += along
-        of_numbers += _load(grad, at, there, channels, real, WIDTH)
+        of_numbers += _load(grad, place, there & (position >= 0) & (position < count), channels, real, WIDTH)
         _store(of_x, at, there, channels, real, of_numbers, WIDTH)
     place = of_norm + tl.program_id(0) * WIDTH + channels
     tl.store(place, tl.sum(total, 0), mask=channels < WIDTH)
@@ -118,12 +123,12 @@ def convolve_backward(
 @triton.jit
 @no_type_check
 def convolve_backward_taps(
-    grad, x, norm, shrink, of_taps, rows, length,
+    grad, x, norm, shrink, of_taps, rows, length, start, count,
     WIDTH: tl.constexpr, TAPS: tl.constexpr, DEEP: tl.constexpr, TALL: tl.constexpr, BROAD: tl.constexpr,
 ):  # fmt: skip
     """Write a share of the gradients of DEEP taps and BROAD channels: of_taps is (programs, TAPS + 1, WIDTH).
 
-    The last tap is the bias: it reads ones at the position itself. Program (rows, channels, taps).
+    The last tap is the bias: it reads ones at the position itself. Program (rows, channels, taps). `grad` is as above.
     """
     channels = tl.program_id(1) * BROAD + tl.arange(0, BROAD)
     number = tl.program_id(2) * DEEP + tl.arange(0, DEEP)
@@ -137,9 +142,11 @@ def convolve_backward_taps(
         there = at < rows
         factor = tl.load(shrink + at, mask=there, other=0.0)
         normed = _load(x, at, there, channels, real, WIDTH) * factor[:, None]
-        beside = (at % length)[None, :] + shift[:, None]
-        near = there[None, :] & (number <= TAPS)[:, None] & (beside >= 0) & (beside < length)
-        place = grad + (at.to(tl.int64) * WIDTH)[None, :, None] + offset
+        position = at % length - start
+        beside = position[None, :] + shift[:, None]
+        near = there[None, :] & (number <= TAPS)[:, None] & (beside >= 0) & (beside < count)
+        row = at // length * count + position
+        place = grad + (row.to(tl.int64) * WIDTH)[None, :, None] + offset
         above = tl.load(place, mask=near[:, :, None] & real[None, None, :], other=0.0).to(tl.float32)
         total += above * tl.where(tap[:, None, None], normed[None, :, :], 1.0)
         total = tl.where((number <= TAPS)[:, None, None], total, 0.0)  # shows early which need no registers

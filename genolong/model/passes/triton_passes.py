@@ -33,6 +33,14 @@ class TritonPasses(NamedTuple):
         _run("norm", (-(-rows // tile["TALL"]),), x, weight, out, shrink, rows, tiny, **tile)
         return out, shrink
 
+    def shrinks(self, x: Tensor, tiny: float) -> Tensor:
+        """The same `shrink` alone."""
+        x = x.contiguous()
+        shrink = x.new_empty(x.shape[:-1])
+        rows, tile = shrink.numel(), rows_tile(x.shape[-1])
+        _run("shrinks", (-(-rows // tile["TALL"]),), x, shrink, rows, tiny, **tile)
+        return shrink
+
     def norm_backward(self, grad: Tensor, x: Tensor, weight: Tensor, shrink: Tensor) -> tuple[Tensor, Tensor]:
         """The gradients of x and weight, given that of the norm's output."""
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -61,29 +69,32 @@ class TritonPasses(NamedTuple):
         `taps` is (taps, width), with an odd number of taps; the norm's weight and the bias are (width).
         """
         x, norm, taps, bias = (tensor.contiguous() for tensor in (x, norm, taps, bias))
-        out, shrink, length = torch.empty_like(x), x.new_empty(x.shape[:-1]), x.shape[1]
-        rows, tile, near = shrink.numel(), rows_tile(x.shape[-1]), near_tile(*taps.shape)
-        _run("shrinks", (-(-rows // tile["TALL"]),), x, shrink, rows, tiny, **tile)
+        out, shrink, length = torch.empty_like(x), self.shrinks(x, tiny), x.shape[1]
+        rows, near = shrink.numel(), near_tile(*taps.shape)
         blocks = -(-rows // near["TALL"]) * -(-x.shape[-1] // near["BROAD"])
         _run("convolve", (blocks,), x, norm, taps, bias, shrink, out, rows, length, **near)
         return out, shrink
 
     def convolve_backward(
-        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor
+        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor, start: int = 0
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The gradients of x, norm, taps and bias, given that of the output."""
+        """The gradients of x, norm, taps and bias, given that of the output from position `start` on.
+
+        Output before and beyond those positions does not count.
+        """
         grad, x, norm, taps = (tensor.contiguous() for tensor in (grad, x, norm, taps))
         of_x, (_, length, width), rows = torch.empty_like(x), x.shape, shrink.numel()
+        sizes = rows, length, start, grad.shape[1]
         tile = rows_tile(width) | {"TAPS": len(taps)}
         programs = self._programs(rows, tile["TALL"])
         of_norm = x.new_empty((programs, width))
-        _run("convolve_backward", (programs,), grad, x, norm, taps, shrink, of_x, of_norm, rows, length, **tile)
+        _run("convolve_backward", (programs,), grad, x, norm, taps, shrink, of_x, of_norm, *sizes, **tile)
         tile = taps_tile(*taps.shape)
         across, deep = -(-width // tile["BROAD"]), -(-(len(taps) + 1) // tile["DEEP"])
         programs = self._programs(rows, tile["TALL"], beside=across * deep)
         of_taps = x.new_empty((programs, len(taps) + 1, width))
         grid = programs, across, deep
-        _run("convolve_backward_taps", grid, grad, x, norm, shrink, of_taps, rows, length, **tile)
+        _run("convolve_backward_taps", grid, grad, x, norm, shrink, of_taps, *sizes, **tile)
         of_taps = of_taps.sum(0)
         return of_x, of_norm.sum(0), of_taps[:-1], of_taps[-1]
 

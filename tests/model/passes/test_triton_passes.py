@@ -23,7 +23,7 @@ from tests.builders.models import encoder_settings
 from tests.model.attention.test_triton_attention import compiled_for_gpus
 from tests.model.passes.test_native_passes import norm_of
 from tests.model.passes.test_native_passes import with_gradients as norm_with_gradients
-from tests.model.test_convolution import close, made, with_gradients
+from tests.model.test_convolution import close, gradients_of_a_part_are_those_of_a_walk, made, with_gradients
 from tests.model.test_norm import its_backward_pass_adds_to_gradients_that_are_there, shapes
 from tests.oracles.plain_convolution import plain_convolution
 
@@ -114,6 +114,12 @@ def test_the_convolution_is_what_a_walk_over_positions_and_taps_finds(batch, len
     norm, taps, bias = exact.parameters()
     out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
     assert close(found, with_gradients(out, wide, exact, grad.double()))
+
+
+@given(st.integers(1, 3), st.integers(1, 47), st.integers(1, 29), st.integers(0, 5), SEEDS)
+@settings(max_examples=8)
+def test_gradients_of_a_part_of_it_are_those_of_a_walk(batch, length, width, reach, seed):
+    gradients_of_a_part_are_those_of_a_walk("triton", batch, length, width, reach, 1, seed)
 
 
 @pytest.mark.nightly
