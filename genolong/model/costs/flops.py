@@ -83,15 +83,16 @@ def _of_process(step: Step, process: int) -> Flops:
     )
     again = (step.runs_of_blocks - layers) * block
     if step.lean:
+        of_heads = -(-step.encoder.heads // step.heads_at_once)
         # a block that is recomputed for its backward pass runs the convolution for each group of heads, and stops after
         # its attention, with the first group's projections kept; the backward pass runs the rest, the projections, and
-        # the convolution for each group of heads, for the MLP, and for the convolution's own gradient
+        # the convolution for each group of heads, for the MLP, and, by PyTorch, for the convolution's own gradient
         again += head
-        of_heads = -(-step.encoder.heads // step.heads_at_once)
+        convolutions = 1 + of_heads + (not step.native_convolution)
         behind = part.outward + part.mlp
         first_group = step.heads_at_once * part.inward // step.encoder.heads
         again += step.run_alone * ((of_heads - 1) * part.convolution - behind - first_group)
-        again += layers * (part.inward + behind - part.mlp_outward + (2 + of_heads) * part.convolution)
+        again += layers * (part.inward + behind - part.mlp_outward + convolutions * part.convolution)
     return Flops(forward, backward, again)
 
 

@@ -38,6 +38,14 @@ def test_in_triton_the_backward_pass_makes_two_products_of_pairs_more():
     assert flops(triton) == flops(others)._replace(backward=flops(others).backward + more)
 
 
+def test_only_by_pytorch_a_convolution_is_run_again_for_its_gradient():
+    by_pytorch, in_cpp = (flops(step(kernels=kernels, checkpoint_blocks=1)) for kernels in ("aten", "cpp"))
+    taken = step()
+    saved = by_pytorch.recomputation - in_cpp.recomputation
+    once = 2 * taken.encoder.layers * taken.encoder.kernel * taken.encoder.width * taken.batch * taken.window_bp
+    assert once <= saved <= 1.5 * once and by_pytorch[:2] == in_cpp[:2]
+
+
 def pairs_walked(length: int, begin: int, end: int, branch: Branch, heads: int) -> int:
     pairs = 0
     for head in range(heads):
