@@ -1,12 +1,11 @@
 """Training steps on a GPU that computes nothing: whether types, shapes and devices fit, and the kernels a CPU starts.
 
-A program, because PyTorch looks for GPUs once: its arguments are `model layers length batch checkpoint_blocks attention
-precision`, with commas between several steps, and it writes a line of JSON for each. The model is a file of conf/model,
-with at most so many layers.
+A program, because PyTorch looks for GPUs once: its arguments are those of `train`, with `+` between several trainings,
+and it writes a line of JSON for each.
 """
 
 import ctypes
-import dataclasses
+import gc
 import json
 import os
 import subprocess
@@ -67,22 +66,30 @@ class Starts:
         return start
 
 
-def step(
-    model: str, layers: int, length: int, batch: int, checkpoint_blocks: int, attention: str, precision: str
-) -> Counter[str]:  # fmt: skip
-    """The kernels that a training step starts: forward, loss, backward, AdamW."""
+def step(*overrides: str) -> Counter[str]:
+    """The kernels that a step of this training starts: forward, loss, backward, optimizer."""
     import torch
-    import yaml
+    from hydra import compose, initialize_config_dir
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.utils._python_dispatch import TorchDispatchMode
     from triton.runtime.jit import JITFunction
 
     from genolong.commands.reading.attention_choice import choose_attention
+    from genolong.loading.datasets import MaskedBatch
     from genolong.model.compilers import triton
-    from genolong.model.encoder import Encoder, EncoderSettings
-    from genolong.model.heads import MaskedBaseHead
+    from genolong.settings import CONF, train_settings
+    from genolong.tasks.masked_bases import MaskedBases
+    from genolong.tasks.optimizer import make_optimizer
 
-    starts = Starts()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = train_settings(compose("train", ["trainer.accelerator=cuda", *overrides]))
+    starts, length = Starts(), settings.context.window_bp
+    assert length is not None, "how long a chromosome is, a FASTA would have to say"
+
+    class Fake(FakeTensorMode):
+        @property
+        def avoid_device_init(self) -> bool:
+            return True  # there is none
 
     class Counted(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -94,34 +101,33 @@ def step(
         "get_device_capability": lambda _device=None: CAPABILITY, "get_device_properties": lambda _device: LIKE,
         "device_of": lambda _tensor: nullcontext(),
     }  # fmt: skip
-    conf = Path(__file__).resolve().parents[2] / "conf/model" / f"{model}.yaml"
-    settings = EncoderSettings(**yaml.safe_load(conf.read_text()))
-    settings = dataclasses.replace(settings, layers=min(settings.layers, layers))
     with (
         patch.multiple(torch.cuda, **idle),
         patch.object(torch.backends.cudnn, "is_available", lambda: True),
         patch.object(triton, "_no_start", lambda: ""),
         patch.object(JITFunction, "__getitem__", lambda kernel, grid: starts.of_triton(kernel, grid)),
-        FakeTensorMode(),
+        Fake(),
         catch_warnings(),
     ):
         filterwarnings("ignore", "Accessing the data pointer of FakeTensor")  # whose distances are all 0
         with torch.device("cuda"):
-            encoder, head = Encoder(settings, checkpoint_blocks), MaskedBaseHead(settings.width)
-        choose_attention(encoder, attention, cuda=True)
-        codes = torch.zeros((batch, length), dtype=torch.uint8, device="cuda")
-        targets = torch.zeros(batch * length, dtype=torch.int64, device="cuda")
-        weights = [*encoder.parameters(), *head.parameters()]
-        optimizer = torch.optim.AdamW(weights, fused=True)
+            model = MaskedBases(
+                settings.model, settings.task, settings.optimizer, max_steps=9, seed=7,
+                checkpoint_blocks=settings.context.checkpoint_blocks,
+            )  # fmt: skip
+        choose_attention(model.encoder, settings.trainer.attention, cuda=True)
+        codes = torch.zeros((settings.context.batch, length), dtype=torch.uint8, device="cuda")
+        batch = MaskedBatch(codes, codes, codes > 0, codes > 0)
+        optimizer, _ = make_optimizer(model, model.encoder, settings.optimizer, 9)
+        half = settings.trainer.precision == "bf16-mixed"
         for _ in range(2):  # the first also makes the optimizer's states
             starts.counts.clear()
             with Counted():
-                with torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-                    logits = encoder(codes, head=head)
-                    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets)
+                with torch.autocast("cuda", dtype=torch.bfloat16, enabled=half):
+                    loss = model.training_step(batch, 0)
                 loss.backward()
                 optimizer.step()
-            for weight in weights:
+            for weight in model.parameters():
                 assert weight.grad is not None and weight.grad.device.type == "cuda"
                 assert (weight.grad.shape, weight.grad.dtype) == (weight.shape, weight.dtype)
             optimizer.zero_grad()
@@ -129,12 +135,14 @@ def step(
 
 
 def main() -> None:
+    gc.disable()  # PyTorch would free twice what its fake tensors remember
     plug_in(os.environ.get("CXX", "c++"))
-    for case in " ".join(sys.argv[1:]).split(","):
-        model, layers, length, batch, blocks, attention, precision = case.split()
-        counts = step(model, int(layers), int(length), int(batch), int(blocks), attention, precision)
-        answer = {"case": case.strip(), "started": counts.total(), "counts": dict(counts.most_common())}
+    for case in " ".join(sys.argv[1:]).split(" + "):
+        counts = step(*case.split())
+        answer = {"case": case, "started": counts.total(), "counts": dict(counts.most_common())}
         sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # which collects no garbage, either
 
 
 if __name__ == "__main__":

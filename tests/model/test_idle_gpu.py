@@ -14,15 +14,23 @@ COMPILER = os.environ.get("CXX") or shutil.which("c++")
 PROJECT = Path(__file__).resolve().parents[2]
 FLASH, CUDNN = "_scaled_dot_product_flash_attention", "_scaled_dot_product_cudnn_attention"
 SINGLE = "_scaled_dot_product_efficient_attention"  # in float32
-SHORT = [
-    f"mini 3 {1 << length} 2 {blocks} {attention} {precision}"
-    for length, attention, precision in (
-        (11, "auto", "bfloat16"), (11, "auto", "float32"), (11, "triton", "bfloat16"), (11, "triton", "float32"),
-        (11, "aten", "bfloat16"), (11, "aten", "float32"),
-    )
+SHORT = {
+    f"model=mini context.checkpoint_blocks={blocks} trainer.attention={attention} {precision}": (attention, kernel)
+    for attention in ("auto", "triton", "aten")
+    for precision, kernel in (("trainer.precision=bf16-mixed", FLASH), ("trainer.precision=32-true", SINGLE))
     for blocks in (0, 1, 2)
+}
+OTHER = [
+    f"model=mini model.layers=2 context=2k {more}"
+    for more in (
+        "optimizer=muon", "model.mlp=swiglu", "model.kernel=0", "model.dropout=0.1", "model.dropout=0.1 model.heads=3",
+        "context.batch=3 context.checkpoint_blocks=1", "context.window_bp=2003 context.checkpoint_blocks=1",
+    )
 ]  # fmt: skip
-LONG = [f"base {layers} {1 << 20} 1 {blocks} auto bfloat16" for layers, blocks in ((2, 1), (3, 1), (3, 2))]
+LONG = [
+    f"model=base context=1m trainer.precision=bf16-mixed model.layers={layers} context.checkpoint_blocks={blocks}"
+    for layers, blocks in ((2, 1), (3, 1), (3, 2))
+]
 
 pytestmark = [
     pytest.mark.skipif(not COMPILER, reason="needs a C++ compiler"),
@@ -35,7 +43,7 @@ pytest.importorskip("triton")
 def counts() -> dict[str, dict[str, int]]:
     """The kernels that each step starts, by name."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.builders.idle_gpu", *", ".join([*SHORT, *LONG]).split(" ")],
+        [sys.executable, "-W", "error", "-m", "tests.builders.idle_gpu", *" + ".join([*SHORT, *OTHER, *LONG]).split()],
         cwd=PROJECT, env={**os.environ, "TRITON_INTERPRET": "0"}, capture_output=True, text=True,
     )  # fmt: skip
     assert not done.returncode, done.stderr[-3000:]
@@ -45,16 +53,22 @@ def counts() -> dict[str, dict[str, int]]:
 
 @pytest.mark.parametrize("case", SHORT)
 def test_a_step_runs_with_the_kernels_that_are_asked_for(case: str, counts: dict[str, dict[str, int]]):
-    *_, attention, precision = case.split()
-    found = counts[case]
-    of_pytorch = FLASH if precision == "bfloat16" else SINGLE
+    (attention, of_pytorch), found = SHORT[case], counts[case]
     for name in (of_pytorch, f"{of_pytorch}_backward"):
         assert bool(found.get(name)) == (attention != "triton")
     assert bool(found.get("triton attend")) == (attention == "triton")
     assert bool(found.get("triton join")) == (attention == "auto")
     for name in ("norm", "norm_backward", "convolve", "convolve_backward", "convolve_backward_taps", "turn"):
         assert bool(found.get(f"triton {name}")) == (attention != "aten")
-    assert found["_fused_adamw_"] == 1
+    assert found["_fused_adamw_"] == 2  # of weights that decay, and of others
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_a_step_runs_whatever_is_set(case: str, counts: dict[str, dict[str, int]]):
+    found = counts[case]
+    assert found["_fused_adamw_"] == 2 and found["triton turn"] > 0
+    assert bool(found.get("triton convolve")) == ("kernel=0" not in case)
+    assert bool(found.get("native_dropout")) == ("dropout" in case)
 
 
 def test_long_windows_of_many_rows_are_attended_by_cudnn(counts: dict[str, dict[str, int]]):
