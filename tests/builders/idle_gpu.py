@@ -35,7 +35,7 @@ def plug_in(compiler: str) -> None:
         made = Path(folder, "idle_gpu.so")
         libraries = f"-L{home / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{home / 'lib'}"
         flags = "-std=c++20", "-w", "-shared", "-fPIC", f"-I{home / 'include'}"
-        subprocess.run([compiler, *flags, SOURCE, "-o", made, *libraries], check=True)
+        subprocess.run([*compiler.split(), *flags, SOURCE, "-o", made, *libraries], check=True)
         ctypes.CDLL(str(made))
 
 
