@@ -64,7 +64,7 @@ def gradients_of_a_part_are_those_of_a_walk(kernels, batch, length, width, reach
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     convolution, x = made(width, 2 * reach + 1, kernels), torch.randn(batch, length, width)
-    start, end = sorted(torch.randint(0, length + 1, (2,)).tolist())
+    start, end = sorted(torch.randperm(length + 1)[:2].tolist())
     grad = torch.randn(batch, length, width)[:, start:end]
     exact, wide = copy.deepcopy(convolution).double(), x.double().requires_grad_()
     norm, taps, bias = exact.parameters()
