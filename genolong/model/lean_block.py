@@ -294,11 +294,11 @@ def _row_type(states: Tensor) -> torch.dtype:
 def _groups(parts: Parts, geometry: Geometry, states: Tensor) -> list["_Heads"]:
     heads, (batch, _, width), number = parts.heads, states.shape, _row_type(states).itemsize
     at_once = heads_at_once(heads, width // heads, batch, longest(geometry.shard.bounds), number, states.device.type)
-    weight = _by_head(parts.weights.rows[0].detach(), heads)
+    weight = _by_head(parts.weights.rows[0].detach().to(_row_type(states)), heads)
     return [
         _Heads(
             first, min(at_once, heads - first), parts, geometry._replace(first_head=first),
-            weight[:, first : first + at_once].flatten(0, 2).to(_row_type(states)),
+            weight[:, first : first + at_once].flatten(0, 2),
         )
         for first in range(0, heads, at_once)
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from unittest.mock import patch
 from warnings import catch_warnings, filterwarnings
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-LIKE = SimpleNamespace(multi_processor_count=132, total_memory=141 << 30)  # an H200
+LIKE = SimpleNamespace(multi_processor_count=132)  # an H200
 CAPABILITY = (9, 0)
 HOW = {"num_warps", "num_stages"}  # arguments of a start, not of a kernel
 

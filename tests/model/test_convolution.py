@@ -48,15 +48,20 @@ problems = given(
 )  # fmt: skip
 
 
+def walked(convolution: Convolution, x: Tensor) -> tuple[Tensor, Convolution, Tensor]:
+    """The output in float64, after the states and the convolution that it has gradients for."""
+    exact, wide = copy.deepcopy(convolution).double(), x.detach().double().requires_grad_()
+    norm, taps, bias = exact.parameters()
+    return wide, exact, plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
+
+
 def it_is_what_a_walk_over_positions_and_taps_finds(kernels, batch, length, width, reach, threads, seed):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     convolution = made(width, 2 * reach + 1, kernels)
     x, grad = torch.randn(batch, length, width, requires_grad=True), torch.randn(batch, length, width)
     found = with_gradients(convolution(x), x, convolution, grad)
-    exact, wide = copy.deepcopy(convolution).double(), x.detach().double().requires_grad_()
-    norm, taps, bias = exact.parameters()
-    out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
+    wide, exact, out = walked(convolution, x)
     assert close(found, with_gradients(out, wide, exact, grad.double()))
 
 
@@ -66,37 +71,29 @@ def gradients_of_a_part_are_those_of_a_walk(kernels, batch, length, width, reach
     convolution, x = made(width, 2 * reach + 1, kernels), torch.randn(batch, length, width)
     start, end = sorted(torch.randperm(length + 1)[:2].tolist())
     grad = torch.randn(batch, length, width)[:, start:end]
-    exact, wide = copy.deepcopy(convolution).double(), x.double().requires_grad_()
-    norm, taps, bias = exact.parameters()
-    out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)[:, start:end]
-    wanted = torch.autograd.grad(out, [wide, *exact.parameters()], grad.double())
+    wide, exact, out = walked(convolution, x)
+    wanted = torch.autograd.grad(out[:, start:end], [wide, *exact.parameters()], grad.double())
     assert close([*convolution.gradients(x, grad, start)], [*wanted])
 
 
-@problems
-def test_pytorchs_is_what_a_walk_over_positions_and_taps_finds(batch, length, width, reach, threads, seed):
-    it_is_what_a_walk_over_positions_and_taps_finds("aten", batch, length, width, reach, threads, seed)
+both = pytest.mark.parametrize(
+    "holds", [it_is_what_a_walk_over_positions_and_taps_finds, gradients_of_a_part_are_those_of_a_walk]
+)
 
 
+@both
 @problems
-def test_gradients_of_a_part_are_those_of_a_walk(batch, length, width, reach, threads, seed):
-    gradients_of_a_part_are_those_of_a_walk("aten", batch, length, width, reach, threads, seed)
+def test_by_pytorch(holds, batch, length, width, reach, threads, seed):
+    holds("aten", batch, length, width, reach, threads, seed)
 
 
 @needs_it
 @pytest.mark.usefixtures("vectors")
+@both
 @problems
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_in_cpp_gradients_of_a_part_are_those_of_a_walk(batch, length, width, reach, threads, seed):
-    gradients_of_a_part_are_those_of_a_walk("cpp", batch, length, width, reach, threads, seed)
-
-
-@needs_it
-@pytest.mark.usefixtures("vectors")
-@problems
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_that_in_cpp_is_what_a_walk_over_positions_and_taps_finds(batch, length, width, reach, threads, seed):
-    it_is_what_a_walk_over_positions_and_taps_finds("cpp", batch, length, width, reach, threads, seed)
+def test_in_cpp(holds, batch, length, width, reach, threads, seed):
+    holds("cpp", batch, length, width, reach, threads, seed)
 
 
 @needs_it

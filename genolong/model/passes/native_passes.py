@@ -76,7 +76,7 @@ class NativePasses(NamedTuple):
         return out, shrink
 
     def convolve_backward(
-        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor, start: int = 0
+        self, grad: Tensor, x: Tensor, norm: Tensor, taps: Tensor, shrink: Tensor, start: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The gradients of x, norm, taps and bias, given that of the output from position `start` on.
 

@@ -1,6 +1,5 @@
 """Norms, convolutions and rotations in Triton, run by its interpreter, are those of float64; where they are taken."""
 
-import copy
 import sys
 from functools import partial
 
@@ -23,9 +22,8 @@ from tests.builders.models import encoder_settings
 from tests.model.attention.test_triton_attention import compiled_for_gpus
 from tests.model.passes.test_native_passes import norm_of
 from tests.model.passes.test_native_passes import with_gradients as norm_with_gradients
-from tests.model.test_convolution import close, gradients_of_a_part_are_those_of_a_walk, made, with_gradients
+from tests.model.test_convolution import close, gradients_of_a_part_are_those_of_a_walk, made, walked, with_gradients
 from tests.model.test_norm import its_backward_pass_adds_to_gradients_that_are_there, shapes
-from tests.oracles.plain_convolution import plain_convolution
 
 pytest.importorskip("triton")
 NARROW = {torch.float32: 1e-6, torch.float16: 2**-10, torch.bfloat16: 2**-7}  # the interpreter cuts bits off
@@ -110,9 +108,7 @@ def test_the_convolution_is_what_a_walk_over_positions_and_taps_finds(batch, len
     x, grad = torch.randn(batch, length, width, requires_grad=True), torch.randn(batch, length, width)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
         found = with_gradients(convolution(x), x, convolution, grad)
-    exact, wide = copy.deepcopy(convolution).double(), x.detach().double().requires_grad_()
-    norm, taps, bias = exact.parameters()
-    out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
+    wide, exact, out = walked(convolution, x)
     assert close(found, with_gradients(out, wide, exact, grad.double()))
 
 
@@ -133,9 +129,7 @@ def test_kernels_with_the_tiles_of_a_gpu_agree_with_a_walk_in_float64(batch, len
         for name, value in GPUS_TILES.items():
             patch.setattr(triton_passes, name, value)
         found = with_gradients(convolution(x), x, convolution, grad)
-    exact, wide = copy.deepcopy(convolution).double(), x.detach().double().requires_grad_()
-    norm, taps, bias = exact.parameters()
-    out = plain_convolution(wide, norm, taps[:, 0], bias, torch.finfo(torch.float32).eps)
+    wide, exact, out = walked(convolution, x)
     assert close(found, with_gradients(out, wide, exact, grad.double()))
 
 
