@@ -4,39 +4,21 @@ A program, because PyTorch looks for GPUs once: its arguments are those of `trai
 and it writes a line of JSON for each.
 """
 
-import ctypes
 import gc
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from warnings import catch_warnings, filterwarnings
 
-SOURCE = Path(__file__).with_suffix(".cpp")
-LIKE = SimpleNamespace(multi_processor_count=132)  # an H200
-CAPABILITY = (9, 0)
+from tests.builders.emulated_gpu.device import built, plug_in
+
+PROCESSORS = 132  # an H200
 HOW = {"num_warps", "num_stages"}  # arguments of a start, not of a kernel
-
-
-def plug_in(compiler: str) -> None:
-    """Before torch is imported. Raises CalledProcessError if the compiler does not know PyTorch's C++."""
-    found = find_spec("torch")
-    assert found is not None and found.origin is not None
-    home = Path(found.origin).parent
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, "idle_gpu.so")
-        libraries = f"-L{home / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{home / 'lib'}"
-        flags = "-std=c++20", "-w", "-shared", "-fPIC", f"-I{home / 'include'}"
-        subprocess.run([*compiler.split(), *flags, SOURCE, "-o", made, *libraries], check=True)
-        ctypes.CDLL(str(made))
 
 
 class Starts:
@@ -89,20 +71,14 @@ def step(*overrides: str) -> Counter[str]:
     class Fake(FakeTensorMode):
         @property
         def avoid_device_init(self) -> bool:
-            return True  # there is none
+            return True  # no tensor gets memory
 
     class Counted(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             starts.note(func)
             return func(*args, **(kwargs or {}))
 
-    idle = {
-        "is_available": lambda: True, "is_bf16_supported": lambda including_emulation=True: True,
-        "get_device_capability": lambda _device=None: CAPABILITY, "get_device_properties": lambda _device: LIKE,
-        "device_of": lambda _tensor: nullcontext(),
-    }  # fmt: skip
     with (
-        patch.multiple(torch.cuda, **idle),
         patch.object(torch.backends.cudnn, "is_available", lambda: True),
         patch.object(triton, "_no_start", lambda: ""),
         patch.object(JITFunction, "__getitem__", lambda kernel, grid: starts.of_triton(kernel, grid)),
@@ -136,7 +112,8 @@ def step(*overrides: str) -> Counter[str]:
 
 def main() -> None:
     gc.disable()  # PyTorch would free twice what its fake tensors remember
-    plug_in(os.environ.get("CXX", "c++"))
+    with tempfile.TemporaryDirectory() as folder:
+        plug_in(built(Path(folder)), gpus=1, processors=PROCESSORS)
     for case in " ".join(sys.argv[1:]).split(" + "):
         counts = step(*case.split())
         answer = {"case": case, "started": counts.total(), "counts": dict(counts.most_common())}

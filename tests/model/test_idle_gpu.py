@@ -2,16 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import torch
 
-COMPILER = os.environ.get("CXX") or shutil.which("c++")
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.builders.gpu import PROJECT, no_emulation
+
 FLASH, CUDNN = "_scaled_dot_product_flash_attention", "_scaled_dot_product_cudnn_attention"
 SINGLE = "_scaled_dot_product_efficient_attention"  # in float32
 SHORT = {
@@ -32,11 +29,7 @@ LONG = [
     for layers, blocks in ((2, 1), (3, 1), (3, 2))
 ]
 
-pytestmark = [
-    pytest.mark.skipif(not COMPILER, reason="needs a C++ compiler"),
-    pytest.mark.skipif(torch.version.cuda is not None, reason="PyTorch looks for real GPUs here"),
-]
-pytest.importorskip("triton")
+pytestmark = pytest.mark.skipif(bool(no_emulation()), reason=no_emulation())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""GPUs emulated on a CPU, for what otherwise only runs where there are some: slow, and exact to rounding."""

@@ -1,0 +1,86 @@
+"""Tells PyTorch's build for CPUs that there are GPUs, whose memory and arithmetic are the CPU's."""
+
+import ctypes
+import os
+import subprocess
+import tempfile
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+NUMBER, LIBRARY = "EMULATED_GPUS", "GPU_EMULATOR"  # in the environment
+SOURCE = Path(__file__).with_suffix(".cpp")
+CAPABILITY = (9, 0)
+LIKE = {"name": "emulated", "total_memory": 64 << 30, "major": CAPABILITY[0], "minor": CAPABILITY[1]}
+
+
+def built(folder: Path) -> Path:
+    """What PyTorch asks GPUs, as a library, compiled unless it is in this folder.
+
+    Raises CalledProcessError if the compiler does not know PyTorch's C++.
+    """
+    found = find_spec("torch")
+    assert found is not None and found.origin is not None
+    home, made = Path(found.origin).parent, folder / "emulated_gpu.so"
+    flags = "-std=c++20", "-w", "-shared", "-fPIC", f"-I{home / 'include'}"
+    libraries = f"-L{home / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{home / 'lib'}"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            new = Path(own) / made.name
+            command = [*os.environ.get("CXX", "c++").split(), *flags, SOURCE, "-o", new, *libraries]
+            subprocess.run(command, check=True)
+            new.replace(made)
+    return made
+
+
+def plug_in(built: Path, gpus: int, processors: int) -> None:
+    """Before anything imports torch, which looks for GPUs once: so many, each of so many multiprocessors."""
+    library = ctypes.CDLL(str(built))
+    library.emulate(gpus)
+    import torch
+
+    class Stream(torch.Stream):
+        def __new__(cls, *_given: Any, **_named: Any):
+            return super().__new__(cls, device=torch.device("cuda", library.current()))
+
+    class Event(torch.Event):
+        def __new__(cls, *_given: Any, **_named: Any):
+            return super().__new__(cls, device="cuda")
+
+    def exchange(gpu: int) -> int:
+        before = library.current()
+        if gpu >= 0:
+            library.choose(gpu)
+        return before
+
+    resize = torch.UntypedStorage.resize_
+
+    def resize_(storage: torch.UntypedStorage, size: int) -> torch.UntypedStorage:
+        if storage.device.type != "cuda":
+            return resize(storage, size)
+        whole = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+        torch.ops.emulated_gpu.resize_storage(whole, size)
+        return storage
+
+    asked = {
+        "_cuda_getDeviceCount": lambda: gpus, "_cuda_getDevice": lambda: library.current(),
+        "_cuda_setDevice": exchange,
+        "_cuda_getCurrentRawStream": lambda _gpu: 0, "_cuda_getCompiledVersion": lambda: 13000,
+        "_cuda_synchronize": lambda: None, "_cuda_emptyCache": lambda: None, "_cuda_isInBadFork": lambda: False,
+    }  # fmt: skip
+    for name, function in asked.items():
+        setattr(torch._C, name, function)
+    instead = {
+        "_initialized": True, "_exchange_device": exchange, "_maybe_exchange_device": exchange,
+        "default_generators": (torch.default_generator,) * gpus,
+        "get_device_properties": lambda _gpu=None: SimpleNamespace(**LIKE, multi_processor_count=processors),
+        "get_device_capability": lambda _gpu=None: CAPABILITY, "get_device_name": lambda _gpu=None: LIKE["name"],
+        "is_bf16_supported": lambda including_emulation=True: True, "max_memory_allocated": lambda _gpu=None: 0,
+        "Stream": Stream, "Event": Event, "stream": lambda _stream: nullcontext(),
+        "current_stream": lambda _gpu=None: Stream(),
+    }  # fmt: skip
+    for name, value in instead.items():
+        setattr(torch.cuda, name, value)
+    setattr(torch.UntypedStorage, "resize_", resize_)  # noqa: B010 (a type checker objects to an assignment)
