@@ -24,6 +24,13 @@ FEW = (f"trainer.max_steps={STEPS}", "trainer.validate_every=2", "data.validatio
 SHORT = ("model=mini", "context=2k", *FEW, *SIZE)
 LONGER = ("context.window_bp=2048",)  # for two devices
 EVERY = 1 if REAL else 200
+IN_PYTHON = """
+import sys, genolong, numpy
+run, device, out = sys.argv[1:]
+model, bases = genolong.load(run, device), "ACGT?NGATTACA" * 11
+numpy.save(out, [model.embed(bases), model.embed(bases, layer=1), model.embed(bases, both_strands=True)])
+numpy.save(out.replace(".", "_logits."), model.logits(bases))
+"""
 
 pytestmark = pytest.mark.skipif(not REAL and bool(no_emulation()), reason=f"no GPU, and {no_emulation()}")
 Run = Callable[..., None]
@@ -169,3 +176,13 @@ def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Run, on_cpu: Path, vari
     mapped = [scores(tmp_path / f"{name}.vcf.gz") for name in ("cpu", "gpu")]
     assert mapped[1] == pytest.approx(mapped[0], abs=2e-2 if REAL else 2e-4) and len(mapped[0]) == 3 * (250 + 177)
     assert learned(tmp_path / "gpu_head") == pytest.approx(learned(tmp_path / "cpu_head"), abs=1e-3)
+
+
+def test_in_python_any_gpu_gives_what_a_cpu_gives(environment: dict[str, str], on_cpu: Path, tmp_path: Path):
+    found = []
+    for device in ("cpu", f"cuda:{(REAL or 2) - 1}"):
+        out = tmp_path / f"{device[:3]}.npy"
+        subprocess.run([sys.executable, "-c", IN_PYTHON, on_cpu, device, out], cwd=PROJECT, env=environment, check=True)
+        found.append([np.load(out), np.load(tmp_path / f"{device[:3]}_logits.npy")])
+    for one, other in zip(*found, strict=True):
+        assert np.abs(one - other).max() < 1e-3 < np.abs(one).max()

@@ -7,6 +7,7 @@ from tests.builders.emulated_gpu.device import LIBRARY, NUMBER, plug_in
 
 plug_in(Path(os.environ[LIBRARY]), int(os.environ[NUMBER]), processors=4)
 
-from tests.builders.emulated_gpu import attention, launches  # noqa: E402 (after torch was told of the GPUs)
+from tests.builders.emulated_gpu import attention, launches, messages  # noqa: E402 (after torch was told of the GPUs)
 
+messages.send_by_gloo()
 HELD = attention.define(), launches.interpret()
