@@ -130,7 +130,7 @@ class _LeanBlock(torch.autograd.Function):
         else:
             states = wide.new_empty(shape)
             outs, lses = _write_states(near, groups, states)
-        ctx.save_for_backward(wide, *weights, first.kept(outs), outs, *lses)
+        ctx.save_for_backward(wide, first.kept(outs), outs, *lses, *weights)
         ctx.run, ctx.autocast = run, autocast_now(wide.device.type)
         return states
 
@@ -139,8 +139,7 @@ class _LeanBlock(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor):
         run: _Run = ctx.run
         parts = run.parts
-        wide, *kept = ctx.saved_tensors
-        rows, outs, *lses = kept[len(parts.weights.all) :]
+        wide, rows, outs, *lses = ctx.saved_tensors[: -len(parts.weights.all)]
         near = _Near(wide, run.left, run.length, parts)
         totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
@@ -185,9 +184,14 @@ def _write_states(near: "_Near", groups: Sequence["_Heads"], states: Tensor) -> 
         states[:, begin:end] = near.states(begin, end)
     outs, lses = _attend(near, groups, made)
     for begin, end in near.stretches():
-        behind, inner = near.parts.end(made(begin, end), outs[:, begin:end].flatten(2))
-        torch.add(behind, functional.linear(inner, *near.parts.weights.last), out=made(begin, end))
+        _add_end(near.parts, outs[:, begin:end], made(begin, end))
     return outs, lses
+
+
+def _add_end(parts: Parts, outs: Tensor, states: Tensor) -> None:
+    """Turn the states before attention into those after the block, given the heads' outputs."""
+    behind, inner = parts.end(states, outs.flatten(2))
+    torch.add(behind, functional.linear(inner, *parts.weights.last), out=states)
 
 
 class _Near(NamedTuple):
@@ -231,7 +235,8 @@ def _end_backward(
     in_place = sums_suffice(groups[0].of(outs), groups[0].geometry)
     place = outs if in_place else torch.empty_like(outs)
     sums = torch.empty(outs.shape[:3], dtype=lses[0].dtype, device=grad.device) if in_place else None
-    for begin, end in near.stretches():
+
+    def run(begin: int, end: int) -> None:  # a function, so that nothing of a stretch is left when the next one begins
         states = near.states(begin, end).detach().requires_grad_()
         if unmade:
             first.make(begin, end, parts.norm.rounded(states.detach()))
@@ -250,6 +255,9 @@ def _end_backward(
         place[:, begin:end] = along  # may overwrite `out`
         add_to(totals.end, found[2:])
         add_to(totals.last, of_last)
+
+    for begin, end in near.stretches():
+        run(begin, end)
     joints = [
         Joint(heads.of(outs), lse, None) if sums is None else Joint(None, lse, heads.of(sums))
         for heads, lse in zip(groups, lses, strict=True)
@@ -346,6 +354,7 @@ class _Heads(NamedTuple):
         """
         queries, keys, values = made.rows.unbind(2)
         grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
+        del queries, keys, values  # else they would keep the rows' memory
         made.give_back()
         of_weight = _by_head(totals.rows[0], self.parts.heads)[:, self.first : self.first + self.count]
         for begin, end in near.stretches():
