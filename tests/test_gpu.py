@@ -87,9 +87,9 @@ def test_kernels_agree_with_float64(run: Run, program: str):
     run(f"tests.builders.{program}")
 
 
-def scores(path: Path) -> list[float]:
+def scores(path: Path, field: str = "LLR") -> list[float]:
     with pysam.VariantFile(str(path)) as vcf:
-        return [value for record in vcf for value in record.info["GENOLONG_LLR"] if value is not None]
+        return [value for record in vcf for value in record.info[f"GENOLONG_{field}"] if value is not None]
 
 
 def learned(folder: Path, column: str = "loss") -> list[float]:
@@ -172,10 +172,14 @@ def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Run, on_cpu: Path, vari
         run("genolong", "embed", *read, f"output={tmp_path / name}_rows.parquet")
         run("genolong", "map", *read, f"output={tmp_path / name}", "pictures=0", "mode=unmasked")
         run("genolong", "train", *head, *at, f"hydra.run.dir={tmp_path / name}_head")
+        read = (f"model={tmp_path / 'cpu_head'}", f"vcf={variants}", f"output={tmp_path / name}_chances.vcf.gz")
+        run("genolong", "predict", *read, *at, "mode=unmasked", "flank=4")
     assert differs(tmp_path / "cpu_rows.parquet", tmp_path / "gpu_rows.parquet") < 1e-3
     mapped = [scores(tmp_path / f"{name}.vcf.gz") for name in ("cpu", "gpu")]
     assert mapped[1] == pytest.approx(mapped[0], abs=2e-2 if REAL else 2e-4) and len(mapped[0]) == 3 * (250 + 177)
     assert learned(tmp_path / "gpu_head") == pytest.approx(learned(tmp_path / "cpu_head"), abs=1e-3)
+    chances = [scores(tmp_path / f"{name}_chances.vcf.gz", "PROB") for name in ("cpu", "gpu")]
+    assert chances[1] == pytest.approx(chances[0], abs=1e-3) and len(chances[0]) > 1000 // EVERY
 
 
 def test_in_python_any_gpu_gives_what_a_cpu_gives(environment: dict[str, str], on_cpu: Path, tmp_path: Path):

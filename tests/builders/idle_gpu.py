@@ -1,4 +1,4 @@
-"""Training steps on a GPU that computes nothing: whether types, shapes and devices fit, and the kernels a CPU starts.
+"""Training steps on a GPU that computes nothing: if types, shapes and devices fit, the kernels started, and the memory.
 
 A program, because PyTorch looks for GPUs once: its arguments are those of `train`, with `+` between several trainings,
 and it writes a line of JSON for each.
@@ -48,8 +48,8 @@ class Starts:
         return start
 
 
-def step(*overrides: str) -> Counter[str]:
-    """The kernels that a step of this training starts: forward, loss, backward, optimizer."""
+def step(*overrides: str) -> dict[str, Any]:
+    """What a step of this training, forward, loss, backward and optimizer, starts and holds."""
     import torch
     from hydra import compose, initialize_config_dir
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -57,15 +57,18 @@ def step(*overrides: str) -> Counter[str]:
     from triton.runtime.jit import JITFunction
 
     from genolong.commands.reading.attention_choice import choose_attention
+    from genolong.commands.training.training_step import training_step
     from genolong.loading.datasets import MaskedBatch
     from genolong.model.compilers import triton
+    from genolong.model.costs.memory import memory
     from genolong.settings import CONF, train_settings
     from genolong.tasks.masked_bases import MaskedBases
     from genolong.tasks.optimizer import make_optimizer
+    from tests.builders.live_memory import LiveMemory
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = train_settings(compose("train", ["trainer.accelerator=cuda", *overrides]))
-    starts, length = Starts(), settings.context.window_bp
+    starts, held, length = Starts(), LiveMemory(), settings.context.window_bp
     assert length is not None, "how long a chromosome is, a FASTA would have to say"
 
     class Fake(FakeTensorMode):
@@ -76,7 +79,9 @@ def step(*overrides: str) -> Counter[str]:
     class Counted(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             starts.note(func)
-            return func(*args, **(kwargs or {}))
+            made = func(*args, **(kwargs or {}))
+            held.note(made)
+            return made
 
     with (
         patch.object(torch.backends.cudnn, "is_available", lambda: True),
@@ -86,7 +91,7 @@ def step(*overrides: str) -> Counter[str]:
         catch_warnings(),
     ):
         filterwarnings("ignore", "Accessing the data pointer of FakeTensor")  # whose distances are all 0
-        with torch.device("cuda"):
+        with Counted(), torch.device("cuda"):
             model = MaskedBases(
                 settings.model, settings.task, settings.optimizer, max_steps=9, seed=7,
                 checkpoint_blocks=settings.context.checkpoint_blocks,
@@ -95,9 +100,10 @@ def step(*overrides: str) -> Counter[str]:
         codes = torch.zeros((settings.context.batch, length), dtype=torch.uint8, device="cuda")
         batch = MaskedBatch(codes, codes, codes > 0, codes > 0)
         optimizer, _ = make_optimizer(model, model.encoder, settings.optimizer, 9)
-        half = settings.trainer.precision == "bf16-mixed"
+        half = settings.trainer.precision != "32-true"
         for _ in range(2):  # the first also makes the optimizer's states
             starts.counts.clear()
+            held.forget()
             with Counted():
                 with torch.autocast("cuda", dtype=torch.bfloat16, enabled=half):
                     loss = model.training_step(batch, 0)
@@ -107,7 +113,13 @@ def step(*overrides: str) -> Counter[str]:
                 assert weight.grad is not None and weight.grad.device.type == "cuda"
                 assert (weight.grad.shape, weight.grad.dtype) == (weight.shape, weight.dtype)
             optimizer.zero_grad()
-    return starts.counts
+    counted = memory(training_step(settings, cuda=True)).peak
+    return {
+        "started": starts.counts.total(),
+        "peak_bytes": held.most,
+        "counted_bytes": counted,
+        "counts": starts.counts,
+    }
 
 
 def main() -> None:
@@ -115,9 +127,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plug_in(built(Path(folder)), gpus=1, processors=PROCESSORS)
     for case in " ".join(sys.argv[1:]).split(" + "):
-        counts = step(*case.split())
-        answer = {"case": case, "started": counts.total(), "counts": dict(counts.most_common())}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps({"case": case, **step(*case.split())}) + "\n")
     sys.stdout.flush()
     os._exit(0)  # which collects no garbage, either
 

@@ -38,11 +38,12 @@ def memory(step: Step) -> Memory:
         held += 3 * STATE_BYTES * counted.block if step.share_weights else whole
     if step.half:  # matrices in the precision of products
         held += 2 * (counted.block if step.checkpoint_blocks else counted.all)
-    activations = _backward(step)
-    some = gradients if step.accumulation > 1 else gradients // step.encoder.layers
-    peak = max(_end_of_forward(step) + gradients, activations + some, 2 * gradients)
+    backward, layers = _backward(step), step.encoder.layers
+    made = [gradients if step.accumulation > 1 else gradients * (layers - at) // layers for at in range(layers)]
+    in_blocks = (activations + some for activations, some in zip(backward, made, strict=True))
+    peak = max(_end_of_forward(step) + gradients, *in_blocks, 2 * gradients)
     gathered = round(step.share_at_once * _gathered(step))
-    return Memory(own, states, gradients, activations, gathered, held + peak)
+    return Memory(own, states, gradients, max(backward), gathered, held + peak)
 
 
 def _end_of_forward(step: Step) -> int:
@@ -51,24 +52,23 @@ def _end_of_forward(step: Step) -> int:
     return step.batch * step.longest_slice * (_kept(step, rows)[-1] + rows.end)
 
 
-def _backward(step: Step) -> int:
-    """The peak of the backward pass: at its start, or within a block, with what earlier blocks keep."""
+def _backward(step: Step) -> list[int]:
+    """The peak of each block's backward pass, with what earlier blocks keep; the last block's includes its start."""
     rows = kept_rows(step)
     tokens = step.batch * step.longest_slice
     always = rows.tables + LOSS
-    *others, last, at_end = (kept + always for kept in _kept(step, rows))
+    *blocks, at_end = (kept + always for kept in _kept(step, rows))
     if step.lean:  # one stretch at a time; the last block's backward pass comes first, before any gradients are held
         at_end += rows.state  # the states after the last block, which their gradient overwrites
-        in_block = _in_lean_block(step, rows, last, idle=0.0)
-        if others:
-            in_block += _in_lean_block(step, rows, max(others), idle=_idle(step, rows))
+        idle = [_idle(step, rows)] * (len(blocks) - 1) + [0.0]
+        peaks = [max(_in_lean_block(step, rows, kept, rest)) for kept, rest in zip(blocks, idle, strict=True)]
     else:
         at_end += rows.end_backward
-        most = max([*others, last])
-        if step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel:
-            most += rows.state  # a copy of the slice with its halo
-        in_block = _in_block(step, rows, most)
-    return max(tokens * at_end, *in_block)
+        halo = step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel
+        copy = rows.state if halo else 0  # of the slice with its halo
+        peaks = [max(_in_block(step, rows, kept + copy)) for kept in blocks]
+    peaks[-1] = max(peaks[-1], tokens * at_end)
+    return peaks
 
 
 def _kept(step: Step, rows: KeptRows) -> list[int]:
