@@ -32,6 +32,7 @@ numpy.save(out, [model.embed(bases), model.embed(bases, layer=1), model.embed(ba
 numpy.save(out.replace(".", "_logits."), model.logits(bases))
 """
 
+NEEDS_TWO = pytest.mark.skipif(REAL == 1, reason="needs two NVIDIA GPUs")
 pytestmark = pytest.mark.skipif(not REAL and bool(no_emulation()), reason=f"no GPU, and {no_emulation()}")
 Run = Callable[..., None]
 
@@ -55,12 +56,12 @@ def run(environment: dict[str, str]) -> Run:
     return start
 
 
-@pytest.mark.parametrize("other", ["cpu", pytest.param("cuda:1", marks=() if REAL != 1 else pytest.mark.skip)])
+@pytest.mark.parametrize("other", ["cpu", pytest.param("cuda:1", marks=NEEDS_TWO)])
 def test_tensors_of_several_devices_are_refused(other: str, environment: dict[str, str]):
     code = f"import torch; torch.zeros(3, device='cuda') + torch.zeros(3, device={other!r})"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("RuntimeError: ")
-    assert "device" in done.stderr or "aten::add" in done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert done.returncode == 1 and told.startswith("RuntimeError: ") and "device" in told
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_what_is_trained_on_a_gpu_is_learned_and_scored_as_on_a_cpu(
     assert found[1] == pytest.approx(found[2], abs=5e-2 if REAL else 5e-3)
 
 
-@pytest.mark.skipif(REAL == 1, reason="needs two NVIDIA GPUs")
+@NEEDS_TWO
 @pytest.mark.parametrize("shared", ["false", "true"])
 def test_two_gpus_that_share_windows_learn_and_score_as_one(run: Run, shared: str, variants: Path, tmp_path: Path):
     for devices in ("1", "2"):

@@ -64,11 +64,11 @@ def step(*overrides: str) -> dict[str, Any]:
     from genolong.settings import CONF, train_settings
     from genolong.tasks.masked_bases import MaskedBases
     from genolong.tasks.optimizer import make_optimizer
-    from tests.builders.live_memory import LiveMemory
+    from tests.oracles.fake_memory import FakeMemory
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = train_settings(compose("train", ["trainer.accelerator=cuda", *overrides]))
-    starts, held, length = Starts(), LiveMemory(), settings.context.window_bp
+    starts, held, length = Starts(), FakeMemory(), settings.context.window_bp
     assert length is not None, "how long a chromosome is, a FASTA would have to say"
 
     class Fake(FakeTensorMode):

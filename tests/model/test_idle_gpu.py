@@ -1,4 +1,4 @@
-"""A training step on a GPU that computes nothing: all that it is given fits, and a CPU starts few kernels for it."""
+"""A training step on a GPU that computes nothing: all fits, a CPU starts few kernels, and memory is counted right."""
 
 import json
 import os

@@ -57,18 +57,14 @@ def _backward(step: Step) -> list[int]:
     rows = kept_rows(step)
     tokens = step.batch * step.longest_slice
     always = rows.tables + LOSS
-    *blocks, at_end = (kept + always for kept in _kept(step, rows))
+    *blocks, at_end = (tokens * (kept + always) for kept in _kept(step, rows))
     if step.lean:  # one stretch at a time; the last block's backward pass comes first, before any gradients are held
-        at_end += rows.state  # the states after the last block, which their gradient overwrites
-        idle = [_idle(step, rows)] * (len(blocks) - 1) + [0.0]
-        peaks = [max(_in_lean_block(step, rows, kept, rest)) for kept, rest in zip(blocks, idle, strict=True)]
+        at_end += tokens * rows.state  # the states after the last block, which their gradient overwrites
+        in_block, in_last = (_in_lean_block(step, rows, idle) for idle in (_idle(step, rows), 0.0))
     else:
-        at_end += rows.end_backward
-        halo = step.checkpoint_blocks and step.sequence > 1 and step.encoder.kernel
-        copy = rows.state if halo else 0  # of the slice with its halo
-        peaks = [max(_in_block(step, rows, kept + copy)) for kept in blocks]
-    peaks[-1] = max(peaks[-1], tokens * at_end)
-    return peaks
+        at_end += tokens * rows.end_backward
+        in_block = in_last = _in_block(step, rows)
+    return [before + in_block for before in blocks[:-1]] + [max(blocks[-1] + in_last, at_end)]
 
 
 def _kept(step: Step, rows: KeptRows) -> list[int]:
@@ -88,11 +84,16 @@ def _kept(step: Step, rows: KeptRows) -> list[int]:
     ]
 
 
-def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
-    """Bytes in the MLP, in the attention, at the start of its projection's backward pass, and in the convolution."""
+def _in_block(step: Step, rows: KeptRows) -> int:
+    """The most bytes in the MLP, in the attention, at the start of its projection's backward pass, in the convolution.
+
+    What earlier blocks keep comes in addition.
+    """
     tokens = step.batch * step.longest_slice
+    halo = step.checkpoint_blocks > 0 and step.sequence > 1 and step.encoder.kernel > 0
+    beside = rows.state if halo else 0  # a copy of the slice with its halo
     attention = beside + rows.convolution + rows.attention + rows.state
-    return (
+    return max(
         tokens * (beside + rows.block + rows.mlp_backward),
         tokens * (attention + 4 * rows.row) + _gathered(step) + max(_of_one_head(step), _work(step)),
         tokens * (attention + 3 * rows.row - rows.sums),
@@ -100,20 +101,20 @@ def _in_block(step: Step, rows: KeptRows, beside: int) -> tuple[int, ...]:
     )
 
 
-def _in_lean_block(step: Step, rows: KeptRows, beside: int, idle: float) -> tuple[int, ...]:
-    """Bytes in the MLP (one stretch, plus the first heads' rows), and in the attention (some heads at a time).
+def _in_lean_block(step: Step, rows: KeptRows, idle: float) -> int:
+    """The most bytes in the MLP (one stretch, plus the first heads' rows), and in the attention (some heads at a time).
 
     The block keeps its input and the heads' outputs, whose gradients overwrite them in C++ and Triton. The gradient of
     the input overwrites the incoming one, except with a halo. `idle` bytes per position are reserved for the gradients
-    of rows.
+    of rows. What earlier blocks keep comes in addition.
     """
     tokens, share = step.batch * step.longest_slice, step.share_at_once
-    kept = beside + 2 * rows.state + rows.row + 2 * rows.sums
+    kept = 2 * rows.state + rows.row + 2 * rows.sums
     if not step.native or _gathered(step):
         kept += rows.row
     if step.sequence > 1 and step.encoder.kernel:
         kept += rows.state  # the input with its halo; its gradient is wider than the incoming one, which is freed
-    return (
+    return max(
         tokens * round(kept + share * 3 * rows.row + idle) + step.stretch * rows.mlp_stretch,
         tokens * round(kept + share * 6 * rows.row)
         + round(share * _gathered(step)) + max(_of_one_head(step), _work(step)),

@@ -120,9 +120,9 @@ void run(const c10::OperatorHandle &operation, DispatchKeySet, Stack *stack) {
     if (pairs.size()) device = pairs[0].first.device();
     if (!TAKE_BOTH.contains(operation.operator_name().name)) {
         for (auto &other : others)
-            TORCH_CHECK(!pairs.size() || !other.dim(), operation.operator_name(), ": of a GPU and the CPU");
+            TORCH_CHECK(!pairs.size() || !other.dim(), operation.operator_name(), ": tensors of a device and of the CPU");
         for (auto &[there, here] : pairs)
-            TORCH_CHECK(there.device() == device, operation.operator_name(), ": of two GPUs");
+            TORCH_CHECK(there.device() == device, operation.operator_name(), ": tensors of several devices");
     }
 
     operation.redispatchBoxed(DispatchKeySet(DispatchKey::CPU), stack);
@@ -166,7 +166,8 @@ void send_through_memory() {  // instead of PyTorch's way, which needs NCCL
     Silent silent;
     c10::WarningUtils::WarningHandlerGuard guard(&silent);
     static torch::Library library(torch::Library::IMPL, "c10d", DispatchKey::CUDA, __FILE__, __LINE__);
-    for (auto *name : {"send", "recv_", "allreduce_", "broadcast_", "allgather_", "_allgather_base_", "_reduce_scatter_base_"})
+    for (auto *name : {"send", "recv_", "allreduce_", "broadcast_", "allgather_", "_allgather_base_",
+                       "_reduce_scatter_base_"})
         library.impl(name, CppFunction::makeFromBoxedFunction<&run>());
 }
 

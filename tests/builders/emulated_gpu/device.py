@@ -66,9 +66,8 @@ def plug_in(built: Path, gpus: int, processors: int) -> None:
 
     asked = {
         "_cuda_getDeviceCount": lambda: gpus, "_cuda_getDevice": lambda: library.current(),
-        "_cuda_setDevice": exchange,
-        "_cuda_getCurrentRawStream": lambda _gpu: 0, "_cuda_getCompiledVersion": lambda: 13000,
-        "_cuda_synchronize": lambda: None, "_cuda_emptyCache": lambda: None, "_cuda_isInBadFork": lambda: False,
+        "_cuda_setDevice": exchange, "_cuda_getCurrentRawStream": lambda _gpu: 0,
+        "_cuda_synchronize": lambda: None, "_cuda_emptyCache": lambda: None,
     }  # fmt: skip
     for name, function in asked.items():
         setattr(torch._C, name, function)

@@ -1,4 +1,4 @@
-"""How much memory tensors take at most, as PyTorch allocates it on a GPU; also of tensors that hold no numbers."""
+"""Memory that the fake tensors of a GPU would take, which no allocator sees: the most bytes at any time."""
 
 import weakref
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves
 UNIT = 512  # bytes, of which the allocator gives multiples
 
 
-class LiveMemory:
+class FakeMemory:
     """Bytes of the tensors of GPUs that exist now, and of those that existed at once since `forget`."""
 
     def __init__(self) -> None:
