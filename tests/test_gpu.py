@@ -18,7 +18,8 @@ import pytest
 from tests.builders.gpu import PROJECT, emulated_environment, gpu_environment, gpus, no_emulation
 
 REAL, VCF = gpus(), PROJECT / "data/demo/variants.vcf.gz"
-SIZE = () if REAL else ("model.layers=2", "model.width=32", "context.window_bp=301")  # what an interpreter can do
+SMALL = ("model.layers=2", "model.width=32", "model.segment=64", "context.window_bp=151")  # what an interpreter can do
+SIZE = () if REAL else SMALL
 STEPS = 4 if REAL else 2
 FEW = (f"trainer.max_steps={STEPS}", "trainer.validate_every=2", "data.validation_windows=1")
 SHORT = ("model=mini", "context=2k", *FEW, *SIZE)
@@ -38,9 +39,9 @@ Run = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """For programs that see the GPUs."""
-    return gpu_environment() if REAL else emulated_environment(tmp_path_factory.mktemp("emulator"), 2)
+    return gpu_environment() if REAL else emulated_environment(2)
 
 
 @pytest.fixture(scope="module")
@@ -133,24 +134,40 @@ def test_what_is_trained_on_a_gpu_is_learned_and_scored_as_on_a_cpu(
     assert found[1] == pytest.approx(found[2], abs=5e-2 if REAL else 5e-3)
 
 
+def across(gpus: int) -> tuple[str, ...]:
+    """Settings that let so many GPUs share every window."""
+    at = (f"trainer.devices={gpus}", f"parallel.sequence={gpus}", "trainer.accelerator=cuda")
+    return at if REAL else (*at, "trainer.attention=aten")
+
+
+@pytest.fixture(scope="module")
+def on_one(run: Run, variants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training on one GPU, `run`, and the scores of its model there."""
+    home = tmp_path_factory.mktemp("one")
+    run("genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home / 'run'}", *across(1))
+    score(run, home / "run", variants, home, *across(1))
+    return home
+
+
+def score(run: Run, model: Path, variants: Path, folder: Path, *at: str) -> None:
+    """Write the variants' scores into a folder."""
+    output = f"output={folder / 'scores.vcf.gz'}"
+    run("genolong", "predict", f"model={model}", f"vcf={variants}", output, "mode=unmasked", *at)
+
+
 @NEEDS_TWO
 @pytest.mark.parametrize("shared", ["false", "true"])
-def test_two_gpus_that_share_windows_learn_and_score_as_one(run: Run, shared: str, variants: Path, tmp_path: Path):
-    for devices in ("1", "2"):
-        at = (f"trainer.devices={devices}", f"parallel.sequence={devices}", "trainer.accelerator=cuda")
-        at += () if REAL else ("trainer.attention=aten",)
-        model = tmp_path / f"run{devices}"
-        weights = f"parallel.share_weights={shared if devices == '2' else 'false'}"
-        run("genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={model}", weights, *at)
-        run(
-            "genolong", "predict", f"model={tmp_path / 'run1'}", f"vcf={variants}",
-            f"output={tmp_path / devices}.vcf.gz", "mode=unmasked", *at,
-        )  # fmt: skip
-    assert len(learned(tmp_path / "run1")) == STEPS
+def test_two_gpus_that_share_windows_learn_and_score_as_one(
+    run: Run, shared: str, on_one: Path, variants: Path, tmp_path: Path
+):  # fmt: skip
+    weights, home = f"parallel.share_weights={shared}", tmp_path / "run"
+    run("genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home}", weights, *across(2))
+    score(run, on_one / "run", variants, tmp_path, *across(2))
+    assert len(learned(home)) == STEPS
     for column, most in (("loss", 1e-2), ("gradient_norm", 2e-2)):
-        found = learned(tmp_path / "run2", column)
-        assert found == pytest.approx(learned(tmp_path / "run1", column), abs=most)
-    assert scores(tmp_path / "2.vcf.gz") == pytest.approx(scores(tmp_path / "1.vcf.gz"), abs=2e-2 if REAL else 5e-3)
+        assert learned(home, column) == pytest.approx(learned(on_one / "run", column), abs=most)
+    found, alone = (scores(folder / "scores.vcf.gz") for folder in (tmp_path, on_one))
+    assert found == pytest.approx(alone, abs=2e-2 if REAL else 5e-3)
 
 
 def differs(one: Path, other: Path) -> float:
@@ -161,7 +178,7 @@ def differs(one: Path, other: Path) -> float:
 
 def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Run, on_cpu: Path, variants: Path, tmp_path: Path):
     bed = tmp_path / "regions.bed"
-    bed.write_text("chr1\t1000\t1250\nchr2\t5000\t5177\n")
+    bed.write_text("chr1\t1000\t1149\nchr2\t5000\t5113\n")
     on_gpu = ("trainer.accelerator=cuda", *(() if REAL else ("trainer.attention=aten",)))
     head = (
         "task=variant_effect", f"init_from={on_cpu}", f"data.vcf={variants}", "data.label=LABEL", "encoder=tuned",
@@ -177,7 +194,7 @@ def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Run, on_cpu: Path, vari
         run("genolong", "predict", *read, *at, "mode=unmasked", "flank=4")
     assert differs(tmp_path / "cpu_rows.parquet", tmp_path / "gpu_rows.parquet") < 1e-3
     mapped = [scores(tmp_path / f"{name}.vcf.gz") for name in ("cpu", "gpu")]
-    assert mapped[1] == pytest.approx(mapped[0], abs=2e-2 if REAL else 2e-4) and len(mapped[0]) == 3 * (250 + 177)
+    assert mapped[1] == pytest.approx(mapped[0], abs=2e-2 if REAL else 2e-4) and len(mapped[0]) == 3 * (149 + 113)
     assert learned(tmp_path / "gpu_head") == pytest.approx(learned(tmp_path / "cpu_head"), abs=1e-3)
     chances = [scores(tmp_path / f"{name}_chances.vcf.gz", "PROB") for name in ("cpu", "gpu")]
     assert chances[1] == pytest.approx(chances[0], abs=1e-3) and len(chances[0]) > 1000 // EVERY

@@ -46,10 +46,10 @@ def gpu_environment() -> dict[str, str]:
     return {**environment, "CUDA_VISIBLE_DEVICES": seen} if seen else environment
 
 
-def emulated_environment(folder: Path, number: int) -> dict[str, str]:
-    """For a process, and those that it starts, that sees so many emulated GPUs; their library comes into `folder`."""
+def emulated_environment(number: int) -> dict[str, str]:
+    """For a process, and those that it starts, that sees so many emulated GPUs."""
     path = os.pathsep.join([str(START), str(PROJECT)])
-    chosen = {NUMBER: str(number), LIBRARY: str(built(folder)), "PYTHONPATH": path, "TRITON_INTERPRET": "1"}
+    chosen = {NUMBER: str(number), LIBRARY: str(built()), "PYTHONPATH": path, "TRITON_INTERPRET": "1"}
     return _without_choice() | chosen
 
 

@@ -1,19 +1,15 @@
 """Training steps on a GPU that computes nothing: if types, shapes and devices fit, the kernels started, and the memory.
 
 A program, because PyTorch looks for GPUs once: its arguments are those of `train`, with `+` between several trainings,
-and it writes a line of JSON for each.
+and it writes a line of JSON for each. Without arguments, it answers each line of its input.
 """
 
-import gc
+import ctypes
 import json
-import os
 import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from warnings import catch_warnings, filterwarnings
 
 from tests.builders.emulated_gpu.device import built, plug_in
 
@@ -48,11 +44,10 @@ class Starts:
         return start
 
 
-def step(*overrides: str) -> dict[str, Any]:
+def step(gpu: ctypes.CDLL, *overrides: str) -> dict[str, Any]:
     """What a step of this training, forward, loss, backward and optimizer, starts and holds."""
     import torch
     from hydra import compose, initialize_config_dir
-    from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.utils._python_dispatch import TorchDispatchMode
     from triton.runtime.jit import JITFunction
 
@@ -64,38 +59,28 @@ def step(*overrides: str) -> dict[str, Any]:
     from genolong.settings import CONF, train_settings
     from genolong.tasks.masked_bases import MaskedBases
     from genolong.tasks.optimizer import make_optimizer
-    from tests.oracles.fake_memory import FakeMemory
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = train_settings(compose("train", ["trainer.accelerator=cuda", *overrides]))
-    starts, held, length = Starts(), FakeMemory(), settings.context.window_bp
+    starts, length = Starts(), settings.context.window_bp
     assert length is not None, "how long a chromosome is, a FASTA would have to say"
-
-    class Fake(FakeTensorMode):
-        @property
-        def avoid_device_init(self) -> bool:
-            return True  # no tensor gets memory
 
     class Counted(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             starts.note(func)
-            made = func(*args, **(kwargs or {}))
-            held.note(made)
-            return made
+            return func(*args, **(kwargs or {}))
 
     with (
         patch.object(torch.backends.cudnn, "is_available", lambda: True),
         patch.object(triton, "_no_start", lambda: ""),
         patch.object(JITFunction, "__getitem__", lambda kernel, grid: starts.of_triton(kernel, grid)),
-        Fake(),
-        catch_warnings(),
     ):
-        filterwarnings("ignore", "Accessing the data pointer of FakeTensor")  # whose distances are all 0
-        with Counted(), torch.device("cuda"):
+        with torch.device("meta"):
             model = MaskedBases(
                 settings.model, settings.task, settings.optimizer, max_steps=9, seed=7,
                 checkpoint_blocks=settings.context.checkpoint_blocks,
             )  # fmt: skip
+        model.to_empty(device="cuda")
         choose_attention(model.encoder, settings.trainer.attention, cuda=True)
         codes = torch.zeros((settings.context.batch, length), dtype=torch.uint8, device="cuda")
         batch = MaskedBatch(codes, codes, codes > 0, codes > 0)
@@ -103,7 +88,7 @@ def step(*overrides: str) -> dict[str, Any]:
         half = settings.trainer.precision != "32-true"
         for _ in range(2):  # the first also makes the optimizer's states
             starts.counts.clear()
-            held.forget()
+            gpu.forget()
             with Counted():
                 with torch.autocast("cuda", dtype=torch.bfloat16, enabled=half):
                     loss = model.training_step(batch, 0)
@@ -116,20 +101,17 @@ def step(*overrides: str) -> dict[str, Any]:
     counted = memory(training_step(settings, cuda=True)).peak
     return {
         "started": starts.counts.total(),
-        "peak_bytes": held.most,
+        "peak_bytes": gpu.most_bytes(),
         "counted_bytes": counted,
         "counts": starts.counts,
     }
 
 
 def main() -> None:
-    gc.disable()  # PyTorch would free twice what its fake tensors remember
-    with tempfile.TemporaryDirectory() as folder:
-        plug_in(built(Path(folder)), gpus=1, processors=PROCESSORS)
-    for case in " ".join(sys.argv[1:]).split(" + "):
-        sys.stdout.write(json.dumps({"case": case, **step(*case.split())}) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # which collects no garbage, either
+    gpu = plug_in(built(), gpus=1, processors=PROCESSORS, idle=True)
+    for case in " ".join(sys.argv[1:]).split(" + ") if sys.argv[1:] else map(str.strip, sys.stdin):
+        sys.stdout.write(json.dumps({"case": case, **step(gpu, *case.split())}) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // GPUs emulated by PyTorch's build for CPUs: what computes on their tensors computes on the CPU, in the same memory.
 //
+// Or, if they are idle, on PyTorch's meta tensors: shapes and types without numbers, in memory that is only counted.
 // Streams and events do nothing, because all operations are finished when they return.
 
 #include <ATen/ATen.h>
@@ -14,7 +15,13 @@ namespace {
 
 c10::DeviceIndex number = 0;               // of GPUs
 thread_local c10::DeviceIndex chosen = 0;  // the current GPU
-const c10::Device HOST(c10::DeviceType::CPU);
+bool idle = false;
+std::atomic<int64_t> held = 0, most = 0;  // bytes of idle GPUs
+std::atomic<uintptr_t> unused = 1ull << 40;  // the next address of idle GPUs
+
+constexpr size_t UNIT = 512;  // bytes, of which PyTorch's allocator for GPUs gives multiples
+
+c10::Device host() { return c10::Device(idle ? c10::DeviceType::Meta : c10::DeviceType::CPU); }
 
 }  // namespace
 
@@ -53,7 +60,19 @@ struct Guard : c10::impl::NoOpDeviceGuardImpl<DeviceType::CUDA> {
 };
 C10_REGISTER_GUARD_IMPL(CUDA, Guard)
 
-DataPtr shared(const Storage &from, Device device) {
+// Memory of an idle GPU: an address, and its size.
+DataPtr counted(size_t bytes, Device device) {
+    bytes = (bytes + UNIT - 1) / UNIT * UNIT;
+    if (!bytes) return DataPtr(nullptr, device);
+    auto all = held += bytes;
+    for (auto before = most.load(); all > before && !most.compare_exchange_weak(before, all);) {}
+    auto free = [](void *size) { held -= reinterpret_cast<intptr_t>(size); };
+    return DataPtr(reinterpret_cast<void *>(unused += bytes), reinterpret_cast<void *>(bytes), free, device);
+}
+
+// The same memory for another device; if GPUs are idle, as much.
+DataPtr memory(const Storage &from, Device device) {
+    if (idle) return device.is_cuda() ? counted(from.nbytes(), device) : DataPtr(nullptr, device);
     auto *held = new Storage(from);
     return DataPtr(held->mutable_data(), held, [](void *each) { delete static_cast<Storage *>(each); }, device);
 }
@@ -63,21 +82,21 @@ Tensor laid_out(const Tensor &like, Tensor made) {
     return made;
 }
 
-// The same memory on another device.
 Storage moved(const Storage &from, Device device) {
-    return Storage(Storage::use_byte_size_t{}, from.nbytes(), shared(from, device), c10::GetCPUAllocator(), true);
+    auto *allocator = idle ? GetAllocator(DeviceType::Meta) : c10::GetCPUAllocator();
+    return Storage(Storage::use_byte_size_t{}, from.nbytes(), memory(from, device), allocator, true);
 }
 
-Tensor moved(const Tensor &from, Device device) {
-    DispatchKeySet keys(device.is_cpu() ? DispatchKey::CPU : DispatchKey::CUDA);
-    return laid_out(from, detail::make_tensor<TensorImpl>(moved(from.storage(), device), keys, from.dtype()));
+Tensor placed(const Tensor &like, Storage storage) {
+    DispatchKeySet keys(storage.device().is_cuda() ? DispatchKey::CUDA : idle ? DispatchKey::Meta : DispatchKey::CPU);
+    return laid_out(like, detail::make_tensor<TensorImpl>(std::move(storage), keys, like.dtype()));
 }
 
 // What an operation changed in the tensor of the CPU.
 void adopt(const Tensor &there, const Tensor &here) {
     auto *storage = there.storage().unsafeGetStorageImpl();
-    if (storage->data() != here.storage().data()) {
-        storage->set_data_ptr_noswap(shared(here.storage(), there.device()));
+    if (idle ? storage->nbytes() != here.storage().nbytes() : storage->data() != here.storage().data()) {
+        storage->set_data_ptr_noswap(memory(here.storage(), there.device()));
         storage->set_nbytes(here.storage().nbytes());
     }
     if (!there.sizes().equals(here.sizes()) || !there.strides().equals(here.strides())) laid_out(here, there);
@@ -103,16 +122,18 @@ void run(const c10::OperatorHandle &operation, DispatchKeySet, Stack *stack) {
         if (!tensor.is_cuda()) return others.emplace_back(tensor);
         for (auto &[there, here] : pairs)
             if (there.is_same(tensor)) return here;
-        return pairs.emplace_back(tensor, moved(tensor, HOST)).second;
+        for (auto &[there, here] : pairs)
+            if (there.is_alias_of(tensor)) return pairs.emplace_back(tensor, placed(tensor, here.storage())).second;
+        return pairs.emplace_back(tensor, placed(tensor, moved(tensor.storage(), host()))).second;
     };
     auto begin = stack->size() - operation.schema().arguments().size();
     for (auto i = begin; i < stack->size(); ++i) {
         auto &value = (*stack)[i];
         if (value.isDevice() && value.toDevice().is_cuda()) {
             if (value.toDevice().has_index()) device = value.toDevice();
-            value = HOST;
+            value = host();
         } else if (value.isStorage()) {
-            value = moved(value.toStorage(), HOST);
+            value = moved(value.toStorage(), host());
         } else {
             value = mapped(value, to_host);
         }
@@ -125,7 +146,7 @@ void run(const c10::OperatorHandle &operation, DispatchKeySet, Stack *stack) {
             TORCH_CHECK(there.device() == device, operation.operator_name(), ": tensors of several devices");
     }
 
-    operation.redispatchBoxed(DispatchKeySet(DispatchKey::CPU), stack);
+    operation.redispatchBoxed(DispatchKeySet(idle ? DispatchKey::Meta : DispatchKey::CPU), stack);
 
     for (auto &[there, here] : pairs) adopt(there, here);
     auto back = [&](const Tensor &made) {
@@ -134,19 +155,19 @@ void run(const c10::OperatorHandle &operation, DispatchKeySet, Stack *stack) {
         for (auto &[there, here] : pairs)
             if (here.is_same(made)) return there;
         for (auto &[there, here] : pairs)
-            if (here.storage().data() && here.storage().is_alias_of(made.storage()))
+            if (here.is_alias_of(made))
                 return laid_out(made, detail::make_tensor<TensorImpl>(
                     TensorImpl::VIEW, Storage(there.storage()), there.key_set(), made.dtype()));
-        return moved(made, device);
+        return pairs.emplace_back(placed(made, moved(made.storage(), device)), made).first;
     };
     begin = stack->size() - operation.schema().returns().size();
     for (auto i = begin; i < stack->size(); ++i) (*stack)[i] = mapped((*stack)[i], back);
 }
 
-Tensor on_host(const Tensor &there) { return moved(there, HOST); }
+Tensor on_host(const Tensor &there) { return placed(there, moved(there.storage(), host())); }
 
 void resize_storage(const Tensor &there, int64_t bytes) {
-    auto here = moved(there, HOST);
+    auto here = on_host(there);
     native::resize_bytes_cpu(here.storage().unsafeGetStorageImpl(), bytes);
     adopt(there, here);
 }
@@ -154,7 +175,7 @@ void resize_storage(const Tensor &there, int64_t bytes) {
 TORCH_LIBRARY_IMPL(_, CUDA, library) { library.fallback(CppFunction::makeFromBoxedFunction<&run>()); }
 
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {  // what would look for a GPU's own way
-    for (auto *name : {"copy_", "convolution", "convolution_backward"})
+    for (auto *name : {"copy_", "convolution", "convolution_backward", "silu_backward"})
         library.impl(name, CppFunction::makeFromBoxedFunction<&run>());
 }
 
@@ -183,12 +204,15 @@ TORCH_LIBRARY_IMPL(emulated_gpu, CUDA, library) {
 
 }  // namespace at
 
-extern "C" void emulate(int gpus) {
+extern "C" void emulate(int gpus, bool without_numbers) {
     number = gpus;
+    idle = without_numbers;
     at::send_through_memory();
 }
 extern "C" int current() { return chosen; }
 extern "C" void choose(int gpu) { chosen = gpu; }
+extern "C" int64_t most_bytes() { return most; }  // at any time since `forget`
+extern "C" void forget() { most = held.load(); }
 
 namespace c10d {
 

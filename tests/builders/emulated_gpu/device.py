@@ -1,10 +1,12 @@
 """Tells PyTorch's build for CPUs that there are GPUs, whose memory and arithmetic are the CPU's."""
 
 import ctypes
+import fcntl
 import os
 import subprocess
-import tempfile
 from contextlib import nullcontext
+from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,33 +14,42 @@ from typing import Any
 
 NUMBER, LIBRARY = "EMULATED_GPUS", "GPU_EMULATOR"  # in the environment
 SOURCE = Path(__file__).with_suffix(".cpp")
+KEPT = Path(__file__).resolve().parents[3] / ".pytest_cache" / "emulated_gpu"
 CAPABILITY = (9, 0)
 LIKE = {"name": "emulated", "total_memory": 64 << 30, "major": CAPABILITY[0], "minor": CAPABILITY[1]}
 
 
-def built(folder: Path) -> Path:
-    """What PyTorch asks GPUs, as a library, compiled unless it is in this folder.
+def built() -> Path:
+    """What PyTorch asks GPUs, as a library, compiled unless this project's tests did it before.
 
     Raises CalledProcessError if the compiler does not know PyTorch's C++.
     """
     found = find_spec("torch")
     assert found is not None and found.origin is not None
-    home, made = Path(found.origin).parent, folder / "emulated_gpu.so"
+    home = Path(found.origin).parent
     flags = "-std=c++20", "-w", "-shared", "-fPIC", f"-I{home / 'include'}"
     libraries = f"-L{home / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{home / 'lib'}"
-    if not made.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as own:
-            new = Path(own) / made.name
-            command = [*os.environ.get("CXX", "c++").split(), *flags, SOURCE, "-o", new, *libraries]
-            subprocess.run(command, check=True)
+    command = [*os.environ.get("CXX", "c++").split(), *flags, str(SOURCE), *libraries]
+    known = SOURCE.read_bytes() + repr((command, version("torch"))).encode()
+    made = KEPT / f"{sha256(known).hexdigest()[:32]}.so"
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other test processes wait
+        if not made.exists():
+            new = made.with_suffix(".new")
+            subprocess.run([*command, "-o", str(new)], check=True)
             new.replace(made)
     return made
 
 
-def plug_in(built: Path, gpus: int, processors: int) -> None:
-    """Before anything imports torch, which looks for GPUs once: so many, each of so many multiprocessors."""
+def plug_in(built: Path, gpus: int, processors: int, *, idle: bool = False) -> ctypes.CDLL:
+    """Before anything imports torch, which looks for GPUs once: so many, each of so many multiprocessors.
+
+    `idle` ones compute nothing: what the library returned says of them is how many bytes their tensors took.
+    """
     library = ctypes.CDLL(str(built))
-    library.emulate(gpus)
+    library.emulate(gpus, idle)
+    library.most_bytes.restype = ctypes.c_int64
     import torch
 
     class Stream(torch.Stream):
@@ -83,3 +94,4 @@ def plug_in(built: Path, gpus: int, processors: int) -> None:
     for name, value in instead.items():
         setattr(torch.cuda, name, value)
     setattr(torch.UntypedStorage, "resize_", resize_)  # noqa: B010 (a type checker objects to an assignment)
+    return library
