@@ -26,10 +26,13 @@ class Convolution(nn.Module):
         self.norm = Norm(width)
         self.taps = nn.Conv1d(width, width, kernel, padding=self.reach, groups=width)
 
-    def forward(self, states: Float[Tensor, "batch length width"]) -> Float[Tensor, "batch length width"]:
+    def forward(
+        self, states: Float[Tensor, "batch length width"], by_tap: Tensor | None = None
+    ) -> Float[Tensor, "batch length width"]:
+        """The output states; `by_tap` is what the method returned, to be used for several stretches."""
         taps, passes = self.taps, self._passes(states)
         if passes is not None:
-            of = states, self.norm.weight, taps.weight, taps.bias
+            of = states, self.norm.weight, taps.weight, taps.bias, self.by_tap() if by_tap is None else by_tap
             return _OnePassConvolution.apply(*of, passes)  # type: ignore[no-any-return]
         normed = self.norm(states)
         if states.device.type != "cpu":
@@ -40,12 +43,17 @@ class Convolution(nn.Module):
         convolved = functional.conv2d(picture, weight, taps.bias, padding=(0, self.reach), groups=taps.groups)
         return states + convolved.permute(0, 2, 3, 1).squeeze(1)
 
+    def by_tap(self) -> Float[Tensor, "taps width"]:
+        """The layer's weight now, as kernels read it."""
+        return self.taps.weight.detach()[:, 0].mT.contiguous()
+
     def gradients(
-        self, states: Float[Tensor, "batch length width"], grad: Float[Tensor, "batch count width"], start: int
-    ) -> tuple[Tensor, ...]:
+        self, states: Float[Tensor, "batch length width"], grad: Float[Tensor, "batch count width"], start: int,
+        by_tap: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
         """Those of the states and of all parameters, given that of the output from position `start` on.
 
-        Output before and beyond those positions does not count.
+        Output before and beyond those positions does not count. `by_tap` is as above.
         """
         passes = self._passes(states)
         if passes is None:
@@ -54,7 +62,8 @@ class Convolution(nn.Module):
                 out = self(states)[:, start : start + grad.shape[1]]
             return torch.autograd.grad(out, [states, *self.parameters()], grad)
         shrink = passes.shrinks(states, torch.finfo(states.dtype).eps)
-        return _gradients(passes, grad, (states, self.norm.weight, _by_tap(self.taps.weight), shrink), start)
+        taps = self.by_tap() if by_tap is None else by_tap
+        return _gradients(passes, grad, (states, self.norm.weight, taps, shrink), start)
 
     def _passes(self, states: Tensor) -> NativePasses | TritonPasses | None:
         """The one-pass kernels that can do all of this, if any."""
@@ -66,9 +75,9 @@ class Convolution(nn.Module):
 class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, norm: Tensor, weight: Tensor, bias: Tensor, passes: NativePasses | TritonPasses
+        ctx: Any, x: Tensor, norm: Tensor, _weight: Tensor, bias: Tensor, taps: Tensor,
+        passes: NativePasses | TritonPasses,
     ) -> Tensor:  # fmt: skip
-        taps = _by_tap(weight)
         out, shrink = passes.convolve(x, norm, taps, bias, torch.finfo(x.dtype).eps)
         ctx.save_for_backward(x, norm, taps, shrink)
         ctx.passes = passes
@@ -77,12 +86,7 @@ class _OnePassConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor):
-        return *_gradients(ctx.passes, grad, ctx.saved_tensors), None
-
-
-def _by_tap(weight: Float[Tensor, "width 1 taps"]) -> Float[Tensor, "taps width"]:
-    """A layer's weight, as kernels read it."""
-    return weight.detach()[:, 0].mT.contiguous()
+        return *_gradients(ctx.passes, grad, ctx.saved_tensors), None, None
 
 
 def _gradients(

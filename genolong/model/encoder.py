@@ -295,7 +295,10 @@ class Block(nn.Module):
         """The states with their halo, the start and number of our positions in them, the parts, and the geometry."""
         near, attention = self.convolution, self.attention
         wide, left = site.shard.with_halo(states, near.reach) if near is not None else (states, 0)
-        parts = Parts(attention.heads, near, attention.norm, site.turn, self._end, self._part_weights(), site.spare)
+        taps = None if near is None else near.by_tap()
+        parts = Parts(
+            attention.heads, near, taps, attention.norm, site.turn, self._end, self._part_weights(), site.spare
+        )
         geometry = Geometry(site.branches, 0, attention.heads, site.shard, site.kernels)
         return wide, left, states.shape[1], parts, geometry
 

@@ -19,7 +19,7 @@ from genolong.model.dilated_attention import (
 )
 from genolong.model.few_queries import attend_few
 from genolong.model.norm import Norm
-from genolong.model.recompute import add_to, autocast_now, stretches
+from genolong.model.recompute import Sums, autocast_now, stretches
 from genolong.model.rotary import Rotation, rotate, turn
 from genolong.model.spare import Spare
 from genolong.parallel.slices import longest
@@ -33,15 +33,16 @@ class Parts(NamedTuple):
     """What a block consists of, each for any stretch of positions.
 
     The convolution, if any, reads `reach` positions on each side; its outermost `reach` outputs in a stretch are wrong,
-    and dropped. `norm.rounded(states)` is the attention's input: its product with the weight `weights.rows` is
-    the queries, keys and values, (batch, positions, 3 * heads * width), to be rotated by `turn`. `end(states, out)`
-    takes the states before attention and the outputs of all heads (batch, positions, heads * width), and returns the
-    states after attention and the MLP's inner activations, whose product with the weight and bias `weights.last` is
-    added to these states.
+    and dropped. `taps` is its weight, laid out once for all stretches. `norm.rounded(states)` is the attention's input:
+    its product with the weight `weights.rows` is the queries, keys and values, (batch, positions, 3 * heads * width),
+    to be rotated by `turn`. `end(states, out)` takes the states before attention and the outputs of all heads (batch,
+    positions, heads * width), and returns the states after attention and the MLP's inner activations, whose product
+    with the weight and bias `weights.last` is added to these states.
     """
 
     heads: int
     convolution: Convolution | None
+    taps: Tensor | None
     norm: Norm
     turn: Rotation
     end: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -54,7 +55,7 @@ class Parts(NamedTuple):
 
 
 class PartWeights(NamedTuple):
-    """The parameters of each part, or their gradients."""
+    """The parameters of each part."""
 
     near: Weights
     norm: Weights
@@ -66,10 +67,24 @@ class PartWeights(NamedTuple):
     def all(self) -> Weights:
         return self.near + self.norm + self.rows + self.end + self.last
 
-    def filled(self, tensors: Sequence[Tensor]) -> "PartWeights":
-        """The same structure, filled with `tensors` in order."""
-        rest = iter(tensors)
-        return PartWeights(*(tuple(next(rest) for _ in part) for part in self))
+    def no_gradients(self) -> "Gradients":
+        """To begin with."""
+        near, norm, (rows,), end, last = self
+        return Gradients(Sums(near), Sums(norm), torch.zeros_like(rows), Sums(end), Sums(last))
+
+
+class Gradients(NamedTuple):
+    """Those of all parameters; the one of the queries, keys and values is made some heads at a time."""
+
+    near: Sums
+    norm: Sums
+    rows: Tensor
+    end: Sums
+    last: Sums
+
+    @property
+    def all(self) -> list[Tensor]:
+        return [*self.near.all, *self.norm.all, self.rows, *self.end.all, *self.last.all]
 
 
 def run_lean(
@@ -141,7 +156,7 @@ class _LeanBlock(torch.autograd.Function):
         parts = run.parts
         wide, rows, outs, *lses = ctx.saved_tensors[: -len(parts.weights.all)]
         near = _Near(wide, run.left, run.length, parts)
-        totals = parts.weights.filled([torch.zeros_like(weight) for weight in parts.weights.all])
+        totals = parts.weights.no_gradients()
         total = grad if run.within and grad.shape == wide.shape and grad.is_contiguous() else torch.zeros_like(wide)
         with ctx.autocast():
             groups = _groups(parts, run.geometry, wide)
@@ -217,13 +232,14 @@ class _Near(NamedTuple):
     def states(self, begin: int, end: int) -> Tensor:
         low, high = self.reads(begin, end)
         read, at = self.wide[:, low:high], begin + self.left - low
-        states = read if self.parts.convolution is None else self.parts.convolution(read)
+        convolution = self.parts.convolution
+        states = read if convolution is None else convolution(read, self.parts.taps)
         return states[:, at : at + end - begin]
 
 
 def _end_backward(
     near: _Near, grad: Tensor, outs: Tensor, lses: Sequence[Tensor], first: "_Made", groups: Sequence["_Heads"],
-    total: Tensor, totals: PartWeights,
+    total: Tensor, totals: Gradients,
 ) -> tuple[Tensor, list[Joint]]:  # fmt: skip
     """The gradient of all heads' outputs, and the softmax of each group; writes the states' gradients to `total`.
 
@@ -253,8 +269,8 @@ def _end_backward(
         if sums is not None:
             sums[:, begin:end] = sums_along(along, out.detach().view(along.shape))
         place[:, begin:end] = along  # may overwrite `out`
-        add_to(totals.end, found[2:])
-        add_to(totals.last, of_last)
+        totals.end.add(found[2:])
+        totals.last.add(of_last)
 
     for begin, end in near.stretches():
         run(begin, end)
@@ -265,7 +281,7 @@ def _end_backward(
     return place, joints
 
 
-def _near_backward(near: _Near, convolution: Convolution, total: Tensor, totals: PartWeights) -> None:
+def _near_backward(near: _Near, convolution: Convolution, total: Tensor, totals: Gradients) -> None:
     """Turn the gradients of the states before attention, in `total`, into those of the convolution's input, in place.
 
     A stretch's share of the next stretch's gradient is added only after the gradients there have been read.
@@ -274,12 +290,12 @@ def _near_backward(near: _Near, convolution: Convolution, total: Tensor, totals:
     for begin, end in near.stretches():
         low, high = near.reads(begin, end)
         here, before = near.own(total)[:, begin:end], begin + near.left - low
-        found, *of_weights = convolution.gradients(near.wide[:, low:high], here, before)
+        found, *of_weights = convolution.gradients(near.wide[:, low:high], here, before, near.parts.taps)
         total[:, low : low + before].add_(found[:, :before])
         here.copy_(found[:, before : before + end - begin])
         total[:, low + before : low + before + waiting.shape[1]].add_(waiting)
         waiting = found[:, before + end - begin :]
-        add_to(totals.near, of_weights)
+        totals.near.add(of_weights)
     total[:, total.shape[1] - waiting.shape[1] :].add_(waiting)
 
 
@@ -346,7 +362,7 @@ class _Heads(NamedTuple):
 
     def backward(
         self, near: _Near, grad: Tensor, joint: Joint, made: "_Made", following: "_Made | None", total: Tensor,
-        totals: PartWeights,
+        totals: Gradients,
     ) -> None:  # fmt: skip
         """Add to the gradients of states and weights the contribution of these heads, given their outputs' gradient.
 
@@ -356,7 +372,7 @@ class _Heads(NamedTuple):
         grads = attend_branches_backward(grad, queries, keys, values, joint, self.geometry, self.parts.spare)
         del queries, keys, values  # else they would keep the rows' memory
         made.give_back()
-        of_weight = _by_head(totals.rows[0], self.parts.heads)[:, self.first : self.first + self.count]
+        of_weight = _by_head(totals.rows, self.parts.heads)[:, self.first : self.first + self.count]
         for begin, end in near.stretches():
             normed, norm_backward = self.parts.norm.opened(near.states(begin, end))
             if following is not None:
@@ -365,7 +381,7 @@ class _Heads(NamedTuple):
             rows = turned.flatten(2).flatten(0, 1)
             of_weight += (rows.mT @ normed.flatten(0, 1).to(rows.dtype)).view(of_weight.shape)
             above = (rows @ self.weight).view(normed.shape).to(normed.dtype)
-            add_to(totals.norm, [norm_backward(above, near.own(total)[:, begin:end])])
+            totals.norm.add([norm_backward(above, near.own(total)[:, begin:end])])
         self.parts.spare.give_back(grads)
 
 

@@ -65,14 +65,14 @@ class _InChunks(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
         states, *weights = ctx.saved_tensors
         trained = [weight for weight in weights if weight.requires_grad]
-        total, totals = states.detach(), [torch.zeros_like(weight) for weight in trained]
+        total, sums = states.detach(), Sums(trained)
         for begin, end in stretches(states):
             stretch = states[:, begin:end].detach().requires_grad_()
             with torch.enable_grad(), ctx.autocast():
                 out = ctx.function(stretch)
             total[:, begin:end], *parts = torch.autograd.grad(out, [stretch, *trained], grad[:, begin:end])
-            add_to(totals, parts)
-        of_trained = iter(totals)
+            sums.add(parts)
+        of_trained = iter(sums.all)
         return total, None, *(next(of_trained) if weight.requires_grad else None for weight in weights)
 
 
@@ -92,10 +92,23 @@ def stretch_positions(batch: int, length: int, width: int, device: str, least: i
     return max(least, share, size // (4 * batch * width))
 
 
-def add_to(totals: Sequence[Tensor], parts: Sequence[Tensor]) -> None:
-    """Adds each part to its total, in place; a GPU adds all parts at once if they have their totals' types."""
-    if totals:
-        torch.ops.aten._foreach_add_.List(list(totals), list(parts))
+class Sums:
+    """The gradients of some weights, summed over stretches; those of the first become the sums: nothing is zeroed."""
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self._weights, self._sums = weights, list[Tensor]()
+
+    def add(self, parts: Sequence[Tensor]) -> None:
+        """Adds gradients that nothing else may read; a GPU adds all at once if they have the sums' types."""
+        if not self._sums:
+            self._sums = [part.to(weight.dtype) for weight, part in zip(self._weights, parts, strict=True)]
+        else:
+            torch.ops.aten._foreach_add_.List(self._sums, list(parts))
+
+    @property
+    def all(self) -> list[Tensor]:
+        """The sum for each weight; zeros if there was no stretch."""
+        return self._sums or [torch.zeros_like(weight) for weight in self._weights]
 
 
 def autocast_now(device: str) -> Callable[[], AbstractContextManager]:

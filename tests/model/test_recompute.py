@@ -6,7 +6,7 @@ from torch import nn
 
 from genolong.model import recompute
 from genolong.model.norm import Norm
-from genolong.model.recompute import in_chunks, recomputed_alone, stretches
+from genolong.model.recompute import Sums, in_chunks, recomputed_alone, stretches
 
 
 @pytest.mark.parametrize("positions", [1, 5, 29, 64])
@@ -53,6 +53,18 @@ def test_a_gpu_reads_long_windows_in_few_stretches(length, stretches, positions)
     assert -(-length // at_a_time) == stretches and at_a_time == positions
     assert recompute.stretch_positions(2, length, 64, "cpu") == 1 << 12
     assert recompute.stretch_positions(2, length, 64, "cuda", least=1 << 22) == 1 << 22
+
+
+@pytest.mark.parametrize("stretches", [0, 1, 3])
+def test_gradients_are_summed_in_their_weights_types(stretches):
+    weights = torch.zeros(2, 3), torch.zeros(5, dtype=torch.float64)
+    sums = Sums(weights)
+    for number in range(stretches):
+        sums.add([torch.full((2, 3), 2.0**number, dtype=torch.bfloat16), torch.full((5,), 3.0**number)])
+    twos, threes = (sum((base**number for number in range(stretches)), 0.0) for base in (2.0, 3.0))
+    wanted = torch.full((2, 3), twos), torch.full((5,), threes, dtype=torch.float64)
+    for got, right in zip(sums.all, wanted, strict=True):
+        assert torch.equal(got, right) and got.dtype == right.dtype
 
 
 def test_what_is_run_again_alone_is_told_so():

@@ -50,11 +50,11 @@ class Block(NamedTuple):
 
         Only for a block that `apart` returned.
         """
-        batch, row, head, *width = tensor.stride()
+        (batch, row, head, *width), sequences = tensor.stride(), tensor.shape[0]
         apart = self.segment * row
-        if len(tensor) > 1 and self.segments > 1 and batch != self.segments * apart:
+        if sequences > 1 and self.segments > 1 and batch != self.segments * apart:
             return self.view(tensor).flatten(2, 3).flatten(0, 1)
-        shape = (len(tensor) * self.segments, self.offsets * self.heads, self.positions, *tensor.shape[3:])
+        shape = (sequences * self.segments, self.offsets * self.heads, self.positions, *tensor.shape[3:])
         strides = (
             batch if self.segments == 1 else apart,
             head if self.offsets == 1 else self.offset * row + head,

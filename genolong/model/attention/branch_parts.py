@@ -103,7 +103,7 @@ def _whole_end(branch: BranchHere) -> int:
 
 def _in_grids(function: Callable[..., Sequence[Tensor]], problems: Sequence[Tensor]) -> Sequence[Tensor]:
     """Apply `function` to tensors whose first axis is problems, at most MOST_PROBLEMS at once."""
-    if len(problems[0]) <= MOST_PROBLEMS:
+    if problems[0].shape[0] <= MOST_PROBLEMS:
         return function(*problems)
     made = (function(*some) for some in zip(*(tensor.split(MOST_PROBLEMS) for tensor in problems), strict=True))
     return [torch.cat(parts) for parts in zip(*made, strict=True)]

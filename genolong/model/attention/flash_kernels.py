@@ -91,7 +91,7 @@ def _cudnn(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tenso
 def _cudnn_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
     lengths = queries.shape[2], keys.shape[2]
     lse = lse.contiguous().unsqueeze(-1)
-    unused = torch.zeros((), dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
+    unused = torch.empty((), dtype=torch.int64, device=queries.device)  # the random state of a dropout that is 0
     backward = aten._scaled_dot_product_cudnn_attention_backward
     return backward(grad, queries, keys, values, out, lse, unused, unused, None, None, None, *lengths, 0.0, False)
 
@@ -117,7 +117,7 @@ def _cuda_single(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor,
 def _cuda_single_backward(grad: Tensor, queries: Tensor, keys: Tensor, values: Tensor, out: Tensor, lse: Tensor):
     length = queries.shape[2]
     padded = torch.nn.functional.pad(lse, (0, -length % 32), value=float("inf")).contiguous()  # it reads rows of 32
-    unused = torch.zeros((), dtype=torch.int64, device=queries.device)
+    unused = torch.empty((), dtype=torch.int64, device=queries.device)
     backward = aten._scaled_dot_product_efficient_attention_backward
     wanted = [True, True, True, False]
     dq, dk, dv, _ = backward(grad, queries, keys, values, None, out, padded, unused, unused, 0.0, wanted)
