@@ -8,6 +8,7 @@ import ctypes
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -56,24 +57,25 @@ def step(gpu: ctypes.CDLL, *overrides: str) -> dict[str, Any]:
     from genolong.loading.datasets import MaskedBatch
     from genolong.model.compilers import triton
     from genolong.model.costs.memory import memory
+    from genolong.model.costs.starts import starts
     from genolong.settings import CONF, train_settings
     from genolong.tasks.masked_bases import MaskedBases
     from genolong.tasks.optimizer import make_optimizer
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         settings = train_settings(compose("train", ["trainer.accelerator=cuda", *overrides]))
-    starts, length = Starts(), settings.context.window_bp
+    begun, length = Starts(), settings.context.window_bp
     assert length is not None, "how long a chromosome is, a FASTA would have to say"
 
     class Counted(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            starts.note(func)
+            begun.note(func)
             return func(*args, **(kwargs or {}))
 
     with (
         patch.object(torch.backends.cudnn, "is_available", lambda: True),
         patch.object(triton, "_no_start", lambda: ""),
-        patch.object(JITFunction, "__getitem__", lambda kernel, grid: starts.of_triton(kernel, grid)),
+        patch.object(JITFunction, "__getitem__", lambda kernel, grid: begun.of_triton(kernel, grid)),
     ):
         with torch.device("meta"):
             model = MaskedBases(
@@ -87,7 +89,7 @@ def step(gpu: ctypes.CDLL, *overrides: str) -> dict[str, Any]:
         optimizer, _ = make_optimizer(model, model.encoder, settings.optimizer, 9)
         half = settings.trainer.precision != "32-true"
         for _ in range(2):  # the first also makes the optimizer's states
-            starts.counts.clear()
+            begun.counts.clear()
             gpu.forget()
             with Counted():
                 with torch.autocast("cuda", dtype=torch.bfloat16, enabled=half):
@@ -98,13 +100,11 @@ def step(gpu: ctypes.CDLL, *overrides: str) -> dict[str, Any]:
                 assert weight.grad is not None and weight.grad.device.type == "cuda"
                 assert (weight.grad.shape, weight.grad.dtype) == (weight.shape, weight.dtype)
             optimizer.zero_grad()
-    counted = memory(training_step(settings, cuda=True)).peak
+    taken = training_step(settings, cuda=True)
     return {
-        "started": starts.counts.total(),
-        "peak_bytes": gpu.most_bytes(),
-        "counted_bytes": counted,
-        "counts": starts.counts,
-    }
+        "started": begun.counts.total(), "counted_starts": starts(replace(taken, accumulation=1)),
+        "peak_bytes": gpu.most_bytes(), "counted_bytes": memory(taken).peak, "counts": begun.counts,
+    }  # fmt: skip
 
 
 def main() -> None:

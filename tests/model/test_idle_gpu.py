@@ -58,15 +58,17 @@ def found() -> Iterator[Found]:
 
 
 def counts_that_fit(case: str, found: Found) -> Counts:
-    """The kernels of a step that takes as much memory as is counted, which may be 8 % more."""
+    """The kernels of a step: about as many as are counted, in as much memory, of which 8 % more may be counted."""
     step = found(case)
+    least, most = (0.6, 1.4) if "attention=aten" in case else (0.85, 1.2)
+    assert least < step["counted_starts"] / step["started"] < most
     if "attention=aten" not in case:  # for which PyTorch's build for CPUs computes norms in more steps than a GPU does
         assert 1 <= step["counted_bytes"] / step["peak_bytes"] < 1.08
     return step["counts"]
 
 
 @pytest.mark.parametrize("case", SHORT)
-def test_a_step_runs_with_the_kernels_that_are_asked_for_in_the_memory_that_is_counted(case: str, found: Found):
+def test_a_step_runs_with_the_kernels_that_are_asked_for_as_many_as_are_counted_in_such_memory(case: str, found: Found):
     (attention, of_pytorch), counts = SHORT[case], counts_that_fit(case, found)
     for name in (of_pytorch, f"{of_pytorch}_backward"):
         assert bool(counts.get(name)) == (attention != "triton")

@@ -12,6 +12,7 @@ from genolong.genome.files.other_kinds import refuse_other_kind
 from genolong.model.costs.flops import Flops, flops
 from genolong.model.costs.memory import Memory, memory
 from genolong.model.costs.seconds import Rates, Seconds, bytes_moved, seconds
+from genolong.model.costs.starts import starts
 from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import Traffic, traffic
 from genolong.report.figures import Table
@@ -100,7 +101,7 @@ def table(made: Plan) -> Table:
         *((f"received, branch {long}/{every}", size(sent)) for (long, every), sent in made.traffic.branches),
         ("received, halos; weights", f"{size(made.traffic.halos)}; {size(made.traffic.weights)}"),
         ("received, total", size(made.traffic.all)),
-        ("seconds: arithmetic; memory; link", "; ".join(map(_told, took))),
+        ("seconds: arithmetic; memory; link; starting", "; ".join(map(_told, took))),
         ("seconds a step", f"{_told(took.all)}, mostly {took.limit}: {bases / took.all:,.0f} bases/s on all devices"),
     ]  # fmt: skip
     shared = f", {step.sequence} to a window" if step.sequence > 1 else ""
@@ -109,11 +110,16 @@ def table(made: Plan) -> Table:
 
 
 def notes(made: Plan) -> list[str]:
-    """The rates used, and settings to change if the step does not fit."""
+    """The rates used, and settings to change if a GPU waits or the step does not fit."""
     lines = [
         f"rates: {_told(made.rates.operations / 1e12)} TFLOP/s, memory {_told(made.rates.moved / 1e9)} GB/s, "
         f"link {_told(made.rates.received / 1e9)} GB/s (device.*); {size(bytes_moved(made.step))} moved in memory"
     ]
+    if made.seconds.limit == "starting":
+        lines.append(
+            f"a step starts {starts(made.step):,} operations on the GPU, which waits for the CPU: more windows at once "
+            "(context.batch) take hardly longer"
+        )
     if not made.fits:
         lines.append(f"does not fit: {size(made.peak)} needed, {size(made.room)} available; what would help:")
         for remedy in made.remedies:

@@ -22,6 +22,7 @@ class DeviceSettings:
     reached: float
     memory_gb_s: float | None
     link_gb_s: float
+    start_us: float
     process_gb: float
 
     def __post_init__(self) -> None:
@@ -33,8 +34,9 @@ class DeviceSettings:
                 raise SettingsError(f"device.{name}=null: torch sees no GPU here to measure; give the number")
             if value is not None and not value > 0:
                 raise SettingsError(f"device.{name}={value}: wanted more than 0")
-        if self.process_gb < 0:
-            raise SettingsError(f"device.process_gb={self.process_gb}: wanted 0 or more")
+        for name in ("start_us", "process_gb"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"device.{name}={getattr(self, name)}: wanted 0 or more")
 
     @property
     def cuda(self) -> bool:
@@ -53,7 +55,7 @@ class DeviceSettings:
         sharing = 1 if self.cuda else devices
         operations = product_rate(self.cuda, half) / sharing if tera is None else 1e12 * tera
         moved = copy_rate(self.cuda) / sharing if self.memory_gb_s is None else 1e9 * self.memory_gb_s
-        return Rates(self.reached * operations, moved, 1e9 * self.link_gb_s)
+        return Rates(self.reached * operations, moved, 1e9 * self.link_gb_s, 1e-6 * self.start_us if self.cuda else 0)
 
 
 @dataclass(frozen=True)

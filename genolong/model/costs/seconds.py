@@ -1,9 +1,10 @@
-"""Estimates the time of a training step at given rates, and its bottleneck: arithmetic, memory or other devices."""
+"""Estimates the time of a training step at given rates, and its bottleneck: arithmetic, memory, messages or a CPU."""
 
 from typing import NamedTuple
 
 from genolong.model.costs.flops import flops
 from genolong.model.costs.kept import kept_rows
+from genolong.model.costs.starts import starts
 from genolong.model.costs.step import Step, weights
 from genolong.model.costs.traffic import STATE_BYTES, traffic
 
@@ -11,34 +12,46 @@ PASSES = 3  # over memory, for what a block keeps: it is written once, and read 
 
 
 class Rates(NamedTuple):
-    """A device's rates per second: operations, bytes to and from its memory, and bytes from other devices."""
+    """A device's rates per second: operations, bytes to and from its memory, and bytes from other devices.
+
+    `start` is the time in seconds that a CPU takes to start an operation on it; 0 for a CPU itself.
+    """
 
     operations: float
     moved: float
     received: float
+    start: float
 
 
 class Seconds(NamedTuple):
-    """An estimate, as if nothing overlapped."""
+    """An estimate, as if nothing overlapped but the work of a CPU that starts operations on a GPU."""
 
     arithmetic: float
     memory: float
     link: float
+    starting: float
 
     @property
     def all(self) -> float:
-        return sum(self)
+        return max(self._of_device, self.starting)
 
     @property
     def limit(self) -> str:
         """The name of the part that takes longest."""
-        return max(self._fields, key=lambda name: getattr(self, name))
+        if self.starting > self._of_device:
+            return "starting"
+        return max(("arithmetic", "memory", "link"), key=lambda name: getattr(self, name))
+
+    @property
+    def _of_device(self) -> float:
+        return self.arithmetic + self.memory + self.link
 
 
 def seconds(step: Step, rates: Rates) -> Seconds:
     """The time of the busiest device."""
     return Seconds(
-        flops(step).all / rates.operations, bytes_moved(step) / rates.moved, traffic(step).all / rates.received
+        flops(step).all / rates.operations, bytes_moved(step) / rates.moved, traffic(step).all / rates.received,
+        starts(step) * rates.start,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from genolong.commands.planning.plan_settings import PlanSettings
 from genolong.counted import size
 from genolong.errors import OutputError, SettingsError
 from genolong.model.costs.memory import memory
+from genolong.model.costs.starts import starts
 from genolong.settings import CONF, on_a_genome
 from tests.builders.genomes import random_letters
 
@@ -72,11 +73,20 @@ def test_recomputation_is_shown_where_none_is_asked_for():
     assert "activations, recomputed (context.checkpoint_blocks=1)" in shown(made)
 
 
+def test_a_gpu_that_waits_for_its_cpu_is_given_more_windows_at_once():
+    words = ["model=base", "context=8k", "device=h200"]
+    one, many, quick = (plan(settings(*words, more)) for more in ("seed=1", "context.batch=64", "device.start_us=1"))
+    assert one.seconds.limit == "starting" and one.seconds.all == pytest.approx(75e-6 * starts(one.step))
+    assert any(line.startswith(f"a step starts {starts(one.step):,} operations on the GPU") for line in notes(one))
+    for made in (many, quick):
+        assert made.seconds.limit == "arithmetic" and not any("starts" in line for line in notes(made))
+
+
 def test_a_cpu_is_measured_and_its_memory_shared():
     one, two = (plan(settings("device=cpu", f"trainer.devices={n}", "device.memory_gb=null")) for n in (1, 2))
     assert two.room == one.room // 2 and not one.step.half and not one.step.fused
     given = plan(settings("device=cpu", "device.tflops_32=2", "device.memory_gb_s=3", "device.memory_gb=1"))
-    assert given.rates == (0.5 * 2e12, 3e9, 1e9) and given.room == 1_000_000_000
+    assert given.rates == (0.5 * 2e12, 3e9, 1e9, 0) and given.room == 1_000_000_000
 
 
 def test_a_cpus_heap_has_gaps_and_a_gpus_memory_none():
@@ -151,6 +161,7 @@ def test_a_full_disk_leaves_the_figures_that_were_there(tmp_path, monkeypatch):
         ("device.reached=0", "device.reached=0.0: wanted more than 0"),
         ("device.link_gb_s=-1", "device.link_gb_s=-1.0: wanted more than 0"),
         ("device.process_gb=-1", "device.process_gb=-1.0: wanted 0 or more"),
+        ("device.start_us=-1", "device.start_us=-1.0: wanted 0 or more"),
         ("context.window_bp=100", "context.window_bp=100 is shorter than the first segment"),
         ("parallel.sequence=2", "parallel.sequence=2 does not divide trainer.devices=1"),
     ],

@@ -1,4 +1,7 @@
-"""A step's time is what is counted at the device's rates: operations, what goes through memory, what is received."""
+"""A step's time is what is counted at the device's rates: operations, what goes through memory, what is received.
+
+Or the time of the CPU that starts all of it, if that is longer.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ import pytest
 from genolong.model.costs.flops import flops
 from genolong.model.costs.kept import kept_rows
 from genolong.model.costs.seconds import Rates, bytes_moved, seconds
+from genolong.model.costs.starts import starts
 from genolong.model.costs.traffic import traffic
 from tests.builders.steps import model, step
 
@@ -15,18 +19,36 @@ THREE: dict[str, Any] = {"devices": 3, "sequence": 3}
 
 def test_each_part_takes_as_long_as_its_rate_says_and_they_add_up():
     taken = step(**THREE)
-    found = seconds(taken, Rates(operations=7.0, moved=11.0, received=13.0))
+    found = seconds(taken, Rates(operations=7.0, moved=11.0, received=13.0, start=17.0))
     assert found.arithmetic == pytest.approx(flops(taken).all / 7)
     assert found.memory == pytest.approx(bytes_moved(taken) / 11)
     assert found.link == pytest.approx(traffic(taken).all / 13)
+    assert found.starting == starts(taken) * 17
     assert found.all == pytest.approx(found.arithmetic + found.memory + found.link)
 
 
 @pytest.mark.parametrize("slow", ["arithmetic", "memory", "link"])
 def test_what_takes_longest_is_the_limit(slow):
     names = {"arithmetic": "operations", "memory": "moved", "link": "received"}
-    rates = Rates(**{rate: 1e-9 if part == slow else 1e9 for part, rate in names.items()})
+    rates = Rates(**{rate: 1e-9 if part == slow else 1e9 for part, rate in names.items()}, start=1e-6)
     assert seconds(step(**THREE), rates).limit == slow
+
+
+def test_a_gpu_waits_for_a_cpu_that_takes_longer_than_all_of_it():
+    most, there = Rates(1e9, 1e9, 1e9, 0.0), seconds(step(**THREE), Rates(1e9, 1e9, 1e9, 0.0)).all
+    each = there / starts(step(**THREE))
+    waits, does_not = (seconds(step(**THREE), most._replace(start=each * share)) for share in (1.1, 0.9))
+    assert waits.limit == "starting" and waits.all == waits.starting == pytest.approx(1.1 * there)
+    assert does_not.limit != "starting" and does_not.all == there
+
+
+def test_more_is_started_where_more_is_to_be_done_but_not_for_more_windows_at_once():
+    few = starts(step())
+    assert starts(step(batch=7)) == few < starts(step({"layers": 5})) and starts(step(accumulation=3)) == 3 * few
+    of_kernels = [starts(step(fused=True, checkpoint_blocks=1, kernels=name)) for name in ("triton", "flash", "aten")]
+    assert sorted(of_kernels) == of_kernels and len(set(of_kernels)) == 3
+    once, again, more = (starts(step({"layers": 5}, fused=True, checkpoint_blocks=number)) for number in (1, 5, 2))
+    assert once < again < more
 
 
 @pytest.mark.parametrize("checkpoint_blocks", [0, 2])
