@@ -68,7 +68,7 @@ class PartWeights(NamedTuple):
         return self.near + self.norm + self.rows + self.end + self.last
 
     def no_gradients(self) -> "Gradients":
-        """To begin with."""
+        """Those of no stretch, to which each stretch adds its own."""
         near, norm, (rows,), end, last = self
         return Gradients(Sums(near), Sums(norm), torch.zeros_like(rows), Sums(end), Sums(last))
 
