@@ -10,7 +10,7 @@ def starts(step: Step) -> int:
     """About as many as are counted on a device, for blocks like those of the presets.
 
     The numbers are fitted to such counts. Blocks without a convolution start a seventh less; `aten` may start half more
-    and, in long windows, twice as much; and messages between devices come in addition.
+    and, in long windows, more than twice as much; and messages between devices come in addition.
     """
     layers, half, calls, runs = step.encoder.layers, step.half, _calls(step), step.runs_of_blocks
     attention = calls * (4 if step.kernels == "flash" and not half else 3)  # there, back, and sums of rows laid out
