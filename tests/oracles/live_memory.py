@@ -7,7 +7,6 @@ from unittest import mock
 
 from torch._C._profiler import RecordScope
 from torch.autograd import profiler
-from torch.profiler import profile
 
 PROFILER: Any = profiler
 OPERATIONS = {RecordScope.STATIC_RUNTIME_MODEL}  # none of these ever runs; recording others takes most of the time
@@ -18,10 +17,10 @@ def most_bytes(run: Callable[[], object]) -> int:
     only_memory = partial(PROFILER._enable_profiler, scopes=OPERATIONS)
     with (
         mock.patch.object(PROFILER, "_enable_profiler", only_memory),
-        profile(profile_memory=True, acc_events=True) as watched,
+        PROFILER.profile(profile_memory=True, use_kineto=True) as watched,  # torch.profiler would describe each change
     ):
         run()
-    events: Any = watched.profiler.kineto_results.events()  # type: ignore[union-attr]
+    events = watched.kineto_results.events()
     changes = sorted((event for event in events if event.name() == "[memory]"), key=lambda event: event.start_ns())
     most = now = 0
     for change in changes:
