@@ -5,9 +5,7 @@ Emulated ones show what is on a wrong device or not defined there, and wrong num
 
 import csv
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +13,19 @@ import pyarrow.parquet
 import pysam
 import pytest
 
+from tests.builders.forked_programs import FailedProgram, Program, forked_programs
 from tests.builders.gpu import PROJECT, emulated_environment, gpu_environment, gpus, no_emulation
 
 REAL, VCF = gpus(), PROJECT / "data/demo/variants.vcf.gz"
-SMALL = ("model.layers=2", "model.width=32", "model.segment=64", "context.window_bp=151")  # what an interpreter can do
+SMALL = (  # what an interpreter can do
+    "model.layers=2", "model.width=32", "model.segment=64", "context.window_bp=151", "context.batch=1",
+)  # fmt: skip
 SIZE = () if REAL else SMALL
 STEPS = 4 if REAL else 2
 FEW = (f"trainer.max_steps={STEPS}", "trainer.validate_every=2", "data.validation_windows=1")
 SHORT = ("model=mini", "context=2k", *FEW, *SIZE)
-LONGER = ("context.window_bp=2048",)  # for two devices
-EVERY = 1 if REAL else 200
+LONGER = ("context.window_bp=2048", "context.batch=2")  # for two devices
+EVERY, LABELLED_EVERY = (1, 1) if REAL else (400, 200)  # variants
 IN_PYTHON = """
 import sys, genolong, numpy
 run, device, out = sys.argv[1:]
@@ -35,58 +36,49 @@ numpy.save(out.replace(".", "_logits."), model.logits(bases))
 
 NEEDS_TWO = pytest.mark.skipif(REAL == 1, reason="needs two NVIDIA GPUs")
 pytestmark = pytest.mark.skipif(not REAL and bool(no_emulation()), reason=f"no GPU, and {no_emulation()}")
-Run = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    """For programs that see the GPUs."""
-    return gpu_environment() if REAL else emulated_environment(2)
-
-
-@pytest.fixture(scope="module")
-def run(environment: dict[str, str]) -> Run:
-    """Runs a module as a program that must succeed."""
-
-    def start(*command: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True
-        )  # fmt: skip
-        assert not done.returncode, done.stderr[-3000:]
-
-    return start
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Runs Python, with its words, as a program that sees the GPUs and must succeed."""
+    environment = gpu_environment() if REAL else emulated_environment(2)
+    with forked_programs(environment, tmp_path_factory.mktemp("programs")) as run:
+        yield run
 
 
 @pytest.mark.parametrize("other", ["cpu", pytest.param("cuda:1", marks=NEEDS_TWO)])
-def test_tensors_of_several_devices_are_refused(other: str, environment: dict[str, str]):
+def test_tensors_of_several_devices_are_refused(other: str, run: Program):
     code = f"import torch; torch.zeros(3, device='cuda') + torch.zeros(3, device={other!r})"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    told = done.stderr.splitlines()[-1]
-    assert done.returncode == 1 and told.startswith("RuntimeError: ") and "device" in told
+    with pytest.raises(FailedProgram, match=r"\nRuntimeError: .* device.*\n$"):
+        run("-c", code)
 
 
-@pytest.fixture(scope="module")
-def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("variants") / "some.vcf"
+def write_some(path: Path, every: int) -> Path:
+    """Write every so many of the demo's variants."""
     with pysam.VariantFile(str(VCF)) as source, pysam.VariantFile(str(path), "w", header=source.header) as some:
         for number, record in enumerate(source):
-            if number % EVERY == 0:
+            if number % every == 0:
                 some.write(record)
     return path
 
 
 @pytest.fixture(scope="module")
-def on_cpu(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_some(tmp_path_factory.mktemp("variants") / "some.vcf", EVERY)
+
+
+@pytest.fixture(scope="module")
+def on_cpu(run: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training on the CPU."""
     home = tmp_path_factory.mktemp("cpu") / "run"
-    run("genolong", "train", *SHORT, f"hydra.run.dir={home}", "trainer.accelerator=cpu")
+    run("-m", "genolong", "train", *SHORT, f"hydra.run.dir={home}", "trainer.accelerator=cpu")
     return home
 
 
 @pytest.mark.skipif(not REAL, reason="needs an NVIDIA GPU; interpreted kernels are compared where they are tested")
 @pytest.mark.parametrize("program", ["attention_on_gpu", "passes_on_gpu"])
-def test_kernels_agree_with_float64(run: Run, program: str):
-    run(f"tests.builders.{program}")
+def test_kernels_agree_with_float64(run: Program, program: str):
+    run("-m", f"tests.builders.{program}")
 
 
 def scores(path: Path, field: str = "LLR") -> list[float]:
@@ -103,29 +95,23 @@ def learned(folder: Path, column: str = "loss") -> list[float]:
     "attention", ["auto", "aten", pytest.param("triton", marks=() if REAL else pytest.mark.nightly)]
 )
 def test_what_is_trained_on_a_gpu_is_learned_and_scored_as_on_a_cpu(
-    run: Run, attention: str, on_cpu: Path, variants: Path, tmp_path: Path
+    run: Program, attention: str, on_cpu: Path, variants: Path, tmp_path: Path
 ):  # fmt: skip
     home = tmp_path / "run"
-    run(
-        "genolong",
-        "train",
-        *SHORT,
-        f"hydra.run.dir={home}",
-        "trainer.accelerator=cuda",
-        f"trainer.attention={attention}",
-    )
+    at = "trainer.accelerator=cuda", f"trainer.attention={attention}"
+    run("-m", "genolong", "train", *SHORT, f"hydra.run.dir={home}", *at)
     record = json.loads((home / "record.json").read_text())
     assert record["steps"] == STEPS and record["attention"] == {"auto": "flash"}.get(attention, attention)
     assert learned(home) == pytest.approx(learned(on_cpu), abs=5e-3)
     assert learned(home, "gradient_norm") == pytest.approx(learned(on_cpu, "gradient_norm"), rel=2e-2)
-    run("genolong", "evaluate", f"model={home}", "device=cuda", f"attention={attention}", "windows=1")
+    run("-m", "genolong", "evaluate", f"model={home}", "device=cuda", f"attention={attention}", "windows=1")
     found = []
     for device, kernels, precision in (
         ("cuda", attention, "32-true"), ("cuda", attention, "bf16-mixed"), ("cpu", "auto", "32-true")
     ):  # fmt: skip
         out = tmp_path / f"{device}_{precision}.vcf.gz"
         run(
-            "genolong", "predict", f"model={home}", f"vcf={variants}", f"output={out}", "mode=unmasked",
+            "-m", "genolong", "predict", f"model={home}", f"vcf={variants}", f"output={out}", "mode=unmasked",
             f"trainer.accelerator={device}", f"trainer.attention={kernels}", f"precision={precision}",
         )  # fmt: skip
         found.append(scores(out))
@@ -141,27 +127,27 @@ def across(gpus: int) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def on_one(run: Run, variants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def on_one(run: Program, variants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training on one GPU, `run`, and the scores of its model there."""
     home = tmp_path_factory.mktemp("one")
-    run("genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home / 'run'}", *across(1))
+    run("-m", "genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home / 'run'}", *across(1))
     score(run, home / "run", variants, home, *across(1))
     return home
 
 
-def score(run: Run, model: Path, variants: Path, folder: Path, *at: str) -> None:
+def score(run: Program, model: Path, variants: Path, folder: Path, *at: str) -> None:
     """Write the variants' scores into a folder."""
     output = f"output={folder / 'scores.vcf.gz'}"
-    run("genolong", "predict", f"model={model}", f"vcf={variants}", output, "mode=unmasked", *at)
+    run("-m", "genolong", "predict", f"model={model}", f"vcf={variants}", output, "mode=unmasked", *at)
 
 
 @NEEDS_TWO
 @pytest.mark.parametrize("shared", ["false", "true"])
 def test_two_gpus_that_share_windows_learn_and_score_as_one(
-    run: Run, shared: str, on_one: Path, variants: Path, tmp_path: Path
+    run: Program, shared: str, on_one: Path, variants: Path, tmp_path: Path
 ):  # fmt: skip
     weights, home = f"parallel.share_weights={shared}", tmp_path / "run"
-    run("genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home}", weights, *across(2))
+    run("-m", "genolong", "train", *SHORT, *LONGER, f"hydra.run.dir={home}", weights, *across(2))
     score(run, on_one / "run", variants, tmp_path, *across(2))
     assert len(learned(home)) == STEPS
     for column, most in (("loss", 1e-2), ("gradient_norm", 2e-2)):
@@ -176,35 +162,36 @@ def differs(one: Path, other: Path) -> float:
     return float(abs(np.array(found[0]) - np.array(found[1])).max())
 
 
-def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Run, on_cpu: Path, variants: Path, tmp_path: Path):
+def test_a_head_maps_and_embeddings_are_as_on_a_cpu(run: Program, on_cpu: Path, tmp_path: Path):
+    labelled = write_some(tmp_path / "labelled.vcf", LABELLED_EVERY)
     bed = tmp_path / "regions.bed"
     bed.write_text("chr1\t1000\t1149\nchr2\t5000\t5113\n")
     on_gpu = ("trainer.accelerator=cuda", *(() if REAL else ("trainer.attention=aten",)))
     head = (
-        "task=variant_effect", f"init_from={on_cpu}", f"data.vcf={variants}", "data.label=LABEL", "encoder=tuned",
+        "task=variant_effect", f"init_from={on_cpu}", f"data.vcf={labelled}", "data.label=LABEL", "encoder=tuned",
         "trainer.max_steps=3", "trainer.validate_every=3", "trainer.precision=32-true", "head.around=[0,4]",
         "head.flank=4", "batch=4", "data.validation=[chr2]",
     )  # fmt: skip
     for name, at in (("cpu", ("trainer.accelerator=cpu",)), ("gpu", on_gpu)):
         read = (f"model={on_cpu}", f"regions={bed}", *at, f"trainer.devices={1 if name == 'cpu' else REAL or 2}")
-        run("genolong", "embed", *read, f"output={tmp_path / name}_rows.parquet")
-        run("genolong", "map", *read, f"output={tmp_path / name}", "pictures=0", "mode=unmasked")
-        run("genolong", "train", *head, *at, f"hydra.run.dir={tmp_path / name}_head")
-        read = (f"model={tmp_path / 'cpu_head'}", f"vcf={variants}", f"output={tmp_path / name}_chances.vcf.gz")
-        run("genolong", "predict", *read, *at, "mode=unmasked", "flank=4")
+        run("-m", "genolong", "embed", *read, f"output={tmp_path / name}_rows.parquet")
+        run("-m", "genolong", "map", *read, f"output={tmp_path / name}", "pictures=0", "mode=unmasked")
+        run("-m", "genolong", "train", *head, *at, f"hydra.run.dir={tmp_path / name}_head")
+        read = (f"model={tmp_path / 'cpu_head'}", f"vcf={labelled}", f"output={tmp_path / name}_chances.vcf.gz")
+        run("-m", "genolong", "predict", *read, *at, "mode=unmasked", "flank=4")
     assert differs(tmp_path / "cpu_rows.parquet", tmp_path / "gpu_rows.parquet") < 1e-3
     mapped = [scores(tmp_path / f"{name}.vcf.gz") for name in ("cpu", "gpu")]
     assert mapped[1] == pytest.approx(mapped[0], abs=2e-2 if REAL else 2e-4) and len(mapped[0]) == 3 * (149 + 113)
     assert learned(tmp_path / "gpu_head") == pytest.approx(learned(tmp_path / "cpu_head"), abs=1e-3)
     chances = [scores(tmp_path / f"{name}_chances.vcf.gz", "PROB") for name in ("cpu", "gpu")]
-    assert chances[1] == pytest.approx(chances[0], abs=1e-3) and len(chances[0]) > 1000 // EVERY
+    assert chances[1] == pytest.approx(chances[0], abs=1e-3) and len(chances[0]) > 1000 // LABELLED_EVERY
 
 
-def test_in_python_any_gpu_gives_what_a_cpu_gives(environment: dict[str, str], on_cpu: Path, tmp_path: Path):
+def test_in_python_any_gpu_gives_what_a_cpu_gives(run: Program, on_cpu: Path, tmp_path: Path):
     found = []
     for device in ("cpu", f"cuda:{(REAL or 2) - 1}"):
         out = tmp_path / f"{device[:3]}.npy"
-        subprocess.run([sys.executable, "-c", IN_PYTHON, on_cpu, device, out], cwd=PROJECT, env=environment, check=True)
+        run("-c", IN_PYTHON, on_cpu, device, out)
         found.append([np.load(out), np.load(tmp_path / f"{device[:3]}_logits.npy")])
     for one, other in zip(*found, strict=True):
         assert np.abs(one - other).max() < 1e-3 < np.abs(one).max()
