@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -38,6 +38,18 @@ from genolong.silent_partner import silent
 from genolong.sweeps import refuse_shared_places
 from genolong.typed_words import understood
 
+if TYPE_CHECKING:  # at run time each is imported for its command alone
+    from genolong.commands.embeddings.embed_settings import EmbedSettings
+    from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
+    from genolong.commands.maps.map_settings import MapSettings
+    from genolong.commands.pages.report_settings import ReportSettings
+    from genolong.commands.planning.plan_settings import PlanSettings
+    from genolong.commands.repeating.reproduce_settings import ReproduceSettings
+    from genolong.commands.sharing.export_settings import ExportSettings
+    from genolong.commands.training.variant_training_settings import VariantTrainSettings
+    from genolong.commands.variants.predict_settings import PredictSettings
+    from genolong.settings import TrainSettings
+
 USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 
   train      train a model to predict a genome's hidden bases  genolong train data.fasta=genome.fa.gz
@@ -62,13 +74,11 @@ USAGE = """usage: python -m genolong COMMAND [setting=value ...]
 """
 
 
-def train(config: DictConfig) -> None:
+def train(settings: "TrainSettings") -> None:
     """Trains a model, then prints how it went and the next command."""
     from genolong.commands.pages.left_page import leave_report
     from genolong.commands.training.train import train as run
-    from genolong.settings import train_settings
 
-    settings = train_settings(config)
     done = run(settings, Path(HydraConfig.get().runtime.output_dir))
     metrics = done.record["metrics"]
     tell.info("read %s bases; held-out loss %.4f nats a base", f"{done.record['bases']:,}", metrics["validation/loss"])
@@ -77,14 +87,11 @@ def train(config: DictConfig) -> None:
     tell.info("the run is in %s; next: python -m genolong evaluate %s", done.folder, model)
 
 
-def train_variants(config: DictConfig) -> None:
+def train_variants(settings: "VariantTrainSettings") -> None:
     """Trains a variant head, then prints how well it separates held-out alleles."""
     from genolong.commands.pages.left_page import leave_report
     from genolong.commands.training.train_variants import train_variants as run
-    from genolong.commands.training.variant_training_settings import VariantTrainSettings
-    from genolong.settings import check
 
-    settings = check(config, VariantTrainSettings)
     done = run(settings, Path(HydraConfig.get().runtime.output_dir))
     found = {name.removeprefix("validation/"): value for name, value in done.record["metrics"].items()}
     tell.info(
@@ -110,16 +117,13 @@ def _as_model(folder: Path, runs: Path) -> str:
     return quoted_setting("model", os.path.relpath(latest if is_latest else folder))
 
 
-def evaluate(config: DictConfig) -> None:
+def evaluate(settings: "EvaluationSettings") -> None:
     """Evaluates a model or scores, and prints the tables to stdout."""
     from genolong.commands.evaluation.evaluate import evaluate as read_bases
     from genolong.commands.evaluation.evaluate_variants import evaluate_variants
-    from genolong.commands.evaluation.evaluation_settings import EvaluationSettings
     from genolong.commands.evaluation.own_figures import are_of_training
     from genolong.commands.pages.left_page import leave_report
-    from genolong.settings import check
 
-    settings = check(config, EvaluationSettings)
     if Place.joined():
         raise SettingsError("evaluate: runs in a single process; start it without torchrun or srun")
     run = read_bases if settings.vcf is None else evaluate_variants
@@ -132,14 +136,12 @@ def evaluate(config: DictConfig) -> None:
         leave_report(figures.parent if are_of_training(figures) else figures)
 
 
-def predict(config: DictConfig) -> None:
+def predict(settings: "PredictSettings") -> None:
     """Scores variants, and prints what became of the alleles; fails if none is scored, and some are mistaken."""
     from genolong.commands.variants.predict import predict as run
     from genolong.commands.variants.predict_progress import PredictProgress
-    from genolong.commands.variants.predict_settings import PredictSettings
-    from genolong.settings import check
 
-    done = run(check(config, PredictSettings), PredictProgress(err))
+    done = run(settings, PredictProgress(err))
     if done is None:  # only the first process reports
         return
     for line in (*done.notes, *done.tally.lines()):
@@ -150,13 +152,11 @@ def predict(config: DictConfig) -> None:
         tell.info("wrote %s", done.output)
 
 
-def embed(config: DictConfig) -> None:
+def embed(settings: "EmbedSettings") -> None:
     """Embeds regions or alleles, and prints what became of them."""
     from genolong.commands.embeddings.embed import embed as run
-    from genolong.commands.embeddings.embed_settings import EmbedSettings
-    from genolong.settings import check
 
-    done = run(check(config, EmbedSettings))
+    done = run(settings)
     if done is None:  # only the first process reports
         return
     for line in done.notes:
@@ -164,13 +164,11 @@ def embed(config: DictConfig) -> None:
     tell.info("wrote %s: %s", done.output, counted(done.rows, "row"))
 
 
-def map(config: DictConfig) -> None:
+def map(settings: "MapSettings") -> None:
     """Maps regions, and prints notes on their bases and the files written."""
     from genolong.commands.maps.map import map_regions
-    from genolong.commands.maps.map_settings import MapSettings
-    from genolong.settings import check
 
-    done = map_regions(check(config, MapSettings))
+    done = map_regions(settings)
     if done is None:  # only the first process reports
         return
     for line in done.notes:
@@ -178,29 +176,25 @@ def map(config: DictConfig) -> None:
     tell.info("wrote %s", ", ".join(os.path.relpath(path) for path in done.files))
 
 
-def export(config: DictConfig) -> None:
+def export(settings: "ExportSettings") -> None:
     """Exports a model, and prints where it is."""
     from genolong.commands.sharing.export import export as run
-    from genolong.commands.sharing.export_settings import ExportSettings
-    from genolong.settings import check
 
     if Place.joined():
         raise SettingsError("export: runs in a single process; start it without torchrun or srun")
-    done = run(check(config, ExportSettings))
+    done = run(settings)
     for note in done.notes:
         tell.info(note)
     tell.info("the model is in %s; next: genolong.load(%r)", done.folder, str(done.folder))
 
 
-def reproduce(config: DictConfig) -> None:
+def reproduce(settings: "ReproduceSettings") -> None:
     """Repeats a result, and prints to stdout whether it is the same; fails if a difference has no explanation."""
     from genolong.commands.repeating.reproduce import reproduce as run
-    from genolong.commands.repeating.reproduce_settings import ReproduceSettings
     from genolong.commands.variants.predict_progress import PredictProgress
-    from genolong.settings import check
 
     folder = Path(HydraConfig.get().runtime.output_dir)
-    done = run(check(config, ReproduceSettings), folder, PredictProgress(err))
+    done = run(settings, folder, PredictProgress(err))
     if done is None:  # only the first process reports
         return
     if not done.explained:
@@ -209,24 +203,18 @@ def reproduce(config: DictConfig) -> None:
     tell.info("the result is in %s", folder)
 
 
-def report(config: DictConfig) -> None:
+def report(settings: "ReportSettings") -> None:
     """Writes the page of a training, of several or of an evaluation, and prints its path."""
     from genolong.commands.pages.report import report as run
-    from genolong.commands.pages.report_settings import ReportSettings
-    from genolong.settings import check
 
-    settings = check(config, ReportSettings)
     tell.info("wrote %s", os.path.relpath(run(settings)))
 
 
-def plan(config: DictConfig) -> None:
+def plan(settings: "PlanSettings") -> None:
     """Estimates what a training would cost, and prints it to stdout."""
     from genolong.commands.planning.plan import notes, table
     from genolong.commands.planning.plan import plan as run
-    from genolong.commands.planning.plan_settings import PlanSettings
-    from genolong.settings import on_a_genome
 
-    settings = on_a_genome(config, PlanSettings)
     made = run(settings)
     show(table(made))
     for line in notes(made):
@@ -235,11 +223,13 @@ def plan(config: DictConfig) -> None:
         tell.info("wrote %s", settings.json)
 
 
-def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[DictConfig], None]:
+def _one_line(
+    command: Callable[[Any], None], module: str, checked: Callable[[DictConfig], Any]
+) -> Callable[[DictConfig], None]:
     """Wraps a command so that it fails with one line and its exit code, before Hydra reports the error its own way.
 
-    Signals to stop wait while the command's module is imported: PyTorch's libraries would end the process uncleanly, or
-    ignore them.
+    Its settings are checked before its module is imported, which takes seconds. Signals to stop wait meanwhile:
+    PyTorch's libraries would end the process uncleanly, or ignore them.
     """
 
     @wraps(command)
@@ -248,11 +238,12 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
         if elsewhere:
             set_up_messages()
         try:
-            with held_back(*EXIT_CODES):
-                import_uncollected(f"genolong.commands.{module}")
             swept.tell_run()
+            with held_back(*EXIT_CODES):
+                settings = checked(config)
+                import_uncollected(f"genolong.commands.{module}")
             with bars(err):
-                command(config)
+                command(settings)
             swept.note_run()
         except Stopped as stopped:
             _tell_stopped(stopped, command.__name__, config)
@@ -273,6 +264,20 @@ def _one_line(command: Callable[[DictConfig], None], module: str) -> Callable[[D
             _fail(error, command.__name__)
 
     return run
+
+
+def _checked(schema: str, config: DictConfig) -> Any:
+    """The settings as a dataclass, given its module and name; the genome of a training is there."""
+    from genolong.genome.files.pinned_file import refuse_missing
+    from genolong.settings import TrainSettings, check, on_a_genome
+
+    module, _, name = f"genolong.{schema}".rpartition(".")
+    import_uncollected(module)
+    wanted = getattr(sys.modules[module], name)
+    settings = (on_a_genome if issubclass(wanted, TrainSettings) else check)(config, wanted)
+    for path in settings.data.paths if wanted is TrainSettings else ():
+        refuse_missing(Path(path).expanduser())
+    return settings
 
 
 def _tell_stopped(stopped: Stopped, command: str, config: DictConfig) -> None:
@@ -302,20 +307,24 @@ def _fail(error: Exception, command: str) -> None:
 
 
 COMMANDS = {
-    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(_one_line(function, module))
-    for name, function, module in (
-        ("train", train, "training.train"),
-        ("train_variants", train_variants, "training.train_variants"),
-        ("evaluate", evaluate, "evaluation.evaluate_variants"),
-        ("predict", predict, "variants.predict"),
-        ("embed", embed, "embeddings.embed"),
-        ("map", map, "maps.map"),
-        ("export", export, "sharing.export"),
-        ("reproduce", reproduce, "repeating.reproduce"),
-        ("report", report, "pages.report"),
-        ("plan", plan, "planning.plan"),
+    name: hydra.main(version_base="1.3", config_path=str(FOLDERS[name]), config_name=name)(
+        _one_line(function, module, partial(_checked, schema))
     )
-}
+    for name, function, module, schema in (
+        ("train", train, "training.train", "settings.TrainSettings"),
+        ("train_variants", train_variants, "training.train_variants",
+         "commands.training.variant_training_settings.VariantTrainSettings"),
+        ("evaluate", evaluate, "evaluation.evaluate_variants",
+         "commands.evaluation.evaluation_settings.EvaluationSettings"),
+        ("predict", predict, "variants.predict", "commands.variants.predict_settings.PredictSettings"),
+        ("embed", embed, "embeddings.embed", "commands.embeddings.embed_settings.EmbedSettings"),
+        ("map", map, "maps.map", "commands.maps.map_settings.MapSettings"),
+        ("export", export, "sharing.export", "commands.sharing.export_settings.ExportSettings"),
+        ("reproduce", reproduce, "repeating.reproduce", "commands.repeating.reproduce_settings.ReproduceSettings"),
+        ("report", report, "pages.report", "commands.pages.report_settings.ReportSettings"),
+        ("plan", plan, "planning.plan", "commands.planning.plan_settings.PlanSettings"),
+    )
+}  # fmt: skip
 
 
 def _of_task(command: str, arguments: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ from genolong.composing import PACKAGE
 from genolong.errors import SettingsError, UnsafeInputError
 from genolong.harmless import entries
 from genolong.loading.windows import DataSettings
-from genolong.model.dilated_attention import KERNELS
-from genolong.model.encoder import EncoderSettings
+from genolong.model.attention.kernel_names import KERNELS
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.nearest import nearest_setting
 from genolong.parallel.settings import TrainingParallelSettings
 from genolong.runs.folder import check_name

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from genolong import cli
 from genolong.commands.pages.left_page import leave_report
@@ -550,7 +550,7 @@ def test_ctrl_c_waits_while_a_command_is_imported(monkeypatch):
 
     monkeypatch.setattr(cli, "import_uncollected", imported)
     with background_ignores_no_interrupt(), pytest.raises(KeyboardInterrupt):
-        cli._one_line(lambda _: pytest.fail("it began"), "training.train")(OmegaConf.create({}))
+        cli._one_line(lambda _: pytest.fail("it began"), "training.train", dict)(OmegaConf.create({}))
     assert seen == ["genolong.commands.training.train"]
 
 
@@ -563,12 +563,12 @@ def test_a_job_in_another_process_hands_back_what_it_raised(monkeypatch, tmp_pat
     monkeypatch.setattr(cli.HydraConfig, "get", lambda: job)
     monkeypatch.setattr(cli.tell, "handlers", [])  # no command line was read there
 
-    def fail(config: DictConfig) -> None:
+    def fail(settings: dict) -> None:
         cli.tell.info("heard")
         raise InputError("mine")
 
     with pytest.raises(InputError, match="mine"):
-        cli._one_line(fail, "variants.predict")(OmegaConf.create({}))
+        cli._one_line(fail, "variants.predict", dict)(OmegaConf.create({}))
     assert cli.tell.handlers and not tmp_path.exists()
     assert capsys.readouterr().err == "run 3 of this sweep: seed=3 model=mini\nheard\n"
 

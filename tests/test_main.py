@@ -180,6 +180,16 @@ def test_help_shows_every_setting_without_loading_torch():
         assert word in shown
 
 
+@pytest.mark.parametrize(
+    ("word", "code"), [("trainer.max_steps=0", 64), ("model.heads=7", 64), ("data.fasta=missing.fa", 66)]
+)
+def test_what_is_typed_wrong_for_a_training_is_told_before_pytorch_is_imported(word: str, code: int):
+    program = f"import sys\nfrom genolong.cli import main\ntry: main(['train', {word!r}])\n"
+    program += "except SystemExit as ending: sys.exit(1 if 'torch' in sys.modules else ending.code)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == code and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_what_a_command_imports_is_not_searched_for_garbage():
     code = (
         "import gc, sys\nfrom genolong.cli import main\n"

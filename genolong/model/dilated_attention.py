@@ -12,6 +12,7 @@ from genolong.model.attention.block_attention import attend_block, attend_block_
 from genolong.model.attention.blocks import Block, segment_blocks
 from genolong.model.attention.branch_parts import BranchParts, branch_parts
 from genolong.model.attention.joint import HeadRows, Joint
+from genolong.model.attention.kernel_names import check_kernels
 from genolong.model.attention.native_attention import native_attention
 from genolong.model.attention.query_classes import BranchHere
 from genolong.model.attention.shared_segments import SharedRows, shared_rows
@@ -19,7 +20,6 @@ from genolong.model.attention.triton_attention import TritonAttention, triton_at
 from genolong.model.spare import Spare
 from genolong.parallel.shard import SequenceShard
 
-KERNELS = ("aten", "cpp", "flash", "triton")
 Branches = tuple[tuple[int, int], ...]  # (segment, dilation) of each
 
 
@@ -68,12 +68,6 @@ def dilated_attention(
         raise ValueError(f"{queries.shape[1]} positions, where the shard holds {shard.end - shard.start}")
     geometry = Geometry(tuple(zip(segments, dilations, strict=True)), first_head, all_heads, shard, kernels)
     return _DilatedAttention.apply(queries, keys, values, geometry)  # type: ignore[no-any-return]
-
-
-def check_kernels(kernels: str) -> None:
-    """Raises ValueError for kernels that do not exist."""
-    if kernels not in KERNELS:
-        raise ValueError(f"kernels {kernels!r}: wanted one of {', '.join(KERNELS)}")
 
 
 class Geometry(NamedTuple):

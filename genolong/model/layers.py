@@ -8,7 +8,8 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from genolong.errors import SettingsError
-from genolong.model.encoder import Encoder, EncoderSettings
+from genolong.model.encoder import Encoder
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.window_reading import other_strand
 from genolong.parallel.shard import SequenceShard
 

@@ -3,7 +3,8 @@
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from genolong.model.encoder import Encoder, EncoderSettings
+from genolong.model.encoder import Encoder
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from genolong.model.encoder import TOKENS, EncoderSettings
+from genolong.model.encoder import TOKENS
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.masked_base_model import MaskedBaseModel
 from genolong.model.unfilled import unfilled
 

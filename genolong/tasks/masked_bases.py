@@ -16,7 +16,8 @@ from genolong.errors import InputError, NumericalError
 from genolong.loading.chance import Stream, bits
 from genolong.loading.datamodule import GenomeDataModule
 from genolong.loading.datasets import MaskedBatch
-from genolong.model.encoder import Encoder, EncoderSettings
+from genolong.model.encoder import Encoder
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.heads import MaskedBaseHead
 from genolong.parallel.shard import SequenceShard
 from genolong.tasks.dropout_seed import seed_dropout

@@ -1,6 +1,6 @@
 """Settings of encoders small enough to test."""
 
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 
 
 def encoder_settings(**changes) -> EncoderSettings:

@@ -10,7 +10,7 @@ import torch
 
 from genolong.kept_memory import keep_freed_memory
 from genolong.model.costs.step import Step
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 from tests.builders.c_library import undecided
 from tests.builders.steps import model, take
 

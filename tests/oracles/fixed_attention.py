@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from genolong.model.encoder import Attention, EncoderSettings, Site
+from genolong.model.encoder import Attention, Site
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.rotary import rotate
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 
 STRETCH = 1 << 16  # positions whose inner layer of the MLP is made again at once
 

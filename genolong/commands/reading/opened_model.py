@@ -11,6 +11,7 @@ from genolong.errors import InputError, MissingInputError
 from genolong.genome.fasta import Genome
 from genolong.genome.tiles import GenomeTiles
 from genolong.kept_memory import keep_freed_memory
+from genolong.model.encoder import shard_of
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
 
@@ -42,7 +43,7 @@ def open_model(settings: ReadingSettings, window_bp: int | None, place: Place) -
     notes = choose_reading(encoder, settings.trainer.attention, settings.precision, cuda=device.type == "cuda")
     if sequence > 1:
         encoder.settings.check_window(window_bp, sequence)
-    shard = encoder.settings.shard(window_bp, sequence)
+    shard = shard_of(encoder.settings, window_bp, sequence)
     return OpenedModel(run, genome, GenomeTiles(genome), window_bp, device, shard, (*genome.notes, *notes))
 
 

@@ -17,7 +17,7 @@ from genolong.counted import counted
 from genolong.errors import InputError, UnsafeInputError
 from genolong.loading.masking import MaskingSettings
 from genolong.loading.windows import DataSettings
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.masked_base_model import MaskedBaseModel
 from genolong.model.unfilled import unfilled
 from genolong.model.variant_head import VariantHead, VariantHeadSettings

@@ -19,6 +19,7 @@ from genolong.commands.training.progress import TrainingProgress
 from genolong.errors import SettingsError
 from genolong.loading.lost_workers import naming_lost_workers
 from genolong.model.compilers.cpp import multiplies_bfloat16
+from genolong.model.encoder import shard_of
 from genolong.parallel.place import Place
 from genolong.parallel.shared_weights import SharedWeightsStrategy
 from genolong.parallel.stopped import Stopped
@@ -73,7 +74,7 @@ def across(place: Place, settings: TrainSettings) -> Devices:
     if place.size == 1:
         return Devices(place, None)
     strategy = SharedWeightsStrategy if settings.parallel.share_weights else SequenceParallelStrategy
-    return Devices(place, strategy(place, settings.model.shard(window_bp, settings.parallel.sequence)))
+    return Devices(place, strategy(place, shard_of(settings.model, window_bp, settings.parallel.sequence)))
 
 
 def make_trainer(

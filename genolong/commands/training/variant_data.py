@@ -26,6 +26,7 @@ from genolong.loading.labelled_alleles import read_alleles
 from genolong.loading.labelled_variants import LabelledVariants, read_labelled_variants
 from genolong.loading.variant_split import VariantSplit, split_variants
 from genolong.loading.windows import absolute
+from genolong.model.encoder import shard_of
 from genolong.nearest import nearest_field
 from genolong.parallel.place import Place
 from genolong.parallel.shard import SequenceShard
@@ -58,7 +59,7 @@ class VariantData(NamedTuple):
         precision = MIXED if settings.trainer.precision == MIXED else "32-true"  # auto: as in predict
         for note in choose_reading(run.model.encoder, settings.trainer.attention, precision, cuda=cuda):
             logger.info(note)
-        shard = run.model.encoder.settings.shard(run.window_bp, place.size)
+        shard = shard_of(run.model.encoder.settings, run.window_bp, place.size)
         scorer = _scorer(settings, run, tiles, place, shard)
         if settings.trainer.check_memory:
             reading = Reading(scorer.encoder, run.window_bp, scorer.batch, place.size, scorer.device.type)

@@ -1,7 +1,7 @@
 """A lower bound on the memory of a device that reads windows without training."""
 
 from genolong.model.costs.step import weights
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.lean_block import heads_at_once
 from genolong.parallel.slices import longest, slice_bounds
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from genolong.model.attention.geometry import Branch
 from genolong.model.compilers.cpp import lanes, multiplies_bfloat16
-from genolong.model.encoder import EncoderSettings
+from genolong.model.encoder_settings import EncoderSettings
 from genolong.model.lean_block import heads_at_once
 from genolong.model.recompute import groups, stretch_positions
 from genolong.parallel.slices import longest, slice_bounds
