@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.builders.gpu import PROJECT
+
 Program = Callable[..., None]
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 class FailedProgram(Exception):
-    """What a program that failed told on its stderr."""
+    """The exit code of a program that failed, and in the next lines what it told on its stderr."""
 
 
 @contextmanager
@@ -32,8 +33,9 @@ def forked_programs(environment: Mapping[str, str], home: Path) -> Iterator[Prog
 
         def run(*words: object) -> None:
             print(json.dumps([str(told), *map(str, words)]), file=asked, flush=True)
-            if answers.readline() != "0\n":
-                raise FailedProgram(told.read_text())
+            code = answers.readline()
+            if code != "0\n":
+                raise FailedProgram(code + told.read_text())
 
         yield run
         asked.close()
