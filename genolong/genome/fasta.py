@@ -45,7 +45,9 @@ class Genome:
         self._files = tuple(files)
         self._readers = tuple(FastaReader(file) for file in files)
         self._places = _places_by_name(files)
-        self.contigs = {name: self._contig(name) for name in self._places}
+        lengths = [length for file in files for length in file.index.lengths.tolist()]
+        known = [bases for file in files for bases in file.index.known_lengths.tolist()]
+        self.contigs = {each[0]: Contig(*each) for each in zip(self._places, lengths, known, strict=True)}
         self.notes = (*(note for file in files for note in file.notes), *_twins(files), *notes)
         self.sha256 = {str(file.source.path): file.source.sha256 for file in files}
         own = {name for file in files for name in file.index.names}
@@ -103,12 +105,6 @@ class Genome:
     def _homes(self) -> dict[str, tuple[str, int]]:
         """Name → the file's sha256, and the contig's number in it."""
         return {name: (self._files[file].source.sha256, contig) for name, (file, contig) in self._places.items()}
-
-    def _contig(self, name: str) -> Contig:
-        file, number = self._places[name]
-        index = self._files[file].index
-        length = int(index.lengths[number])
-        return Contig(name, length, index.known(number, 0, length))
 
     def _place(self, name: str) -> tuple[int, int]:
         """The indices of the file and of the contig in it."""

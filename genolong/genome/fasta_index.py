@@ -1,5 +1,6 @@
 """The index of a FASTA file, built in one pass: contigs, byte positions of their bases, and unknown bases."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from genolong.counted import counted
 from genolong.errors import InputError
 from genolong.genome.fasta_text import AMBIGUOUS_LETTER, LOWER, UNKNOWN, UPPER, Header, Letters, read_text
 from genolong.genome.line_shape import LineShape
+
+_NO_RUNS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,24 @@ class FastaIndex:
     def _unknown_before(self) -> Int64[np.ndarray, " _"]:
         return np.append(0, np.cumsum(self.run_ends - self.run_starts))
 
+    @cached_property
+    def known_lengths(self) -> Int64[np.ndarray, " contigs"]:
+        """How many bases of every contig are A C G T."""
+        return self.lengths - np.diff(self._unknown_before[self.first_run])
+
     def known(self, contig: int, start: int, end: int) -> int:
         """How many of the bases start … end - 1 are A C G T; positions outside the contig do not count."""
         start, end = max(start, 0), min(end, int(self.lengths[contig]))
         if end <= start:
             return 0
-        return end - start - (self._unknown_until(contig, end) - self._unknown_until(contig, start))
+        first, stop = int(self.first_run[contig]), int(self.first_run[contig + 1])
+        if first == stop:
+            return end - start
+        return end - start - (self._unknown_until(first, stop, end) - self._unknown_until(first, stop, start))
 
-    def _unknown_until(self, contig: int, position: int) -> int:
-        first, stop = self.first_run[contig], self.first_run[contig + 1]
-        run = first + np.searchsorted(self.run_starts[first:stop], position)  # the first run at or after `position`
+    def _unknown_until(self, first: int, stop: int, position: int) -> int:
+        """The unknown bases before a position of the contig with the runs first … stop - 1, and of earlier contigs."""
+        run = bisect_left(self.run_starts, position, first, stop)  # the first run at or after `position`
         beyond = max(0, int(self.run_ends[run - 1]) - position) if run > first else 0
         return int(self._unknown_before[run]) - beyond
 
@@ -113,10 +124,10 @@ class _Contig:
 
     def unknown_runs(self) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
         """Starts and ends of all unknown runs, in order; adjacent runs are merged."""
-        edges = np.concatenate([np.empty(0, dtype=np.int64), *self._edges])
+        if not self._edges:
+            return _NO_RUNS, _NO_RUNS
+        edges = np.concatenate(self._edges)
         starts, ends = edges[::2], edges[1::2]
-        if not edges.size:
-            return starts, ends
         apart = starts[1:] != ends[:-1]
         return starts[np.append(True, apart)], ends[np.append(apart, True)]
 

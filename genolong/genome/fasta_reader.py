@@ -39,7 +39,7 @@ class FastaReader:
         """
         index, path = self._checked.index, self._checked.reading.path
         try:
-            letters = str(self._opened().fetch(str(contig), start + 1, end)).encode("ascii")
+            letters = str(self._opened(contig).fetch(contig, start + 1, end)).encode("ascii")
             codes = encode(letters)
         except (OSError, ValueError, IndexError, EOFError, RuntimeError, struct.error, zlib.error) as error:
             if isinstance(error, OSError) and error.errno in FAILED_DISK:
@@ -52,13 +52,22 @@ class FastaReader:
             return codes, np.zeros(codes.size, dtype=bool)
         return codes, np.frombuffer(letters, dtype=np.uint8) >= ord("a")
 
-    def _opened(self) -> pyfaidx.Faidx:
-        """This process's own open file: a descriptor shared across a fork would read wrong bases."""
+    def _opened(self, contig: int) -> pyfaidx.Faidx:
+        """This process's own open file, which knows the contig's place; one shared across a fork reads wrong bases."""
         if self._file is None or self._process != os.getpid():
             self._file, self._process = self._open(), os.getpid()
         elif not self._checked.reading.untouched(self._file.file.fileno()):
             self._file = self._open()
+        if contig not in self._file.index:  # a draft has more contigs than are read: each is told when it is needed
+            self._file.index[contig] = self._record(contig)
         return self._file
+
+    def _record(self, contig: int) -> pyfaidx.IndexRecord:
+        """What a line of a .fai tells of the contig, and the byte behind its last line."""
+        length, (first, bases, width) = int(self._checked.index.lengths[contig]), self._checked.index.places[contig]
+        lines = -(-length // int(bases))
+        end = int(first) + length + lines * int(width - bases)
+        return pyfaidx.IndexRecord(length, int(first), int(bases), int(width), bend=end, prev_bend=int(first))
 
     def _open(self) -> pyfaidx.Faidx:
         path, verify = self._checked.reading.path, self._checked.reading.verify
@@ -81,14 +90,12 @@ class FastaReader:
         return file
 
     def _write_indexes(self, fai: Path, gzi: Path) -> None:
-        """Write our index as the two files that pyfaidx reads when it opens the FASTA, with contigs named by number.
+        """Write the two files that pyfaidx reads when it opens a FASTA: no contig yet, and the blocks of bgzip.
 
         Their times are later than the FASTA file's, or pyfaidx would warn that they are stale; it never rebuilds them.
         """
-        index, blocks = self._checked.index, self._checked.blocks
-        rows = np.column_stack([np.arange(len(index.names)), index.lengths, index.places]).tolist()
-        fai.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="ascii")
-        known_blocks = blocks[1:-1]  # the .gzi format omits the first; the last is the empty end block
+        known_blocks = self._checked.blocks[1:-1]  # the .gzi format omits the first; the last is the empty end block
+        fai.touch()
         gzi.write_bytes(struct.pack("<Q", len(known_blocks)) + known_blocks.astype("<u8").tobytes())
         later = self._checked.reading.path.stat().st_mtime + 2
         for file in (fai, gzi):

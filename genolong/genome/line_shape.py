@@ -25,6 +25,8 @@ class LineShape:
 
     def add(self, part: Letters) -> None:
         """Take the next part of the contig."""
+        if not self._end and self._begins_with_equal_lines(part):
+            return
         if b" " in part.body or b"\t" in part.body:
             self.regular = False  # pyfaidx skips only line ends: any other blank would be read as a base
         self._end = part.start + len(part.body)
@@ -47,6 +49,20 @@ class LineShape:
             alike = (starts[:-1] == expected) & (ends[:-1] - expected == self.bases)
             self.regular &= bool(alike.all())
             self._whole += starts.size - 1
+
+    def _begins_with_equal_lines(self, part: Letters) -> bool:
+        """Take a first part of equal lines that end in LF, without looking at each; False if it is no such part."""
+        lines = part.body.removesuffix(b"\n")
+        breaks = lines.count(b"\n")
+        bases = lines.find(b"\n") if breaks else len(lines)
+        only_breaks = len(lines) == len(part.letters) + breaks
+        if not bases or not only_breaks or lines.endswith(b"\n") or lines[bases :: bases + 1] != b"\n" * breaks:
+            return False
+        if breaks:
+            self.first, self.bases, self.bytes, self._whole = part.start, bases, bases + 1, breaks
+        self._open = part.start + breaks * (bases + 1), part.start + len(lines)
+        self._end = part.start + len(part.body)
+        return True
 
     def finish(self, *, last: bool) -> None:
         """End the contig; `last` says that no other contig follows."""

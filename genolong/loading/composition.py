@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from heapq import nlargest
 from typing import Any
 
 from genolong.genome.fasta import Genome
@@ -16,10 +17,11 @@ def composition(genome: Genome, parts: Split, notes: Sequence[str]) -> dict[str,
     for counts, intervals in ((train, parts.train), (validation, parts.validation)):
         for interval in intervals:
             counts[interval.contig] += interval.length
+    longest = nlargest(MOST, genome.contigs.items(), key=lambda pair: pair[1].length)
     rows = [
         {"contig": name, "length": contig.length, "train": train[name], "validation": validation[name]}
-        for name, contig in sorted(genome.contigs.items(), key=lambda pair: -pair[1].length)
+        for name, contig in longest
     ]
-    others = rows[MOST:]
-    sums = {what: sum(row[what] for row in others) for what in ("length", "train", "validation")}
-    return {"contigs": rows[:MOST], "others": {"contigs": len(others), **sums}, "notes": list(notes)}
+    totals = {"length": sum(genome.lengths.values()), "train": train.total(), "validation": validation.total()}
+    others = {what: total - sum(row[what] for row in rows) for what, total in totals.items()}
+    return {"contigs": rows, "others": {"contigs": len(genome.contigs) - len(rows), **others}, "notes": list(notes)}

@@ -52,6 +52,7 @@ def test_known_is_a_count(expected: dict[str, str], data: st.DataObject):
     start = data.draw(st.integers(-7, len(letters) + 3))
     end = data.draw(st.integers(start + 1, len(letters) + 11))
     assert index.known(number, start, end) == sum(letter in "ACgt" for letter in letters[max(start, 0) : max(end, 0)])
+    assert index.known_lengths.tolist() == [sum(letter in "ACgt" for letter in each) for each in expected.values()]
 
 
 def test_places_are_those_of_a_fai():

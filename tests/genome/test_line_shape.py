@@ -1,6 +1,7 @@
 """A contig is regular exactly when the formula finds every one of its bases."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -39,3 +40,16 @@ def test_equal_lines_are_regular(length: int, width: int, newline: str, size: in
     assert shape.regular
     assert (shape.first, shape.bases) == (3, min(width, length))
     assert length <= width or shape.bytes == width + len(newline)
+
+
+@given(
+    st.lists(st.sampled_from(["ACG", "ACG\n", "AC\n", "\n", "\r\n", " "]), min_size=1).map("".join), st.integers(3, 50)
+)
+@example("ACG\nACG\nAC", 50)
+@example("ACG\n\n", 50)
+@example("ACG\nACGA\n", 50)
+def test_equal_lines_are_taken_as_lines_looked_at_one_by_one(body: str, size: int):
+    text = f"A{body}".encode()
+    with patch.object(LineShape, "_begins_with_equal_lines", return_value=False):
+        expected = shape_of(text, size)
+    assert vars(shape_of(text, size)) == vars(expected)
